@@ -1,0 +1,129 @@
+"""LeaderWorkerSet ``leaderworkerset.x-k8s.io/v1``, as the API server hands it out.
+
+Defaults are those of the CRD's schema, so a member the server left out reads as what it means. Pod
+templates and claims are ``msgspec.Raw``: the JSON text itself, numbers spelled as they came, which the
+revision encoding needs (reconcilers.md, 4.8).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Raw, Struct
+
+from lws.api import constants as c
+from lws.objects import Condition, KubeObject
+
+Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
+IntOrString = Int32 | str
+
+
+class SubGroupPolicy(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
+    """How a group is cut into subgroups; ``sub_group_size`` is pods per subgroup."""
+
+    sub_group_policy_type: str | None = None
+    sub_group_size: Int32 | None = None
+
+
+class RetentionPolicy(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
+    """``persistentVolumeClaimRetentionPolicy``: ``Retain`` or ``Delete``, or empty for the default."""
+
+    when_deleted: str | None = None
+    when_scaled: str | None = None
+
+
+class LeaderWorkerTemplate(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
+    """Templates and shape of a group. Encoding it again gives every member that makes a revision."""
+
+    worker_template: Raw = Raw(b"{}")
+    leader_template: Raw | None = None
+    size: Int32 | None = None
+    restart_policy: str = ""
+    sub_group_policy: SubGroupPolicy | None = None
+    volume_claim_templates: tuple[Raw, ...] | None = None
+    persistent_volume_claim_retention_policy: RetentionPolicy | None = None
+
+
+class RollingUpdateConfiguration(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
+    """Integers are groups; ``"N%"`` is a share of spec.replicas (api.md, 1.7)."""
+
+    partition: Int32 | None = None
+    max_unavailable: IntOrString | None = None
+    max_surge: IntOrString | None = None
+
+
+class RolloutStrategy(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
+    """How a change of the template rolls through the groups."""
+
+    type: str = ""
+    rolling_update_configuration: RollingUpdateConfiguration | None = None
+
+
+class NetworkConfig(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
+    """``Shared``: one headless service for all groups; ``UniquePerReplica``: one for each."""
+
+    subdomain_policy: str | None = None
+
+
+class LeaderWorkerSetSpec(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
+    """What the user wants."""
+
+    leader_worker_template: LeaderWorkerTemplate
+    replicas: Int32 | None = None
+    rollout_strategy: RolloutStrategy | None = None
+    startup_policy: str | None = None
+    network_config: NetworkConfig | None = None
+
+
+class LeaderWorkerSetStatus(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
+    """What is. Counters are groups; zero and absent are the same."""
+
+    conditions: tuple[Condition, ...] = ()
+    ready_replicas: int = 0
+    updated_replicas: int = 0
+    replicas: int = 0
+    hpa_pod_selector: str = ""
+    observed_generation: int = 0
+
+
+class LeaderWorkerSet(KubeObject, frozen=True, gc=False, rename="camel", kw_only=True):
+    """A set of groups, each one leader pod and its workers."""
+
+    spec: LeaderWorkerSetSpec
+    status: LeaderWorkerSetStatus = LeaderWorkerSetStatus()
+
+    @property
+    def replicas(self) -> int:
+        """Wanted number of groups; the schema's default is 1."""
+        return 1 if self.spec.replicas is None else self.spec.replicas
+
+    @property
+    def size(self) -> int:
+        """Pods per group, leader included, of the live spec; the schema's default is 1."""
+        size = self.spec.leader_worker_template.size
+        return 1 if size is None else size
+
+    @property
+    def rolling_update(self) -> RollingUpdateConfiguration:
+        """The live numbers of the roll; an absent object reads as all defaults."""
+        strategy = self.spec.rollout_strategy
+        return (strategy and strategy.rolling_update_configuration) or RollingUpdateConfiguration()
+
+    @property
+    def partition(self) -> int:
+        """Groups with a lower index are not updated; default 0."""
+        return self.rolling_update.partition or 0
+
+    @property
+    def startup_policy(self) -> str:
+        return self.spec.startup_policy or c.STARTUP_LEADER_CREATED
+
+    @property
+    def restart_policy(self) -> str:
+        return self.spec.leader_worker_template.restart_policy or c.RESTART_RECREATE_GROUP
+
+    @property
+    def subdomain_policy(self) -> str:
+        """The live policy; an absent networkConfig means ``Shared``."""
+        network = self.spec.network_config
+        return (network and network.subdomain_policy) or c.SUBDOMAIN_SHARED

@@ -1,0 +1,140 @@
+"""Typed subsets of the core and apps objects the reconcilers watch.
+
+A member is here because some rule reads it; each extra one costs memory for every pod of every set.
+"""
+
+from __future__ import annotations
+
+from msgspec import Raw, Struct, field
+
+from lws.objects import KubeObject, ObjectMeta
+
+Quantity = str | int | float
+
+
+class TpuQuantity(Struct, frozen=True, gc=False, omit_defaults=True):
+    """The one extended resource a rule asks about (api.md, 5.6)."""
+
+    tpu: Quantity | None = field(name="google.com/tpu", default=None)
+
+
+class ContainerResources(Struct, frozen=True, gc=False, omit_defaults=True):
+    limits: TpuQuantity = TpuQuantity()
+    requests: TpuQuantity = TpuQuantity()
+
+
+class Container(Struct, frozen=True, gc=False, omit_defaults=True):
+    resources: ContainerResources = ContainerResources()
+
+
+class PodSpec(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
+    node_name: str = ""
+    containers: tuple[Container, ...] = ()
+    init_containers: tuple[Container, ...] = ()
+
+
+class PodCondition(Struct, frozen=True, gc=False, omit_defaults=True):
+    type: str = ""
+    status: str = ""
+
+
+class ContainerStatus(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
+    restart_count: int = 0
+
+
+class PodStatus(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
+    phase: str = ""
+    conditions: tuple[PodCondition, ...] = ()
+    container_statuses: tuple[ContainerStatus, ...] = ()
+    init_container_statuses: tuple[ContainerStatus, ...] = ()
+
+
+class Pod(KubeObject, frozen=True, gc=False, rename="camel"):
+    """A pod of a group, leader or worker."""
+
+    spec: PodSpec = PodSpec()
+    status: PodStatus = PodStatus()
+
+    @property
+    def has_ready_condition(self) -> bool:
+        """Condition Ready is True, whatever the phase."""
+        return any(x.type == "Ready" and x.status == "True" for x in self.status.conditions)
+
+    @property
+    def ready(self) -> bool:
+        """Running and Ready (api.md, 1.6)."""
+        return self.status.phase == "Running" and self.has_ready_condition
+
+
+class RollingUpdate(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
+    partition: int = 0
+    max_unavailable: int | str | None = None
+
+
+class UpdateStrategy(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
+    type: str = ""
+    rolling_update: RollingUpdate = RollingUpdate()
+
+
+class StatefulSetSpec(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
+    replicas: int = 1
+    update_strategy: UpdateStrategy = UpdateStrategy()
+
+
+class StatefulSetStatus(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
+    replicas: int = 0
+    ready_replicas: int = 0
+    available_replicas: int = 0
+    updated_replicas: int = 0
+    current_revision: str = ""
+    update_revision: str = ""
+    observed_generation: int = 0
+
+
+class StatefulSet(KubeObject, frozen=True, gc=False, rename="camel"):
+    """The leader StatefulSet of a set, or the worker StatefulSet of a group."""
+
+    spec: StatefulSetSpec = StatefulSetSpec()
+    status: StatefulSetStatus = StatefulSetStatus()
+
+    @property
+    def ready(self) -> bool:
+        """All replicas available and on one revision (api.md, 1.6)."""
+        status = self.status
+        return (
+            self.spec.replicas == status.available_replicas
+            and status.current_revision == status.update_revision
+        )
+
+
+class ControllerRevision(KubeObject, frozen=True, gc=False, rename="camel"):
+    """A stored snapshot of a set's template; ``data`` is the JSON text itself."""
+
+    revision: int = 0
+    data: Raw = Raw(b"null")
+
+
+class Service(KubeObject, frozen=True, gc=False, rename="camel"):
+    """A headless service; only its existence and owner matter."""
+
+
+class Node(KubeObject, frozen=True, gc=False, rename="camel"):
+    """A node of which only the labels matter (exclusive placement)."""
+
+
+__all__ = [
+    "ContainerStatus",
+    "ControllerRevision",
+    "Node",
+    "ObjectMeta",
+    "Pod",
+    "PodCondition",
+    "PodSpec",
+    "PodStatus",
+    "RollingUpdate",
+    "Service",
+    "StatefulSet",
+    "StatefulSetSpec",
+    "StatefulSetStatus",
+    "UpdateStrategy",
+]

@@ -1,0 +1,95 @@
+"""What a plan can ask for. The executor (``lws.controllers.executor``) carries actions out in order.
+
+An action names an object by kind and key; documents are plain JSON as the API server takes it. Each is
+idempotent: running a plan twice, or dying between any two of its actions, loses nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from lws.objects import Key, KubeObject
+
+Document = dict[str, Any]
+
+
+class ObjectReference(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """``core/v1 ObjectReference``, for the regarding and related members of an event."""
+
+    api_version: str
+    kind: str
+    name: str
+    namespace: str = ""
+    uid: str = ""
+
+
+def reference(api_version: str, kind: str, obj: KubeObject) -> ObjectReference:
+    """A reference to an observed object."""
+    return ObjectReference(api_version, kind, obj.name, obj.namespace, obj.uid)
+
+
+class Record(Struct, frozen=True):
+    """Emit an event. ``type``: ``Normal`` or ``Warning``. ``note`` is literal text, never a format."""
+
+    regarding: ObjectReference
+    type: str
+    reason: str
+    action: str
+    note: str
+    related: ObjectReference | None = None
+
+
+class Apply(Struct, frozen=True):
+    """Server-side apply ``document`` (complete: members left out are given up), with force.
+
+    The executor sends it only when it would change something. On success ``then`` is recorded; on
+    failure ``failed`` is, its note followed by ``": "`` and the error's text.
+    """
+
+    kind: str
+    document: Document
+    then: tuple[Record, ...] = ()
+    failed: Record | None = None
+
+
+class Create(Struct, frozen=True):
+    """Create ``document``. AlreadyExists means "look again at the server", never an error by itself."""
+
+    kind: str
+    document: Document
+    then: tuple[Record, ...] = ()
+    failed: Record | None = None
+
+
+class Delete(Struct, frozen=True):
+    """Delete exactly the object with this UID; NotFound or another UID means it is done already.
+
+    ``propagation``: ``Foreground``, ``Background`` or ``Orphan`` (Kubernetes garbage collection).
+    """
+
+    kind: str
+    key: Key
+    uid: str
+    propagation: str = "Background"
+    then: tuple[Record, ...] = ()
+
+
+class PatchStatus(Struct, frozen=True):
+    """JSON merge patch on the status subresource; ``resource_version`` set = optimistic locking."""
+
+    kind: str
+    key: Key
+    status: Document
+    resource_version: str = ""
+    then: tuple[Record, ...] = ()
+
+
+class Requeue(Struct, frozen=True):
+    """Look at this key again after so many seconds, whatever happens until then."""
+
+    after: float
+
+
+Action = Apply | Create | Delete | PatchStatus | Record | Requeue

@@ -1,0 +1,1 @@
+"""Admission: defaulting, validation and pod mutation, and the server that answers the API server."""
