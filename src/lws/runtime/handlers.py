@@ -1,0 +1,64 @@
+"""From what an informer saw to keys in a work queue, as controller-runtime's ``handler`` package does.
+
+Handlers run on the informer's thread and must be quick: no requests, no waiting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from typing import Generic, Protocol, TypeVar
+
+from lws.objects import ObjectT
+from lws.runtime.workqueue import LOW_PRIORITY
+
+K = TypeVar("K", bound=Hashable)
+K_contra = TypeVar("K_contra", bound=Hashable, contravariant=True)
+
+
+class Adder(Protocol[K_contra]):
+    """The part of a work queue that a handler needs."""
+
+    def add(self, item: K_contra, *, priority: int = 0, after: float = 0.0) -> None: ...
+
+
+class EnqueueRequests(Generic[ObjectT, K]):
+    """Adds the keys that ``mapper`` gives for an object.
+
+    An update maps the old and the new object: when an owner changes, both owners hear of it. What is not
+    news (the initial list, an update that changed nothing) goes in at ``LOW_PRIORITY``, so that a restart
+    with thousands of objects does not delay today's changes.
+
+    ``predicate(old, new)`` decides whether an add (``old`` is None) or an update matters. Deletes always
+    pass: whoever ignores an object has nothing mapped to it.
+    """
+
+    def __init__(
+        self,
+        queue: Adder[K],
+        mapper: Callable[[ObjectT], Iterable[K]],
+        predicate: Callable[[ObjectT | None, ObjectT], bool] | None = None,
+    ) -> None:
+        self._queue = queue
+        self._mapper = mapper
+        self._predicate = predicate
+
+    def on_add(self, obj: ObjectT, *, initial: bool) -> None:
+        if self._matters(None, obj):
+            self._enqueue(self._mapper(obj), LOW_PRIORITY if initial else 0)
+
+    def on_update(self, old: ObjectT, new: ObjectT) -> None:
+        if not self._matters(old, new):
+            return
+        unchanged = old.metadata.resource_version == new.metadata.resource_version
+        keys = dict.fromkeys((*self._mapper(old), *self._mapper(new)))
+        self._enqueue(keys, LOW_PRIORITY if unchanged else 0)
+
+    def on_delete(self, obj: ObjectT) -> None:
+        self._enqueue(self._mapper(obj), 0)
+
+    def _matters(self, old: ObjectT | None, new: ObjectT) -> bool:
+        return self._predicate is None or self._predicate(old, new)
+
+    def _enqueue(self, keys: Iterable[K], priority: int) -> None:
+        for key in keys:
+            self._queue.add(key, priority=priority)
