@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import Meta, Raw, Struct
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from lws.api import constants as c
 from lws.objects import Condition, KubeObject
@@ -33,10 +33,14 @@ class RetentionPolicy(Struct, frozen=True, gc=False, rename="camel", omit_defaul
 
 
 class LeaderWorkerTemplate(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
-    """Templates and shape of a group. Encoding it again gives every member that makes a revision."""
+    """Templates and shape of a group. Encoding it again gives every member that makes a revision.
+
+    msgspec cannot decode ``Raw | None``, so an absent leader template is UNSET and a null one is the text
+    ``null``; ``planning.revisions.Template`` makes both read as absent.
+    """
 
     worker_template: Raw = Raw(b"{}")
-    leader_template: Raw | None = None
+    leader_template: Raw | UnsetType = UNSET
     size: Int32 | None = None
     restart_policy: str = ""
     sub_group_policy: SubGroupPolicy | None = None

@@ -1,0 +1,28 @@
+"""Times as Kubernetes writes them: RFC 3339, UTC, whole seconds. Spelling only; no clock may be read here."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Final
+
+_RFC3339: Final = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9]{2}:[0-9]{2}:[0-9]{2})(?:[.,][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
+ZERO_TIME: Final = "0001-01-01T00:00:00Z"
+
+
+def canonical_time(text: str) -> str:
+    """The same instant in UTC, its fraction of a second cut off (reconcilers.md, 4.8).
+
+    Raises ValueError when ``text`` is no RFC 3339 time between the years 1 and 9999.
+    """
+    match = _RFC3339.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is no RFC 3339 time")
+    day, clock, zone = match.groups()
+    try:
+        instant = datetime.fromisoformat(f"{day}T{clock}{'+00:00' if zone == 'Z' else zone}").astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{text!r} is no RFC 3339 time: {error}") from error
+    return instant.replace(tzinfo=None).isoformat() + "Z"

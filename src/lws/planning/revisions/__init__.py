@@ -1,0 +1,25 @@
+"""Revisions: canonical snapshots of a set's template, and their life as ControllerRevisions.
+
+The bytes and keys equal those of the upstream controller, so that changing from one controller or
+version to the other restarts nothing.
+"""
+
+from lws.planning.revisions.lifecycle import (
+    RevisionPlan,
+    owned_revisions,
+    plan_revision,
+    plan_truncation,
+    revision_document,
+)
+from lws.planning.revisions.template import Template, restore, template_of
+
+__all__ = [
+    "RevisionPlan",
+    "Template",
+    "owned_revisions",
+    "plan_revision",
+    "plan_truncation",
+    "restore",
+    "revision_document",
+    "template_of",
+]

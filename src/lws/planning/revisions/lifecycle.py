@@ -1,0 +1,188 @@
+"""Which revision a set uses, when a new one is made, when old ones go (reconcilers.md, 4.4 to 4.7).
+
+How a template is encoded is the business of ``template`` and ``encoding``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from msgspec import Raw, Struct
+
+from lws.api import constants as c
+from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.workloads import ControllerRevision, StatefulSet
+from lws.objects import controller_of
+from lws.planning.actions import Create, Delete, Document, ObjectReference, Record, reference
+from lws.planning.revisions.template import Template, restore
+
+KIND: Final = "ControllerRevision"
+API_VERSION: Final = "apps/v1"
+_NAME_PREFIX_LENGTH: Final = 220
+
+
+class RevisionPlan(Struct, frozen=True):
+    """The revision a pass works with.
+
+    ``current`` exists already, or ``create`` makes it: exactly one of the two is set. ``key`` is its label
+    and the label of everything made from it. ``template`` is what it stores, which always means the same as
+    the live set. ``changed``: the leader StatefulSet still carries another template (reconcilers.md, 4.5).
+    """
+
+    current: ControllerRevision | None
+    create: Create | None
+    key: str
+    template: Template
+    changed: bool
+
+    @property
+    def reference(self) -> ObjectReference:
+        """The revision, for events about it; without UID while it is yet to be created."""
+        if self.current is not None:
+            return reference(API_VERSION, KIND, self.current)
+        metadata = self.create.document["metadata"] if self.create else {}
+        return ObjectReference(API_VERSION, KIND, metadata.get("name", ""), metadata.get("namespace", ""))
+
+
+def owned_revisions(
+    lws: LeaderWorkerSet, revisions: Iterable[ControllerRevision]
+) -> list[ControllerRevision]:
+    """The set's own, by name label and owner UID; orphans count as own.
+
+    The StatefulSet controller's revisions inherit the pod template's labels, so labels alone prove nothing.
+    """
+    return [x for x in revisions if x.labels.get(c.NAME_LABEL) == lws.name and _owner_uid(x) in ("", lws.uid)]
+
+
+def _owner_uid(revision: ControllerRevision) -> str:
+    owner = controller_of(revision)
+    return owner.uid if owner else ""
+
+
+def plan_revision(
+    lws: LeaderWorkerSet,
+    leader: StatefulSet | None,
+    revisions: Sequence[ControllerRevision],
+    live: Template,
+) -> RevisionPlan:
+    """Choose the revision of this pass, or plan to create it (reconcilers.md, 1 steps 5 and 6; 4.4, 4.5).
+
+    ``leader`` is the leader StatefulSet as observed, ``live`` the snapshot of ``lws``. ``revisions`` may hold
+    those of others. Planning again after the create was lost, or from a cache that does not show it yet,
+    gives the same create; once it is seen it is used, so retries add nothing.
+    """
+    own = owned_revisions(lws, revisions)
+    newest = max(own, key=_number, default=None)
+    key = leader.labels.get(c.REVISION_LABEL, "") if leader else ""
+    stored = max((x for x in own if key and _key(x) == key), key=_number, default=None)
+    if stored is not None and _stores(stored, live):
+        return RevisionPlan(stored, None, key, live, changed=False)
+    changed = stored is not None
+    wanted = key if key and not changed else live.key
+    if newest is not None and _is_exactly(newest, wanted, live):
+        return RevisionPlan(newest, None, wanted, live, changed)
+    purpose = _purpose(wanted, adopting=bool(key), changed=changed)
+    return RevisionPlan(None, _creation(lws, revisions, wanted, live, note=purpose), wanted, live, changed)
+
+
+def _number(revision: ControllerRevision) -> int:
+    return revision.revision
+
+
+def _key(revision: ControllerRevision) -> str:
+    return revision.labels.get(c.REVISION_LABEL, "")
+
+
+def _stores(revision: ControllerRevision, live: Template) -> bool:
+    """Whether ``revision`` means what is live: other spellings come from older encoders, not from users."""
+    if bytes(revision.data) == live.data:
+        return True
+    try:
+        return restore(revision, live).data == live.data
+    except ValueError:
+        return False
+
+
+def _is_exactly(revision: ControllerRevision, key: str, live: Template) -> bool:
+    """Whether creating it again would only add a copy under the next number.
+
+    While the leader StatefulSet cannot be applied (claim templates are immutable) every retry comes here;
+    upstream adds a copy each time. An *older* equal revision is not used: going back to an earlier template
+    makes a new one, so that the highest number is always the template last asked for.
+    """
+    return not revision.deleting and _key(revision) == key and bytes(revision.data) == live.data
+
+
+def _purpose(key: str, *, adopting: bool, changed: bool) -> str:
+    if changed:
+        return f"Creating revision with key {key} for updated LWS"
+    if adopting:
+        return f"Creating missing revision with key {key} for existing LeaderWorkerSet"
+    return f"Creating revision with key {key} for a newly created LeaderWorkerSet"
+
+
+def _creation(
+    lws: LeaderWorkerSet, revisions: Sequence[ControllerRevision], key: str, live: Template, *, note: str
+) -> Create:
+    number = _next_number(lws, revisions, live)
+    document = revision_document(lws, live, key=key, number=number)
+    created = Record(
+        regarding=reference(c.API_VERSION, c.KIND, lws),
+        related=ObjectReference(API_VERSION, KIND, document["metadata"]["name"], lws.namespace),
+        type="Normal",
+        reason=c.REASON_CREATING_REVISION,
+        action="Create",
+        note=note,
+    )
+    return Create(KIND, document, then=(created,))
+
+
+def _next_number(lws: LeaderWorkerSet, revisions: Sequence[ControllerRevision], live: Template) -> int:
+    """One more than the set's highest; names still held by a deleted namesake's revisions are passed over."""
+    number = 1 + max(map(_number, owned_revisions(lws, revisions)), default=0)
+    taken = {x.name for x in revisions}
+    while _name(lws, live, number) in taken:
+        number += 1
+    return number
+
+
+def _name(lws: LeaderWorkerSet, live: Template, number: int) -> str:
+    return f"{lws.name[:_NAME_PREFIX_LENGTH]}-{live.key}-{number}"
+
+
+def revision_document(lws: LeaderWorkerSet, template: Template, *, key: str, number: int) -> Document:
+    """The ControllerRevision (reconcilers.md, 4.1). Its name carries the hash of the data, its label ``key``.
+
+    ``data`` is JSON text that must reach the server byte for byte.
+    """
+    owner = {
+        "apiVersion": c.API_VERSION,
+        "kind": c.KIND,
+        "name": lws.name,
+        "uid": lws.uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+    return {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "metadata": {
+            "name": _name(lws, template, number),
+            "namespace": lws.namespace,
+            "labels": {c.NAME_LABEL: lws.name, c.REVISION_LABEL: key},
+            "ownerReferences": [owner],
+        },
+        "revision": number,
+        "data": Raw(template.data),
+    }
+
+
+def plan_truncation(lws: LeaderWorkerSet, revisions: Iterable[ControllerRevision], key: str) -> list[Delete]:
+    """Delete the set's revisions with another key than ``key`` (reconcilers.md, 4.7).
+
+    Only to be asked for when the partition is 0 and every group is updated and ready: until then a group
+    may have to be rebuilt from an older one.
+    """
+    obsolete = (x for x in owned_revisions(lws, revisions) if _key(x) != key and not x.deleting)
+    return [Delete(KIND, x.key, x.uid) for x in obsolete]
