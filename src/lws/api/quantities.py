@@ -120,8 +120,8 @@ def _rounded(magnitude: int, exponent: int) -> tuple[int, int]:
         return magnitude, max(exponent, _SMALLEST_EXPONENT)
     if surplus > len(str(magnitude)):
         return 1, _SMALLEST_EXPONENT
-    unit: int = 10**surplus
-    return -(-magnitude // unit), _SMALLEST_EXPONENT
+    whole, rest = divmod(magnitude, 10**surplus)
+    return whole + bool(rest), _SMALLEST_EXPONENT
 
 
 def _mantissa_at(quantity: Quantity, exponent: int) -> int:
@@ -129,7 +129,8 @@ def _mantissa_at(quantity: Quantity, exponent: int) -> int:
         return 0
     if quantity.exponent > _LARGEST_SUMMED_EXPONENT:
         raise ValueError(f"{quantity} is too large to calculate with")
-    return quantity.mantissa * 10 ** (quantity.exponent - exponent)
+    zeros = "0" * (quantity.exponent - exponent)
+    return int(f"{quantity.mantissa}{zeros}")
 
 
 def _spell_binary(quantity: Quantity) -> str:

@@ -1,0 +1,209 @@
+"""How far a rollout may go: partition and replicas of the leader StatefulSet (reconcilers.md, 3).
+
+A group is updated from the highest index down once the partition is at or below it; surge groups stand in
+beyond spec.replicas meanwhile. Numbers and the events that tell of them; documents are made in ``leader``.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple, TypeVar
+
+from lws.api import constants as c
+from lws.api.intorpercent import scaled
+from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.workloads import Pod, StatefulSet
+from lws.planning.actions import ObjectReference, Record, reference
+from lws.planning.observed import group_index
+
+MemberT = TypeVar("MemberT", Pod, StatefulSet)
+_FIELD: Final = "spec.rolloutStrategy.rollingUpdateConfiguration"
+
+
+class GroupState(NamedTuple):
+    """Of one group, leader and workers together. A group that is missing is neither."""
+
+    ready: bool
+    updated: bool
+
+
+MISSING: Final = GroupState(ready=False, updated=False)
+
+
+class RolloutNumbers(NamedTuple):
+    """What the user allows, in groups: percentages are resolved, and surge is at most ``replicas``."""
+
+    replicas: int
+    max_unavailable: int
+    max_surge: int
+    partition: int
+
+    @property
+    def ceiling(self) -> int:
+        """Groups while surging."""
+        return self.replicas + self.max_surge
+
+    @property
+    def leaders_unavailable(self) -> int:
+        """``maxUnavailable`` of the leader StatefulSet: surge groups are starting, too; at least 1."""
+        return max(1, self.max_unavailable + self.max_surge)
+
+
+class Rollout(NamedTuple):
+    """For the leader StatefulSet: groups from ``partition`` up are updated, ``replicas`` groups exist."""
+
+    partition: int
+    replicas: int
+
+
+def rollout_numbers(lws: LeaderWorkerSet) -> RolloutNumbers:
+    """The live numbers. Raises ValueError naming the field whose value is no number of groups."""
+    config, total = lws.rolling_update, lws.replicas
+    unavailable = 1 if config.max_unavailable is None else config.max_unavailable
+    surge = 0 if config.max_surge is None else config.max_surge
+    return RolloutNumbers(
+        replicas=total,
+        max_unavailable=scaled(unavailable, total, round_up=False, field=f"{_FIELD}.maxUnavailable"),
+        max_surge=min(total, scaled(surge, total, round_up=True, field=f"{_FIELD}.maxSurge")),
+        partition=lws.partition,
+    )
+
+
+def group_states(
+    lws: LeaderWorkerSet, key: str, count: int, *, leaders: Iterable[Pod], worker_sets: Iterable[StatefulSet]
+) -> tuple[GroupState, ...]:
+    """The state of groups 0 to ``count`` - 1 against revision ``key`` (reconcilers.md, 3.2).
+
+    ``leaders`` and ``worker_sets`` carry the set's name label; others among them do no harm. With a live size
+    of 1 a group is its leader alone.
+    """
+    members: list[Mapping[int, Pod | StatefulSet]] = [_by_index(lws, leaders)]
+    if lws.size != 1:
+        members.append(_by_index(lws, worker_sets))
+    return tuple(_state([x.get(index) for x in members], key) for index in range(count))
+
+
+def _by_index(lws: LeaderWorkerSet, objects: Iterable[MemberT]) -> dict[int, MemberT]:
+    """Each object at the index in its label, if its name is that group's too."""
+    indexed = ((group_index(x), x) for x in objects)
+    return {index: x for index, x in indexed if index is not None and x.name == f"{lws.name}-{index}"}
+
+
+def _state(members: Sequence[Pod | StatefulSet | None], key: str) -> GroupState:
+    present = [x for x in members if x is not None]
+    if len(present) < len(members):
+        return MISSING
+    return GroupState(
+        ready=all(x.ready for x in present),
+        updated=all(x.labels.get(c.REVISION_LABEL) == key for x in present),
+    )
+
+
+def rollout_parameters(
+    lws: LeaderWorkerSet,
+    leader: StatefulSet | None,
+    states: Sequence[GroupState],
+    *,
+    template_changed: bool,
+) -> Rollout:
+    """Partition and replicas to apply (reconcilers.md, 3.4).
+
+    ``leader`` is the leader StatefulSet as observed, ``states`` that of each of its groups (none without it),
+    and ``template_changed`` whether it carries another template than the one about to be applied. The
+    partition is never below the user's. Raises ValueError for numbers that cannot be read.
+    """
+    numbers = rollout_numbers(lws)
+    if leader is None:
+        decided = Rollout(0, numbers.replicas)
+    elif template_changed:
+        decided = _begin(numbers, leader.spec.replicas)
+    else:
+        decided = _proceed(numbers, leader, states)
+    return decided._replace(partition=max(decided.partition, numbers.partition))
+
+
+def _begin(numbers: RolloutNumbers, current: int) -> Rollout:
+    """A new template: every existing group is held back first. No surge on top of a pending scale-up."""
+    replicas = numbers.replicas
+    wanted = replicas if current < replicas else wanted_replicas(numbers, unready=replicas)
+    return Rollout(min(replicas, current), wanted)
+
+
+def _proceed(numbers: RolloutNumbers, leader: StatefulSet, states: Sequence[GroupState]) -> Rollout:
+    """The same template as before; a rollout may be under way."""
+    replicas, current = numbers.replicas, leader.spec.replicas
+    partition = leader.spec.update_strategy.rolling_update.partition
+    if current < replicas or (partition == 0 and current == replicas):
+        return Rollout(partition, replicas)
+    wanted = wanted_replicas(numbers, unready=unready_count(states, replicas))
+    # The number of the last apply. Where somebody removed it, this pass restores it and goes no further.
+    if leader.annotations.get(c.REPLICAS_ANNOTATION) != str(replicas):
+        return Rollout(min(partition, numbers.ceiling), wanted)
+    step = numbers.max_unavailable + current - replicas
+    return Rollout(next_partition(states, step=step, partition=partition), wanted)
+
+
+def wanted_replicas(numbers: RolloutNumbers, *, unready: int) -> int:
+    """Groups to keep, while so many of the wanted ones are not ready or not updated (reconcilers.md, 3.3).
+
+    Surge stays at its ceiling until no more than ``max_surge`` are outstanding; then as much stays as covers
+    those that ``max_unavailable`` does not tolerate.
+    """
+    if unready > numbers.max_surge:
+        return numbers.ceiling
+    return numbers.replicas + max(0, unready - numbers.max_unavailable)
+
+
+def unready_count(states: Sequence[GroupState], replicas: int) -> int:
+    """How many of the groups 0 to ``replicas`` - 1 are missing, not ready or not updated."""
+    return replicas - sum(x.ready and x.updated for x in states[:replicas])
+
+
+def next_partition(states: Sequence[GroupState], *, step: int, partition: int) -> int:
+    """Where the window of groups being updated may begin now, at most ``partition`` (reconcilers.md, 3.5).
+
+    ``step`` is how many groups may be down at once, the starting surge groups among them.
+    """
+    done = sum(1 for _ in itertools.takewhile(all, reversed(states)))
+    base = max(0, len(states) - done - step)
+    # Groups broken below the window have used up part of what may be down.
+    start = base + sum(not x.ready for x in states[:base])
+    for index in range(min(start, len(states) - 1), base - 1, -1):
+        # Nothing is lost by passing a group that is down anyway, or done already.
+        if states[index].ready and not states[index].updated:
+            break
+        start = index
+    return min(start, partition)
+
+
+def surge_deletion(lws: LeaderWorkerSet, leader: StatefulSet, rollout: Rollout) -> Record | None:
+    """The event that groups go, be it surge or a plain scale-down; None when none do."""
+    first, last = rollout.replicas, leader.spec.replicas - 1
+    if first > last:
+        return None
+    note = f"deleting surge replicas from {lws.name}-{first} to {lws.name}-{last}"
+    if first == last:
+        note = f"deleting surge replica {lws.name}-{first}"
+    return _event(lws, c.REASON_GROUPS_PROGRESSING, "Delete", note)
+
+
+def partition_move(
+    lws: LeaderWorkerSet, leader: StatefulSet, rollout: Rollout, *, revision: ObjectReference
+) -> Record | None:
+    """The event that further groups are updated to ``revision``; not to be asked for in the first pass of one.
+
+    None unless the partition sinks: when the user raises it, nothing is updated (upstream says
+    "Updating replicas 4 to 2 (inclusive)" then).
+    """
+    first, last = rollout.partition, leader.spec.update_strategy.rolling_update.partition - 1
+    if first > last:
+        return None
+    note = f"Updating replicas {first} to {last} (inclusive)" if first < last else f"Updating replica {first}"
+    return _event(lws, c.REASON_GROUPS_UPDATING, "Update", note, related=revision)
+
+
+def _event(
+    lws: LeaderWorkerSet, reason: str, action: str, note: str, *, related: ObjectReference | None = None
+) -> Record:
+    return Record(reference(c.API_VERSION, c.KIND, lws), "Normal", reason, action, note, related)
