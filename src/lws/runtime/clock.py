@@ -53,13 +53,16 @@ class SystemClock:
 
 
 class FakeClock:
-    """A clock that stands still until ``advance`` is called; whoever waits for it wakes then."""
+    """A clock that stands still until ``advance`` is called; whoever waits for a time that came wakes then.
+
+    As with the real one, nobody else does: a deadline computed too late makes a test hang, not pass.
+    """
 
     def __init__(self, start: float = 0.0) -> None:
         self._time = start
         self._epoch = datetime(2026, 1, 1, tzinfo=UTC) - timedelta(seconds=start)
         self._changed = threading.Condition()
-        self._waiting: list[threading.Condition] = []
+        self._waiting: list[tuple[threading.Condition, float | None]] = []
         self._sleeping = 0
 
     def monotonic(self) -> float:
@@ -69,14 +72,16 @@ class FakeClock:
         return self._epoch + timedelta(seconds=self._time)
 
     def advance(self, seconds: float) -> None:
-        """Move time forward and wake everyone who waits for it. Not to be called with a condition held."""
+        """Move time forward and wake whose deadline passed. Not to be called with a condition held."""
         if seconds < 0:
             raise ValueError(f"time does not go back: advance({seconds})")
         with self._changed:
             self._time += seconds
             self._changed.notify_all()
-            waiting = list(self._waiting)
-        for condition in waiting:
+            due = [
+                known for known, deadline in self._waiting if deadline is not None and deadline <= self._time
+            ]
+        for condition in due:
             with condition:
                 condition.notify_all()
 
@@ -109,10 +114,10 @@ class FakeClock:
         """Remember who waits; yields whether the deadline has passed already."""
         with self._changed:
             due = deadline is not None and deadline <= self._time
-            self._waiting.append(condition)
+            self._waiting.append((condition, deadline))
             self._changed.notify_all()
         try:
             yield due
         finally:
             with self._changed:
-                self._waiting.remove(condition)
+                self._waiting.remove((condition, deadline))

@@ -94,7 +94,7 @@ class WorkQueue(Generic[K]):
     ) -> None:
         self.name = name
         self._clock = clock or SystemClock()
-        self._limiter = limiter or ItemExponentialBackoff()
+        self._limiter = ItemExponentialBackoff() if limiter is None else limiter  # an empty one is falsy
         self._metrics = metrics or _NoMetrics()
         self._changed = threading.Condition(threading.Lock())
         # A key is in at most one of ready and delayed, and beside that possibly in processing.

@@ -63,27 +63,33 @@ def test_fake_wait_with_a_past_deadline_returns_at_once() -> None:
         clock.wait(condition, 100.0)  # would hang
 
 
-@pytest.mark.parametrize("deadline", [5.0, None], ids=["deadline", "notification only"])
-def test_fake_wait_wakes_on_advance(deadline: float | None) -> None:
+def test_fake_wait_lasts_until_its_deadline_and_no_longer() -> None:
+    clock, woken = FakeClock(), []
+
+    def wait(deadline: float) -> None:
+        condition = threading.Condition()
+        with condition:
+            clock.wait(condition, deadline)
+        woken.append((deadline, clock.monotonic()))
+
+    early, late = in_thread(lambda: wait(5.0)), in_thread(lambda: wait(6.0))
+    assert clock.await_waiters(2)
+    clock.advance(5.0)
+    early.join()
+    assert late.is_alive()
+    clock.advance(1.0)
+    late.join()
+    assert woken == [(5.0, 5.0), (6.0, 6.0)]
+    assert not clock.await_waiters(1, timeout=0.0)
+
+
+@pytest.mark.parametrize("deadline", [1000.0, None], ids=["deadline", "none"])
+def test_fake_wait_wakes_on_notify_without_any_time_passing(deadline: float | None) -> None:
     clock, condition = FakeClock(), threading.Condition()
 
     def wait() -> None:
         with condition:
             clock.wait(condition, deadline)
-
-    thread = in_thread(wait)
-    assert clock.await_waiters(1)
-    clock.advance(5.0)
-    thread.join()
-    assert not clock.await_waiters(1, timeout=0.0)
-
-
-def test_fake_wait_wakes_on_notify_without_any_time_passing() -> None:
-    clock, condition = FakeClock(), threading.Condition()
-
-    def wait() -> None:
-        with condition:
-            clock.wait(condition, 1000.0)
 
     thread = in_thread(wait)
     assert clock.await_waiters(1)
