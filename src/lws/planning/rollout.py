@@ -191,7 +191,7 @@ def surge_deletion(lws: LeaderWorkerSet, leader: StatefulSet, rollout: Rollout) 
 def partition_move(
     lws: LeaderWorkerSet, leader: StatefulSet, rollout: Rollout, *, revision: ObjectReference
 ) -> Record | None:
-    """The event that further groups are updated to ``revision``; not to be asked for in the first pass of one.
+    """The event that further groups are updated to ``revision``; the pass that begins a roll has none.
 
     None unless the partition sinks: when the user raises it, nothing is updated (upstream says
     "Updating replicas 4 to 2 (inclusive)" then).

@@ -1,0 +1,45 @@
+"""Partition and replicas equal upstream's, vector by vector."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.golden import vectors
+from support.groups import a_set
+
+from lws.api import constants as c
+from lws.api.workloads import RollingUpdate, StatefulSet, StatefulSetSpec, UpdateStrategy
+from lws.objects import ObjectMeta
+from lws.planning.rollout import GroupState, rollout_parameters
+
+VECTORS = vectors("rollout.jsonl")
+
+
+def leader_set(vector: dict[str, Any]) -> StatefulSet | None:
+    if not vector["leaderStatefulSetExists"]:
+        return None
+    annotations = {c.REPLICAS_ANNOTATION: str(vector["leaderStatefulSetReplicasAnnotation"])}
+    rolling = RollingUpdate(partition=vector["leaderStatefulSetPartition"])
+    spec = StatefulSetSpec(vector["leaderStatefulSetReplicas"], UpdateStrategy(rolling_update=rolling))
+    return StatefulSet(ObjectMeta(annotations=annotations), spec)
+
+
+def test_there_are_enough_vectors() -> None:
+    assert len(VECTORS) >= 600
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=range(len(VECTORS)))
+def test_rollout(vector: dict[str, Any]) -> None:
+    lws = a_set(
+        replicas=vector["replicas"],
+        size=vector["size"],
+        partition=vector["partition"],
+        max_unavailable=vector["maxUnavailable"],
+        max_surge=vector["maxSurge"],
+    )
+    states = [GroupState(x["ready"], x["updated"]) for x in vector.get("groups") or []]
+    rollout = rollout_parameters(
+        lws, leader_set(vector), states, template_changed=vector["templateJustChanged"]
+    )
+    assert rollout == (vector["wantPartition"], vector["wantReplicas"])

@@ -1,0 +1,144 @@
+"""What must hold however a rollout is interleaved with what the cluster does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from support.groups import a_set
+from support.statefulset_sim import RollingSet
+
+from lws.planning.rollout import GroupState, next_partition, rollout_numbers
+
+shares = st.integers(0, 120).map("{}%".format)
+counts_or_shares = st.one_of(st.integers(0, 8), shares)
+
+
+@st.composite
+def rolling_numbers(draw: st.DrawFn) -> dict[str, Any]:
+    """Replicas, maxUnavailable and maxSurge that admission lets through: not both zero."""
+    numbers = {
+        "replicas": draw(st.integers(1, 6)),
+        "max_unavailable": draw(counts_or_shares),
+        "max_surge": draw(counts_or_shares),
+    }
+    resolved = rollout_numbers(a_set(**numbers))
+    assume(resolved.max_unavailable + resolved.max_surge > 0)
+    return numbers
+
+
+def finish(roll: RollingSet) -> None:
+    """The cluster is fair from now on: every group becomes ready, every pass is made."""
+    for _ in range(60):
+        roll.sim.act()
+        roll.sim.set_ready(*roll.sim.groups)
+        roll.reconcile()
+    roll.sim.act()
+
+
+@given(numbers=rolling_numbers(), data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_a_healthy_roll(numbers: dict[str, Any], data: st.DataObject) -> None:
+    """From all ready to all ready and updated: never too few ready, never too many, partition only down."""
+    roll = RollingSet(**numbers, size=1)
+    allowed = rollout_numbers(roll.lws)
+    roll.key = "b"
+    partition = roll.reconcile().partition
+    for _ in range(200):
+        starting = [i for i, x in roll.sim.groups.items() if not x.ready]
+        step = data.draw(st.sampled_from(["reconcile", "act", *starting]))
+        if step == "reconcile":
+            roll.reconcile()
+        elif step == "act":
+            roll.sim.act()
+        else:
+            roll.sim.set_ready(step)
+        ready = sum(x.ready for x in roll.sim.groups.values())
+        assert ready >= allowed.replicas - allowed.max_unavailable
+        assert len(roll.sim.groups) <= allowed.ceiling
+        assert roll.sim.partition <= partition
+        partition = roll.sim.partition
+        if roll.row() == "N" * allowed.replicas and not partition:
+            return
+    finish(roll)
+    assert (roll.sim.partition, roll.row()) == (0, "N" * allowed.replicas)
+
+
+class AnyRoll(RuleBasedStateMachine):
+    """Users edit, groups break, passes come when they come; whatever happened, the roll ends."""
+
+    @initialize(numbers=rolling_numbers(), size=st.integers(1, 2))
+    def start(self, numbers: dict[str, Any], size: int) -> None:
+        self.roll = RollingSet(**numbers, size=size)
+        self.raised = False
+
+    @rule(key=st.sampled_from("abc"))
+    def change_template(self, key: str) -> None:
+        self.roll.key = key
+
+    @rule(numbers=rolling_numbers())
+    def change_numbers(self, numbers: dict[str, Any]) -> None:
+        for name, value in numbers.items():
+            setattr(self.roll, name, value)
+
+    @rule(partition=st.integers(0, 7))
+    def change_partition(self, partition: int) -> None:
+        self.roll.partition = partition
+
+    @rule()
+    def reconcile(self) -> None:
+        sim = self.roll.sim
+        before, changed = sim.partition, sim.key != self.roll.key
+        planned = self.roll.reconcile()
+        assert planned.partition >= self.roll.partition
+        assert changed or planned.partition <= max(before, self.roll.partition)
+        assert self.roll.replicas <= planned.replicas <= rollout_numbers(self.roll.lws).ceiling
+
+    @rule()
+    def act(self) -> None:
+        self.roll.sim.act()
+
+    @precondition(lambda self: self.roll.sim.groups)
+    @rule(data=st.data(), ready=st.booleans())
+    def turn(self, data: st.DataObject, ready: bool) -> None:
+        self.roll.sim.set_ready(data.draw(st.sampled_from(sorted(self.roll.sim.groups))), ready=ready)
+
+    @precondition(lambda self: self.roll.sim.groups)
+    @rule(data=st.data())
+    def lose(self, data: st.DataObject) -> None:
+        self.roll.sim.delete(data.draw(st.sampled_from(sorted(self.roll.sim.groups))))
+
+    @rule()
+    def writes_stop(self) -> None:
+        """While no group becomes ready or breaks, a few passes get as far as it goes, and then rest."""
+        for _ in range(8):
+            self.roll.reconcile()
+            self.roll.sim.act()
+        assert self.roll.plan() == (self.roll.sim.partition, self.roll.sim.replicas)
+
+    def teardown(self) -> None:
+        if not hasattr(self, "roll"):
+            return
+        self.roll.partition = 0
+        finish(self.roll)
+        assert (self.roll.sim.partition, self.roll.row()) == (0, "N" * self.roll.replicas)
+        assert self.roll.plan() == (0, self.roll.replicas)
+
+
+AnyRoll.TestCase.settings = settings(max_examples=100, stateful_step_count=25, deadline=None)
+TestAnyRoll = AnyRoll.TestCase
+
+states = st.lists(st.builds(GroupState, ready=st.booleans(), updated=st.booleans()), max_size=12)
+
+
+@given(states=states, step=st.integers(0, 12), partition=st.integers(0, 12))
+def test_next_partition_stays_inside_its_window(states: list[GroupState], step: int, partition: int) -> None:
+    """Never above the partition it had; never so low that more than ``step`` groups could be down at once."""
+    moved = next_partition(states, step=step, partition=partition)
+    tail = len(states)
+    while tail and all(states[tail - 1]):
+        tail -= 1
+    assert moved <= partition
+    assert moved >= min(partition, max(0, tail - step))

@@ -1,0 +1,603 @@
+"""The rollout rules: reconcilers.md, 3, its worked tables T1 to T20 among them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from support.groups import NAME, a_leader, a_leader_set, a_set, a_worker_set
+from support.statefulset_sim import RollingSet
+
+from lws.api import constants as c
+from lws.api.workloads import StatefulSet
+from lws.planning.actions import ObjectReference
+from lws.planning.rollout import (
+    GroupState,
+    Rollout,
+    RolloutNumbers,
+    group_states,
+    next_partition,
+    partition_move,
+    rollout_numbers,
+    rollout_parameters,
+    surge_deletion,
+    unready_count,
+    wanted_replicas,
+)
+
+# What happens; then one pass, and the StatefulSet controller acts: partition, replicas, groups.
+Row = tuple[str, int, int, str]
+
+TABLES: dict[str, tuple[dict[str, Any], list[Row]]] = {
+    "T1": (
+        {"replicas": 4, "max_surge": 2, "max_unavailable": 2},
+        [
+            ("", 0, 4, "NNNN"),
+            ("template b", 4, 6, "oooonn"),
+            ("", 2, 6, "oonnnn"),
+            ("ready 4", 2, 6, "oonnNn"),
+            ("ready 5", 0, 6, "nnnnNN"),
+            ("ready 2 3", 0, 4, "nnNN"),
+            ("ready 1", 0, 4, "nNNN"),
+            ("ready 0", 0, 4, "NNNN"),
+        ],
+    ),
+    "T1, the last surge group ready first": (
+        {"replicas": 4, "max_surge": 2, "max_unavailable": 2},
+        [("template b", 4, 6, "oooonn"), ("", 2, 6, "oonnnn"), ("ready 5", 1, 6, "onnnnN")],
+    ),
+    "T2": (
+        {"replicas": 4, "max_surge": 2, "max_unavailable": 1},
+        [
+            ("template b", 4, 6, "oooonn"),
+            ("", 3, 6, "ooonnn"),
+            ("ready 5", 2, 6, "oonnnN"),
+            ("ready 4", 1, 6, "onnnNN"),
+            ("ready 3", 0, 6, "nnnNNN"),
+            ("ready 2", 0, 5, "nnNNN"),
+            ("ready 1", 0, 4, "nNNN"),
+            ("ready 0", 0, 4, "NNNN"),
+        ],
+    ),
+    "T3": (
+        {"replicas": 4, "max_surge": 1, "max_unavailable": 0},
+        [
+            ("template b", 4, 5, "oooon"),
+            ("ready 4", 3, 5, "ooonN"),
+            ("ready 3", 2, 5, "oonNN"),
+            ("ready 2", 1, 5, "onNNN"),
+            ("ready 1", 0, 5, "nNNNN"),
+            ("ready 0", 0, 4, "NNNN"),
+        ],
+    ),
+    "T4": (
+        {"replicas": 4},
+        [
+            ("template b", 4, 4, "oooo"),
+            ("", 3, 4, "ooon"),
+            ("ready 3", 2, 4, "oonN"),
+            ("ready 2", 1, 4, "onNN"),
+            ("ready 1", 0, 4, "nNNN"),
+            ("ready 0", 0, 4, "NNNN"),
+        ],
+    ),
+    "T5": (
+        {"replicas": 4, "max_unavailable": 2},
+        [
+            ("template b", 4, 4, "oooo"),
+            ("", 2, 4, "oonn"),
+            ("ready 3", 1, 4, "onnN"),
+            ("ready 2", 0, 4, "nnNN"),
+            ("ready 0 1", 0, 4, "NNNN"),
+        ],
+    ),
+    "T6": (
+        {"replicas": 4, "max_unavailable": 10},
+        [("template b", 4, 4, "oooo"), ("", 0, 4, "nnnn")],
+    ),
+    "T7": (
+        {"replicas": 4, "max_surge": 5, "max_unavailable": 1},
+        [
+            ("template b", 4, 7, "oooonnn"),
+            ("", 3, 7, "ooonnnn"),
+            ("ready 6", 2, 7, "oonnnnN"),
+            ("ready 5", 1, 7, "onnnnNN"),
+            ("ready 4", 0, 7, "nnnnNNN"),
+            ("ready 3", 0, 6, "nnnNNN"),
+            ("ready 2", 0, 5, "nnNNN"),
+            ("ready 1", 0, 4, "nNNN"),
+            ("ready 0", 0, 4, "NNNN"),
+        ],
+    ),
+    "T8": (
+        {"replicas": 2, "max_surge": 4, "max_unavailable": 1},
+        [
+            ("template b", 2, 3, "oon"),
+            ("", 1, 3, "onn"),
+            ("ready 2", 0, 3, "nnN"),
+            ("ready 1", 0, 2, "nN"),
+            ("ready 0", 0, 2, "NN"),
+        ],
+    ),
+    "T9": (
+        {"replicas": 6, "partition": 4},
+        [
+            ("", 4, 6, "NNNNNN"),
+            ("template b", 6, 6, "oooooo"),
+            ("", 5, 6, "ooooon"),
+            ("ready 5", 4, 6, "oooonN"),
+            ("ready 4", 4, 6, "ooooNN"),
+            ("partition 2", 3, 6, "ooonNN"),
+            ("ready 3", 2, 6, "oonNNN"),
+            ("ready 2", 2, 6, "ooNNNN"),
+            ("partition 0", 1, 6, "onNNNN"),
+            ("ready 1", 0, 6, "nNNNNN"),
+        ],
+    ),
+    "T10": (
+        {"replicas": 3, "partition": 2, "max_surge": 1},
+        [
+            ("", 2, 3, "NNN"),
+            ("template b", 3, 4, "ooon"),
+            ("", 2, 4, "oonn"),
+            ("ready 2 3", 2, 4, "ooNN"),
+            ("partition 0", 0, 4, "nnNN"),
+            ("ready 1", 0, 3, "nNN"),
+            ("ready 0", 0, 3, "NNN"),
+        ],
+    ),
+    "T11": (
+        {"replicas": 4},
+        [
+            ("template b", 4, 4, "oooo"),
+            ("", 3, 4, "ooon"),
+            ("ready 3", 2, 4, "oonN"),
+            ("replicas 6", 2, 6, "oonNnn"),
+            ("ready 4 5", 2, 6, "oonNNN"),
+            ("ready 2", 1, 6, "onNNNN"),
+            ("ready 1", 0, 6, "nNNNNN"),
+        ],
+    ),
+    "T12": (
+        {"replicas": 6},
+        [
+            ("template b", 6, 6, "oooooo"),
+            ("", 5, 6, "ooooon"),
+            ("replicas 3", 3, 3, "ooo"),
+            ("", 2, 3, "oon"),
+            ("ready 2", 1, 3, "onN"),
+            ("ready 1", 0, 3, "nNN"),
+        ],
+    ),
+    "T13": (
+        {"replicas": 4, "max_surge": 2, "max_unavailable": 1},
+        [
+            ("template b", 4, 6, "oooonn"),
+            ("", 3, 6, "ooonnn"),
+            ("replicas 6", 3, 8, "ooonnnnn"),
+            ("ready 7 6", 3, 8, "ooonnnNN"),
+            ("replicas 2", 3, 3, "ooo"),
+            ("", 1, 3, "onn"),
+            ("ready 2", 0, 3, "nnN"),
+            ("ready 1", 0, 2, "nN"),
+            ("ready 0", 0, 2, "NN"),
+        ],
+    ),
+    # The surge groups are recreated as soon as the StatefulSet's own budget allows it.
+    "T14": (
+        {"replicas": 4, "max_surge": 2, "max_unavailable": 1},
+        [
+            ("template b", 4, 6, "oooonn"),
+            ("", 3, 6, "ooonnn"),
+            ("ready 5", 2, 6, "oonnnN"),
+            ("ready 4", 1, 6, "onnnNN"),
+            ("template c", 4, 6, "oxxxoo"),
+            ("ready 1 2 3", 3, 6, "ooonnn"),
+            ("ready 5", 2, 6, "oonnnN"),
+        ],
+    ),
+    "T15, four to six": (
+        {"replicas": 4},
+        [("template b replicas 6", 4, 6, "oooonn"), ("ready 4 5", 3, 6, "ooonNN")],
+    ),
+    "T15, two to four": (
+        {"replicas": 2, "max_surge": 2, "max_unavailable": 1},
+        [
+            ("template b replicas 4", 2, 4, "oonn"),
+            ("", 2, 6, "oonnnn"),
+            ("ready 5", 2, 6, "oonnnN"),
+            ("ready 4", 1, 6, "onnnNN"),
+            ("ready 3", 0, 6, "nnnNNN"),
+            ("ready 2", 0, 5, "nnNNN"),
+            ("ready 1", 0, 4, "nNNN"),
+        ],
+    ),
+    "T15, six to three": (
+        {"replicas": 6, "max_surge": 2, "max_unavailable": 1},
+        [
+            ("template b replicas 3", 3, 5, "ooonn"),
+            ("", 2, 5, "oonnn"),
+            ("ready 4", 1, 5, "onnnN"),
+            ("ready 3", 0, 5, "nnnNN"),
+            ("ready 2", 0, 4, "nnNN"),
+            ("ready 1", 0, 3, "nNN"),
+        ],
+    ),
+    "T16": (
+        {"replicas": 4},
+        [
+            ("template b", 4, 4, "oooo"),
+            ("", 3, 4, "ooon"),
+            ("template a", 4, 4, "NNNx"),
+            ("", 3, 4, "NNNn"),
+            ("ready 3", 0, 4, "NNNN"),
+        ],
+    ),
+    "T16, a broken group below a healthy outdated one": (
+        {"replicas": 4},
+        [
+            ("template b", 4, 4, "oooo"),
+            ("", 3, 4, "ooon"),
+            ("ready 3", 2, 4, "oonN"),
+            ("template a", 4, 4, "NNxo"),
+            ("", 4, 4, "NNxo"),
+            ("delete 2", 4, 4, "NNno"),
+            ("ready 2", 3, 4, "NNNn"),
+            ("ready 3", 0, 4, "NNNN"),
+        ],
+    ),
+    "T16, more tolerated": (
+        {"replicas": 4},
+        [
+            ("template b", 4, 4, "oooo"),
+            ("", 3, 4, "ooon"),
+            ("ready 3", 2, 4, "oonN"),
+            ("template a", 4, 4, "NNxo"),
+            ("unavailable 2", 2, 4, "NNnn"),
+        ],
+    ),
+    "T17": (
+        {"replicas": 4, "max_unavailable": 2},
+        [("down 1 template b", 4, 4, "oxoo"), ("", 3, 4, "oxon"), ("ready 3", 1, 4, "onnN")],
+    ),
+    "T18": (
+        {"replicas": 2},
+        [("down 0 1 template b", 2, 2, "xx"), ("", 1, 2, "xn"), ("ready 1", 0, 2, "nN")],
+    ),
+    "T18, surge instead": (
+        {"replicas": 2, "max_surge": 1, "max_unavailable": 0},
+        [
+            ("down 0 1 template b", 2, 3, "xxn"),
+            ("ready 2", 1, 3, "xnN"),
+            ("ready 1", 0, 3, "nNN"),
+            ("ready 0", 0, 2, "NN"),
+        ],
+    ),
+    "T18, only the first is down": (
+        {"replicas": 2},
+        [
+            ("down 0 template b", 2, 2, "xo"),
+            ("", 2, 2, "xo"),
+            ("ready 0", 1, 2, "on"),
+        ],
+    ),
+    "T19, maxUnavailable": (
+        {"replicas": 4},
+        [
+            ("template b", 4, 4, "oooo"),
+            ("", 3, 4, "ooon"),
+            ("unavailable 2", 2, 4, "oonn"),
+            ("unavailable 1", 2, 4, "oonn"),
+        ],
+    ),
+    "T19, maxSurge": (
+        {"replicas": 4},
+        [
+            ("template b", 4, 4, "oooo"),
+            ("", 3, 4, "ooon"),
+            ("surge 2", 3, 6, "ooonnn"),
+            ("surge 0", 3, 4, "ooon"),
+            ("ready 3", 2, 4, "oonN"),
+        ],
+    ),
+    "T19, partition": (
+        {"replicas": 4},
+        [
+            ("template b", 4, 4, "oooo"),
+            ("", 3, 4, "ooon"),
+            ("partition 4", 4, 4, "ooon"),
+            ("ready 3", 4, 4, "oooN"),
+        ],
+    ),
+    "T20": (
+        {"replicas": 4, "max_surge": 1, "max_unavailable": 0},
+        [("down 0 replicas 3", 0, 4, "nNNN"), ("ready 0", 0, 3, "NNN")],
+    ),
+}
+
+
+def happen(roll: RollingSet, what: str) -> None:
+    """``verb number... verb number...``"""
+    verb = ""
+    for word in what.split():
+        if word.isalpha() and verb != "template":
+            verb = word
+        elif verb == "template":
+            roll.key, verb = word, ""
+        elif verb in {"ready", "down"}:
+            roll.sim.set_ready(int(word), ready=verb == "ready")
+        elif verb == "delete":
+            roll.sim.delete(int(word))
+            roll.sim.act()
+        else:
+            attribute = {"unavailable": "max_unavailable", "surge": "max_surge"}.get(verb, verb)
+            assert hasattr(roll, attribute)
+            setattr(roll, attribute, int(word))
+
+
+@pytest.mark.parametrize("size", [1, 2], ids=["leaders alone", "with workers"])
+@pytest.mark.parametrize(("start", "rows"), TABLES.values(), ids=TABLES)
+def test_worked_table(start: dict[str, Any], rows: list[Row], size: int) -> None:
+    roll = RollingSet(**start, size=size)
+    observed = []
+    for what, *_ in rows:
+        happen(roll, what)
+        rollout = roll.reconcile()
+        roll.sim.act()
+        observed.append((what, *rollout, roll.row()))
+    assert observed == rows
+
+
+@pytest.mark.parametrize(
+    ("replicas", "surge", "unavailable", "unready", "wanted"),
+    [
+        (1, 1, 0, 1, 2),
+        (4, 2, 1, 2, 5),
+        (2, 2, 1, 2, 3),
+        (1, 1, 0, 0, 1),
+        (1, 1, 1, 1, 1),
+        (3, 0, 0, 1, 3),
+        (4, 2, 1, 3, 6),
+        (0, 0, 0, 0, 0),
+    ],
+)
+def test_wanted_replicas(replicas: int, surge: int, unavailable: int, unready: int, wanted: int) -> None:
+    numbers = RolloutNumbers(replicas, unavailable, surge, partition=0)
+    assert wanted_replicas(numbers, unready=unready) == wanted
+
+
+@pytest.mark.parametrize(
+    ("replicas", "unavailable", "surge", "expected"),
+    [
+        (1, 1, 0, 1),
+        (1, 2, 1, 3),
+        (1, 0, 2, 1),
+        (0, 0, 0, 1),
+        (2, 1, "50%", 2),
+        (0, "25%", "25%", 1),
+        (10, "15%", "15%", 3),
+        (4, "25%", 9, 5),
+    ],
+)
+def test_leaders_unavailable(replicas: int, unavailable: int | str, surge: int | str, expected: int) -> None:
+    numbers = rollout_numbers(a_set(replicas=replicas, max_unavailable=unavailable, max_surge=surge))
+    assert numbers.leaders_unavailable == expected
+
+
+def test_absent_numbers_are_the_defaults() -> None:
+    lws = a_set(replicas=3)
+    spec = msgspec.structs.replace(lws.spec, rollout_strategy=None)
+    assert rollout_numbers(msgspec.structs.replace(lws, spec=spec)) == RolloutNumbers(3, 1, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        ({"max_unavailable": "5"}, "rollingUpdateConfiguration.maxUnavailable: '5' is neither"),
+        ({"max_unavailable": -1}, "rollingUpdateConfiguration.maxUnavailable: -1 is negative"),
+        ({"max_surge": "x%"}, "rollingUpdateConfiguration.maxSurge: 'x%' is neither"),
+    ],
+)
+def test_numbers_that_cannot_be_read(numbers: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^spec.rolloutStrategy.{message}"):
+        rollout_parameters(a_set(**numbers), a_leader_set(), [], template_changed=True)
+
+
+def leader(replicas: int, partition: int = 0, annotation: str | None = None) -> StatefulSet:
+    observed = a_leader_set(replicas=replicas, partition=partition)
+    annotations = {} if annotation is None else {c.REPLICAS_ANNOTATION: annotation}
+    return msgspec.structs.replace(
+        observed, metadata=msgspec.structs.replace(observed.metadata, annotations=annotations)
+    )
+
+
+OLD, DOWN, NEW, STARTING = (
+    GroupState(ready=ready, updated=updated)
+    for ready, updated in ((True, False), (False, False), (True, True), (False, True))
+)
+
+
+@pytest.mark.parametrize(
+    ("lws", "observed", "states", "changed", "expected"),
+    [
+        pytest.param(
+            a_set(replicas=3, size=1, max_unavailable=0, max_surge=1),
+            leader(2, annotation="2"),
+            [OLD, OLD],
+            False,
+            (0, 3),
+            id="scale-up",
+        ),
+        pytest.param(
+            a_set(replicas=3, size=1, max_unavailable=0, max_surge=1),
+            leader(2, annotation="2"),
+            [OLD, OLD],
+            True,
+            (2, 3),
+            id="scale-up and a new template: no surge yet",
+        ),
+        pytest.param(
+            a_set(replicas=2, max_surge=2),
+            leader(2, annotation="2"),
+            [OLD, OLD],
+            True,
+            (2, 3),
+            id="a new template",
+        ),
+        pytest.param(a_set(replicas=3), None, [], False, (0, 3), id="no StatefulSet"),
+        pytest.param(
+            a_set(replicas=3, partition=5), None, [], False, (5, 3), id="no StatefulSet, user's partition"
+        ),
+        pytest.param(
+            a_set(replicas=3),
+            leader(3),
+            [DOWN] * 3,
+            False,
+            (0, 3),
+            id="at rest: states and annotation do not matter",
+        ),
+        pytest.param(
+            a_set(replicas=3),
+            leader(3, partition=2, annotation="4"),
+            [NEW] * 3,
+            False,
+            (2, 3),
+            id="replicas edited: the partition waits one pass",
+        ),
+        pytest.param(
+            a_set(replicas=3),
+            leader(3, partition=2),
+            [OLD, OLD, NEW],
+            False,
+            (2, 3),
+            id="annotation removed: restored first",
+        ),
+        pytest.param(
+            a_set(replicas=3),
+            leader(3, partition=2, annotation="x"),
+            [OLD, OLD, NEW],
+            False,
+            (2, 3),
+            id="annotation no number: restored first",
+        ),
+        pytest.param(
+            a_set(replicas=3),
+            leader(3, partition=2, annotation="3"),
+            [OLD, OLD, NEW],
+            False,
+            (1, 3),
+            id="annotation there: on it goes",
+        ),
+    ],
+)
+def test_decision(
+    lws: Any, observed: StatefulSet | None, states: list[GroupState], changed: bool, expected: tuple[int, int]
+) -> None:
+    assert rollout_parameters(lws, observed, states, template_changed=changed) == expected
+
+
+@pytest.mark.parametrize(
+    ("states", "step", "partition", "expected"),
+    [
+        pytest.param([], 1, 0, 0, id="no groups"),
+        pytest.param([OLD, OLD, NEW], 1, 3, 1, id="past the finished tail"),
+        pytest.param([OLD, OLD, OLD], 1, 0, 0, id="never up"),
+        pytest.param([DOWN, DOWN, DOWN, OLD], 1, 4, 4, id="the budget is spent below"),
+        pytest.param([OLD, DOWN, STARTING, NEW], 2, 4, 1, id="groups down anyway are passed"),
+        pytest.param([OLD, STARTING, OLD, STARTING], 3, 4, 1, id="never below the window"),
+        pytest.param([DOWN, DOWN, DOWN, DOWN], 1, 4, 3, id="more broken than groups"),
+    ],
+)
+def test_next_partition(states: list[GroupState], step: int, partition: int, expected: int) -> None:
+    assert next_partition(states, step=step, partition=partition) == expected
+
+
+def test_missing_groups_are_outstanding() -> None:
+    assert unready_count([NEW, STARTING, OLD, DOWN, NEW], 7) == 5
+    assert unready_count([NEW, NEW, DOWN], 2) == 0
+
+
+class TestGroupStates:
+    """The state vector, reconcilers.md, 3.2."""
+
+    def states(
+        self, *, leaders: list[Any], sets: list[Any], size: int = 2, count: int = 2
+    ) -> list[GroupState]:
+        return list(group_states(a_set(size=size), "new", count, leaders=leaders, worker_sets=sets))
+
+    def test_leader_and_workers_count(self) -> None:
+        pods = [a_leader(i, key="new", ready=i != 2) for i in range(5)]
+        sets = [
+            a_worker_set(pods[0], key="new"),
+            a_worker_set(pods[1], key="old"),
+            a_worker_set(pods[2], key="new"),
+            a_worker_set(pods[3], key="new", available=0),
+            a_worker_set(pods[4], key="new", broken=True),
+        ]
+        assert self.states(leaders=pods, sets=sets, count=5) == [NEW, OLD, STARTING, STARTING, STARTING]
+
+    def test_a_group_without_worker_set_is_missing(self) -> None:
+        assert self.states(leaders=[a_leader(0, key="new", ready=True)], sets=[], count=1) == [DOWN]
+
+    def test_size_one_needs_no_worker_set(self) -> None:
+        pods = [a_leader(0, key="new", ready=True), a_leader(1, key="old")]
+        assert self.states(leaders=pods, sets=[], size=1) == [NEW, DOWN]
+
+    def test_a_worker_set_without_leader_is_missing(self) -> None:
+        sets = [a_worker_set(a_leader(0), key="new")]
+        assert self.states(leaders=[], sets=sets, count=1) == [DOWN]
+
+    @pytest.mark.parametrize("index", ["-1", "x", "", "1_0", "²", "7"])
+    def test_objects_without_a_slot_are_dropped(self, index: str) -> None:
+        stray = a_leader(index, key="new", ready=True)
+        good = a_leader(0, key="new", ready=True)
+        assert self.states(leaders=[stray, good], sets=[], size=1, count=1) == [NEW]
+
+    def test_another_name_in_the_slot_neither_fills_nor_hides_it(self) -> None:
+        good = a_leader(0, key="new", ready=True)
+        stray = a_leader(1, key="old")
+        labels = {**stray.labels, c.GROUP_INDEX_LABEL: "0"}
+        stray = msgspec.structs.replace(
+            stray, metadata=msgspec.structs.replace(stray.metadata, labels=labels)
+        )
+        assert self.states(leaders=[good, stray], sets=[], size=1) == [NEW, DOWN]
+
+    def test_the_leader_set_is_no_group(self) -> None:
+        assert self.states(leaders=[], sets=[a_leader_set()], count=1) == [DOWN]
+
+
+@pytest.mark.parametrize(
+    ("current", "wanted", "note"),
+    [
+        (6, 5, f"deleting surge replica {NAME}-5"),
+        (6, 3, f"deleting surge replicas from {NAME}-3 to {NAME}-5"),
+        (6, 6, None),
+        (4, 6, None),
+    ],
+)
+def test_surge_deletion(current: int, wanted: int, note: str | None) -> None:
+    event = surge_deletion(a_set(), leader(current), Rollout(0, wanted))
+    assert (event and event.note) == note
+    if event:
+        assert (event.type, event.reason, event.action) == ("Normal", "GroupsProgressing", "Delete")
+        assert event.related is None
+        assert event.regarding.uid == "uid-set"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "note"),
+    [
+        (4, 3, "Updating replica 3"),
+        (4, 1, "Updating replicas 1 to 3 (inclusive)"),
+        (4, 4, None),
+        (3, 4, None),
+    ],
+)
+def test_partition_move(before: int, now: int, note: str | None) -> None:
+    revision = ObjectReference("apps/v1", "ControllerRevision", "r")
+    event = partition_move(a_set(), leader(4, before), Rollout(now, 4), revision=revision)
+    assert (event and event.note) == note
+    if event:
+        assert (event.type, event.reason, event.action) == ("Normal", "GroupsUpdating", "Update")
+        assert event.related == revision
