@@ -1,0 +1,40 @@
+"""Spelling of times: reconcilers.md, 4.8."""
+
+from __future__ import annotations
+
+import pytest
+
+from lws.api.timestamps import canonical_time
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("2026-08-21T10:20:30Z", "2026-08-21T10:20:30Z"),
+        ("2026-08-21T10:20:30.999999999Z", "2026-08-21T10:20:30Z"),
+        ("2026-08-21T01:20:30+02:00", "2026-08-20T23:20:30Z"),
+        ("2026-08-21T23:50:30-00:15", "2026-08-22T00:05:30Z"),
+        ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
+    ],
+)
+def test_canonical(text: str, canonical: str) -> None:
+    assert canonical_time(text) == canonical
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "2026-08-21",
+        "2026-08-21 10:20:30Z",
+        "2026-08-21T10:20:30",
+        "2026-13-21T10:20:30Z",
+        "2026-08-21T10:20:60Z",
+        "0000-01-01T00:00:00Z",
+        "0001-01-01T00:00:00+01:00",
+        "2026-08-21T10:20:30Z\n",
+    ],
+)
+def test_no_time(text: str) -> None:
+    with pytest.raises(ValueError, match="is no RFC 3339 time"):
+        canonical_time(text)
