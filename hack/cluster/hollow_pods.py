@@ -16,6 +16,7 @@ from lws.objects import Condition, KubeObject, ObjectMeta
 PREFIX = "hollow.lws/"
 CRASH_SECONDS = 1.0  # how long a crashing container lives
 CRASH_BACKOFF = (1.0, 30.0)  # first and longest wait before its restart; doubled each time
+BACK_OFF = "CrashLoopBackOff"
 TERMINAL = ("Succeeded", "Failed")
 SIDECAR = "Always"
 
@@ -43,10 +44,22 @@ class PodSpec(Struct, frozen=True, gc=False, rename="camel"):
     readiness_gates: tuple[ReadinessGate, ...] = ()
 
 
+class Waiting(Struct, frozen=True, gc=False, rename="camel"):
+    reason: str = ""
+
+
+class ContainerState(Struct, frozen=True, gc=False, rename="camel"):
+    waiting: Waiting | None = None
+
+
 class ContainerStatus(Struct, frozen=True, gc=False, rename="camel"):
     name: str
-    ready: bool = False
     restart_count: int = 0
+    state: ContainerState = ContainerState()
+
+    @property
+    def backing_off(self) -> bool:
+        return self.state.waiting is not None and self.state.waiting.reason == BACK_OFF
 
 
 class PodStatus(Struct, frozen=True, gc=False, rename="camel"):
@@ -91,8 +104,9 @@ class View(NamedTuple):
     started: bool
     initialized: bool
     ready: bool
-    restarts: int
-    init_restarts: int
+    backing_off: bool = False
+    restarts: int = 0
+    init_restarts: int = 0
 
 
 class Plan(NamedTuple):
@@ -144,6 +158,9 @@ def observed(pod: HollowPod) -> View:
         started=status.start_time is not None,
         initialized=status.holds("Initialized"),
         ready=status.holds("Ready"),
+        backing_off=any(
+            entry.backing_off for entry in status.container_statuses + status.init_container_statuses
+        ),
         restarts=_most_restarts(status.container_statuses),
         init_restarts=_most_restarts(status.init_container_statuses),
     )
@@ -158,7 +175,7 @@ def _plan_end(pod: HollowPod, faults: Faults, dying: float) -> Plan:
 
 def _wanted(pod: HollowPod, faults: Faults, running: float) -> tuple[View, float | None]:
     """The status ``running`` seconds after the start (negative: before it), and when it changes next."""
-    blank = View("Pending", True, not pod.spec.init_containers, False, 0, 0)
+    blank = View("Pending", started=True, initialized=not pod.spec.init_containers, ready=False)
     if running < 0:
         return blank, -running
     if faults.init_failure:
@@ -178,14 +195,15 @@ def _failing_init(pod: HollowPod, blank: View, running: float) -> tuple[View, fl
     crashes, again = crashes_until(running)
     if crashes and pod.spec.restart_policy == "Never":
         return blank._replace(phase="Failed", initialized=False), None
-    return blank._replace(initialized=False, init_restarts=max(0, crashes - 1)), again
+    restarts = max(0, crashes - 1)
+    return blank._replace(initialized=False, backing_off=crashes > 0, init_restarts=restarts), again
 
 
 def _crashing(pod: HollowPod, up: View, running: float) -> tuple[View, float | None]:
     crashes, again = crashes_until(running)
     if crashes and pod.spec.restart_policy == "Never":
         return up._replace(phase="Failed"), None
-    return up._replace(restarts=max(0, crashes - 1)), again
+    return up._replace(backing_off=crashes > 0, restarts=max(0, crashes - 1)), again
 
 
 def crashes_until(running: float) -> tuple[int, float]:

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from hashlib import blake2s
 from typing import Any
 
-from hack.cluster.hollow_pods import SIDECAR, Container, HollowPod, View
+from hack.cluster.hollow_pods import BACK_OFF, SIDECAR, Container, HollowPod, View
 
 Document = dict[str, Any]
-BACK_OFF = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off restarting failed container"}}
+BACKING_OFF = {"waiting": {"reason": BACK_OFF, "message": "back-off restarting failed container"}}
 CREATING = {"waiting": {"reason": "ContainerCreating"}}
 INITIALIZING = {"waiting": {"reason": "PodInitializing"}}
 
@@ -59,7 +59,7 @@ def _conditions(pod: HollowPod, view: View, now: str) -> list[Document]:
 def _condition(pod: HollowPod, type_: str, holds: bool, why: str, now: str) -> Document:
     before = pod.status.condition(type_)
     status = str(holds)
-    document = {"type": type_, "status": status, "reason": None if holds else why}
+    document = {"type": type_, "status": status, "reason": "" if holds else why}
     changed = before is None or before.status != status
     return document | ({"lastTransitionTime": now} if changed else {})
 
@@ -73,7 +73,7 @@ def _state(view: View, now: str) -> Document:
         return CREATING if view.initialized else INITIALIZING
     if view.phase == "Failed":
         return _terminated(1, "Error", now)
-    return {"running": {"startedAt": now}}
+    return BACKING_OFF if view.backing_off else {"running": {"startedAt": now}}
 
 
 def _init_containers(pod: HollowPod, view: View, now: str) -> list[Document]:
@@ -82,11 +82,16 @@ def _init_containers(pod: HollowPod, view: View, now: str) -> list[Document]:
 
 def _init_status(container: Container, view: View, now: str) -> Document:
     if not view.initialized:
-        state = _terminated(1, "Error", now) if view.phase == "Failed" else BACK_OFF
-        return _status(container, view.init_restarts, False, state, now)
+        return _status(container, view.init_restarts, False, _failing_state(view, now), now)
     if container.restart_policy == SIDECAR:
         return _status(container, 0, True, {"running": {"startedAt": now}}, now)
     return _status(container, 0, True, _terminated(0, "Completed", now), now)
+
+
+def _failing_state(view: View, now: str) -> Document:
+    if view.phase == "Failed":
+        return _terminated(1, "Error", now)
+    return BACKING_OFF if view.backing_off else {"running": {"startedAt": now}}
 
 
 def _status(container: Container, restarts: int, ready: bool, state: Document, now: str) -> Document:

@@ -88,9 +88,10 @@ def create_directory(directory: Path) -> list[str]:
 
 def written_names() -> list[str]:
     """Everything ``up`` may write into its directory."""
-    names = [SETTINGS, "etcd", "pki", "audit.log", "audit-policy.yaml", "kubeconfig"]
+    names = ["etcd", "pki", "audit.log", "audit-policy.yaml", "kubeconfig"]
     names += [f"{client}.kubeconfig" for client in CLIENTS]
-    return names + [f"{name}.{suffix}" for name in COMPONENTS for suffix in ("pid", "log")]
+    names += [f"{name}.{suffix}" for name in COMPONENTS for suffix in ("pid", "log")]
+    return [*names, SETTINGS]  # last: while it is there, `down` knows the rest for the cluster's
 
 
 def remove(directory: Path, made: list[str]) -> None:

@@ -48,7 +48,8 @@ def up(wanted: Settings, *, port_base: int | None, binaries: Mapping[str, Path])
                 )
                 _start(settings)
         except BaseException:
-            _tear_down(directory, made)
+            _end_all(directory)
+            layout.remove(directory, made)
             raise
     return settings
 
@@ -56,9 +57,10 @@ def up(wanted: Settings, *, port_base: int | None, binaries: Mapping[str, Path])
 def down(directory: Path) -> bool:
     """End every process of the cluster and remove what ``up`` made; False where there was nothing to do."""
     settings = layout.load(directory)
-    found = settings is not None or bool(processes.strays(directory, PROGRAMS.values()))
-    _tear_down(directory, settings.made_directories if settings else [])
-    return found
+    ended = _end_all(directory)
+    if settings is not None:  # without it nothing there is known to be ours
+        layout.remove(directory, settings.made_directories)
+    return ended or settings is not None
 
 
 def status(directory: Path) -> list[Row]:
@@ -150,13 +152,14 @@ def _claim(directory: Path) -> list[str]:
     return []
 
 
-def _tear_down(directory: Path, made: list[str]) -> None:
-    """End the clients of etcd first, so that none waits for it; then remove the files."""
-    programs = [*PROGRAMS.values()]
-    for group in ([name for name in programs if name != ETCD], [ETCD]):
+def _end_all(directory: Path) -> bool:
+    """End the processes of a cluster, the clients of etcd before etcd; False where there were none."""
+    ended = False
+    for group in ([name for name in PROGRAMS.values() if name != ETCD], [ETCD]):
         alive = processes.strays(directory, group)
         processes.end(alive, programs=group, directory=directory, grace=STOP_SECONDS)
-    layout.remove(directory, made)
+        ended = ended or bool(alive)
+    return ended
 
 
 def _row(directory: Path, component: Component) -> Row:
