@@ -1,0 +1,148 @@
+"""The pass over one group, by its leader pod: restart, service, PodGroup, workers (reconcilers.md, 7.2).
+
+Workers are created once for each incarnation of the leader and never changed: changes reach them only by
+replacing the leader. The documents themselves are made elsewhere; here is only what is due, in which order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lws.api import constants as c
+from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.workloads import ControllerRevision, Pod, StatefulSet
+from lws.objects import controller_of
+from lws.planning.actions import Action, Create, Record, Requeue, reference
+from lws.planning.observed import ObservedGroup, is_leader, worker_set_named
+from lws.planning.placement import PlacementError, place_workers
+from lws.planning.podgroups import VOLCANO, GangProvider
+from lws.planning.restart import plan_restart
+from lws.planning.revisions import Template, owned_revisions, restore, template_of
+from lws.planning.services import plan_group_service
+from lws.planning.workers import worker_document
+
+REVISION_RETRY = 1.0
+"""Seconds until another look for a revision that is not there yet."""
+
+
+class PlanError(Exception):
+    """The plan could not be completed and is worth another try, with backoff.
+
+    ``actions``: what comes before the failure and is due all the same.
+    """
+
+    def __init__(self, message: str, actions: Sequence[Action] = ()) -> None:
+        super().__init__(message)
+        self.actions = tuple(actions)
+
+
+def plan_group(group: ObservedGroup, *, provider: GangProvider = VOLCANO) -> list[Action]:
+    """Everything due for the group, in order; nothing for a set or a leader on its way out.
+
+    Raises:
+        PlanError: the node for exclusive placement is missing or unlabelled, or a template does not decode.
+    """
+    lws, leader = group.lws, group.leader
+    if lws is None or leader is None or lws.deleting:
+        return []
+    restart = plan_restart(group)
+    if restart.recreating:
+        return list(restart.actions)
+    if not is_leader(leader):
+        return []
+    if leader.annotations.get(c.LEADER_NAME_ANNOTATION):
+        return [_nested(lws, leader)]
+    if leader.deleting:
+        return []
+    actions = [*plan_group_service(lws, leader, group.service)]
+    try:
+        actions += _plan_pod_group(group, lws, leader, provider)
+        actions += _plan_workers(group, lws, leader)
+    except (PlacementError, ValueError) as error:
+        raise PlanError(str(error), actions) from error
+    return actions
+
+
+def _plan_pod_group(
+    group: ObservedGroup, lws: LeaderWorkerSet, leader: Pod, provider: GangProvider
+) -> tuple[Action, ...]:
+    """Create-if-absent; a leader that was admitted before gang scheduling was configured names no group."""
+    if not group.gang or group.pod_group_exists or not leader.annotations.get(c.POD_GROUP_ANNOTATION):
+        return ()
+    return (Create(provider.kind, provider.document(lws, leader, template_of(lws))),)
+
+
+def _plan_workers(group: ObservedGroup, lws: LeaderWorkerSet, leader: Pod) -> tuple[Action, ...]:
+    """Create the worker StatefulSet, unless it is there, not wanted, or has to wait."""
+    if lws.size == 1:
+        return ()
+    existing = worker_set_named(leader, group.worker_sets)
+    if existing is not None:
+        return _name_taken(lws, leader, existing)
+    if lws.startup_policy == c.STARTUP_LEADER_READY and not leader.has_ready_condition:
+        return ()
+    revision = _revision_of(leader, lws, group.revisions)
+    if revision is None:
+        return (Requeue(REVISION_RETRY),)
+    placement = place_workers(lws, leader, group.node)
+    if placement.waiting:
+        return ()
+    template = restore(revision, template_of(lws))
+    return (_create(lws, leader, template, placement.node_selector),)
+
+
+def _revision_of(
+    leader: Pod, lws: LeaderWorkerSet, revisions: Sequence[ControllerRevision]
+) -> ControllerRevision | None:
+    """The set's revision that the leader's label names; of several, the one with the highest number."""
+    key = leader.labels.get(c.REVISION_LABEL)
+    named = [x for x in owned_revisions(lws, revisions) if key and x.labels.get(c.REVISION_LABEL) == key]
+    return max(named, key=lambda x: x.revision, default=None)
+
+
+def _create(lws: LeaderWorkerSet, leader: Pod, template: Template, node_selector: dict[str, str]) -> Create:
+    document = worker_document(lws, leader, template, node_selector=node_selector)
+    created = _event(
+        lws,
+        leader,
+        "Normal",
+        c.REASON_GROUPS_PROGRESSING,
+        f"Created worker statefulset for leader pod {leader.name}",
+    )
+    return Create("StatefulSet", document, then=(created,), failed=_creation_failed(lws, leader, ""))
+
+
+def _name_taken(lws: LeaderWorkerSet, leader: Pod, existing: StatefulSet) -> tuple[Action, ...]:
+    """Nothing to do for the leader's own; one of a former incarnation is waited for, its end leads back here.
+
+    One that is not a worker set of any leader of this name will not go away by itself, so users are told.
+    """
+    owner = controller_of(existing)
+    if owner is not None and (owner.kind, owner.name) == ("Pod", leader.name):
+        return ()
+    return (_creation_failed(lws, leader, f": StatefulSet {existing.name} exists and is not this group's"),)
+
+
+def _creation_failed(lws: LeaderWorkerSet, leader: Pod, cause: str) -> Record:
+    note = f"Failed to create worker statefulset for leader pod {leader.name}{cause}"
+    return _event(lws, leader, "Warning", c.REASON_FAILED_CREATE, note)
+
+
+def _nested(lws: LeaderWorkerSet, leader: Pod) -> Record:
+    """Without start ordinals worker 0 looks like a leader, and building workers for it would never end."""
+    note = (
+        f"Leader pod {leader.name} wrongly carries the annotation {c.LEADER_NAME_ANNOTATION}: no workers are"
+        " created for it. The cluster must support StatefulSet start ordinals (Kubernetes 1.27 or newer)"
+    )
+    return _event(lws, leader, "Warning", c.REASON_FAILED_CREATE, note)
+
+
+def _event(lws: LeaderWorkerSet, leader: Pod, type_: str, reason: str, note: str) -> Record:
+    return Record(
+        regarding=reference(c.API_VERSION, c.KIND, lws),
+        type=type_,
+        reason=reason,
+        action="Create",
+        note=note,
+        related=reference("v1", "Pod", leader),
+    )

@@ -1,0 +1,108 @@
+"""The leader StatefulSet: its document and the plan to apply it (reconcilers.md, 1.1 and 2).
+
+How far a rollout may go (partition, replicas) is decided in ``rollout``, not here.
+"""
+
+from __future__ import annotations
+
+from lws.api import constants as c
+from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.workloads import StatefulSet
+from lws.planning.actions import Apply, Document, Record, reference
+from lws.planning.documents import group_annotations, labelled_template, owned_by_set, storage
+from lws.planning.revisions import RevisionPlan, Template
+from lws.planning.rollout import Rollout, partition_move, rollout_numbers, surge_deletion
+
+
+def leader_document(
+    lws: LeaderWorkerSet, template: Template, key: str, *, partition: int, replicas: int
+) -> Document:
+    """The complete apply document; ``key``: revision key, ``replicas``: groups, surge included."""
+    labels = {c.NAME_LABEL: lws.name, c.REVISION_LABEL: key}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": {
+            "name": lws.name,
+            "namespace": lws.namespace,
+            "labels": {**lws.labels, **labels},
+            "annotations": {**lws.annotations, c.REPLICAS_ANNOTATION: str(lws.replicas)},
+            "ownerReferences": [owned_by_set(lws)],
+        },
+        "spec": {
+            "replicas": replicas,
+            "serviceName": lws.name,
+            "podManagementPolicy": "Parallel",
+            "selector": {"matchLabels": {c.NAME_LABEL: lws.name, c.WORKER_INDEX_LABEL: "0"}},
+            "updateStrategy": _update_strategy(lws, partition),
+            "template": labelled_template(
+                template.leader_template,
+                labels={**labels, c.WORKER_INDEX_LABEL: "0"},
+                annotations=_template_annotations(lws, template),
+            ),
+            **storage(template, lws.namespace),
+        },
+    }
+
+
+def plan_leader(
+    lws: LeaderWorkerSet,
+    leader: StatefulSet | None,
+    revision: RevisionPlan,
+    *,
+    partition: int,
+    replicas: int,
+) -> Apply:
+    """Apply the leader StatefulSet; ``leader`` is as it was when ``partition`` and ``replicas`` were decided.
+
+    All events wait for the apply, so a failing one does not repeat them. Raises ValueError as
+    ``rollout_numbers`` does.
+    """
+    document = leader_document(lws, revision.template, revision.key, partition=partition, replicas=replicas)
+    if leader is None:
+        return Apply("StatefulSet", document, then=(_created(lws, revision),), failed=_failed(lws, "Create"))
+    rollout = Rollout(partition, replicas)
+    events = [surge_deletion(lws, leader, rollout)]
+    if not revision.changed:
+        events.append(partition_move(lws, leader, rollout, revision=revision.reference))
+    then = tuple(x for x in events if x is not None)
+    return Apply("StatefulSet", document, then=then, failed=_failed(lws, "Update"))
+
+
+def _update_strategy(lws: LeaderWorkerSet, partition: int) -> Document:
+    strategy = lws.spec.rollout_strategy
+    return {
+        "type": (strategy and strategy.type) or c.ROLLING_UPDATE,
+        "rollingUpdate": {"partition": partition, "maxUnavailable": rollout_numbers(lws).leaders_unavailable},
+    }
+
+
+def _template_annotations(lws: LeaderWorkerSet, template: Template) -> dict[str, str]:
+    annotations = group_annotations(lws, template)
+    if template.sub_group_policy is not None:
+        annotations.setdefault(c.SUBGROUP_POLICY_TYPE_ANNOTATION, c.SUBGROUP_LEADER_WORKER)
+    if template.subdomain_policy == c.SUBDOMAIN_UNIQUE:
+        annotations[c.SUBDOMAIN_POLICY_ANNOTATION] = c.SUBDOMAIN_UNIQUE
+    return annotations
+
+
+def _created(lws: LeaderWorkerSet, revision: RevisionPlan) -> Record:
+    return Record(
+        regarding=reference(c.API_VERSION, c.KIND, lws),
+        type="Normal",
+        reason=c.REASON_GROUPS_PROGRESSING,
+        action="Create",
+        note=f"Created leader statefulset {lws.name}",
+        related=revision.reference,
+    )
+
+
+def _failed(lws: LeaderWorkerSet, action: str) -> Record:
+    """``action``: ``Create`` or ``Update``."""
+    return Record(
+        regarding=reference(c.API_VERSION, c.KIND, lws),
+        type="Warning",
+        reason=c.REASON_FAILED_CREATE if action == "Create" else c.REASON_FAILED_UPDATE,
+        action=action,
+        note=f"Failed to {action.lower()} leader statefulset {lws.name}",
+    )

@@ -1,0 +1,113 @@
+"""What the shells observed, frozen, and who belongs to whom in it.
+
+A snapshot is read once from the caches and handed to the planners whole, so a plan never mixes two moments.
+Ownership is decided by UID along the owner chain worker pod -> StatefulSet -> leader pod, never by name. No
+rule about what to do may live here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from lws.api import constants as c
+from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.workloads import ControllerRevision, Node, Pod, Service, StatefulSet
+from lws.objects import KubeObject, OwnerReference, controlled_by, controller_of
+
+
+class Incarnation(Struct, frozen=True, gc=False):
+    """The pods of one complete group: the leader's UID and a digest of its workers' UIDs."""
+
+    leader_uid: str
+    workers: str
+
+
+class ObservedSet(Struct, frozen=True, gc=False):
+    """One LeaderWorkerSet and its children.
+
+    ``leader``: the leader StatefulSet. ``revisions``: those with the set's name label. ``leaders``: pods with
+    the set's name label and worker-index 0. ``worker_sets``: StatefulSets with the set's name label, the
+    leader StatefulSet perhaps among them. ``service``: the one named like the set.
+    """
+
+    lws: LeaderWorkerSet
+    leader: StatefulSet | None = None
+    revisions: tuple[ControllerRevision, ...] = ()
+    leaders: tuple[Pod, ...] = ()
+    worker_sets: tuple[StatefulSet, ...] = ()
+    service: Service | None = None
+
+
+class ObservedGroup(Struct, frozen=True, gc=False):
+    """One group, keyed by its leader pod.
+
+    ``pods``: all pods with the set's name and the group's index, whoever owns them, the leader included.
+    ``worker_sets``: StatefulSets named like the leader or with the group's index. ``revisions``: those with
+    the set's name label. ``node``: the leader's. ``service``: the one named like the leader.
+    ``pod_group_exists``: there is a PodGroup with the name in the leader's annotation. ``gang``: gang
+    scheduling is configured. ``recorded``: the group's incarnation when it was last seen complete, where one
+    was recorded.
+    """
+
+    lws: LeaderWorkerSet | None
+    leader: Pod | None
+    pods: tuple[Pod, ...] = ()
+    worker_sets: tuple[StatefulSet, ...] = ()
+    revisions: tuple[ControllerRevision, ...] = ()
+    node: Node | None = None
+    service: Service | None = None
+    pod_group_exists: bool = False
+    gang: bool = False
+    recorded: Incarnation | None = None
+
+
+def group_index(obj: KubeObject) -> int | None:
+    """The group index in the object's label; None when absent, negative or not decimal digits."""
+    text = obj.labels.get(c.GROUP_INDEX_LABEL, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else None
+
+
+def is_leader(pod: Pod) -> bool:
+    """Leader iff the worker-index label is exactly ``0`` (api.md, 5.2)."""
+    return pod.labels.get(c.WORKER_INDEX_LABEL) == "0"
+
+
+def worker_set_named(leader: Pod, sets: Iterable[StatefulSet]) -> StatefulSet | None:
+    """The StatefulSet that has the name of this leader's worker set, whoever owns it."""
+    return next((x for x in sets if x.name == leader.name and x.namespace == leader.namespace), None)
+
+
+def worker_set_of(leader: Pod, sets: Iterable[StatefulSet]) -> StatefulSet | None:
+    """The worker StatefulSet of this very leader: its name, controlled by its UID."""
+    found = worker_set_named(leader, sets)
+    return found if found is not None and controlled_by(found, leader.uid) else None
+
+
+def belongs_to(worker: Pod, leader: Pod, sets: Iterable[StatefulSet]) -> bool:
+    """Whether the owner chain of ``worker`` proves that it is a worker of this incarnation of the leader.
+
+    Its controller is the leader pod itself, or a StatefulSet whose controller is that pod; name and UID must
+    match at each step. An owner that is not among ``sets`` proves nothing.
+    """
+    owner = controller_of(worker)
+    if owner is None or owner.kind == "Pod":
+        return _refers_to(owner, leader)
+    if owner.kind != "StatefulSet":
+        return False
+    between = next((x for x in sets if x.uid == owner.uid), None)
+    return between is not None and _refers_to(controller_of(between), leader)
+
+
+def members(group: ObservedGroup) -> tuple[Pod, ...]:
+    """The pods of the current leader's incarnation, terminating ones included, ordered by name."""
+    leader = group.leader
+    if leader is None:
+        return ()
+    workers = (x for x in group.pods if belongs_to(x, leader, group.worker_sets))
+    return tuple(sorted((leader, *workers), key=lambda pod: pod.name))
+
+
+def _refers_to(owner: OwnerReference | None, leader: Pod) -> bool:
+    return owner is not None and owner.kind == "Pod" and owner.name == leader.name and owner.uid == leader.uid

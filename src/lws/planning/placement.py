@@ -1,0 +1,49 @@
+"""Exclusive placement of workers: next to their leader, by node label (reconcilers.md, 7.5).
+
+Leaders are placed by the affinity terms that admission adds; those may not live here.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from lws.api import constants as c
+from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.workloads import Node, Pod
+
+
+class PlacementError(Exception):
+    """Where the workers must go cannot be told; the text says why. Worth another try later."""
+
+
+class NodeMissingError(PlacementError):
+    """The leader is bound to a node that is not there."""
+
+
+class Placement(NamedTuple):
+    """``node_selector``: what the workers' nodes must carry. ``waiting``: the leader is not bound yet."""
+
+    node_selector: dict[str, str]
+    waiting: bool = False
+
+
+def place_workers(lws: LeaderWorkerSet, leader: Pod, node: Node | None) -> Placement:
+    """The node selector that keeps the workers in the leader's topology domain; empty if not exclusive.
+
+    An empty annotation value counts as not set, as it does for pods at admission; upstream would look up the
+    label ``""`` and fail for ever.
+
+    Raises:
+        NodeMissingError: the leader's node is not there; workers without selector could run anywhere.
+        PlacementError: the node lacks the topology label.
+    """
+    topology = lws.annotations.get(c.EXCLUSIVE_TOPOLOGY_ANNOTATION)
+    if not topology:
+        return Placement({})
+    if not leader.spec.node_name:
+        return Placement({}, waiting=True)
+    if node is None:
+        raise NodeMissingError(f"node {leader.spec.node_name} of leader pod {leader.key} not found")
+    if topology not in node.labels:
+        raise PlacementError(f"node {node.name} of leader pod {leader.key} has no label {topology}")
+    return Placement({topology: node.labels[topology]})

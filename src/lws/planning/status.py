@@ -1,0 +1,186 @@
+"""Status of a LeaderWorkerSet (reconcilers.md, 5; api.md, 2).
+
+Conditions are a function of what was observed and of the conditions stored so far. Unlike upstream, which
+stops at the first condition that changes something, all due conditions are written in one pass.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from lws.api import constants as c
+from lws.api.leaderworkerset import LeaderWorkerSet, LeaderWorkerSetStatus
+from lws.api.workloads import Pod, StatefulSet
+from lws.objects import Condition, controlled_by
+from lws.planning.actions import Document, PatchStatus, Record, reference
+from lws.planning.observed import ObservedSet, group_index
+
+_TEXTS = {
+    c.AVAILABLE: (c.REASON_ALL_GROUPS_READY, "All replicas are ready"),
+    c.PROGRESSING: (c.REASON_GROUPS_PROGRESSING, "Replicas are progressing"),
+    c.UPDATE_IN_PROGRESS: (c.REASON_GROUPS_UPDATING, "Rolling Upgrade is in progress"),
+}
+_EXCLUSIVE = (
+    frozenset({c.AVAILABLE, c.PROGRESSING}),
+    frozenset({c.AVAILABLE, c.UPDATE_IN_PROGRESS}),
+)
+
+
+class StatusPlan(NamedTuple):
+    """``patch``: None when nothing differs. ``update_done``: obsolete revisions may go."""
+
+    patch: PatchStatus | None
+    update_done: bool
+
+
+class Tally(NamedTuple):
+    """Numbers of groups. ``due``: wanted groups at or above the set's partition."""
+
+    ready: int = 0
+    updated: int = 0
+    wanted_ready: int = 0
+    due: int = 0
+    due_updated: int = 0
+    due_updated_ready: int = 0
+
+
+def plan_status(observed: ObservedSet, key: str, leader: StatefulSet | None, *, now: str) -> StatusPlan:
+    """Write what differs.
+
+    ``key``: the current revision's. ``leader``: the leader StatefulSet as the apply of this pass returned it,
+    None while there is none to see. ``now``: RFC 3339, for the conditions that change.
+    """
+    lws = observed.lws
+    tally = tally_groups(observed, key)
+    due = due_conditions(tally, lws.replicas)
+    conditions = merge_conditions(lws.status.conditions, due, generation=lws.metadata.generation, now=now)
+    wanted = LeaderWorkerSetStatus(
+        conditions=conditions,
+        ready_replicas=tally.ready,
+        updated_replicas=tally.updated,
+        replicas=leader.status.replicas if leader is not None else 0,
+        hpa_pod_selector=lws.status.hpa_pod_selector or _hpa_pod_selector(lws),
+        observed_generation=lws.metadata.generation,
+    )
+    done = lws.partition == 0 and tally.due_updated_ready == lws.replicas
+    body = _difference(lws.status, wanted)
+    if not body:
+        return StatusPlan(None, done)
+    then = (_event(lws, due[0], tally.ready),) if "conditions" in body else ()
+    version = lws.metadata.resource_version
+    return StatusPlan(PatchStatus(c.KIND, lws.key, body, resource_version=version, then=then), done)
+
+
+def tally_groups(observed: ObservedSet, key: str) -> Tally:
+    """Count groups by their leader pods.
+
+    A leader whose worker StatefulSet is not there counts nowhere, so that a set being created does not look
+    like one being updated; the same holds for a leader without a proper group index.
+    """
+    lws = observed.lws
+    sets = {x.name: x for x in observed.worker_sets}
+    tally = [0] * len(Tally._fields)
+    for leader in observed.leaders:
+        state = _group_state(leader, sets.get(leader.name), key, alone=lws.size == 1)
+        index = group_index(leader)
+        if state is None or index is None:
+            continue
+        ready, updated = state
+        wanted = index < lws.replicas
+        due = wanted and index >= lws.partition
+        counts = (ready, updated, wanted and ready, due, due and updated, due and updated and ready)
+        tally = [total + one for total, one in zip(tally, counts, strict=True)]
+    return Tally(*tally)
+
+
+def due_conditions(tally: Tally, replicas: int) -> tuple[str, ...]:
+    """The types that must be True (reconcilers.md, 5.2); the first one names the event.
+
+    When all due groups are updated and all wanted ones ready, the due ones are both: no third test is needed.
+    """
+    if tally.due_updated < tally.due:
+        return (c.UPDATE_IN_PROGRESS, c.PROGRESSING)
+    return (c.AVAILABLE,) if tally.wanted_ready == replicas else (c.PROGRESSING,)
+
+
+def merge_conditions(
+    stored: tuple[Condition, ...], due: tuple[str, ...], *, generation: int, now: str
+) -> tuple[Condition, ...]:
+    """Make the due types True and what excludes them False; nothing is ever removed.
+
+    A condition that turns False keeps its reason and message; all get the generation (reconcilers.md, 5.3).
+    """
+    for type_ in due:
+        stored = _assert(stored, type_, generation=generation, now=now)
+    return tuple(msgspec.structs.replace(x, observed_generation=generation) for x in stored)
+
+
+def _assert(stored: tuple[Condition, ...], type_: str, *, generation: int, now: str) -> tuple[Condition, ...]:
+    reason, message = _TEXTS[type_]
+    asserted = Condition(type_, "True", reason, message, now, generation)
+    merged = []
+    for one in stored:
+        if one.type == type_:
+            kept = one.status == "True" and one.observed_generation == generation
+            merged.append(one if kept else asserted)
+        elif one.status == "True" and {one.type, type_} in _EXCLUSIVE:
+            merged.append(msgspec.structs.replace(one, status="False", last_transition_time=now))
+        else:
+            merged.append(one)
+    if all(one.type != type_ for one in stored):
+        merged.append(asserted)
+    return tuple(merged)
+
+
+def _group_state(
+    leader: Pod, workers: StatefulSet | None, key: str, *, alone: bool
+) -> tuple[bool, bool] | None:
+    """(ready, updated) of one group; None when its worker StatefulSet is missing. ``alone``: no workers.
+
+    A StatefulSet that a former leader of the same name left behind says nothing about this one.
+    """
+    updated = leader.labels.get(c.REVISION_LABEL) == key
+    if alone:
+        return leader.ready, updated
+    if workers is None or not controlled_by(workers, leader.uid):
+        return None
+    return leader.ready and workers.ready, updated and workers.labels.get(c.REVISION_LABEL) == key
+
+
+def _hpa_pod_selector(lws: LeaderWorkerSet) -> str:
+    return f"{c.NAME_LABEL}={lws.name},{c.WORKER_INDEX_LABEL}=0"
+
+
+def _difference(stored: LeaderWorkerSetStatus, wanted: LeaderWorkerSetStatus) -> Document:
+    """The members that differ, as JSON; conditions whole, because a merge patch replaces lists."""
+    body: Document = {}
+    for name, member in zip(stored.__struct_fields__, stored.__struct_encode_fields__, strict=True):
+        value = getattr(wanted, name)
+        if value != getattr(stored, name):
+            body[member] = [_condition(x) for x in value] if name == "conditions" else value
+    return body
+
+
+def _condition(one: Condition) -> Document:
+    """All members the schema requires, even empty ones, else one odd condition would block all updates."""
+    return {
+        "type": one.type,
+        "status": one.status,
+        "reason": one.reason,
+        "message": one.message,
+        "lastTransitionTime": one.last_transition_time,
+        "observedGeneration": one.observed_generation,
+    }
+
+
+def _event(lws: LeaderWorkerSet, type_: str, ready: int) -> Record:
+    reason, message = _TEXTS[type_]
+    return Record(
+        regarding=reference(c.API_VERSION, c.KIND, lws),
+        type="Normal",
+        reason=reason,
+        action="Update",
+        note=f"{message}, with {ready} groups ready of total {lws.replicas} groups",
+    )

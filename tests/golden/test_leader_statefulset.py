@@ -1,0 +1,32 @@
+"""The leader StatefulSet's apply document equals upstream's, vector by vector."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from support.golden import vectors, without_empty
+
+from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.planning.leader import leader_document
+from lws.planning.revisions import template_of
+
+VECTORS = vectors("leader_statefulset.jsonl")
+
+
+def test_there_are_enough_vectors() -> None:
+    assert len(VECTORS) >= 150
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=range(len(VECTORS)))
+def test_document(vector: dict[str, Any]) -> None:
+    lws = msgspec.json.decode(msgspec.json.encode(vector["lws"]), type=LeaderWorkerSet)
+    document = leader_document(
+        lws,
+        template_of(lws),
+        vector["revisionKey"],
+        partition=vector["partition"],
+        replicas=vector["replicas"],
+    )
+    assert without_empty(document) == vector["want"]

@@ -1,0 +1,343 @@
+"""The pass over one group: what is due, in which order, and what has to wait (reconcilers.md, 7.2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+from support.groups import a_leader, a_set, a_worker, a_worker_set, owner_of
+
+from lws.api import constants as c
+from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.workloads import Container, ContainerResources, ControllerRevision, Node, Pod, TpuQuantity
+from lws.objects import ObjectMeta, OwnerReference
+from lws.planning.actions import Action, Create, Delete, Document, Record, Requeue
+from lws.planning.group import PlanError, plan_group
+from lws.planning.observed import ObservedGroup
+from lws.planning.placement import NodeMissingError
+from lws.planning.revisions import revision_document, template_of
+
+TOPOLOGY = "cloud.google.com/gke-nodepool"
+EXCLUSIVE = {"annotations": {c.EXCLUSIVE_TOPOLOGY_ANNOTATION: TOPOLOGY}}
+NODE = Node(metadata=ObjectMeta(name="node-1", labels={TOPOLOGY: "pool-a"}))
+GANG = {c.POD_GROUP_ANNOTATION: "test-sample-0-key"}
+
+
+def _revision(lws: LeaderWorkerSet, number: int = 1) -> ControllerRevision:
+    template = template_of(lws)
+    document = revision_document(lws, template, key=template.key, number=number)
+    return msgspec.json.decode(msgspec.json.encode(document), type=ControllerRevision)
+
+
+def _group(
+    lws: LeaderWorkerSet | None = None,
+    *,
+    of: LeaderWorkerSet | None = None,
+    leader: Any = None,
+    **observed: Any,
+) -> ObservedGroup:
+    """A group of ``lws`` whose leader (made with the traits ``leader``) has the revision of set ``of``."""
+    lws = lws or a_set()
+    of = of or lws
+    pod = a_leader(0, key=template_of(of).key, **(leader or {}))
+    observed.setdefault("revisions", (_revision(of),))
+    observed.setdefault("pods", (pod,))
+    return ObservedGroup(lws, pod, **observed)
+
+
+def _kinds(actions: list[Action]) -> list[str]:
+    return [x.kind if isinstance(x, Create | Delete) else type(x).__name__ for x in actions]
+
+
+def _worker_set(actions: list[Action]) -> Document:
+    [document] = [x.document for x in actions if isinstance(x, Create) and x.kind == "StatefulSet"]
+    return document
+
+
+class TestOrder:
+    def test_a_plain_group_gets_its_worker_set_scenario_7(self) -> None:
+        [action] = plan_group(_group())
+        assert isinstance(action, Create)
+        [event] = action.then
+        assert (event.type, event.reason, event.action, event.note) == (
+            "Normal",
+            "GroupsProgressing",
+            "Create",
+            "Created worker statefulset for leader pod test-sample-0",
+        )
+        assert event.related is not None
+        assert (event.regarding.kind, event.related.uid) == (c.KIND, "uid-test-sample-0")
+        assert action.failed is not None
+        assert (action.failed.type, action.failed.reason, action.failed.note) == (
+            "Warning",
+            "FailedCreate",
+            "Failed to create worker statefulset for leader pod test-sample-0",
+        )
+
+    def test_service_then_pod_group_then_workers(self) -> None:
+        lws = a_set(subdomain=c.SUBDOMAIN_UNIQUE)
+        group = _group(lws, gang=True, leader={"annotations": GANG})
+        assert _kinds(plan_group(group)) == ["Service", "PodGroup", "StatefulSet"]
+
+    def test_size_one_still_gets_service_and_pod_group(self) -> None:
+        lws = a_set(size=1, subdomain=c.SUBDOMAIN_UNIQUE)
+        group = _group(lws, gang=True, leader={"annotations": GANG})
+        assert _kinds(plan_group(group)) == ["Service", "PodGroup"]
+
+    def test_size_one_alone_needs_nothing_scenario_5(self) -> None:
+        assert plan_group(_group(a_set(size=1))) == []
+
+    @pytest.mark.parametrize(
+        ("gang", "exists", "annotations"),
+        [(False, False, GANG), (True, True, GANG), (True, False, {})],
+        ids=["not-configured", "exists", "admitted-before-it-was-configured"],
+    )
+    def test_no_pod_group(self, gang: bool, exists: bool, annotations: dict[str, str]) -> None:
+        group = _group(gang=gang, pod_group_exists=exists, leader={"annotations": annotations})
+        assert _kinds(plan_group(group)) == ["StatefulSet"]
+
+
+class TestNothing:
+    @pytest.mark.parametrize("policy", [c.RESTART_RECREATE_GROUP, c.RESTART_NONE])
+    def test_for_a_terminating_leader(self, policy: str) -> None:
+        lws = a_set(subdomain=c.SUBDOMAIN_UNIQUE, restart=policy)
+        group = _group(lws, gang=True, leader={"deleting": True, "annotations": GANG})
+        assert plan_group(group) == []
+
+    def test_for_a_set_being_deleted(self) -> None:
+        lws = a_set(subdomain=c.SUBDOMAIN_UNIQUE, metadata={"deletionTimestamp": "2026-01-01T00:00:00Z"})
+        group = _group(lws)
+        assert group.leader is not None
+        assert plan_group(replace(group, pods=(group.leader, _failing_worker(group.leader)))) == []
+
+    def test_without_set_or_leader(self) -> None:
+        group = _group()
+        assert plan_group(replace(group, lws=None)) == []
+        assert plan_group(replace(group, leader=None)) == []
+
+    def test_for_a_pod_that_is_no_leader(self) -> None:
+        group = _group()
+        assert group.leader is not None
+        worker = a_worker(group.leader, 1, owner=owner_of(group.leader))
+        assert plan_group(replace(group, leader=worker)) == []
+
+
+def _failing_worker(leader: Pod) -> Pod:
+    key = leader.labels[c.REVISION_LABEL]
+    return a_worker(leader, 1, key=key, owner=owner_of(leader), deleting=True)
+
+
+def test_restart_comes_before_everything_else() -> None:
+    group = _group(a_set(subdomain=c.SUBDOMAIN_UNIQUE))
+    assert group.leader is not None
+    [action] = plan_group(replace(group, pods=(group.leader, _failing_worker(group.leader))))
+    assert isinstance(action, Delete)
+    assert action.uid == group.leader.uid
+
+
+def test_a_leader_that_carries_leader_name_gets_a_warning_only() -> None:
+    annotations = {c.LEADER_NAME_ANNOTATION: "test-sample-0"}
+    lws = a_set(subdomain=c.SUBDOMAIN_UNIQUE)
+    [event] = plan_group(_group(lws, leader={"annotations": annotations, "deleting": False}))
+    assert isinstance(event, Record)
+    assert (event.type, event.reason, event.action) == ("Warning", "FailedCreate", "Create")
+    assert c.LEADER_NAME_ANNOTATION in event.note
+    assert "start ordinals" in event.note
+    assert "1.27" in event.note
+
+
+class TestStartup:
+    @pytest.mark.parametrize(
+        ("startup", "ready", "created"),
+        [("LeaderReady", False, False), ("LeaderReady", True, True), ("LeaderCreated", False, True)],
+        ids=["scenario-45-waits", "scenario-45-ready", "scenario-46"],
+    )
+    def test_policy(self, startup: str, ready: bool, created: bool) -> None:
+        assert bool(plan_group(_group(a_set(startup=startup), leader={"ready": ready}))) is created
+
+    def test_the_ready_condition_counts_not_the_phase(self) -> None:
+        group = _group(a_set(startup="LeaderReady"), leader={"ready": True})
+        assert group.leader is not None
+        pending = replace(group.leader, status=replace(group.leader.status, phase="Pending"))
+        assert _kinds(plan_group(replace(group, leader=pending))) == ["StatefulSet"]
+
+
+class TestWorkerSetOfThatName:
+    def test_the_leaders_own_is_never_changed(self) -> None:
+        group = _group()
+        assert group.leader is not None
+        old = a_worker_set(group.leader, key="old", replicas=7)
+        assert plan_group(replace(group, worker_sets=(old,))) == []
+
+    def test_it_needs_no_revision(self) -> None:
+        group = _group(revisions=())
+        assert group.leader is not None
+        assert plan_group(replace(group, worker_sets=(a_worker_set(group.leader),))) == []
+
+    def test_one_of_a_former_incarnation_is_waited_for(self) -> None:
+        former = a_leader(0, uid="former")
+        assert plan_group(_group(worker_sets=(a_worker_set(former),))) == []
+
+    @pytest.mark.parametrize(
+        "owner",
+        [OwnerReference(), OwnerReference("x/v1", "LeaderWorkerSet", "test-sample-0", "uid-other", True)],
+        ids=["nobodys", "another-sets-leader-set"],
+    )
+    def test_a_strangers_blocks_and_users_are_told(self, owner: OwnerReference) -> None:
+        stranger = a_worker_set(a_leader(0), owner=owner)
+        [event] = plan_group(_group(worker_sets=(stranger,)))
+        assert isinstance(event, Record)
+        assert (event.type, event.reason) == ("Warning", "FailedCreate")
+        assert event.note.endswith(": StatefulSet test-sample-0 exists and is not this group's")
+
+    def test_that_of_another_group_does_not_matter(self) -> None:
+        assert _kinds(plan_group(_group(worker_sets=(a_worker_set(a_leader(1)),)))) == ["StatefulSet"]
+
+
+class TestRevision:
+    @pytest.mark.parametrize("revisions", [(), (_revision(a_set(size=9)),)], ids=["none", "only-others"])
+    def test_a_missing_one_is_looked_for_again(self, revisions: tuple[ControllerRevision, ...]) -> None:
+        assert plan_group(_group(revisions=revisions)) == [Requeue(1.0)]
+
+    def test_a_leader_without_revision_label_waits_too(self) -> None:
+        group = _group()
+        assert group.leader is not None
+        unlabelled = replace(
+            group.leader, metadata=replace(group.leader.metadata, labels={c.WORKER_INDEX_LABEL: "0"})
+        )
+        assert plan_group(replace(group, leader=unlabelled)) == [Requeue(1.0)]
+
+    def test_of_several_the_highest_number_counts(self) -> None:
+        lws = a_set()
+        low, high = _revision(a_set(size=5), 1), _revision(a_set(size=7), 2)
+        key = template_of(lws).key
+        both = tuple(
+            replace(x, metadata=replace(x.metadata, labels={**x.labels, c.REVISION_LABEL: key}))
+            for x in (high, low)
+        )
+        assert _worker_set(plan_group(_group(lws, revisions=both)))["spec"]["replicas"] == 6
+
+    def test_one_of_another_owner_is_not_the_sets(self) -> None:
+        revision = _revision(a_set())
+        owner = OwnerReference("apps/v1", "StatefulSet", "test-sample", "uid-leader-set", True)
+        foreign = replace(revision, metadata=replace(revision.metadata, owner_references=(owner,)))
+        assert plan_group(_group(revisions=(foreign,))) == [Requeue(1.0)]
+
+    def test_an_old_group_is_rebuilt_entirely_from_its_revision_scenario_42(self) -> None:
+        worker = {"spec": {"containers": [{"name": "old-worker"}]}}
+        old = a_set(size=4, subdomain=c.SUBDOMAIN_UNIQUE, template={"workerTemplate": worker})
+        live = a_set(size=2, metadata={"labels": {"team": "new"}})
+        document = _worker_set(plan_group(_group(live, of=old)))
+        spec, pods = document["spec"], document["spec"]["template"]
+        assert (spec["replicas"], spec["serviceName"]) == (3, "test-sample-0")
+        assert pods["metadata"]["annotations"][c.SIZE_ANNOTATION] == "4"
+        assert pods["metadata"]["labels"][c.REVISION_LABEL] == template_of(old).key
+        assert [x["name"] for x in pods["spec"]["containers"]] == ["old-worker"]
+        assert document["metadata"]["labels"]["team"] == "new"
+
+    def test_live_size_one_ends_the_pass_whatever_the_revision(self) -> None:
+        assert plan_group(_group(a_set(size=1), of=a_set(size=4))) == []
+
+    def test_live_size_two_gives_an_old_single_pod_group_a_set_of_none(self) -> None:
+        assert _worker_set(plan_group(_group(a_set(size=2), of=a_set(size=1))))["spec"]["replicas"] == 0
+
+    def test_data_that_do_not_decode_are_an_error(self) -> None:
+        broken = replace(_revision(a_set()), data=msgspec.Raw(b'{"spec":{"leaderWorkerTemplate":7}}'))
+        with pytest.raises(PlanError):
+            plan_group(_group(revisions=(broken,)))
+
+
+class TestPlacement:
+    def test_an_unbound_leader_is_waited_for_scenario_17(self) -> None:
+        assert plan_group(_group(a_set(metadata=EXCLUSIVE))) == []
+
+    def test_the_nodes_label_joins_the_users_selector_and_wins(self) -> None:
+        user = {TOPOLOGY: "mine", "disk": "ssd"}
+        worker = {"spec": {"containers": [{"name": "c"}], "nodeSelector": user}}
+        lws = a_set(metadata=EXCLUSIVE, template={"workerTemplate": worker})
+        document = _worker_set(plan_group(_group(lws, leader={"node": "node-1"}, node=NODE)))
+        assert document["spec"]["template"]["spec"]["nodeSelector"] == {TOPOLOGY: "pool-a", "disk": "ssd"}
+
+    def test_an_empty_annotation_is_none(self) -> None:
+        lws = a_set(metadata={"annotations": {c.EXCLUSIVE_TOPOLOGY_ANNOTATION: ""}})
+        document = _worker_set(plan_group(_group(lws)))
+        assert "nodeSelector" not in document["spec"]["template"]["spec"]
+
+    def test_a_missing_node_is_an_error_that_leaves_what_came_before(self) -> None:
+        lws = a_set(metadata=EXCLUSIVE, subdomain=c.SUBDOMAIN_UNIQUE)
+        with pytest.raises(PlanError, match="node node-1") as caught:
+            plan_group(_group(lws, leader={"node": "node-1"}))
+        assert _kinds(list(caught.value.actions)) == ["Service"]
+        assert isinstance(caught.value.__cause__, NodeMissingError)
+
+    def test_a_node_without_the_label_is_an_error(self) -> None:
+        bare = Node(metadata=ObjectMeta(name="node-1"))
+        with pytest.raises(PlanError, match=TOPOLOGY):
+            plan_group(_group(a_set(metadata=EXCLUSIVE), leader={"node": "node-1"}, node=bare))
+
+    def test_once_there_are_workers_the_node_does_not_matter(self) -> None:
+        group = _group(a_set(metadata=EXCLUSIVE), leader={"node": "node-1"})
+        assert group.leader is not None
+        assert plan_group(replace(group, worker_sets=(a_worker_set(group.leader),))) == []
+
+
+def test_workers_learn_that_their_leader_requests_tpus() -> None:
+    group = _group()
+    assert group.leader is not None
+    tpu = Container(ContainerResources(limits=TpuQuantity("4")))
+    leader = replace(group.leader, spec=replace(group.leader.spec, containers=(tpu,)))
+    for pod, expected in ((leader, "true"), (group.leader, None)):
+        pods = _worker_set(plan_group(replace(group, leader=pod)))["spec"]["template"]
+        assert pods["metadata"]["annotations"].get(c.LEADER_REQUESTS_TPUS_ANNOTATION) == expected
+
+
+def test_the_controllers_labels_win_on_the_worker_set() -> None:
+    labels = {c.GROUP_INDEX_LABEL: "user-value", "team": "a"}
+    document = _worker_set(plan_group(_group(a_set(metadata={"labels": labels}))))
+    assert document["metadata"]["labels"][c.GROUP_INDEX_LABEL] == "0"
+    assert document["metadata"]["labels"]["team"] == "a"
+
+
+@st.composite
+def _groups(draw: st.DrawFn) -> ObservedGroup:
+    lws = a_set(
+        size=draw(st.integers(1, 3)),
+        subdomain=draw(st.sampled_from([c.SUBDOMAIN_SHARED, c.SUBDOMAIN_UNIQUE])),
+        startup=draw(st.sampled_from([c.STARTUP_LEADER_CREATED, c.STARTUP_LEADER_READY])),
+        restart=draw(st.sampled_from([c.RESTART_NONE, c.RESTART_RECREATE_GROUP])),
+        metadata=draw(st.sampled_from([None, EXCLUSIVE])),
+    )
+    leader = {
+        "ready": draw(st.booleans()),
+        "deleting": draw(st.booleans()),
+        "node": draw(st.sampled_from(["", "node-1"])),
+        "restarts": draw(st.integers(0, 1)),
+        "annotations": draw(st.sampled_from([{}, GANG])),
+    }
+    group = _group(
+        lws, of=a_set(size=draw(st.integers(1, 3))), leader=leader, node=NODE, gang=draw(st.booleans())
+    )
+    assert group.leader is not None
+    sets = [(), (a_worker_set(group.leader),), (a_worker_set(a_leader(0, uid="former")),)]
+    return replace(group, worker_sets=draw(st.sampled_from(sets)))
+
+
+@settings(max_examples=200, deadline=None)
+@given(_groups())
+def test_planning_twice_gives_the_same_and_a_leader_on_its_way_out_gets_nothing(group: ObservedGroup) -> None:
+    actions = plan_group(group)
+    assert msgspec.json.encode(plan_group(group), order="deterministic") == msgspec.json.encode(
+        actions, order="deterministic"
+    )
+    creates = [x for x in actions if isinstance(x, Create)]
+    assert group.leader is not None
+    assert not (creates and group.leader.deleting)
+    assert not (creates and any(isinstance(x, Delete) for x in actions))
+    for create in creates:
+        [owner] = create.document["metadata"]["ownerReferences"]
+        assert owner["uid"] == group.leader.uid
+        assert create.kind != "StatefulSet" or not group.worker_sets

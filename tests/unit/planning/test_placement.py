@@ -1,0 +1,46 @@
+"""Exclusive placement: the workers' node selector (reconcilers.md, 7.5)."""
+
+from __future__ import annotations
+
+import pytest
+from support.groups import a_leader, a_set
+
+from lws.api import constants as c
+from lws.api.workloads import Node
+from lws.objects import ObjectMeta
+from lws.planning.placement import NodeMissingError, Placement, PlacementError, place_workers
+
+TOPOLOGY = "cloud.google.com/gke-nodepool"
+EXCLUSIVE = a_set(metadata={"annotations": {c.EXCLUSIVE_TOPOLOGY_ANNOTATION: TOPOLOGY}})
+NODE = Node(metadata=ObjectMeta(name="node-1", labels={TOPOLOGY: "pool-a", "zone": "z"}))
+
+
+@pytest.mark.parametrize(
+    ("metadata", "node"),
+    [
+        pytest.param(None, "node-1", id="no-annotation"),
+        pytest.param({"annotations": {c.EXCLUSIVE_TOPOLOGY_ANNOTATION: ""}}, "node-1", id="empty-annotation"),
+        pytest.param({"annotations": {c.EXCLUSIVE_TOPOLOGY_ANNOTATION: ""}}, "", id="empty-and-unbound"),
+    ],
+)
+def test_not_exclusive(metadata: dict | None, node: str) -> None:
+    assert place_workers(a_set(metadata=metadata), a_leader(node=node), None) == Placement({})
+
+
+def test_an_unbound_leader_is_waited_for() -> None:
+    assert place_workers(EXCLUSIVE, a_leader(), None).waiting
+
+
+def test_the_label_of_the_leaders_node_becomes_the_selector() -> None:
+    assert place_workers(EXCLUSIVE, a_leader(node="node-1"), NODE) == Placement({TOPOLOGY: "pool-a"})
+
+
+def test_a_missing_node_is_an_error_of_its_own() -> None:
+    with pytest.raises(NodeMissingError, match="node node-1 of leader pod default/test-sample-0 not found"):
+        place_workers(EXCLUSIVE, a_leader(node="node-1"), None)
+
+
+def test_a_node_without_the_label_is_an_error() -> None:
+    with pytest.raises(PlacementError, match=f"has no label {TOPOLOGY}") as caught:
+        place_workers(EXCLUSIVE, a_leader(node="node-1"), Node(metadata=ObjectMeta(name="node-1")))
+    assert not isinstance(caught.value, NodeMissingError)

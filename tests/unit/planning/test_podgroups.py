@@ -1,0 +1,89 @@
+"""PodGroups for Volcano (reconcilers.md, 7.6 and 10.3; operations.md, 6.3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.groups import KEY, a_leader, a_set
+
+from lws.api import constants as c
+from lws.planning.podgroups import PROVIDERS, VOLCANO, group_requests
+from lws.planning.revisions import template_of
+
+LEADER = a_leader(1, annotations={c.POD_GROUP_ANNOTATION: "test-sample-1-key-1"})
+QUEUE = "scheduling.volcano.sh/queue-name"
+
+
+def _pods(**requests: str) -> dict[str, Any]:
+    return {"spec": {"containers": [{"name": "c", "resources": {"requests": requests}}]}}
+
+
+def _document(**kwargs: Any) -> dict[str, Any]:
+    lws = a_set(**kwargs)
+    return VOLCANO.document(lws, LEADER, template_of(lws))
+
+
+def test_identity_scenario_52() -> None:
+    document = _document()
+    assert (document["apiVersion"], document["kind"]) == ("scheduling.volcano.sh/v1beta1", "PodGroup")
+    metadata = document["metadata"]
+    assert (metadata["name"], metadata["namespace"]) == ("test-sample-1-key-1", "default")
+    assert metadata["labels"] == {
+        c.NAME_LABEL: "test-sample",
+        c.GROUP_INDEX_LABEL: "1",
+        c.REVISION_LABEL: KEY,
+    }
+    assert metadata["ownerReferences"] == [
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "name": LEADER.name,
+            "uid": LEADER.uid,
+            "controller": True,
+            "blockOwnerDeletion": True,
+        }
+    ]
+
+
+@pytest.mark.parametrize(("startup", "members"), [("LeaderCreated", 3), ("LeaderReady", 1)])
+def test_members_follow_the_startup_policy_and_resources_are_always_the_groups(
+    startup: str, members: int
+) -> None:
+    template = {"leaderTemplate": _pods(cpu="100m"), "workerTemplate": _pods(cpu="100m")}
+    spec = _document(size=3, startup=startup, template=template)["spec"]
+    assert spec == {"minMember": members, "minResources": {"cpu": "300m"}}
+
+
+def test_volcano_annotations_are_inherited_and_the_queue_is_a_member() -> None:
+    annotations = {"volcano.sh/preemptable": "true", QUEUE: "fast", "note": "a", "x.volcano.sh/y": "b"}
+    document = _document(metadata={"annotations": annotations})
+    assert document["metadata"]["annotations"] == {"volcano.sh/preemptable": "true"}
+    assert document["spec"]["queue"] == "fast"
+
+
+@pytest.mark.parametrize(
+    ("size", "leader", "worker", "wanted"),
+    [
+        pytest.param(1, _pods(cpu="1"), _pods(memory="1Gi"), {"cpu": "1"}, id="leader-alone"),
+        pytest.param(3, None, _pods(cpu="1", memory="1Gi"), {"cpu": "3", "memory": "3Gi"}, id="one-template"),
+        pytest.param(
+            4,
+            _pods(cpu="0.5", memory="1G"),
+            _pods(memory="1Gi", **{"nvidia.com/gpu": "8"}),
+            {"cpu": "500m", "memory": "4221225472", "nvidia.com/gpu": "24"},
+            id="leader-spelling-first",
+        ),
+        pytest.param(2, _pods(), _pods(), {}, id="nothing-asked"),
+    ],
+)
+def test_group_requests(
+    size: int, leader: dict[str, Any] | None, worker: dict[str, Any], wanted: dict[str, str]
+) -> None:
+    template = {"leaderTemplate": leader, "workerTemplate": worker}
+    assert group_requests(template_of(a_set(size=size, template=template))) == wanted
+
+
+def test_the_provider_is_found_by_its_configured_name() -> None:
+    assert PROVIDERS == {"volcano": VOLCANO}
+    assert VOLCANO.kind == "PodGroup"
