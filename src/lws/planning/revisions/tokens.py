@@ -56,7 +56,10 @@ def spell_integer(text: str, *, bits: int) -> str:
 
     Raises ValueError when ``text`` is no integer, or one that ``bits`` bits cannot hold.
     """
-    value = int(text)
+    try:
+        value = int(text)
+    except ValueError:
+        raise ValueError(f"{text} is no integer") from None
     if not -(1 << (bits - 1)) <= value < 1 << (bits - 1):
         raise ValueError(f"{text} does not fit {bits} bits")
     return str(value) if abs(value) <= _EXACT_IN_A_DOUBLE else _spell_double(float(value))
