@@ -43,7 +43,9 @@ def quote(text: str) -> str:
 
     An unpaired surrogate, which UTF-8 cannot hold, becomes U+FFFD.
     """
-    return _ESCAPED.sub(_escape, _quote_plain(text))
+    quoted = _quote_plain(text)
+    # Hardly any text needs more, and to look is cheaper than to replace nothing.
+    return _ESCAPED.sub(_escape, quoted) if _ESCAPED.search(quoted) else quoted
 
 
 def _escape(match: re.Match[str]) -> str:
