@@ -24,9 +24,11 @@ def scalable_percent(text: str) -> int | None:
     None for other text, and for numbers that 64 bits cannot hold.
     """
     match = _SCALABLE.fullmatch(text)
-    if match is None or len(match[1].lstrip("+-0")) > _INT64_DIGITS:
+    # Zeros in front come off first: int() refuses more than 4,300 digits, zeros or not.
+    digits = match[1].lstrip("+-0") or "0" if match else None
+    if digits is None or len(digits) > _INT64_DIGITS:
         return None
-    percent = int(match[1])
+    percent = -int(digits) if text.startswith("-") else int(digits)
     return percent if -(2**63) <= percent < 2**63 else None
 
 

@@ -33,8 +33,9 @@ def test_neither(text: str) -> None:
         ("00000000000000000000001%", 1),
         ("9223372036854775808%", None),
         ("9" * 5000 + "%", None),
+        ("-" + "0" * 5000 + "1%", -1),
     ],
-    ids=["largest", "smallest", "leading zeros", "one too many", "far too many"],
+    ids=["largest", "smallest", "leading zeros", "one too many", "far too many", "many leading zeros"],
 )
 def test_scalable_fits_64_bits(text: str, percent: int | None) -> None:
     assert scalable_percent(text) == percent
