@@ -1,0 +1,178 @@
+"""What admission does to a pod of a LeaderWorkerSet: labels, placement and environment (api.md, 5.2 to 5.8).
+
+Plain JSON goes in and a new document comes out, which shares every part that did not change. Requests,
+answers and patches may not live here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lws.api import constants as c
+from lws.webhooks.affinity import add_exclusive_terms
+from lws.webhooks.documents import Document, Metadata, Pod, PodSpec, read_pod, strings
+from lws.webhooks.environment import group_environment, with_environment
+from lws.webhooks.errors import AdmissionError, shown
+from lws.webhooks.names import key, parse_int, split_ordinal
+from lws.webhooks.subgroups import subgroup_index, subgroup_size
+from lws.webhooks.tpu import TpuPod, tpu_environment
+
+_CONTAINER_LISTS = ("containers", "initContainers")
+
+
+@dataclass(slots=True)
+class _Draft:
+    """The pod while it is worked on; ``labels`` and ``annotations`` are its own, ``affinity`` is replaced."""
+
+    name: str
+    namespace: str
+    subdomain: str
+    size: int
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    affinity: Document | None
+
+
+def mutate_pod(pod: Document, namespace: str, *, gang: str | None) -> Document:
+    """The pod as it is to be created; the same object when it belongs to no LeaderWorkerSet.
+
+    Args:
+        pod: the pod as it came to admission; it is not changed.
+        namespace: that of the request, for a pod that does not say its own.
+        gang: name of the gang scheduling provider, if one is configured.
+
+    Raises:
+        AdmissionError: the pod must be denied; the text names the label, annotation or name at fault.
+        msgspec.ValidationError: a member that is read here has the wrong JSON type.
+    """
+    view = read_pod(pod)
+    metadata = view.metadata or Metadata()
+    labels = strings(metadata.labels)
+    if c.NAME_LABEL not in labels:
+        return pod
+    annotations = strings(metadata.annotations)
+    draft = _Draft(
+        name=metadata.name or "",
+        namespace=metadata.namespace or namespace,
+        subdomain=(view.spec and view.spec.subdomain) or "",
+        size=_group_size(annotations),
+        labels=labels,
+        annotations=annotations,
+        affinity=(pod.get("spec") or {}).get("affinity"),
+    )
+    join = _join_as_leader if labels.get(c.WORKER_INDEX_LABEL) == "0" else _join_as_worker
+    join(draft)
+    if gang:
+        _join_pod_group(draft)
+    return _document(pod, view, draft)
+
+
+def _group_size(annotations: dict[str, str]) -> int:
+    text = annotations.get(c.SIZE_ANNOTATION)
+    size = None if text is None else parse_int(text)
+    if size is None:
+        found = "missing" if text is None else shown(text)
+        raise AdmissionError(
+            f"annotation {c.SIZE_ANNOTATION} is {found}: a pod of a LeaderWorkerSet"
+            " must have the number of pods in its group there, a decimal integer"
+        )
+    return size
+
+
+def _join_as_leader(draft: _Draft) -> None:
+    """Group index, host name, group key, placement, subgroup 0 (api.md, 5.3). Preset labels are kept."""
+    labels, annotations = draft.labels, draft.annotations
+    if c.GROUP_INDEX_LABEL not in labels:
+        labels[c.GROUP_INDEX_LABEL] = str(_ordinal(draft.name, "<LeaderWorkerSet name>-<group index>"))
+    if annotations.get(c.SUBDOMAIN_POLICY_ANNOTATION) == c.SUBDOMAIN_UNIQUE:
+        draft.subdomain = draft.name
+    group_key = labels.setdefault(c.GROUP_KEY_LABEL, key(draft.namespace, draft.name))
+    _place(draft, c.EXCLUSIVE_TOPOLOGY_ANNOTATION, c.GROUP_KEY_LABEL, group_key)
+    excluded = annotations.get(c.SUBGROUP_POLICY_TYPE_ANNOTATION) == c.SUBGROUP_LEADER_EXCLUDED
+    if _wants_subgroup(draft) and not excluded:
+        _join_subgroup(draft, draft.name, 0)
+
+
+def _join_as_worker(draft: _Draft) -> None:
+    """Worker index from the name, and the subgroup it gives (api.md, 5.4).
+
+    Placement next to the leader is the controller's: it knows where the leader went.
+    """
+    worker = _ordinal(draft.name, "<leader pod>-<worker index>")
+    draft.labels[c.WORKER_INDEX_LABEL] = str(worker)
+    if _wants_subgroup(draft):
+        subgroup = subgroup_size(draft.annotations)
+        index = subgroup_index(size=draft.size, subgroup=subgroup, worker=worker)
+        _join_subgroup(draft, draft.annotations.get(c.LEADER_NAME_ANNOTATION, ""), index)
+
+
+def _ordinal(name: str, form: str) -> int:
+    ordinal = split_ordinal(name)[1]
+    if ordinal < 0:
+        raise AdmissionError(
+            f"metadata.name is {shown(name)}: must be {form}, with an index of at most {2**31 - 1}"
+        )
+    return ordinal
+
+
+def _wants_subgroup(draft: _Draft) -> bool:
+    return c.SUBGROUP_SIZE_ANNOTATION in draft.annotations and not draft.labels.get(c.SUBGROUP_INDEX_LABEL)
+
+
+def _join_subgroup(draft: _Draft, leader: str, index: int) -> None:
+    subgroup_key = key(leader, str(index))
+    draft.labels[c.SUBGROUP_INDEX_LABEL] = str(index)
+    draft.labels[c.SUBGROUP_KEY_LABEL] = subgroup_key
+    _place(draft, c.SUBGROUP_EXCLUSIVE_TOPOLOGY_ANNOTATION, c.SUBGROUP_KEY_LABEL, subgroup_key)
+
+
+def _place(draft: _Draft, annotation: str, label: str, value: str) -> None:
+    """Exclusive placement by the topology the annotation names; its presence counts, empty or not."""
+    topology_key = draft.annotations.get(annotation)
+    if topology_key is not None:
+        draft.affinity = add_exclusive_terms(
+            draft.affinity, topology_key=topology_key, label=label, value=value
+        )
+
+
+def _join_pod_group(draft: _Draft) -> None:
+    """The name of the PodGroup the controller creates for the leader; a missing label reads as empty."""
+    labels = (c.NAME_LABEL, c.GROUP_INDEX_LABEL, c.REVISION_LABEL)
+    draft.annotations[c.POD_GROUP_ANNOTATION] = "-".join(draft.labels.get(x, "") for x in labels)
+
+
+def _document(pod: Document, view: Pod, draft: _Draft) -> Document:
+    """The pod with the draft's parts in place; members without change are the very same objects."""
+    spec: Document = {**(pod.get("spec") or {}), **_containers(pod, view, draft)}
+    if draft.subdomain:
+        spec["subdomain"] = draft.subdomain
+    if draft.affinity is not None:
+        spec["affinity"] = draft.affinity
+    metadata = {**pod["metadata"], "labels": draft.labels, "annotations": draft.annotations}
+    return {**pod, "metadata": metadata, "spec": spec}
+
+
+def _containers(pod: Document, view: Pod, draft: _Draft) -> dict[str, list[Document]]:
+    """Both container lists with their environment; TPU variables count through regular, then init ones."""
+    spec = view.spec or PodSpec()
+    variables = group_environment(
+        labels=draft.labels,
+        annotations=draft.annotations,
+        subdomain=draft.subdomain,
+        namespace=draft.namespace,
+    )
+    facts = TpuPod(draft.name, draft.subdomain, draft.size, draft.labels, draft.annotations)
+    tpu = tpu_environment(facts, [*(spec.containers or ()), *(spec.init_containers or ())])
+    done: dict[str, list[Document]] = {}
+    first = 0
+    for member in _CONTAINER_LISTS:
+        containers: Sequence[Any] = (pod.get("spec") or {}).get(member) or ()
+        if containers:
+            done[member] = [
+                with_environment(container, variables, tpu.get(index, ()))
+                for index, container in enumerate(containers, first)
+            ]
+        first += len(containers)
+    return done

@@ -1,0 +1,191 @@
+"""The environment variables that let TPU processes of a group find each other (api.md, 5.6).
+
+Only what is to be appended is computed here; the pod is put together elsewhere. Arithmetic truncates toward
+zero, and nothing is computed for host lists too long to be stored in a pod.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from lws.api import constants as c
+from lws.api.quantities import parse_quantity
+from lws.webhooks.documents import Container, ContainerResources, Document
+from lws.webhooks.errors import AdmissionError, shown
+from lws.webhooks.names import divide, parse_int, split_ordinal
+from lws.webhooks.subgroups import subgroup_size
+
+HOSTNAMES_ENV: Final = "TPU_WORKER_HOSTNAMES"
+WORKER_ID_ENV: Final = "TPU_WORKER_ID"
+NAME_ENV: Final = "TPU_NAME"
+ADDRESSES_ENV: Final = "TPU_PROCESS_ADDRESSES"
+PORT_ENV: Final = "TPU_PROCESS_PORT"
+DEFAULT_PORT: Final = 8476
+
+# What etcd takes in one request: a pod with longer lists than this could never be stored.
+_STORABLE_BYTES: Final = 1_572_864
+
+
+class TpuPod(NamedTuple):
+    """What the rules ask of a pod, after its role in the group is settled. ``size`` is pods per group."""
+
+    name: str
+    subdomain: str
+    size: int
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+
+    @property
+    def is_leader(self) -> bool:
+        return self.labels.get(c.WORKER_INDEX_LABEL) == "0"
+
+    @property
+    def leader_has_tpus(self) -> bool:
+        """Whether the leader of the group takes part; only workers are told."""
+        return self.annotations.get(c.LEADER_REQUESTS_TPUS_ANNOTATION) == "true"
+
+    @property
+    def leader(self) -> tuple[str, int]:
+        """Name of the leader pod, and the ordinal of this pod (0 on the leader); no name is a denial."""
+        parent, ordinal = (self.name, 0) if self.is_leader else split_ordinal(self.name)
+        if not parent:
+            raise AdmissionError(
+                f"metadata.name is {shown(self.name)}: a worker pod that requests {c.TPU_RESOURCE}"
+                " must be named <leader pod>-<worker index>"
+            )
+        return parent, ordinal
+
+
+def requests_tpus(container: Container | None) -> bool:
+    """The container's limit is nonzero or, if that is missing or zero, its request is."""
+    resources = (container and container.resources) or ContainerResources()
+    return any(
+        bounds is not None and bounds.tpu is not None and not _is_zero(bounds.tpu)
+        for bounds in (resources.limits, resources.requests)
+    )
+
+
+def env_value(container: Container | None, name: str) -> str | None:
+    """The literal value of the first env entry of this name (``""`` for a valueFrom), None without one."""
+    entries = (container and container.env) or ()
+    return next((e.value or "" for e in entries if e is not None and e.name == name), None)
+
+
+def tpu_environment(pod: TpuPod, containers: Sequence[Container | None]) -> dict[int, list[Document]]:
+    """The entries to append to ``env``, by index into ``containers`` (regular ones, then init containers).
+
+    Empty when no container requests TPUs, or when the first that does already has its place spelled out.
+    """
+    chosen = [index for index, container in enumerate(containers) if requests_tpus(container)]
+    if not chosen or _is_configured(containers[chosen[0]]):
+        return {}
+    if c.SUBGROUP_SIZE_ANNOTATION in pod.annotations:
+        return {chosen[0]: _subgroup_environment(pod, containers[chosen[0]])}
+    ports = [_port(containers[index], DEFAULT_PORT + position) for position, index in enumerate(chosen)]
+    return dict(zip(chosen, _group_environments(pod, [containers[i] for i in chosen], ports), strict=True))
+
+
+def _group_environments(
+    pod: TpuPod, containers: Sequence[Container | None], ports: Sequence[str]
+) -> list[list[Document]]:
+    """Without subgroups every TPU container of every pod of the group is one process."""
+    leader, ordinal = pod.leader
+    with_leader = pod.leader_has_tpus or pod.is_leader
+    rank = ordinal if with_leader else ordinal - 1
+    processes = len(containers)
+    hosts = _hosts(pod, leader, range(1, pod.size), with_leader=with_leader, copies=processes)
+    hostnames = ",".join(host for host in hosts for _ in ports)
+    addresses = ",".join(f"{host}:{port}" for host in hosts for port in ports)
+    return [
+        _entries(hostnames, str(rank * processes + position), leader, addresses)
+        + _port_entry(container, ports[position])
+        for position, container in enumerate(containers)
+    ]
+
+
+def _subgroup_environment(pod: TpuPod, container: Container | None) -> list[Document]:
+    """With subgroups, the first TPU container of each pod of the subgroup is one process."""
+    size = subgroup_size(pod.annotations)
+    index = _number(pod.labels, c.SUBGROUP_INDEX_LABEL)
+    worker = _number(pod.labels, c.WORKER_INDEX_LABEL)
+    leader, _ = pod.leader
+    if pod.is_leader:
+        identity = 0
+        workers, with_leader = range(size * index + 1, size * (index + 1)), True
+    elif pod.leader_has_tpus:
+        identity = divide(worker, size)[1]
+        with_leader = index == 0
+        workers = range(1 if with_leader else size * index, size * (index + 1))
+    else:
+        index, identity = divide(worker - 1, size)
+        workers, with_leader = range(size * index + 1, size * (index + 1) + 1), False
+    hosts = _hosts(pod, leader, workers, with_leader=with_leader, copies=1)
+    port = _port(container, DEFAULT_PORT)
+    addresses = ",".join(f"{host}:{port}" for host in hosts)
+    return _entries(",".join(hosts), str(identity), leader, addresses) + _port_entry(container, port)
+
+
+def _hosts(pod: TpuPod, leader: str, workers: range, *, with_leader: bool, copies: int) -> list[str]:
+    """The host name of each pod; a list that could not be stored with the pod is a denial.
+
+    ``copies`` processes a pod appear in the list, and the whole list is in each of them.
+    """
+    count = max(0, workers.stop - workers.start) + with_leader
+    if count * copies * copies * (len(leader) + len(pod.subdomain) + 2) > _STORABLE_BYTES:
+        raise AdmissionError(
+            f"annotations {c.SIZE_ANNOTATION} and {c.SUBGROUP_SIZE_ANNOTATION} ask for {count} TPU hosts"
+            f" of {copies} processes: must name few enough for {HOSTNAMES_ENV} to fit into a pod"
+            f" of {_STORABLE_BYTES} bytes"
+        )
+    first = [f"{leader}.{pod.subdomain}"] if with_leader else []
+    return first + [f"{leader}-{worker}.{pod.subdomain}" for worker in workers]
+
+
+def _entries(hostnames: str, identity: str, leader: str, addresses: str) -> list[Document]:
+    return [
+        {"name": HOSTNAMES_ENV, "value": hostnames},
+        {"name": WORKER_ID_ENV, "value": identity},
+        {"name": NAME_ENV, "value": leader},
+        {"name": ADDRESSES_ENV, "value": addresses},
+    ]
+
+
+def _port(container: Container | None, default: int) -> str:
+    """The user's port, taken as it is spelled, or the default."""
+    value = env_value(container, PORT_ENV)
+    return str(default) if value is None else value
+
+
+def _port_entry(container: Container | None, port: str) -> list[Document]:
+    return [] if env_value(container, PORT_ENV) is not None else [{"name": PORT_ENV, "value": port}]
+
+
+def _is_configured(container: Container | None) -> bool:
+    return env_value(container, HOSTNAMES_ENV) is not None or env_value(container, WORKER_ID_ENV) is not None
+
+
+def _number(labels: Mapping[str, str], label: str) -> int:
+    """A label as a 64-bit integer; missing or anything else is a denial."""
+    text = labels.get(label)
+    number = None if text is None else parse_int(text)
+    if number is None:
+        found = "missing" if text is None else shown(text)
+        raise AdmissionError(
+            f"label {label} is {found}: a pod of a subgroup that requests {c.TPU_RESOURCE}"
+            " must have a decimal integer there"
+        )
+    return number
+
+
+def _is_zero(quantity: int | float | str) -> bool:
+    if not isinstance(quantity, str):
+        return not quantity
+    try:
+        return parse_quantity(quantity).mantissa == 0
+    except ValueError:
+        raise msgspec.ValidationError(
+            f"Expected a quantity, got {shown(quantity)} - at `{c.TPU_RESOURCE}`"
+        ) from None

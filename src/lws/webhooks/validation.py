@@ -1,0 +1,209 @@
+"""What a LeaderWorkerSet must obey beyond its schema (api.md, 4.3 and 4.4).
+
+All violations are collected, in the order of the specification's table; numbers in comments are its rows. A
+member that is missing reads as the schema's default, as it does for the controller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from lws.api import constants as c
+from lws.api.intorpercent import is_percent, scalable_percent, share
+from lws.webhooks.documents import (
+    LeaderWorkerSet,
+    LeaderWorkerSetSpec,
+    LeaderWorkerTemplate,
+    Metadata,
+    NetworkConfig,
+    RollingUpdateConfiguration,
+    RolloutStrategy,
+    SubGroupPolicy,
+    read_leaderworkerset,
+    strings,
+)
+from lws.webhooks.errors import FieldError, aggregate, invalid, required
+from lws.webhooks.objectmeta import validate_metadata
+
+__all__ = ["FieldError", "aggregate", "validate_create", "validate_update"]
+
+MAX_REPLICAS: Final = 1_000_000
+MAX_PODS: Final = 2**31 - 1
+
+_REPLICAS: Final = "spec.replicas"
+_SIZE: Final = "spec.leaderWorkerTemplate.size"
+_ROLLING_UPDATE: Final = "spec.rolloutStrategy.rollingUpdateConfiguration"
+_MAX_UNAVAILABLE: Final = f"{_ROLLING_UPDATE}.maxUnavailable"
+_MAX_SURGE: Final = f"{_ROLLING_UPDATE}.maxSurge"
+_PARTITION: Final = f"{_ROLLING_UPDATE}.partition"
+_SUBDOMAIN_POLICY: Final = "spec.networkConfig.subdomainPolicy"
+# Upstream spells this path with a capital S, unlike the member itself; messages stay the same (pitfall 7).
+_SUBGROUP_SIZE: Final = "spec.leaderWorkerTemplate.SubGroupPolicy.subGroupSize"
+_SUBGROUP_EXCLUSIVE: Final = f"metadata.annotations.{c.SUBGROUP_EXCLUSIVE_TOPOLOGY_ANNOTATION}"
+
+_NOT_NEGATIVE: Final = "must be greater than or equal to 0"
+_IMMUTABLE: Final = "field is immutable"
+
+
+def validate_create(document: Mapping[str, Any]) -> list[FieldError]:
+    """Violations of a LeaderWorkerSet that is to be created, after defaulting.
+
+    Raises ``msgspec.ValidationError`` when a member that is known here has the wrong JSON type.
+    """
+    return _violations(read_leaderworkerset(document))
+
+
+def validate_update(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[FieldError]:
+    """Violations of a LeaderWorkerSet that is to replace ``old``: all those of create, and of change.
+
+    Raises ``msgspec.ValidationError`` when a member that is known here has the wrong JSON type.
+    """
+    after, before = read_leaderworkerset(new), read_leaderworkerset(old)
+    return [
+        *_violations(after),
+        *_subgroup_change(_subgroups(after), _subgroups(before)),
+        *_network_change(_network(after), _network(before)),
+    ]
+
+
+def _violations(lws: LeaderWorkerSet) -> list[FieldError]:
+    spec = lws.spec or LeaderWorkerSetSpec()
+    replicas = 1 if spec.replicas is None else spec.replicas
+    size = _size(lws)
+    rolling = (spec.rollout_strategy or RolloutStrategy()).rolling_update_configuration
+    metadata = lws.metadata or Metadata()
+    return [
+        *validate_metadata(metadata),
+        *_shape(replicas, size),
+        *_rolling_update(rolling or RollingUpdateConfiguration(), replicas),
+        *_subgrouping(_subgroups(lws), size, strings(metadata.annotations)),
+    ]
+
+
+def _shape(replicas: int, size: int) -> Iterator[FieldError]:
+    """Rules 4 to 7."""
+    if replicas < 0:
+        yield invalid(_REPLICAS, replicas, _NOT_NEGATIVE)
+    if replicas > MAX_REPLICAS:
+        yield invalid(_REPLICAS, replicas, f"must be less than or equal to {MAX_REPLICAS}")
+    if size < 1:
+        yield invalid(_SIZE, size, "must be greater than or equal to 1")
+    if replicas * size > MAX_PODS:
+        detail = f"replicas times size ({size}) must be less than or equal to {MAX_PODS}"
+        yield invalid(_REPLICAS, replicas, detail)
+
+
+def _rolling_update(rolling: RollingUpdateConfiguration, replicas: int) -> Iterator[FieldError]:
+    """Rules 8 to 15."""
+    unavailable = 1 if rolling.max_unavailable is None else rolling.max_unavailable
+    surge = 0 if rolling.max_surge is None else rolling.max_surge
+    yield from _int_or_percent(_MAX_UNAVAILABLE, unavailable)
+    yield from _int_or_percent(_MAX_SURGE, surge)
+    if (rolling.partition or 0) < 0:
+        yield invalid(_PARTITION, rolling.partition, _NOT_NEGATIVE)
+    scaled_unavailable = _scaled(unavailable, replicas, round_up=False)
+    scaled_surge = _scaled(surge, replicas, round_up=True)
+    for path, value, scaled in (
+        (_MAX_UNAVAILABLE, unavailable, scaled_unavailable),
+        (_MAX_SURGE, surge, scaled_surge),
+    ):
+        if scaled is None:
+            yield invalid(path, value, f"must be a number or a percentage that can be taken of {_REPLICAS}")
+    if not scaled_unavailable and not scaled_surge and replicas != 0:
+        detail = (
+            f"must not come to 0 when maxSurge does, or no group could be updated: with {replicas} replicas"
+            " a percentage of maxUnavailable is rounded down, one of maxSurge up"
+        )
+        yield invalid(_MAX_UNAVAILABLE, unavailable, detail)
+
+
+def _int_or_percent(path: str, value: int | str) -> Iterator[FieldError]:
+    """Rules 8 to 11. A percentage may have any number of digits, so it is not made a number."""
+    if isinstance(value, int):
+        if value < 0:
+            yield invalid(path, value, _NOT_NEGATIVE)
+    elif not is_percent(value):
+        yield invalid(path, value, "must be a non-negative integer, or digits and a final '%', such as '25%'")
+    else:
+        digits = value[:-1].lstrip("0")
+        if len(digits) > 3 or int(digits or "0") > 100:
+            yield invalid(path, value, "must not be greater than 100%")
+
+
+def _scaled(value: int | str, replicas: int, *, round_up: bool) -> int | None:
+    """The number of groups that is meant, None for text that gives none (api.md, 1.7)."""
+    if isinstance(value, int):
+        return value
+    percent = scalable_percent(value)
+    return None if percent is None else share(percent, replicas, round_up=round_up)
+
+
+def _subgrouping(
+    policy: SubGroupPolicy | None, size: int, annotations: Mapping[str, str]
+) -> Iterator[FieldError]:
+    """Rules 16 to 20."""
+    if policy is not None:
+        yield from _subgroup_size(policy, size)
+    elif c.SUBGROUP_EXCLUSIVE_TOPOLOGY_ANNOTATION in annotations:
+        value = annotations[c.SUBGROUP_EXCLUSIVE_TOPOLOGY_ANNOTATION]
+        yield invalid(_SUBGROUP_EXCLUSIVE, value, "must not be set without subGroupPolicy")
+
+
+def _subgroup_size(policy: SubGroupPolicy, size: int) -> Iterator[FieldError]:
+    """Rules 16 to 19; a missing size and 0 leave nothing to divide by."""
+    subgroup = policy.sub_group_size
+    if subgroup is None:
+        yield required(_SUBGROUP_SIZE, "subGroupPolicy must have a subGroupSize")
+        return
+    if subgroup < 1:
+        yield invalid(_SUBGROUP_SIZE, subgroup, "must be greater than or equal to 1")
+    if subgroup == 0:
+        return
+    if size % subgroup != 0 and (size - 1) % subgroup != 0:
+        yield invalid(_SUBGROUP_SIZE, subgroup, f"must divide size ({size}) or size - 1 without remainder")
+    if size < subgroup:
+        yield invalid(_SUBGROUP_SIZE, subgroup, f"must be less than or equal to size ({size})")
+    if policy.sub_group_policy_type == c.SUBGROUP_LEADER_EXCLUDED and (size - 1) % subgroup != 0:
+        detail = (
+            f"must divide size - 1 ({size - 1}) without remainder when subGroupPolicyType is LeaderExcluded"
+        )
+        yield invalid(_SUBGROUP_SIZE, subgroup, detail)
+
+
+def _subgroup_change(new: SubGroupPolicy | None, old: SubGroupPolicy | None) -> Iterator[FieldError]:
+    """Rules U1 to U3. A size that is missing now is reported as such, not as changed."""
+    if new is not None and old is not None:
+        if new.sub_group_size is not None and new.sub_group_size != old.sub_group_size:
+            yield invalid(_SUBGROUP_SIZE, new.sub_group_size, _IMMUTABLE)
+    elif new is not None:
+        detail = "must not be set: subGroupPolicy cannot be added to an existing LeaderWorkerSet"
+        yield invalid(_SUBGROUP_SIZE, new.sub_group_size, detail)
+    elif old is not None:
+        detail = "must stay: subGroupPolicy cannot be removed from an existing LeaderWorkerSet"
+        yield invalid(_SUBGROUP_SIZE, old.sub_group_size, detail)
+
+
+def _network_change(new: NetworkConfig | None, old: NetworkConfig | None) -> Iterator[FieldError]:
+    """Rule U4."""
+    if new is not None and new.subdomain_policy is None:
+        value = None if old is None else old.subdomain_policy
+        detail = f"must be {c.SUBDOMAIN_SHARED} or {c.SUBDOMAIN_UNIQUE}"
+        yield invalid(_SUBDOMAIN_POLICY, value, detail)
+
+
+def _template(lws: LeaderWorkerSet) -> LeaderWorkerTemplate:
+    return (lws.spec and lws.spec.leader_worker_template) or LeaderWorkerTemplate()
+
+
+def _size(lws: LeaderWorkerSet) -> int:
+    size = _template(lws).size
+    return 1 if size is None else size
+
+
+def _subgroups(lws: LeaderWorkerSet) -> SubGroupPolicy | None:
+    return _template(lws).sub_group_policy
+
+
+def _network(lws: LeaderWorkerSet) -> NetworkConfig | None:
+    return None if lws.spec is None else lws.spec.network_config

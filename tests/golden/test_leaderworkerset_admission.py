@@ -1,0 +1,32 @@
+"""Defaulting and validation give what upstream's webhooks gave, vector by vector."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from support.golden import vectors, without_empty
+
+from lws.webhooks.defaulting import default_leaderworkerset
+from lws.webhooks.validation import validate_create, validate_update
+
+VECTORS = vectors("leaderworkerset_admission.jsonl")
+
+
+def test_there_are_enough_vectors() -> None:
+    assert len(VECTORS) >= 500
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=range(len(VECTORS)))
+def test_admission(vector: dict[str, Any]) -> None:
+    given = copy.deepcopy(vector["object"])
+    defaulted = default_leaderworkerset(vector["object"])
+    assert vector["object"] == given
+    assert without_empty(defaulted) == vector["defaulted"]
+    if vector["operation"] == "UPDATE":
+        errors = validate_update(defaulted, vector["oldObject"])
+    else:
+        errors = validate_create(defaulted)
+    assert [{"field": x.field, "reason": x.reason} for x in errors] == (vector["errors"] or [])
+    assert vector["allowed"] == (not errors)
