@@ -1,0 +1,66 @@
+# Everything that is done with this project, one word each. `make` alone explains them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+
+##@ Use
+
+demo: setup ## A local cluster, the controller and two sample groups made Available; stays until Ctrl-C (ONCE=1: exits)
+	@hack/demo $(if $(ONCE),--once)
+
+##@ Check
+
+test: verify test-fast test-integration ## Everything CI runs: linters, types, unit, property and golden tests, the real control plane
+
+test-fast: setup ## Unit, property, fault and golden tests: no cluster
+	$(PYTEST) -n 2 --dist worksteal tests/unit tests/property tests/golden tests/faults
+
+test-integration: setup ## The tests on a real control plane (builds it on first use)
+	$(PYTEST) tests/integration
+
+verify: setup ## Linter, formatter, strict types, and who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+##@ Change
+
+format: setup ## Let the formatter and the linter mend what they can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+crds: setup ## Write manifests/crd from hack/crds and the API server's own OpenAPI
+	hack/update-crds
+
+lock: setup ## Pin every dependency anew, with hashes
+	$(BIN)/uv pip compile pyproject.toml --extra dev --generate-hashes --universal --no-emit-index-url \
+	  --upgrade --custom-compile-command "make lock" --quiet --output-file requirements.lock
+
+bench: setup ## The figures of docs/benchmarks.md, measured on this machine
+	hack/bench/run
+
+##@ House
+
+setup: .venv/installed ## The virtual environment, from the lock file; other targets call it
+
+.venv/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+clean: ## Remove what the targets above made here
+	rm -rf .venv build .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+help: ## This list
+	@awk 'BEGIN {FS = ":.*## "} \
+	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo test test-fast test-integration verify format crds lock bench setup clean help

@@ -1,0 +1,202 @@
+"""Carries plans out: the only place where the controllers write to the API server.
+
+Every answer of a write goes straight into the cache it came from (own-write memory), so a late watch
+never makes a second write. Actions are idempotent, so dying between two of them loses nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+from cachetools import LRUCache, TTLCache
+
+from lws.api.constants import FIELD_MANAGER, NAME_LABEL
+from lws.controllers.applied import AppliedMemory, apply_changes_nothing
+from lws.controllers.resources import KINDS
+from lws.kube.client import Client
+from lws.kube.errors import AlreadyExists, ApiError, Conflict, KubeError, NotFound
+from lws.objects import Key, KubeObject
+from lws.planning.actions import Action, Apply, Create, Delete, Document, PatchStatus, Record, Requeue
+from lws.runtime.events import EventRecorder
+from lws.runtime.informer import Informer
+
+# How long an object that exists outside our view (its labels are not ours) is left alone before the
+# server is asked again, in seconds.
+FOREIGN_TTL = 300.0
+
+
+class Recorder(Protocol):
+    """The one method of :class:`EventRecorder` that is used here."""
+
+    def event(
+        self, *, regarding: Any, related: Any = None, type_: str, reason: str, action: str, note: str
+    ) -> None: ...
+
+
+class Executor:
+    """Runs the actions of one plan in order; the first that fails ends the plan with its exception."""
+
+    def __init__(
+        self, client: Client, informers: Mapping[str, Informer[Any]], recorder: Recorder | EventRecorder
+    ) -> None:
+        self._client = client
+        self._informers = informers
+        self._recorder = recorder
+        self._applied = AppliedMemory()
+        self._foreign: TTLCache[tuple[str, Key], bool] = TTLCache(4096, FOREIGN_TTL)
+        self._own: LRUCache[str, str] = LRUCache(100_000)
+        self._lock = threading.Lock()
+
+    def wrote(self, obj: KubeObject) -> bool:
+        """Whether this very state of the object is the answer of our own last status write."""
+        with self._lock:
+            return self._own.get(obj.uid) == obj.metadata.resource_version
+
+    def run(self, actions: Iterable[Action]) -> float | None:
+        """Carry the actions out; returns the earliest wanted requeue in seconds, if any."""
+        requeue: float | None = None
+        for action in actions:
+            match action:
+                case Apply():
+                    self._apply(action)
+                case Create():
+                    self._create(action)
+                case Delete():
+                    self._delete(action)
+                case PatchStatus():
+                    self._patch_status(action)
+                case Record():
+                    self._record(action)
+                case Requeue(after):
+                    requeue = after if requeue is None else min(requeue, after)
+        return requeue
+
+    def _record(self, *records: Record) -> None:
+        for record in records:
+            self._recorder.event(
+                regarding=record.regarding,
+                related=record.related,
+                type_=record.type,
+                reason=record.reason,
+                action=record.action,
+                note=record.note,
+            )
+
+    def _failed(self, record: Record | None, error: KubeError) -> None:
+        if record is not None:
+            text = error.message if isinstance(error, ApiError) else str(error)
+            self._record(
+                Record(
+                    record.regarding,
+                    record.type,
+                    record.reason,
+                    record.action,
+                    f"{record.note}: {text}",
+                    record.related,
+                )
+            )
+
+    def _apply(self, action: Apply) -> None:
+        if self._holds(action):
+            return
+        resource, type_ = KINDS[action.kind]
+        try:
+            written = self._client.apply(resource, type_, action.document)
+        except KubeError as error:
+            self._failed(action.failed, error)
+            raise
+        self._applied.remember(action.document, written)
+        self._observe(action.kind, written)
+        self._record(*action.then)
+
+    def _holds(self, action: Apply) -> bool:
+        """The cache, or else one read of the live object, says that the apply would change nothing."""
+        key = _key_of(action.document)
+        observed = self._informers[action.kind].get(key)
+        if observed is None:
+            return False
+        known = self._applied.holds(action.document, observed)
+        return self._holds_live(action, key, observed) if known is None else known
+
+    def _holds_live(self, action: Apply, key: Key, observed: KubeObject) -> bool:
+        """After a restart nothing is remembered: read the object once, with its managedFields."""
+        resource, _ = KINDS[action.kind]
+        live: dict[str, Any] = self._client.get(resource, dict, key.name, key.namespace)
+        if live["metadata"]["uid"] != observed.uid or not apply_changes_nothing(
+            action.document, live, FIELD_MANAGER
+        ):
+            return False
+        self._applied.remember(action.document, observed)
+        return True
+
+    def _create(self, action: Create) -> None:
+        key = _key_of(action.document)
+        with self._lock:
+            if (action.kind, key) in self._foreign:
+                return
+        resource, type_ = KINDS[action.kind]
+        try:
+            written = self._client.create(resource, type_, action.document)
+        except AlreadyExists:
+            self._look_again(action.kind, key)
+            return
+        except KubeError as error:
+            self._failed(action.failed, error)
+            raise
+        self._observe(action.kind, written)
+        self._record(*action.then)
+
+    def _look_again(self, kind: str, key: Key) -> None:
+        """Another pass won, the watch is late, or the name is taken by an object outside our view."""
+        resource, type_ = KINDS[kind]
+        try:
+            found = self._client.get(resource, type_, key.name, key.namespace)
+        except NotFound:
+            return  # gone again: its delete event brings the next pass
+        if NAME_LABEL in found.labels:
+            self._observe(kind, found)
+        else:
+            with self._lock:
+                self._foreign[kind, key] = True
+
+    def _delete(self, action: Delete) -> None:
+        resource, type_ = KINDS[action.kind]
+        try:
+            left = self._client.delete(
+                resource,
+                type_,
+                action.key.name,
+                namespace=action.key.namespace,
+                uid=action.uid,
+                propagation=action.propagation,
+            )
+        except (NotFound, Conflict):  # gone, or another object by that name: done already
+            return
+        if left is not None:
+            self._observe(action.kind, left)
+        self._record(*action.then)
+
+    def _patch_status(self, action: PatchStatus) -> None:
+        resource, type_ = KINDS[action.kind]
+        patch: Document = {"status": action.status}
+        if action.resource_version:
+            patch["metadata"] = {"resourceVersion": action.resource_version}
+        written = self._client.merge_patch(
+            resource, type_, action.key.name, patch, namespace=action.key.namespace, subresource="status"
+        )
+        with self._lock:
+            self._own[written.uid] = written.metadata.resource_version
+        self._observe(action.kind, written)
+        self._record(*action.then)
+
+    def _observe(self, kind: str, written: KubeObject) -> None:
+        informer = self._informers.get(kind)
+        if informer is not None:
+            informer.observe_write(written)
+
+
+def _key_of(document: Document) -> Key:
+    metadata = document["metadata"]
+    return Key(metadata.get("namespace", ""), metadata["name"])

@@ -1,0 +1,48 @@
+"""Where the reconcilers find what belongs together, without listing anything.
+
+``set``: by (namespace, set name), from the name label. ``group``: by (namespace, leader pod name). All of
+it is a view by names; the planners follow owner UIDs before they decide anything.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from lws.api import constants as c
+from lws.api.workloads import Pod
+from lws.objects import Key, KubeObject, controller_of
+
+BY_SET = "set"
+BY_GROUP = "group"
+
+_WORKER_NAME = re.compile(r"(.*)-[0-9]+")
+
+
+def set_of(obj: KubeObject) -> Iterable[Key]:
+    """The set an object is labelled with."""
+    name = obj.labels.get(c.NAME_LABEL)
+    return (Key(obj.namespace, name),) if name else ()
+
+
+def is_leader(pod: Pod) -> bool:
+    return pod.labels.get(c.WORKER_INDEX_LABEL) == "0"
+
+
+def leader_set_of(pod: Pod) -> Iterable[Key]:
+    """The set of a leader pod; nothing for a worker."""
+    return set_of(pod) if is_leader(pod) else ()
+
+
+def group_of_pod(pod: Pod) -> Iterable[Key]:
+    """The name of the leader pod of a pod's group: its own, or the one its name extends."""
+    if is_leader(pod):
+        return (pod.key,)
+    match = _WORKER_NAME.fullmatch(pod.name)
+    return (Key(pod.namespace, match[1]),) if match else ()
+
+
+def group_of_owned(obj: KubeObject) -> Iterable[Key]:
+    """The leader pod that owns a worker StatefulSet or a group's service; nothing for a set's own."""
+    owner = controller_of(obj)
+    return (Key(obj.namespace, owner.name),) if owner is not None and owner.kind == "Pod" else ()

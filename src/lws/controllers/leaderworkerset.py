@@ -1,0 +1,105 @@
+"""The LeaderWorkerSet reconciler: revision, leader StatefulSet, shared service, status, truncation.
+
+The order matters (reconcilers.md, 9): pods must find their revision, so it comes before the StatefulSet;
+the status speaks of what the pass did, so it comes last.
+"""
+
+from __future__ import annotations
+
+from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.workloads import ControllerRevision, Pod, Service, StatefulSet
+from lws.controllers.executor import Executor
+from lws.controllers.indexes import BY_SET
+from lws.controllers.statuspace import StatusPace
+from lws.objects import Key
+from lws.planning.leader import plan_leader
+from lws.planning.observed import ObservedSet
+from lws.planning.revisions import RevisionPlan, plan_revision, plan_truncation, template_of
+from lws.planning.rollout import group_states, rollout_parameters
+from lws.planning.services import plan_shared_service
+from lws.planning.status import plan_status
+from lws.runtime.clock import Clock
+from lws.runtime.controller import Result
+from lws.runtime.informer import Informer
+
+# Seconds until another look at a leader StatefulSet that is being deleted.
+DELETING_RETRY = 5.0
+
+
+class LeaderWorkerSetReconciler:
+    """Brings one set from what is observed to what its spec wants; keys are those of sets."""
+
+    def __init__(
+        self,
+        *,
+        sets: Informer[LeaderWorkerSet],
+        stateful_sets: Informer[StatefulSet],
+        pods: Informer[Pod],
+        revisions: Informer[ControllerRevision],
+        services: Informer[Service],
+        executor: Executor,
+        clock: Clock,
+    ) -> None:
+        self._sets = sets
+        self._stateful_sets = stateful_sets
+        self._pods = pods
+        self._revisions = revisions
+        self._services = services
+        self._executor = executor
+        self._clock = clock
+        self._pace = StatusPace(clock)
+
+    def reconcile(self, key: Key) -> Result:
+        """One pass. A set on its way out is left to the garbage collector."""
+        lws = self._sets.get(key)
+        if lws is None or lws.deleting:
+            return Result()
+        leader = self._stateful_sets.get(key)
+        if leader is not None and leader.deleting:
+            return Result(requeue_after=DELETING_RETRY)
+        observed = self._observe(lws, leader)
+        revision = plan_revision(lws, leader, observed.revisions, template_of(lws))
+        if revision.create is not None:
+            self._executor.run([revision.create])
+        self._roll(observed, revision)
+        self._executor.run(plan_shared_service(lws, observed.service))
+        return self._report(lws, revision)
+
+    def _observe(self, lws: LeaderWorkerSet, leader: StatefulSet | None) -> ObservedSet:
+        return ObservedSet(
+            lws,
+            leader=leader,
+            revisions=tuple(self._revisions.by_index(BY_SET, lws.key)),
+            leaders=tuple(self._pods.by_index(BY_SET, lws.key)),
+            worker_sets=tuple(self._stateful_sets.by_index(BY_SET, lws.key)),
+            service=self._services.get(lws.key),
+        )
+
+    def _roll(self, observed: ObservedSet, revision: RevisionPlan) -> None:
+        lws, leader = observed.lws, observed.leader
+        states = group_states(
+            lws,
+            revision.key,
+            leader.spec.replicas if leader else 0,
+            leaders=observed.leaders,
+            worker_sets=observed.worker_sets,
+        )
+        rollout = rollout_parameters(lws, leader, states, template_changed=revision.changed)
+        apply = plan_leader(lws, leader, revision, partition=rollout.partition, replicas=rollout.replicas)
+        self._executor.run([apply])
+
+    def _report(self, lws: LeaderWorkerSet, revision: RevisionPlan) -> Result:
+        """Status from what is there after the writes of this pass; then obsolete revisions go."""
+        leader = self._stateful_sets.get(lws.key)
+        observed = self._observe(lws, leader)
+        now = self._clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        plan = plan_status(observed, revision.key, leader, now=now)
+        if plan.patch is not None:
+            delay = self._pace.delay(lws.uid, plan.patch)
+            if delay:
+                return Result(requeue_after=delay)
+            self._executor.run([plan.patch])
+            self._pace.wrote(lws.uid)
+        if plan.update_done:
+            self._executor.run(plan_truncation(lws, observed.revisions, revision.key))
+        return Result()

@@ -1,0 +1,81 @@
+"""The pod reconciler: everything about one group, keyed by its leader pod.
+
+All pods of a group and its worker StatefulSet lead to the same key, so that a burst of their events costs
+one pass, and no two workers ever decide about the same group.
+"""
+
+from __future__ import annotations
+
+from lws.api import constants as c
+from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.workloads import ControllerRevision, Node, Pod, Service, StatefulSet
+from lws.controllers.executor import Executor
+from lws.controllers.indexes import BY_GROUP, BY_SET
+from lws.controllers.nodes import NodeReader
+from lws.objects import Key
+from lws.planning.group import PlanError, plan_group
+from lws.planning.observed import ObservedGroup
+from lws.runtime.controller import Result
+from lws.runtime.informer import Informer
+
+
+class PodReconciler:
+    """Creates a group's workers, and recreates the group when one of its pods fails."""
+
+    def __init__(
+        self,
+        *,
+        sets: Informer[LeaderWorkerSet],
+        stateful_sets: Informer[StatefulSet],
+        pods: Informer[Pod],
+        revisions: Informer[ControllerRevision],
+        services: Informer[Service],
+        read_node: NodeReader,
+        executor: Executor,
+    ) -> None:
+        self._sets = sets
+        self._stateful_sets = stateful_sets
+        self._pods = pods
+        self._revisions = revisions
+        self._services = services
+        self._read_node = read_node
+        self._executor = executor
+
+    def reconcile(self, key: Key) -> Result:
+        """One pass over the group whose leader pod is ``key``; without a leader nothing is due."""
+        leader = self._pods.get(key)
+        name = leader.labels.get(c.NAME_LABEL) if leader is not None else None
+        if leader is None or not name:
+            return Result()
+        group = self._observe(leader, Key(leader.namespace, name))
+        try:
+            return Result(requeue_after=self._executor.run(plan_group(group)))
+        except PlanError as error:
+            self._executor.run(error.actions)
+            raise
+
+    def _observe(self, leader: Pod, key: Key) -> ObservedGroup:
+        lws = self._sets.get(key)
+        return ObservedGroup(
+            lws,
+            leader,
+            pods=tuple(self._pods.by_index(BY_GROUP, leader.key)),
+            worker_sets=self._worker_sets(leader),
+            revisions=tuple(self._revisions.by_index(BY_SET, key)),
+            node=self._node_of(lws, leader),
+            service=self._services.get(leader.key),
+        )
+
+    def _worker_sets(self, leader: Pod) -> tuple[StatefulSet, ...]:
+        """Those an owner reference ties to a leader of this name, and whatever has taken the name."""
+        found = {x.uid: x for x in self._stateful_sets.by_index(BY_GROUP, leader.key)}
+        named = self._stateful_sets.get(leader.key)
+        if named is not None:
+            found[named.uid] = named
+        return tuple(found.values())
+
+    def _node_of(self, lws: LeaderWorkerSet | None, leader: Pod) -> Node | None:
+        """Read only where exclusive placement asks for it."""
+        if lws is None or c.EXCLUSIVE_TOPOLOGY_ANNOTATION not in lws.annotations or not leader.spec.node_name:
+            return None
+        return self._read_node(leader.spec.node_name)

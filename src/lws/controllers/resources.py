@@ -1,0 +1,31 @@
+"""Which REST resource and which typed subset stand for a kind that plans name."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from lws.api import constants as c
+from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.workloads import ControllerRevision, Pod, Service, StatefulSet
+from lws.kube.resources import CONTROLLER_REVISIONS, PODS, SERVICES, STATEFULSETS, Resource
+from lws.objects import KubeObject
+
+LEADERWORKERSETS: Final = Resource(c.GROUP, c.VERSION, "leaderworkersets", c.KIND)
+POD_GROUPS: Final = Resource("scheduling.volcano.sh", "v1beta1", "podgroups", "PodGroup")
+
+
+class Kind(NamedTuple):
+    """A REST resource and the type its answers decode to."""
+
+    resource: Resource
+    type: type[KubeObject]
+
+
+KINDS: Final[dict[str, Kind]] = {
+    "LeaderWorkerSet": Kind(LEADERWORKERSETS, LeaderWorkerSet),
+    "StatefulSet": Kind(STATEFULSETS, StatefulSet),
+    "Pod": Kind(PODS, Pod),
+    "Service": Kind(SERVICES, Service),
+    "ControllerRevision": Kind(CONTROLLER_REVISIONS, ControllerRevision),
+    "PodGroup": Kind(POD_GROUPS, KubeObject),
+}

@@ -1,0 +1,178 @@
+"""Which change of which object leads to which key: the controllers, their queues and their watches.
+
+What is not news for a reconciler is filtered here, so that a pod becoming ready costs its set one pass and
+not one for each field that moved on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from lws.api import constants as c
+from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.workloads import ControllerRevision, Pod, Service, StatefulSet
+from lws.controllers.executor import Executor, Recorder
+from lws.controllers.indexes import (
+    BY_GROUP,
+    BY_SET,
+    group_of_owned,
+    group_of_pod,
+    is_leader,
+    leader_set_of,
+    set_of,
+)
+from lws.controllers.leaderworkerset import LeaderWorkerSetReconciler
+from lws.controllers.nodes import NodeReader
+from lws.controllers.pod import PodReconciler
+from lws.controllers.resources import LEADERWORKERSETS
+from lws.kube.client import Client
+from lws.kube.errors import Conflict
+from lws.kube.resources import CONTROLLER_REVISIONS, PODS, SERVICES, STATEFULSETS
+from lws.kube.selectors import exists
+from lws.objects import Key, KubeObject
+from lws.planning.restart import container_restarted
+from lws.runtime.cache import Cache
+from lws.runtime.clock import Clock
+from lws.runtime.controller import Controller, Result
+from lws.runtime.handlers import EnqueueRequests
+from lws.runtime.informer import Informer
+from lws.runtime.metrics import Metrics
+from lws.runtime.workqueue import WorkQueue
+
+# Seconds by which a set's pass waits for more news of its groups, which come in bursts.
+SETTLE = 0.1
+
+
+class Informers(NamedTuple):
+    """One for each kind; all but sets see only objects that carry a set's name label."""
+
+    sets: Informer[LeaderWorkerSet]
+    stateful_sets: Informer[StatefulSet]
+    pods: Informer[Pod]
+    revisions: Informer[ControllerRevision]
+    services: Informer[Service]
+
+
+def make_informers(cache: Cache) -> Informers:
+    """Register what is watched, with the indexes the reconcilers use."""
+    ours = exists(c.NAME_LABEL)
+    return Informers(
+        cache.informer(LEADERWORKERSETS, LeaderWorkerSet),
+        cache.informer(
+            STATEFULSETS, StatefulSet, label_selector=ours, indexes={BY_SET: set_of, BY_GROUP: group_of_owned}
+        ),
+        cache.informer(
+            PODS, Pod, label_selector=ours, indexes={BY_SET: leader_set_of, BY_GROUP: group_of_pod}
+        ),
+        cache.informer(
+            CONTROLLER_REVISIONS, ControllerRevision, label_selector=ours, indexes={BY_SET: set_of}
+        ),
+        cache.informer(SERVICES, Service, label_selector=ours),
+    )
+
+
+class Later:
+    """A queue whose keys wait a little for more news of the same kind."""
+
+    def __init__(self, queue: WorkQueue[Key], after: float = SETTLE) -> None:
+        self._queue, self._after = queue, after
+
+    def add(self, item: Key, *, priority: int = 0, after: float = 0.0) -> None:
+        self._queue.add(item, priority=priority, after=max(after, self._after))
+
+
+def make_controllers(
+    informers: Informers,
+    *,
+    client: Client,
+    recorder: Recorder,
+    metrics: Metrics,
+    clock: Clock,
+    workers: int,
+) -> tuple[Controller[Key], Controller[Key]]:
+    """The LeaderWorkerSet and the pod controller, watching but not started."""
+    by_kind: dict[str, Informer[Any]] = {
+        "LeaderWorkerSet": informers.sets,
+        "StatefulSet": informers.stateful_sets,
+        "Pod": informers.pods,
+        "ControllerRevision": informers.revisions,
+        "Service": informers.services,
+    }
+    executor = Executor(client, by_kind, recorder)
+    sets, pods = (
+        WorkQueue[Key](name, clock=clock, metrics=metrics.queue(name)) for name in ("leaderworkerset", "pod")
+    )
+    _watch(informers, sets, pods, executor)
+    for_sets = LeaderWorkerSetReconciler(**informers._asdict(), executor=executor, clock=clock)
+    for_pods = PodReconciler(**informers._asdict(), read_node=NodeReader(client, clock), executor=executor)
+
+    def controller(name: str, reconcile: Callable[[Key], Result], queue: WorkQueue[Key]) -> Controller[Key]:
+        return Controller(
+            name,
+            reconcile,
+            queue=queue,
+            workers=workers,
+            metrics=metrics.controller(name),
+            clock=clock,
+            quiet=lambda error: isinstance(error, Conflict),
+        )
+
+    return (
+        controller("leaderworkerset", for_sets.reconcile, sets),
+        controller("pod", for_pods.reconcile, pods),
+    )
+
+
+def _watch(informers: Informers, sets: WorkQueue[Key], pods: WorkQueue[Key], executor: Executor) -> None:
+    def groups_of(lws: LeaderWorkerSet) -> Iterable[Key]:
+        return [pod.key for pod in informers.pods.by_index(BY_SET, lws.key)]
+
+    def news(old: LeaderWorkerSet | None, new: LeaderWorkerSet) -> bool:
+        return not executor.wrote(new)
+
+    later = Later(sets)
+    informers.sets.add_handler(EnqueueRequests(sets, lambda lws: (lws.key,), news))
+    informers.sets.add_handler(EnqueueRequests(pods, groups_of, _edited))
+    informers.stateful_sets.add_handler(EnqueueRequests(later, set_of, _differs(_stateful_set_aspects)))
+    informers.stateful_sets.add_handler(EnqueueRequests(pods, group_of_owned, _appeared))
+    informers.pods.add_handler(EnqueueRequests(pods, group_of_pod, _differs(_pod_aspects)))
+    informers.pods.add_handler(EnqueueRequests(later, leader_set_of, _differs(_leader_aspects)))
+    informers.services.add_handler(EnqueueRequests(sets, set_of, _appeared))
+    informers.services.add_handler(EnqueueRequests(pods, group_of_owned, _appeared))
+
+
+def _edited(old: LeaderWorkerSet | None, new: LeaderWorkerSet) -> bool:
+    """A change of the spec or of an annotation may let a group's pass do what it had to leave undone."""
+    return old is not None and (
+        old.metadata.generation != new.metadata.generation or old.annotations != new.annotations
+    )
+
+
+def _appeared(old: KubeObject | None, new: KubeObject) -> bool:
+    return old is None
+
+
+def _differs(aspects: Callable[[Any], object]) -> Callable[[Any, Any], bool]:
+    return lambda old, new: old is None or aspects(old) != aspects(new)
+
+
+def _stateful_set_aspects(one: StatefulSet) -> object:
+    return (
+        one.deleting,
+        one.metadata.generation,
+        one.labels,
+        one.annotations,
+        one.ready,
+        one.status.replicas,
+    )
+
+
+def _pod_aspects(pod: Pod) -> object:
+    """What a group's pass reads of a pod; of readiness and node only the leader's."""
+    led = (pod.has_ready_condition, pod.spec.node_name) if is_leader(pod) else ()
+    return (pod.deleting, pod.status.phase, container_restarted(pod), *led)
+
+
+def _leader_aspects(pod: Pod) -> object:
+    return (pod.deleting, pod.ready, pod.labels)

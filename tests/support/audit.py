@@ -1,0 +1,62 @@
+"""Counts requests from a cluster's audit log: what reached the API server, whoever says otherwise."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
+
+
+class Request(NamedTuple):
+    """One finished request of the controller."""
+
+    verb: str
+    resource: str
+    subresource: str
+    code: int
+    name: str
+
+    @property
+    def what(self) -> str:
+        return f"{self.verb} {self.resource}{'/' + self.subresource if self.subresource else ''}"
+
+
+class AuditLog:
+    """The requests of one user agent from ``mark()`` on."""
+
+    def __init__(self, path: Path, agent: str = "lws/") -> None:
+        self._path, self._agent = path, agent
+        self._offset = 0
+
+    def mark(self) -> None:
+        """Forget everything up to now."""
+        self._offset = self._path.stat().st_size
+
+    def requests(self) -> Iterator[Request]:
+        """Requests by that agent, reads included, watches left out."""
+        with self._path.open("rb") as log:
+            log.seek(self._offset)
+            for line in log:
+                if not line.endswith(b"\n"):
+                    return
+                yield from self._parse(json.loads(line))
+
+    def _parse(self, entry: dict[str, Any]) -> Iterator[Request]:
+        if not entry.get("userAgent", "").startswith(self._agent) or entry["verb"] == "watch":
+            return
+        about = entry.get("objectRef", {})
+        yield Request(
+            entry["verb"],
+            about.get("resource", ""),
+            about.get("subresource", ""),
+            entry.get("responseStatus", {}).get("code", 0),
+            about.get("name", ""),
+        )
+
+    def writes(self) -> Counter[str]:
+        """Writes by what they were, leases left out."""
+        return Counter(x.what for x in self.requests() if x.verb in WRITES and x.resource != "leases")
