@@ -12,6 +12,7 @@ from hack.cluster.hollow_status import timestamp
 from lws.objects import Condition, KubeObject
 
 Document = dict[str, Any]
+LEASE_NAMESPACE = "kube-node-lease"
 NODES_PER_RACK = 2
 NODES_PER_ZONE = 4
 LEASE_SECONDS = 40  # what a kubelet asks for; kube-controller-manager waits 50 s for a sign of life
@@ -22,6 +23,18 @@ RESOURCES = {
     "pods": "5000",
     "google.com/tpu": "10000",
     "nvidia.com/gpu": "10000",
+}
+NODE_INFO = {
+    "machineID": "",
+    "systemUUID": "",
+    "bootID": "",
+    "kernelVersion": "",
+    "osImage": "",
+    "kubeProxyVersion": "",
+    "operatingSystem": "linux",
+    "architecture": "amd64",
+    "kubeletVersion": "v0.0.0-hollow",
+    "containerRuntimeVersion": "hollow://",
 }
 HEALTHY = {
     "Ready": ("True", "KubeletReady"),
@@ -97,12 +110,8 @@ def status_document(name: str, *, now: datetime) -> Document:
         "allocatable": RESOURCES,
         "conditions": conditions,
         "addresses": addresses,
-        "nodeInfo": dict.fromkeys(NODE_INFO, "") | {"operatingSystem": "linux", "architecture": "amd64"}
-        | {"kubeletVersion": "v0.0.0-hollow", "containerRuntimeVersion": "hollow://"},
-    }  # fmt: skip
-
-
-NODE_INFO = ("machineID", "systemUUID", "bootID", "kernelVersion", "osImage", "kubeProxyVersion")
+        "nodeInfo": NODE_INFO,
+    }
 
 
 def lease_document(name: str, *, owner_uid: str, now: datetime) -> Document:
@@ -111,10 +120,15 @@ def lease_document(name: str, *, owner_uid: str, now: datetime) -> Document:
     return {
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
-        "metadata": {"name": name, "namespace": "kube-node-lease", "ownerReferences": [owner]},
+        "metadata": {"name": name, "namespace": LEASE_NAMESPACE, "ownerReferences": [owner]},
         "spec": {
             "holderIdentity": name,
             "leaseDurationSeconds": LEASE_SECONDS,
-            "renewTime": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "renewTime": micro_timestamp(now),
         },
     }
+
+
+def micro_timestamp(now: datetime) -> str:
+    """The form of ``MicroTime``, which leases use."""
+    return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,240 +1,135 @@
-"""The hollow kubelet: one process that plays the kubelets of several nodes for a real control plane."""
+"""The hollow kubelet: one process that plays the kubelets of several nodes for a real control plane.
+
+``python -m hack.cluster.kubelet --kubeconfig FILE --nodes N``. It registers N nodes and keeps their leases,
+takes every pod placed on them to Running and Ready, and ends deleted ones; annotations with the prefix
+``hollow.lws/`` make pods and nodes fail (``hollow_pods``, ``hollow_nodes``). Every write carries the UID it
+is meant for, so that a pod's late end never hits its successor of the same name.
+
+Only the composition lives here: what to do is decided in ``hollow_pods``, done in ``hollow_workers``.
+"""
 
 from __future__ import annotations
 
 import argparse
-import base64
-import contextlib
-import heapq
-import logging
-import os
-import ssl
-import tempfile
+import signal
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
-import msgspec
-import urllib3
-import yaml
+from hack.cluster.durations import Delay, parse_delay
+from hack.cluster.hollow_nodes import HollowNode, node_names
+from hack.cluster.hollow_pods import HollowPod
+from hack.cluster.hollow_workers import Ages, NodeWorker, PodWorker
+from lws.kube.client import Client
+from lws.kube.connection import connect
+from lws.kube.resources import NODES, PODS
+from lws.objects import Key
+from lws.runtime import logs
+from lws.runtime.backoff import Backoff
+from lws.runtime.controller import Controller
+from lws.runtime.handlers import EnqueueRequests
+from lws.runtime.informer import Informer
+from lws.runtime.ratelimiter import ItemExponentialBackoff
+from lws.runtime.workqueue import WorkQueue
 
-from hack.cluster.durations import parse_delay
-from hack.cluster.hollow_nodes import HollowNode, host_address, lease_document, node_document, node_names
-from hack.cluster.hollow_pods import HollowPod, faults_of, plan
-from hack.cluster.hollow_status import status_patch
-
-log = logging.getLogger("hollow-kubelet")
-HEARTBEAT = 10.0
-WORKERS = 6
-
-
-class Api:
-    def __init__(self, path: Path) -> None:
-        document = yaml.safe_load(path.read_text())
-        self.server = document["clusters"][0]["cluster"]["server"]
-        user = document["users"][0]["user"]
-        context = ssl.create_default_context(
-            cadata=base64.b64decode(document["clusters"][0]["cluster"]["certificate-authority-data"]).decode()
-        )
-        with tempfile.NamedTemporaryFile() as pem:
-            pem.write(
-                base64.b64decode(user["client-certificate-data"]) + base64.b64decode(user["client-key-data"])
-            )
-            pem.flush()
-            context.load_cert_chain(pem.name)
-        self.pool = urllib3.PoolManager(ssl_context=context, retries=False, maxsize=32)
-
-    def send(
-        self, method: str, path: str, body: Any = None, kind: str = "application/json"
-    ) -> tuple[int, bytes]:
-        try:
-            answer = self.pool.request(
-                method, self.server + path, body=msgspec.json.encode(body) if body is not None else None,
-                headers={"Content-Type": kind, "User-Agent": "hollow-kubelet"},
-                timeout=urllib3.Timeout(connect=5, read=30),
-            )  # fmt: skip
-        except urllib3.exceptions.HTTPError as error:
-            return 0, str(error).encode()
-        if answer.status >= 400 and answer.status not in (404, 409):
-            log.warning("%s %s: %s %s", method, path, answer.status, answer.data[:300])
-        return answer.status, answer.data
-
-    def watch(self, path: str) -> Iterator[tuple[str, bytes]]:
-        """The initial objects and every change, for ever, after errors from the start."""
-
-        class Event(msgspec.Struct):
-            type: str
-            object: msgspec.Raw
-
-        query = "watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"
-        while True:
-            try:
-                answer = self.pool.request(
-                    "GET", f"{self.server}{path}{'&' if '?' in path else '?'}{query}", preload_content=False,
-                    timeout=urllib3.Timeout(connect=5, read=660), headers={"User-Agent": "hollow-kubelet"},
-                )  # fmt: skip
-                if answer.status == 200:
-                    yield "START", b""
-                    rest = b""
-                    for chunk in answer.stream(65536):
-                        *lines, rest = (rest + chunk).split(b"\n")
-                        for line in lines:
-                            event = msgspec.json.decode(line, type=Event)
-                            yield event.type, bytes(event.object)
-                answer.release_conn()
-            except (urllib3.exceptions.HTTPError, msgspec.MsgspecError) as error:
-                log.info("watch of %s ended: %s", path, error)
-            time.sleep(0.5)
+POD_WORKERS = 4
+NODE_WORKERS = 2
+LONGEST_WAIT = 2.0  # seconds between tries while the API server is away: tests restart it
+STOP_SECONDS = 2.0
 
 
 class Kubelet:
-    def __init__(self, api: Api, options: argparse.Namespace) -> None:
-        self.api = api
-        self.seed = options.seed
-        self.delay = parse_delay(options.start_delay)
-        self.names = set(node_names(options.nodes))
-        self.nodes: dict[str, HollowNode] = {}
-        self.pods: dict[tuple[str, str], HollowPod] = {}
-        self.seen: dict[str, float] = {}
-        self.dying: dict[str, float] = {}
-        self.queue: list[tuple[float, tuple[str, str]]] = []
-        self.busy: set[tuple[str, str]] = set()
-        self.ready = threading.Condition()
+    """All of it, wired together; ``start`` and ``stop`` once each."""
 
-    def add(self, key: tuple[str, str], after: float = 0.0) -> None:
-        with self.ready:
-            heapq.heappush(self.queue, (time.monotonic() + after, key))
-            self.ready.notify()
+    def __init__(self, client: Client, *, nodes: int, start_delay: Delay, seed: int) -> None:
+        names = node_names(nodes)
+        self._keys = [Key("", name) for name in names]
+        connection = client.connection
+        self._nodes = Informer(connection, NODES, HollowNode, backoff=_backoff())
+        self._pods = Informer(
+            connection,
+            PODS,
+            HollowPod,
+            field_selector="spec.nodeName!=",
+            indexes={"node": lambda pod: (pod.spec.node_name,)},
+            backoff=_backoff(),
+        )
+        ages = Ages(now=lambda: datetime.now(UTC))
+        pod_worker = PodWorker(
+            client, self._pods, self._nodes, ages, names=frozenset(names), start_delay=start_delay, seed=seed
+        )
+        node_worker = NodeWorker(client, self._nodes)
+        self._pod_queue = _queue("pods")
+        self._node_queue = _queue("nodes")
+        self._controllers = [
+            Controller("pod", pod_worker.reconcile, queue=self._pod_queue, workers=POD_WORKERS),
+            Controller("node", node_worker.reconcile, queue=self._node_queue, workers=NODE_WORKERS),
+        ]
+        self._pods.add_handler(ages)  # before the queue: a worker asks for the age of what it gets
+        self._pods.add_handler(EnqueueRequests(self._pod_queue, lambda pod: (pod.key,)))
+        self._nodes.add_handler(EnqueueRequests(self._node_queue, self._ours))
+        self._nodes.add_handler(EnqueueRequests(self._pod_queue, self._pods_of, _came_or_went))
 
-    def work(self) -> None:
-        while True:
-            with self.ready:
-                while not self.queue or self.queue[0][0] > time.monotonic():
-                    self.ready.wait(self.queue[0][0] - time.monotonic() if self.queue else None)
-                _, key = heapq.heappop(self.queue)
-                if key in self.busy:
-                    heapq.heappush(self.queue, (time.monotonic() + 0.02, key))
-                    continue
-                self.busy.add(key)
-            try:
-                self.sync(key)
-            except Exception:
-                log.exception("pod %s", key)
-                self.add(key, 1.0)
-            finally:
-                with self.ready:
-                    self.busy.discard(key)
+    def start(self) -> None:
+        for informer in (self._nodes, self._pods):
+            informer.start()
+        for controller in self._controllers:
+            controller.start()
+        for key in self._keys:  # those that do not exist yet come with no event
+            self._node_queue.add(key)
 
-    def sync(self, key: tuple[str, str]) -> None:
-        pod = self.pods.get(key)
-        node = self.nodes.get(pod.spec.node_name) if pod else None
-        if pod is None or node is None or node.dead:
-            return
-        now = time.monotonic()
-        age = now - self.seen.setdefault(pod.uid, now)
-        dying = now - self.dying.setdefault(pod.uid, now) if pod.deleting else 0.0
-        step = plan(pod, faults_of(pod, self.delay), age=age, dying=dying, seed=self.seed)
-        path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}"
-        if step.again is not None:
-            self.add(key, step.again)
-        if step.status is not None:
-            patch = status_patch(
-                pod, step.status, host=host_address(pod.spec.node_name), now=datetime.now(UTC)
-            )
-            status, body = self.api.send(
-                "PATCH", f"{path}/status", patch, "application/strategic-merge-patch+json"
-            )
-            if status == 200:
-                self.put(msgspec.json.decode(body, type=HollowPod))
-            elif status not in (404, 409, 422):
-                self.add(key, 0.5)
-        if step.end:
-            options = {"gracePeriodSeconds": 0, "preconditions": {"uid": pod.uid}}
-            status, _ = self.api.send("DELETE", path, options)
-            if status not in (200, 404, 409):
-                self.add(key, 0.5)
+    def stop(self) -> None:
+        for controller in self._controllers:
+            controller.stop(STOP_SECONDS)
+        for informer in (self._nodes, self._pods):
+            informer.stop()
 
-    def put(self, pod: HollowPod) -> None:
-        with self.ready:
-            old = self.pods.get((pod.namespace, pod.name))
-            if (
-                old is None
-                or old.uid != pod.uid
-                or int(old.metadata.resource_version) < int(pod.metadata.resource_version)
-            ):
-                self.pods[pod.namespace, pod.name] = pod
+    def _ours(self, node: HollowNode) -> Iterable[Key]:
+        return [node.key] if node.key in self._keys else []
 
-    def watch_pods(self) -> None:
-        for kind, body in self.api.watch("/api/v1/pods?fieldSelector=spec.nodeName%21%3D"):
-            if kind in ("ADDED", "MODIFIED", "DELETED"):
-                pod = msgspec.json.decode(body, type=HollowPod)
-                if pod.spec.node_name not in self.names:
-                    continue
-                if kind == "DELETED":
-                    self.pods.pop((pod.namespace, pod.name), None)
-                    self.seen.pop(pod.uid, None)
-                    self.dying.pop(pod.uid, None)
-                else:
-                    self.put(pod)
-                    self.add((pod.namespace, pod.name))
-
-    def watch_nodes(self) -> None:
-        for kind, body in self.api.watch("/api/v1/nodes"):
-            if kind in ("ADDED", "MODIFIED"):
-                node = msgspec.json.decode(body, type=HollowNode)
-                before = self.nodes.get(node.name)
-                self.nodes[node.name] = node
-                if before and before.dead and not node.dead:
-                    for key in list(self.pods):
-                        self.add(key)
-
-    def heartbeat(self) -> None:
-        for name in sorted(self.names):
-            node = self.nodes.get(name)
-            if node is not None and node.dead:
-                continue
-            now = datetime.now(UTC)
-            if node is None:
-                self.api.send("POST", "/api/v1/nodes", node_document(name, now=now))
-                continue
-            if not node.ready:
-                patch = {"status": node_document(name, now=now)["status"]}
-                self.api.send(
-                    "PATCH", f"/api/v1/nodes/{name}/status", patch, "application/strategic-merge-patch+json"
-                )
-            lease = lease_document(name, owner_uid=node.uid, now=now)
-            path = f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{name}"
-            self.api.send(
-                "PATCH",
-                f"{path}?fieldManager=hollow-kubelet&force=true",
-                lease,
-                "application/apply-patch+yaml",
-            )
-
-    def run(self) -> None:
-        for target in (self.watch_pods, self.watch_nodes, *[self.work] * WORKERS):
-            threading.Thread(target=target, daemon=True).start()
-        while True:
-            with contextlib.suppress(urllib3.exceptions.HTTPError):
-                self.heartbeat()
-            time.sleep(HEARTBEAT if all(name in self.nodes for name in self.names) else 0.3)
+    def _pods_of(self, node: HollowNode) -> Iterable[Key]:
+        return [pod.key for pod in self._pods.by_index("node", node.name)]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kubeconfig", type=Path, required=True)
+def _came_or_went(old: HollowNode | None, new: HollowNode) -> bool:
+    return old is None or old.dead != new.dead
+
+
+def _queue(name: str) -> WorkQueue[Key]:
+    return WorkQueue(name, limiter=ItemExponentialBackoff(base=0.02, cap=LONGEST_WAIT))
+
+
+def _backoff() -> Backoff:
+    return Backoff(initial=0.1, factor=2.0, cap=LONGEST_WAIT, jitter=0.5, reset_after=10.0)
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(description="The kubelets of several hollow nodes.")
+    parser.add_argument("--kubeconfig", required=True)
     parser.add_argument("--nodes", type=int, default=8)
-    parser.add_argument("--start-delay", default="0s")
+    parser.add_argument("--start-delay", type=parse_delay, default=Delay(0.0))
     parser.add_argument("--seed", type=int, default=0)
-    logging.basicConfig(
-        level=os.environ.get("HOLLOW_LOG", "INFO"), format="%(asctime)s %(levelname)s %(message)s"
-    )
     options = parser.parse_args()
-    Kubelet(Api(options.kubeconfig), options).run()
+    logs.configure(format="console")
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    connection = connect(
+        kubeconfig=options.kubeconfig, user_agent="hollow-kubelet", pool_size=POD_WORKERS + NODE_WORKERS
+    )
+    kubelet = Kubelet(
+        Client(connection, field_manager="hollow-kubelet"),
+        nodes=options.nodes,
+        start_delay=options.start_delay,
+        seed=options.seed,
+    )
+    kubelet.start()
+    stop.wait()
+    kubelet.stop()
+    connection.close()
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -101,7 +101,7 @@ def answers(port: int) -> bool:
 
 def owner_of(port: int) -> Owner | None:
     """The process that holds a local port, None where /proc does not show it (another user's)."""
-    sockets = {f"socket:[{inode}]" for inode in _inodes(port)}
+    sockets = {f"socket:[{inode}]" for inode in inodes(port)}
     for directory in Path("/proc").glob("[0-9]*"):
         if sockets & set(_open_files(directory)):
             pid = int(directory.name)
@@ -109,7 +109,8 @@ def owner_of(port: int) -> Owner | None:
     return None
 
 
-def _inodes(port: int) -> list[str]:
+def inodes(port: int) -> list[str]:
+    """The sockets on a local port: those that listen, or else any."""
     rows = [row for table in ("tcp", "tcp6") for row in _rows(Path("/proc/net") / table)]
     mine = [row for row in rows if int(row[1].rpartition(":")[2], 16) == port]
     return [row[9] for row in mine if row[3] == LISTEN] or [row[9] for row in mine]

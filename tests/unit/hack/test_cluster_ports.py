@@ -42,6 +42,19 @@ def test_a_fixed_port_in_use_names_its_owner(busy: int) -> None:
     assert "choose another --port-base" in str(caught.value)
 
 
+def test_the_one_who_listens_owns_a_port_before_those_who_are_connected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def row(port: int, state: str, inode: str) -> list[str]:
+        return ["0:", f"0100007F:{port:04X}", "00000000:0000", state, "", "", "", "0", "0", inode]
+
+    rows = [row(80, "01", "11"), row(80, ports.LISTEN, "22"), row(81, "01", "33")]
+    monkeypatch.setattr(ports, "_rows", lambda table: rows if table.name == "tcp" else [])
+    assert ports.inodes(80) == ["22"]
+    assert ports.inodes(81) == ["33"]
+    assert ports.inodes(82) == []
+
+
 @pytest.mark.parametrize(
     ("owner", "text"),
     [

@@ -1,0 +1,209 @@
+"""The reconcilers of the hollow kubelet: read the informers, ask ``hollow_pods`` what to do, and write.
+
+No decision about pods may live here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from hack.cluster.durations import Delay
+from hack.cluster.hollow_nodes import (
+    LEASE_NAMESPACE,
+    HollowNode,
+    host_address,
+    lease_document,
+    micro_timestamp,
+    node_document,
+    status_document,
+)
+from hack.cluster.hollow_pods import HollowPod, faults_of, plan
+from hack.cluster.hollow_status import status_patch
+from lws.kube.client import Client
+from lws.kube.errors import AlreadyExists, Conflict, Invalid, NotFound
+from lws.kube.resources import LEASES, NODES, PODS, Resource
+from lws.objects import Key, KubeObject, ObjectT
+from lws.runtime import logs
+from lws.runtime.controller import Result, TerminalError
+from lws.runtime.informer import Informer
+
+STRATEGIC_MERGE = "application/strategic-merge-patch+json"
+HEARTBEAT_SECONDS = 10.0
+_log = logs.get_logger("hollow-kubelet")
+
+
+class Ages:
+    """Since when each pod has been known, and known as deleted; an event handler of the pods' informer.
+
+    A pod that had started when the kubelet came (after its own restart) counts from its startTime.
+    """
+
+    def __init__(
+        self, *, now: Callable[[], datetime], monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._now = now
+        self._monotonic = monotonic
+        self._seen: dict[str, float] = {}
+        self._dying: dict[str, float] = {}
+
+    def age(self, pod: HollowPod) -> float:
+        return self._since(self._seen, pod)
+
+    def dying(self, pod: HollowPod) -> float:
+        return self._since(self._dying, pod)
+
+    def on_add(self, obj: HollowPod, *, initial: bool) -> None:
+        start = obj.status.start_time if initial else None
+        elapsed = (self._now() - datetime.fromisoformat(start)).total_seconds() if start else 0.0
+        self._seen[obj.uid] = self._monotonic() - max(0.0, elapsed)
+        self._note(obj)
+
+    def on_update(self, old: HollowPod, new: HollowPod) -> None:
+        self._note(new)
+
+    def on_delete(self, obj: HollowPod) -> None:
+        self._seen.pop(obj.uid, None)
+        self._dying.pop(obj.uid, None)
+
+    def _note(self, pod: HollowPod) -> None:
+        if pod.deleting:
+            self._dying.setdefault(pod.uid, self._monotonic())
+
+    def _since(self, moments: dict[str, float], pod: HollowPod) -> float:
+        now = self._monotonic()
+        return now - moments.get(pod.uid, now)
+
+
+class PodWorker:
+    """Takes one pod to what its age and its faults make of it."""
+
+    def __init__(
+        self,
+        client: Client,
+        pods: Informer[HollowPod],
+        nodes: Informer[HollowNode],
+        ages: Ages,
+        *,
+        names: frozenset[str],
+        start_delay: Delay,
+        seed: int,
+    ) -> None:
+        self._client = client
+        self._pods = pods
+        self._nodes = nodes
+        self._ages = ages
+        self._names = names
+        self._start_delay = start_delay
+        self._seed = seed
+
+    def reconcile(self, key: Key) -> Result:
+        """One look at one pod. Raises KubeError to be called again, TerminalError for a bad annotation."""
+        pod = self._pods.get(key)
+        if pod is None or not self._alive(pod.spec.node_name):
+            return Result()
+        try:
+            faults = faults_of(pod, self._start_delay)
+        except ValueError as error:
+            raise TerminalError(str(error)) from error
+        age, dying = self._ages.age(pod), self._ages.dying(pod)
+        step = plan(pod, faults, age=age, dying=dying, seed=self._seed)
+        if step.end:
+            self._end(pod)
+        elif step.status is not None:
+            address = host_address(pod.spec.node_name)
+            self._patch(pod, status_patch(pod, step.status, host=address, now=datetime.now(UTC)))
+        return Result(requeue_after=step.again)
+
+    def _alive(self, name: str) -> bool:
+        node = self._nodes.get(Key("", name)) if name in self._names else None
+        return node is not None and not node.dead
+
+    def _patch(self, pod: HollowPod, document: dict[str, Any]) -> None:
+        try:
+            self._pods.observe_write(_patch_status(self._client, PODS, pod, document, HollowPod))
+        except NotFound:
+            return  # ended meanwhile; the watch says so
+        except Invalid as error:  # the UID in the patch is another's; the watch brings the successor
+            if "metadata.uid" not in error.message:
+                raise
+
+    def _end(self, pod: HollowPod) -> None:
+        """Remove the object of an ended pod: this very one, never its successor."""
+        try:
+            left = self._client.delete(
+                PODS, HollowPod, pod.name, namespace=pod.namespace, uid=pod.uid, grace_period=0
+            )
+        except (NotFound, Conflict):
+            return  # gone already; its name may be another's
+        if left is None:
+            self._pods.observe_delete(pod.key, pod.uid)
+        else:  # held by a finalizer
+            self._pods.observe_write(left)
+
+
+class NodeWorker:
+    """Registers a node, keeps its lease, and makes it Ready again when the control plane had given it up."""
+
+    def __init__(
+        self, client: Client, nodes: Informer[HollowNode], *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._client = client
+        self._nodes = nodes
+        self._monotonic = monotonic
+        self._due: dict[str, float] = {}
+        self._registered: set[str] = (
+            set()
+        )  # once only: a Node somebody deletes stays deleted, as with kubelets
+
+    def reconcile(self, key: Key) -> Result:
+        """One look at one node; again when its next heartbeat is due. Raises KubeError to be called again."""
+        node = self._nodes.get(key)
+        if node is None and key.name not in self._registered:
+            node = self._register(key.name)
+        if node is None or node.dead or node.deleting:
+            self._due.pop(key.name, None)
+            return Result()
+        if not node.ready:
+            patch = {"status": status_document(node.name, now=datetime.now(UTC))}
+            self._nodes.observe_write(_patch_status(self._client, NODES, node, patch, HollowNode))
+        left = self._due.get(node.name, 0.0) - self._monotonic()
+        if left <= 0:
+            self._renew(node)
+            left = HEARTBEAT_SECONDS
+            self._due[node.name] = self._monotonic() + left
+        return Result(requeue_after=left)
+
+    def _register(self, name: str) -> HollowNode:
+        document = node_document(name, now=datetime.now(UTC))
+        try:
+            node = self._client.create(NODES, HollowNode, document)
+        except AlreadyExists:
+            node = self._client.get(NODES, HollowNode, name)
+        else:
+            _log.info("Registered node", node=name)
+        self._nodes.observe_write(node)
+        self._registered.add(name)
+        return node
+
+    def _renew(self, node: HollowNode) -> None:
+        now = datetime.now(UTC)
+        patch = {"spec": {"renewTime": micro_timestamp(now)}}
+        try:
+            self._client.merge_patch(LEASES, KubeObject, node.name, patch, namespace=LEASE_NAMESPACE)
+        except NotFound:
+            self._client.create(LEASES, KubeObject, lease_document(node.name, owner_uid=node.uid, now=now))
+
+
+def _patch_status(
+    client: Client, resource: Resource, obj: ObjectT, patch: Mapping[str, Any], type_: type[ObjectT]
+) -> ObjectT:
+    """PATCH ``/status``, merging conditions by their type, as kubelets do; repeating it changes nothing."""
+    path = resource.path(obj.namespace, obj.name, "status")
+    body = msgspec.json.encode(patch)
+    answer = client.connection.request("PATCH", path, body=body, content_type=STRATEGIC_MERGE, repeats=1)
+    return msgspec.json.decode(answer, type=type_)

@@ -1,0 +1,95 @@
+"""A real control plane for a test: ``hack/local-cluster up`` before, ``down`` after, whatever comes between.
+
+``running_cluster(directory)`` is a context manager; make one session fixture of it per test module or run::
+
+    @pytest.fixture(scope="session")
+    def cluster(tmp_path_factory):
+        with running_cluster(tmp_path_factory.mktemp("cluster") / "c") as cluster:
+            yield cluster
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from hack.cluster import layout, lifecycle
+from hack.cluster.components import components
+from lws.kube.client import Client
+from lws.kube.connection import connect
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND = str(ROOT / "hack" / "local-cluster")
+UP_SECONDS = 1800  # the first run builds the control plane
+T = TypeVar("T")
+
+
+class Cluster:
+    """A control plane that is up. ``client`` acts as its administrator."""
+
+    def __init__(self, directory: Path, client: Client) -> None:
+        self.directory = directory
+        self.client = client
+
+    @property
+    def kubeconfig(self) -> Path:
+        return layout.kubeconfig(self.directory)
+
+    @property
+    def audit_log(self) -> Path:
+        """One JSON line a request; ``support.audit`` counts them."""
+        return self.directory / "audit.log"
+
+    @property
+    def settings(self) -> layout.Settings:
+        found = layout.load(self.directory)
+        assert found is not None, f"no cluster in {self.directory}"
+        return found
+
+    def stop(self, component: str) -> None:
+        """End one component, for instance ``kube-apiserver``, and leave the others."""
+        lifecycle.stop_component(self.settings, component)
+
+    def start(self, component: str) -> None:
+        """Start one that was stopped, and wait until it is healthy."""
+        found = next(entry for entry in components(self.settings) if entry.name == component)
+        pid = lifecycle.start_component(self.settings, found)
+        lifecycle.await_healthy(self.settings, {component: pid}, seconds=60)
+
+
+@contextlib.contextmanager
+def running_cluster(directory: Path, *flags: str) -> Iterator[Cluster]:
+    """A cluster in ``directory``, which ``up`` creates; ``flags`` go to ``up`` (``--nodes=4``)."""
+    command("up", directory, *flags)
+    try:
+        connection = connect(kubeconfig=str(layout.kubeconfig(directory)), user_agent="tests")
+        with contextlib.closing(connection):
+            yield Cluster(directory, Client(connection, field_manager="tests"))
+    finally:
+        command("down", directory)
+
+
+def command(word: str, directory: Path, *flags: str, fails: bool = False) -> subprocess.CompletedProcess[str]:
+    """Run ``hack/local-cluster``; it must succeed, or fail with code 1 where ``fails`` says so."""
+    done = subprocess.run(
+        [COMMAND, word, "--dir", str(directory), *flags],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=UP_SECONDS,
+    )
+    assert done.returncode == (1 if fails else 0), f"{word}: code {done.returncode}: {done.stderr}"
+    return done
+
+
+def eventually(look: Callable[[], T], *, seconds: float = 30.0, every: float = 0.1) -> T:
+    """What ``look`` returns once it is true; AssertionError with its last result after ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while not (seen := look()):
+        assert time.monotonic() < deadline, f"still {seen!r} after {seconds:g} s"
+        time.sleep(every)
+    return seen
