@@ -1,0 +1,164 @@
+"""The four webhooks, from request to answer (api.md 4.1, 5.1)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from support.admission import a_container, a_leader_pod, an_lws
+
+from lws.api import constants as c
+from lws.webhooks.admission import AdmissionRequest, AdmissionResponse, Webhook
+from lws.webhooks.handlers import (
+    mutate_leaderworkerset,
+    pod_mutator,
+    validate_leaderworkerset,
+    validate_pod,
+)
+
+ALLOWED = AdmissionResponse(True, 200)
+WEBHOOKS = [mutate_leaderworkerset, validate_leaderworkerset, pod_mutator("volcano")]
+
+
+def ask(
+    webhook: Webhook, document: Any, *, old: Any = None, operation: str = "CREATE", namespace: str = "default"
+) -> AdmissionResponse:
+    """The answer to a request about this object; text is sent as it is."""
+    new = document if isinstance(document, str) else json.dumps(document)
+    request = AdmissionRequest(
+        uid="u",
+        operation=operation,
+        namespace=namespace,
+        object=msgspec.Raw(new.encode()),
+        old_object=msgspec.Raw(json.dumps(old).encode()),
+    )
+    return webhook(request)
+
+
+def test_a_set_gets_its_defaults_as_a_patch() -> None:
+    answer = ask(mutate_leaderworkerset, an_lws(networkConfig=None, restartPolicy="Default"))
+    assert (answer.allowed, answer.code) == (True, 200)
+    assert answer.patch == [
+        {"op": "replace", "path": "/spec/leaderWorkerTemplate/restartPolicy", "value": "None"},
+        {"op": "add", "path": "/spec/networkConfig", "value": {"subdomainPolicy": "Shared"}},
+    ]
+
+
+def test_a_complete_set_gets_no_patch() -> None:
+    answer = ask(mutate_leaderworkerset, an_lws(), old=an_lws(), operation="UPDATE")
+    assert (answer.allowed, answer.code, list(answer.patch)) == (True, 200, [])
+
+
+def test_a_sound_set_is_allowed() -> None:
+    assert ask(validate_leaderworkerset, an_lws()) == ALLOWED
+    assert ask(validate_leaderworkerset, an_lws(), old=an_lws(), operation="UPDATE") == ALLOWED
+
+
+def test_a_broken_set_is_denied_with_all_violations() -> None:
+    answer = ask(validate_leaderworkerset, an_lws(replicas=-1, partition=-1))
+    rule = "must be greater than or equal to 0"
+    assert answer == AdmissionResponse(
+        False,
+        403,
+        "Forbidden",
+        f"[spec.replicas: Invalid value: -1: {rule},"
+        f" spec.rolloutStrategy.rollingUpdateConfiguration.partition: Invalid value: -1: {rule}]",
+    )
+
+
+def test_a_forbidden_change_is_denied_on_update_only() -> None:
+    new, old = an_lws(subgroups={"subGroupSize": 2}), an_lws(subgroups={"subGroupSize": 1})
+    assert ask(validate_leaderworkerset, new, old=old) == ALLOWED
+    answer = ask(validate_leaderworkerset, new, old=old, operation="UPDATE")
+    assert (answer.code, answer.message.endswith("field is immutable")) == (403, True)
+
+
+@pytest.mark.parametrize("webhook", WEBHOOKS)
+def test_deleting_is_allowed(webhook: Webhook) -> None:
+    assert ask(webhook, None, old=an_lws(), operation="DELETE") == ALLOWED
+
+
+def test_connecting_to_a_set_is_no_concern_of_the_rules() -> None:
+    assert ask(validate_leaderworkerset, None, operation="CONNECT") == ALLOWED
+
+
+def test_a_pod_gets_the_smallest_patch() -> None:
+    pod = a_leader_pod(labels={c.GROUP_KEY_LABEL: "k"}, containers=[a_container(env={"A": "1"})])
+    answer = ask(pod_mutator(None), pod)
+    env = [
+        ("LWS_LEADER_ADDRESS", "test-sample-1.default.default"),
+        ("LWS_GROUP_SIZE", "2"),
+        ("LWS_WORKER_INDEX", "0"),
+    ]
+    label = {"op": "add", "path": "/metadata/labels/leaderworkerset.sigs.k8s.io~1group-index", "value": "1"}
+    assert answer.patch == [
+        label,
+        *(
+            {"op": "add", "path": f"/spec/containers/0/env/{i}", "value": {"name": name, "value": value}}
+            for i, (name, value) in enumerate(env)
+        ),
+    ]
+
+
+def test_gang_metadata_follow_the_configuration() -> None:
+    paths = [
+        {operation["path"] for operation in ask(pod_mutator(gang), a_leader_pod()).patch}
+        for gang in (None, "volcano")
+    ]
+    assert paths[1] - paths[0] == {"/metadata/annotations/scheduling.k8s.io~1group-name"}
+
+
+def test_the_requests_namespace_reaches_the_pod() -> None:
+    answer = ask(pod_mutator(None), a_leader_pod(namespace=""), namespace="team-a")
+    assert any("test-sample-1.default.team-a" in json.dumps(operation) for operation in answer.patch)
+
+
+def test_a_pod_that_breaks_a_rule_is_denied() -> None:
+    answer = ask(pod_mutator(None), a_leader_pod(size="many"))
+    assert (answer.allowed, answer.code, answer.reason) == (False, 403, "Forbidden")
+    assert c.SIZE_ANNOTATION in answer.message
+
+
+def test_a_foreign_pod_is_left_alone() -> None:
+    assert ask(pod_mutator("volcano"), {"metadata": {"name": "x"}, "spec": {}}) == AdmissionResponse(
+        True, patch=[]
+    )
+
+
+@pytest.mark.parametrize("operation", ["CREATE", "UPDATE", "DELETE"])
+def test_p27_the_pod_validator_allows_everything(operation: str) -> None:
+    assert ask(validate_pod, {"metadata": {"labels": 1}}, operation=operation) == ALLOWED
+
+
+@pytest.mark.parametrize("webhook", WEBHOOKS)
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param("null", id="null"),
+        pytest.param("[]", id="list"),
+        pytest.param('{"metadata":', id="truncated"),
+        pytest.param('{"metadata":{"labels":{"a":1}}}', id="label-number"),
+        pytest.param('{"metadata":{"generation":1e400}}', id="number-beyond-floats"),
+        pytest.param('{"metadata":{"generation":' + "9" * 5000 + "}}", id="number-of-5000-digits"),
+        pytest.param('{"a":' + "[" * 5000 + "]" * 5000 + "}", id="deep"),
+        pytest.param('{"metadata":{"name":"\\ud800"}}', id="lone-surrogate"),
+    ],
+)
+def test_what_does_not_decode_is_a_400(webhook: Webhook, document: str) -> None:
+    answer = ask(webhook, document)
+    assert (answer.allowed, answer.code) == (False, 400)
+    assert answer.message
+
+
+@pytest.mark.parametrize("size", ["3000000000", "1.5", '"2"', "true"])
+@pytest.mark.parametrize("webhook", [mutate_leaderworkerset, validate_leaderworkerset])
+def test_pitfall_29_a_number_that_does_not_fit_is_a_400_that_names_it(webhook: Webhook, size: str) -> None:
+    answer = ask(webhook, '{"spec":{"leaderWorkerTemplate":{"size":' + size + "}}}")
+    assert answer.code == 400
+    assert "$.spec.leaderWorkerTemplate.size" in answer.message
+
+
+def test_an_update_without_old_object_is_a_400() -> None:
+    assert ask(validate_leaderworkerset, an_lws(), operation="UPDATE").code == 400
