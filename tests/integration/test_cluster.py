@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from support.cluster import COMMAND, Cluster, command, eventually, running_cluster
 
-from hack.cluster import layout, processes
-from hack.cluster.layout import COMPONENTS
+from hack.controlplane import layout, processes
+from hack.controlplane.layout import COMPONENTS
 from lws.kube.errors import NotFound
 from lws.kube.resources import NODES, PODS, STATEFULSETS
 
@@ -210,7 +210,7 @@ def test_the_nodes_survive_a_restart_of_the_api_server(
     cluster.start("kube-apiserver")
     make_pod("later", nodeName="hollow-0")  # past the scheduler, which takes its time to reconnect
     eventually(lambda: ready(get_pod(cluster, "later")))
-    assert processes.running(cluster.directory, "hollow-kubelet", "hack.cluster.kubelet")
+    assert processes.running(cluster.directory, "hollow-kubelet", "hack.controlplane.kubelet")
 
 
 def test_a_second_up_in_the_same_directory_is_refused(cluster: Cluster) -> None:

@@ -1,4 +1,4 @@
-"""A real control plane for a test: ``hack/local-cluster up`` before, ``down`` after, whatever comes between.
+"""A real control plane for a test: ``hack/cluster up`` before, ``down`` after, whatever comes between.
 
 ``running_cluster(directory)`` is a context manager; make one session fixture of it per test module or run::
 
@@ -17,13 +17,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from hack.cluster import layout, lifecycle
-from hack.cluster.components import components
+from hack.controlplane import layout, lifecycle
+from hack.controlplane.components import components
 from lws.kube.client import Client
 from lws.kube.connection import connect
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMAND = str(ROOT / "hack" / "local-cluster")
+COMMAND = str(ROOT / "hack" / "cluster")
 UP_SECONDS = 1800  # the first run builds the control plane
 T = TypeVar("T")
 
@@ -74,7 +74,7 @@ def running_cluster(directory: Path, *flags: str) -> Iterator[Cluster]:
 
 
 def command(word: str, directory: Path, *flags: str, fails: bool = False) -> subprocess.CompletedProcess[str]:
-    """Run ``hack/local-cluster``; it must succeed, or fail with code 1 where ``fails`` says so."""
+    """Run ``hack/cluster``; it must succeed, or fail with code 1 where ``fails`` says so."""
     done = subprocess.run(
         [COMMAND, word, "--dir", str(directory), *flags],
         capture_output=True,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hack.cluster import binaries, toolchain
-from hack.cluster.layout import ClusterError
+from hack.controlplane import binaries, toolchain
+from hack.controlplane.layout import ClusterError
 
 MODULE = "module x\n\ngo 1.26.0\n\nrequire k8s.io/kubernetes v1.36.3 // indirect\n"
 

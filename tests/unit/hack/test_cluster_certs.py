@@ -13,9 +13,9 @@ import yaml
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from hack.cluster import certs
-from hack.cluster.layout import CLIENTS, Settings, kubeconfig
-from hack.cluster.ports import numbered
+from hack.controlplane import certs
+from hack.controlplane.layout import CLIENTS, Settings, kubeconfig
+from hack.controlplane.ports import numbered
 
 
 @pytest.fixture(scope="module")

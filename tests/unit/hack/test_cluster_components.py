@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hack.cluster.components import AUDIT_POLICY, PROGRAMS, Component, components, environment
-from hack.cluster.layout import COMPONENTS, KUBELET, ClusterError, Settings
-from hack.cluster.ports import numbered
-from hack.cluster.processes import belongs
+from hack.controlplane.components import AUDIT_POLICY, PROGRAMS, Component, components, environment
+from hack.controlplane.layout import COMPONENTS, KUBELET, ClusterError, Settings
+from hack.controlplane.ports import numbered
+from hack.controlplane.processes import belongs
 
 DIRECTORY = Path("/tmp/clusters/a")
 

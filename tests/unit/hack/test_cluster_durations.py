@@ -6,7 +6,7 @@ import statistics
 
 import pytest
 
-from hack.cluster.durations import Delay, parse_delay, parse_duration
+from hack.controlplane.durations import Delay, parse_delay, parse_duration
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import itertools
 import msgspec
 import pytest
 
-from hack.cluster.durations import Delay
-from hack.cluster.hollow_pods import (
+from hack.controlplane.durations import Delay
+from hack.controlplane.hollow_pods import (
     BACK_OFF,
     ContainerState,
     ContainerStatus,

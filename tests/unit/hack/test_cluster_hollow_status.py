@@ -9,15 +9,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from hack.cluster.hollow_nodes import (
+from hack.controlplane.hollow_nodes import (
     HollowNode,
     host_address,
     lease_document,
     node_document,
     node_names,
 )
-from hack.cluster.hollow_pods import HollowPod, View, observed
-from hack.cluster.hollow_status import pod_address, status_patch
+from hack.controlplane.hollow_pods import HollowPod, View, observed
+from hack.controlplane.hollow_status import pod_address, status_patch
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678900, tzinfo=UTC)
 SPEC = {

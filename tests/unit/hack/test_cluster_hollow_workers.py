@@ -9,10 +9,10 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from hack.cluster.durations import Delay
-from hack.cluster.hollow_nodes import HollowNode, node_document
-from hack.cluster.hollow_pods import HollowPod
-from hack.cluster.hollow_workers import HEARTBEAT_SECONDS, Ages, NodeWorker, PodWorker
+from hack.controlplane.durations import Delay
+from hack.controlplane.hollow_nodes import HollowNode, node_document
+from hack.controlplane.hollow_pods import HollowPod
+from hack.controlplane.hollow_workers import HEARTBEAT_SECONDS, Ages, NodeWorker, PodWorker
 from lws.kube.client import Client
 from lws.kube.errors import ApiError, api_error
 from lws.kube.resources import NODES, PODS, Resource

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hack.cluster import layout
-from hack.cluster.layout import ClusterError, Settings
+from hack.controlplane import layout
+from hack.controlplane.layout import ClusterError, Settings
 
 
 def test_settings_are_read_back(tmp_path: Path) -> None:

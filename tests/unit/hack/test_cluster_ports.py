@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from hack.cluster import ports
-from hack.cluster.layout import ClusterError
-from hack.cluster.ports import Owner
+from hack.controlplane import ports
+from hack.controlplane.layout import ClusterError
+from hack.controlplane.ports import Owner
 
 
 @pytest.fixture

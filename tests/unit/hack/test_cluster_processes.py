@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from hack.cluster import processes
-from hack.cluster.layout import log_file, pid_file
+from hack.controlplane import processes
+from hack.controlplane.layout import log_file, pid_file
 
 PROGRAM = "worker"
 WAIT = "print('ready', flush=True); signal.pause()"

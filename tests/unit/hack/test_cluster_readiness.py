@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from hack.cluster import processes, readiness
-from hack.cluster.layout import ClusterError, log_file
+from hack.controlplane import processes, readiness
+from hack.controlplane.layout import ClusterError, log_file
 
 
 class FakeProbe(readiness.Probe):

@@ -7,8 +7,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from hack.cluster.hollow_pods import PREFIX
-from hack.cluster.hollow_status import timestamp
+from hack.controlplane.hollow_pods import PREFIX
+from hack.controlplane.hollow_status import timestamp
 from lws.objects import Condition, KubeObject
 
 Document = dict[str, Any]

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
 
-from hack.cluster.layout import pid_file
+from hack.controlplane.layout import pid_file
 
 
 def command_line(pid: int) -> list[str]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from hashlib import blake2s
 from typing import Any
 
-from hack.cluster.hollow_pods import BACK_OFF, SIDECAR, Container, HollowPod, View
+from hack.controlplane.hollow_pods import BACK_OFF, SIDECAR, Container, HollowPod, View
 
 Document = dict[str, Any]
 BACKING_OFF = {"waiting": {"reason": BACK_OFF, "message": "back-off restarting failed container"}}

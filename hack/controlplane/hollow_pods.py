@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from hack.cluster.durations import Delay, parse_delay, parse_duration
+from hack.controlplane.durations import Delay, parse_delay, parse_duration
 from lws.objects import Condition, KubeObject, ObjectMeta
 
 PREFIX = "hollow.lws/"

@@ -13,10 +13,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from hack.cluster import toolchain
-from hack.cluster.layout import ROOT, ClusterError
+from hack.controlplane import toolchain
+from hack.controlplane.layout import ROOT, ClusterError
 
-MODULE = ROOT / "hack" / "cluster"
+MODULE = ROOT / "hack" / "controlplane"
 PACKAGES = {
     "etcd": "go.etcd.io/etcd/server/v3",
     "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
@@ -58,7 +58,7 @@ def linker_flags(module: str) -> str:
     """What tells the programs their version, read from the text of go.mod."""
     found = re.search(r"k8s\.io/kubernetes (v(\d+)\.(\d+)\.\S+)", module)
     if not found:
-        raise ClusterError("hack/cluster/go.mod requires no k8s.io/kubernetes: restore it from git")
+        raise ClusterError("hack/controlplane/go.mod requires no k8s.io/kubernetes: restore it from git")
     version, major, minor = found.groups()
     package = "k8s.io/component-base/version"
     values = {"gitVersion": version, "gitMajor": major, "gitMinor": minor}

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from hack.cluster.durations import Delay
-from hack.cluster.hollow_nodes import (
+from hack.controlplane.durations import Delay
+from hack.controlplane.hollow_nodes import (
     LEASE_NAMESPACE,
     HollowNode,
     host_address,
@@ -22,8 +22,8 @@ from hack.cluster.hollow_nodes import (
     node_document,
     status_document,
 )
-from hack.cluster.hollow_pods import HollowPod, faults_of, plan
-from hack.cluster.hollow_status import status_patch
+from hack.controlplane.hollow_pods import HollowPod, faults_of, plan
+from hack.controlplane.hollow_status import status_patch
 from lws.kube.client import Client
 from lws.kube.errors import AlreadyExists, Conflict, Invalid, NotFound
 from lws.kube.resources import LEASES, NODES, PODS, Resource

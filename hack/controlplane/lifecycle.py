@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from hack.cluster import certs, layout, ports, processes
-from hack.cluster.components import AUDIT_POLICY, PROGRAMS, Component, components, environment
-from hack.cluster.layout import APISERVER, ETCD, ClusterError, Settings
-from hack.cluster.readiness import Probe, has_default_account, nodes_ready, wait_for
+from hack.controlplane import certs, layout, ports, processes
+from hack.controlplane.components import AUDIT_POLICY, PROGRAMS, Component, components, environment
+from hack.controlplane.layout import APISERVER, ETCD, ClusterError, Settings
+from hack.controlplane.readiness import Probe, has_default_account, nodes_ready, wait_for
 
 START_SECONDS = 120.0
 STOP_SECONDS = 5.0

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 import urllib3
 
-from hack.cluster.layout import ClusterError, Settings, log_file
-from hack.cluster.processes import exit_code
+from hack.controlplane.layout import ClusterError, Settings, log_file
+from hack.controlplane.processes import exit_code
 
 PAUSE = 0.05
 HINT = "look at the flags given with --arg, the ports and the free memory, then run `up` again"

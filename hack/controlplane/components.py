@@ -9,8 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from hack.cluster.certs import SERVICE_ADDRESS
-from hack.cluster.layout import (
+from hack.controlplane.certs import SERVICE_ADDRESS
+from hack.controlplane.layout import (
     APISERVER,
     COMPONENTS,
     CONTROLLER_MANAGER,
@@ -22,9 +22,9 @@ from hack.cluster.layout import (
     Settings,
     kubeconfig,
 )
-from hack.cluster.ports import ETCD_PEER
+from hack.controlplane.ports import ETCD_PEER
 
-KUBELET_MODULE = "hack.cluster.kubelet"
+KUBELET_MODULE = "hack.controlplane.kubelet"
 # The word by which a component is recognised among the first arguments of a command line.
 PROGRAMS = {name: name for name in COMPONENTS} | {KUBELET: KUBELET_MODULE}
 

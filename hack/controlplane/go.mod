@@ -1,7 +1,7 @@
 // The control plane the tests and the demo run on, built as ordinary Go modules.
 // k8s.io/kubernetes replaces its staging modules by local folders; a module that
 // depends on it has to name their published versions instead.
-module sigs.k8s.io/lws-python/hack/cluster
+module sigs.k8s.io/lws-python/hack/controlplane
 
 go 1.26.0
 

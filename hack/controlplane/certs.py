@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from hack.cluster.layout import CONTROLLER_MANAGER, KUBELET, SCHEDULER, Settings, kubeconfig
+from hack.controlplane.layout import CONTROLLER_MANAGER, KUBELET, SCHEDULER, Settings, kubeconfig
 
 SERVICE_ADDRESS = "10.0.0.1"  # the first address of the service range: the Service `kubernetes`
 ADMIN = ""

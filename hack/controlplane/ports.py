@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from hack.cluster.layout import APISERVER, CONTROLLER_MANAGER, ETCD, SCHEDULER, ClusterError
-from hack.cluster.processes import command_line
+from hack.controlplane.layout import APISERVER, CONTROLLER_MANAGER, ETCD, SCHEDULER, ClusterError
+from hack.controlplane.processes import command_line
 
 ETCD_PEER = "etcd-peer"
 ROLES = (APISERVER, ETCD, ETCD_PEER, CONTROLLER_MANAGER, SCHEDULER)

@@ -1,4 +1,4 @@
-"""``python hack/cluster up|down|status ...``: runs in the project's virtual environment, whoever calls it."""
+"""``python hack/controlplane up|down|status``: runs in the project's virtual environment, whoever calls."""
 
 import os
 import sys
@@ -11,6 +11,6 @@ if __name__ == "__main__":
     if PYTHON.exists() and Path(sys.prefix).resolve() != (ROOT / ".venv").resolve():
         os.execv(PYTHON, [str(PYTHON), *sys.argv])
     sys.path[:1] = [str(ROOT), str(ROOT / "src")]
-    from hack.cluster.main import main
+    from hack.controlplane.main import main
 
     raise SystemExit(main())

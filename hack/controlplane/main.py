@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from hack.cluster import binaries, lifecycle
-from hack.cluster.durations import parse_delay
-from hack.cluster.layout import ClusterError, Settings, kubeconfig
+from hack.controlplane import binaries, lifecycle
+from hack.controlplane.durations import parse_delay
+from hack.controlplane.layout import ClusterError, Settings, kubeconfig
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,7 +64,7 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="hack/local-cluster", description=__doc__)
+    parser = argparse.ArgumentParser(prog="hack/cluster", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="up|down|status")
     for name, run, text in (
         ("up", _up, "start a control plane; prints the kubeconfig's path on its last line"),

@@ -1,6 +1,6 @@
 """The hollow kubelet: one process that plays the kubelets of several nodes for a real control plane.
 
-``python -m hack.cluster.kubelet --kubeconfig FILE --nodes N``. It registers N nodes and keeps their leases,
+``python -m hack.controlplane.kubelet --kubeconfig FILE --nodes N``. It registers N nodes, keeps their leases,
 takes every pod placed on them to Running and Ready, and ends deleted ones; annotations with the prefix
 ``hollow.lws/`` make pods and nodes fail (``hollow_pods``, ``hollow_nodes``). Every write carries the UID it
 is meant for, so that a pod's late end never hits its successor of the same name.
@@ -16,10 +16,10 @@ import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from hack.cluster.durations import Delay, parse_delay
-from hack.cluster.hollow_nodes import HollowNode, node_names
-from hack.cluster.hollow_pods import HollowPod
-from hack.cluster.hollow_workers import Ages, NodeWorker, PodWorker
+from hack.controlplane.durations import Delay, parse_delay
+from hack.controlplane.hollow_nodes import HollowNode, node_names
+from hack.controlplane.hollow_pods import HollowPod
+from hack.controlplane.hollow_workers import Ages, NodeWorker, PodWorker
 from lws.kube.client import Client
 from lws.kube.connection import connect
 from lws.kube.resources import NODES, PODS
