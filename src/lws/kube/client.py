@@ -1,0 +1,197 @@
+"""Typed requests: names and documents in, decoded objects out. No caching, no decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from functools import cache
+from typing import Any, Generic, TypeVar, cast
+
+import msgspec
+
+from lws.kube.connection import Connection
+from lws.kube.errors import DecodeError, one_line
+from lws.kube.resources import Resource
+
+T = TypeVar("T")
+
+APPLY = "application/apply-patch+yaml"  # JSON is YAML
+MERGE_PATCH = "application/merge-patch+json"
+READ_TIMEOUT = 30.0  # seconds of silence
+
+
+class _Items(msgspec.Struct, Generic[T]):
+    items: list[T] | None = None
+
+
+class _Probe(msgspec.Struct, rename="camel"):
+    """Tells what a DELETE was answered with."""
+
+    class Metadata(msgspec.Struct, rename="camel"):
+        deletion_timestamp: str | None = None
+
+    kind: str = ""
+    metadata: Metadata = msgspec.field(default_factory=Metadata)
+
+
+@cache
+def _decoder(type_: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(type_)
+
+
+class Client:
+    """The verbs of one API server. Every method raises ApiError, TransportError and DecodeError.
+
+    ``type_`` is what the answer is decoded to: a Struct, ``dict``, or ``msgspec.Raw`` for the bytes.
+    Documents are JSON-like and name their object in ``metadata``.
+    """
+
+    def __init__(self, connection: Connection, *, field_manager: str = "lws", timeout: float = 120.0) -> None:
+        self.connection = connection
+        self._field_manager = field_manager
+        self._timeout = timeout
+
+    def within(self, timeout: float) -> Client:
+        """The same client whose every call, repeats included, ends after ``timeout`` seconds (a lease's)."""
+        return Client(self.connection, field_manager=self._field_manager, timeout=timeout)
+
+    def get(self, resource: Resource, type_: type[T], name: str, namespace: str = "") -> T:
+        """One object as the server holds it (a quorum read)."""
+        path = resource.path(namespace, name)
+        return _decode(path, type_, self._request("GET", path))
+
+    def list(
+        self,
+        resource: Resource,
+        type_: type[T],
+        namespace: str = "",
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+        resource_version: str | None = None,
+    ) -> list[T]:
+        """All objects that match. ``resource_version``: None for a quorum read, ``"0"``: the watch cache."""
+        path = resource.path(namespace)
+        query = {
+            "labelSelector": label_selector,
+            "fieldSelector": field_selector,
+            "resourceVersion": resource_version or "",
+        }
+        body = self._request("GET", path, query=query)
+        return _decode(path, _Items[type_], body).items or []  # type: ignore[valid-type]
+
+    def create(
+        self, resource: Resource, type_: type[T], document: Mapping[str, Any], *, namespace: str = ""
+    ) -> T:
+        """POST. Never repeated after a lost answer: the object may be there (AlreadyExists next time)."""
+        path = resource.path(namespace or document.get("metadata", {}).get("namespace", ""))
+        query = {"fieldManager": self._field_manager}
+        return _decode(path, type_, self._request("POST", path, document, query=query))
+
+    def apply(
+        self,
+        resource: Resource,
+        type_: type[T],
+        document: Mapping[str, Any],
+        *,
+        field_manager: str | None = None,
+        force: bool = True,
+        subresource: str = "",
+    ) -> T:
+        """Server-side apply of a complete document. Idempotent, so repeated once after a lost answer."""
+        path = _path_of(resource, document, subresource)
+        query = {"fieldManager": field_manager or self._field_manager, "force": "true" if force else "false"}
+        body = self._request("PATCH", path, document, query=query, content_type=APPLY, repeats=1)
+        return _decode(path, type_, body)
+
+    def replace(
+        self, resource: Resource, type_: type[T], document: Mapping[str, Any], *, subresource: str = ""
+    ) -> T:
+        """PUT. With ``metadata.resourceVersion`` set, Conflict when somebody else wrote meanwhile."""
+        path = _path_of(resource, document, subresource)
+        query = {"fieldManager": self._field_manager}
+        return _decode(path, type_, self._request("PUT", path, document, query=query))
+
+    def merge_patch(
+        self,
+        resource: Resource,
+        type_: type[T],
+        name: str,
+        patch: Mapping[str, Any],
+        *,
+        namespace: str = "",
+        subresource: str = "",
+    ) -> T:
+        """JSON merge patch; ``metadata.resourceVersion`` in it makes it conditional."""
+        path = resource.path(namespace, name, subresource)
+        query = {"fieldManager": self._field_manager}
+        body = self._request("PATCH", path, patch, query=query, content_type=MERGE_PATCH)
+        return _decode(path, type_, body)
+
+    def delete(
+        self,
+        resource: Resource,
+        type_: type[T],
+        name: str,
+        *,
+        namespace: str = "",
+        uid: str | None = None,
+        resource_version: str | None = None,
+        propagation: str | None = None,
+        grace_period: int | None = None,
+    ) -> T | None:
+        """Delete; the object with its deletionTimestamp while it lives on, None when it is gone.
+
+        The server answers with a Status, or with the last state of what it removed at once (kubernetes
+        #59501); both mean gone. With ``uid`` only that object is deleted, else Conflict; repeating is then
+        harmless and done once after a lost answer, so NotFound or Conflict may be the echo of a success.
+        ``grace_period`` in seconds; ``propagation``: Foreground, Background, Orphan.
+        """
+        preconditions = _present(uid=uid, resourceVersion=resource_version)
+        options = {"apiVersion": "v1", "kind": "DeleteOptions"} | _present(
+            preconditions=preconditions or None,
+            propagationPolicy=propagation,
+            gracePeriodSeconds=grace_period,
+        )
+        path = resource.path(namespace, name)
+        body = self._request("DELETE", path, options, repeats=1 if uid else 0)
+        probe = _decode(path, _Probe, body)
+        lives_on = probe.kind != "Status" and probe.metadata.deletion_timestamp
+        return _decode(path, type_, body) if lives_on else None
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        document: Mapping[str, Any] | None = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+        repeats: int | None = None,
+    ) -> bytes:
+        return self.connection.request(
+            method,
+            path,
+            query={name: value for name, value in (query or {}).items() if value},
+            body=None if document is None else msgspec.json.encode(document),
+            content_type=content_type,
+            read_timeout=min(READ_TIMEOUT, self._timeout),
+            timeout=self._timeout,
+            repeats=repeats,
+        )
+
+
+def _decode(path: str, type_: type[T], body: bytes) -> T:
+    decoder: msgspec.json.Decoder[T] = _decoder(cast(Hashable, type_))
+    try:
+        return decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise DecodeError(f"{path}: the answer does not decode: {one_line(str(error))}") from error
+
+
+def _path_of(resource: Resource, document: Mapping[str, Any], subresource: str) -> str:
+    metadata = document["metadata"]
+    return resource.path(metadata.get("namespace", ""), metadata["name"], subresource)
+
+
+def _present(**members: Any) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}

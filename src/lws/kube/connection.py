@@ -1,0 +1,186 @@
+"""The way to the API server: which configuration, which certificates, which credentials.
+
+The only module that imports ``kubernetes``, and only for this; requests go through its connection pool but
+not through its API (runtime.md, B4). It is imported on first use: it takes a third of a second.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import urllib3
+
+from lws.kube.credentials import Credentials, bearer_from_file
+from lws.kube.errors import ConfigurationError, one_line
+from lws.kube.kubeconfig import Kubeconfig, read_kubeconfig
+from lws.kube.ratelimit import RateLimit
+from lws.kube.stream import Stream
+from lws.kube.transport import Connection, Endpoint, OnResponse
+
+__all__ = ["Connection", "Stream", "connect"]
+
+SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+HOST_VARIABLE = "KUBERNETES_SERVICE_HOST"
+PORT_VARIABLE = "KUBERNETES_SERVICE_PORT"
+DEFAULT_KUBECONFIG = "~/.kube/config"
+
+
+def connect(
+    *,
+    kubeconfig: str | None = None,
+    context: str | None = None,
+    user_agent: str,
+    pool_size: int = 32,
+    qps: float | None = None,
+    burst: int | None = None,
+    on_response: OnResponse | None = None,
+) -> Connection:
+    """Find the API server: by ``kubeconfig``, $KUBECONFIG, the pod's service account, or ~/.kube/config.
+
+    Nothing is sent yet. ``pool_size``: idle connections kept, so the number of threads that send requests.
+    ``qps`` and ``burst``: the client's own rate limit, off when ``qps`` is None; watches are not limited.
+    Use one Connection for leases and another for everything else, so that neither waits for the other.
+    Raises ConfigurationError: one line.
+    """
+    configuration, credentials = _configure(kubeconfig, context)
+    configuration.keep_alive = True  # TCP keepalive 30 s idle, 15 s apart, 9 probes
+    configuration.connection_pool_maxsize = pool_size
+    limit = None if qps is None else RateLimit(qps, burst or max(1, int(qps)))
+    endpoint = _endpoint(configuration, credentials)
+    return Connection(endpoint, user_agent=user_agent, limit=limit, on_response=on_response)
+
+
+def _configure(kubeconfig: str | None, context: str | None) -> tuple[Any, Credentials]:
+    paths = kubeconfig or os.environ.get("KUBECONFIG")
+    if paths:
+        return _from_kubeconfig(paths, context)
+    token = Path(SERVICE_ACCOUNT, "token")
+    in_cluster = bool(os.environ.get(HOST_VARIABLE) and os.environ.get(PORT_VARIABLE))
+    if in_cluster and token.exists():
+        return _in_cluster(str(token))
+    if Path(DEFAULT_KUBECONFIG).expanduser().exists():
+        return _from_kubeconfig(DEFAULT_KUBECONFIG, context)
+    if in_cluster:
+        raise ConfigurationError(f"{token} does not exist; mount the service account's token into this pod")
+    raise ConfigurationError(
+        f"no API server known: not in a pod, and {DEFAULT_KUBECONFIG} does not exist; "
+        "give --kubeconfig or set KUBECONFIG"
+    )
+
+
+def _in_cluster(token: str) -> tuple[Any, Credentials]:
+    from kubernetes.client import Configuration  # noqa: PLC0415
+
+    host = os.environ[HOST_VARIABLE]
+    authority = f"{SERVICE_ACCOUNT}/ca.crt"
+    configuration = Configuration(
+        host=f"https://{f'[{host}]' if ':' in host else host}:{os.environ[PORT_VARIABLE]}",
+        ssl_ca_cert=authority,
+    )
+    _check_tls(configuration, f"service account ({authority})")
+    return configuration, Credentials(bearer_from_file(token))
+
+
+def _from_kubeconfig(paths: str, context: str | None) -> tuple[Any, Credentials]:
+    chosen = read_kubeconfig(paths, context)
+    configuration = _load(chosen)
+    where = f"kubeconfig {paths}, context {chosen.context!r}"
+    _check_tls(configuration, where)
+    if "exec" in chosen.user and not configuration.api_key and not configuration.cert_file:
+        command = _command(chosen.user)
+        raise ConfigurationError(f"{where}: the credential plugin {command!r} gave nothing; run it by hand")
+    return configuration, Credentials(_reader(chosen, configuration))
+
+
+def _load(chosen: Kubeconfig) -> Any:
+    from kubernetes.client import Configuration  # noqa: PLC0415
+    from kubernetes.config import load_kube_config  # noqa: PLC0415
+
+    configuration = Configuration()
+    try:
+        load_kube_config(  # type: ignore[no-untyped-call]
+            config_file=chosen.paths,
+            context=chosen.context,
+            client_configuration=configuration,
+            persist_config=False,
+        )
+    except Exception as error:  # its own type, and whatever an odd file makes it stumble over
+        where = f"kubeconfig {chosen.paths}, context {chosen.context!r}"
+        raise ConfigurationError(f"{where}: {one_line(str(error))}") from error
+    return configuration
+
+
+def _reader(chosen: Kubeconfig, configuration: Any) -> Callable[[bool], str | None]:
+    """Where the Authorization header comes from: a file that is read, or the kubernetes client.
+
+    The client runs a credential plugin again once its token nears its end. After a 401 everything is loaded
+    anew, which catches plugins that name no end and files that were rewritten.
+    """
+    if chosen.token_file is not None:
+        return bearer_from_file(chosen.token_file)
+    current = [configuration]
+
+    def read(refused: bool) -> str | None:
+        if refused:
+            current[0] = _load(chosen)
+        setting = current[0].auth_settings().get("BearerToken")
+        return str(setting["value"]).strip() if setting and setting["value"] else None
+
+    return read
+
+
+def _command(user: Mapping[str, Any]) -> str:
+    plugin = user["exec"]
+    return str(plugin.get("command", "")) if isinstance(plugin, Mapping) else ""
+
+
+def _check_tls(configuration: Any, where: str) -> None:
+    """Load the certificates once now; urllib3 would only do so, and fail, with the first request."""
+    if not configuration.host.startswith("https://"):
+        return
+    trial = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if configuration.ssl_ca_cert:
+        _try(trial.load_verify_locations, configuration.ssl_ca_cert, what=f"{where}: certificate authority")
+    if configuration.cert_file:
+        files = (configuration.cert_file, configuration.key_file)
+        _try(trial.load_cert_chain, *files, what=f"{where}: client certificate and key", password=b"")
+
+
+def _try(load: Callable[..., None], *files: str | None, what: str, **options: Any) -> None:
+    try:
+        load(*files, **options)
+    except ssl.SSLError as error:
+        detail = (error.reason or str(error)).lower().replace("_", " ")
+        raise ConfigurationError(f"{what} cannot be used: {detail}") from error
+    except (OSError, ValueError) as error:
+        detail = getattr(error, "strerror", None) or str(error)
+        raise ConfigurationError(f"{what} cannot be read: {detail}") from error
+
+
+def _endpoint(configuration: Any, credentials: Credentials) -> Endpoint:
+    from kubernetes.client.rest import RESTClientObject  # noqa: PLC0415
+
+    if not configuration.verify_ssl:  # asked for in the kubeconfig; once is enough
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+    managers = [RESTClientObject(configuration).pool_manager for _ in range(2)]
+    url = urlsplit(configuration.host)
+    through_proxy = url.scheme == "http" and managers[0].proxy is not None
+
+    def close() -> None:
+        for manager in managers:
+            manager.clear()
+
+    return Endpoint(
+        host=configuration.host,
+        # A plain HTTP proxy wants the whole URL in the request line; otherwise only a path prefix remains.
+        prefix=configuration.host if through_proxy else url.path,
+        requests=managers[0].connection_from_url(configuration.host),
+        streams=managers[1].connection_from_url(configuration.host),
+        credentials=credentials,
+        close=close,
+    )

@@ -1,0 +1,124 @@
+"""Reading kubeconfig files far enough to say in one line what is wrong with them.
+
+The kubernetes client reads them too and makes the connection; its complaints name Python types and internal
+paths, so everything a user can get wrong is found here first. No secrets are kept and nothing is sent.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from lws.kube.errors import ConfigurationError, one_line
+
+SECTIONS = {"contexts": "context", "clusters": "cluster", "users": "user"}
+
+
+class Kubeconfig(NamedTuple):
+    """The chosen entries. ``paths``: as given, several joined by ``os.pathsep``."""
+
+    paths: str
+    context: str
+    cluster: Mapping[str, Any]
+    user: Mapping[str, Any]
+    token_file: str | None  # absolute path of the user's tokenFile, when that is the credential in force
+
+
+class _Merged(NamedTuple):
+    """All files together; of entries with one name the first counts, as kubectl has it."""
+
+    entries: dict[str, dict[str, tuple[dict[str, Any], Path]]]
+    current_context: str
+
+
+def read_kubeconfig(paths: str, context: str | None = None) -> Kubeconfig:
+    """Read and check. Raises ConfigurationError, one line with the cause and the choices there are."""
+    where = f"kubeconfig {paths}"
+    merged = _merge(paths)
+    name = context or merged.current_context
+    if not name:
+        raise ConfigurationError(f"{where}: no current-context is set; {_choices(merged, 'contexts')}")
+    chosen, _ = _entry(merged, "contexts", name, where)
+    cluster_name = str(chosen.get("cluster") or "")
+    cluster, _ = _entry(merged, "clusters", cluster_name, f"{where}, context {name!r}")
+    _check_server(cluster, f"{where}, cluster {cluster_name!r}")
+    user, base = _user(merged, chosen, f"{where}, context {name!r}")
+    token_file = user.get("tokenFile") if not user.get("token") else None
+    return Kubeconfig(paths, name, cluster, user, str(base / str(token_file)) if token_file else None)
+
+
+def _merge(paths: str) -> _Merged:
+    files = [Path(path).expanduser() for path in paths.split(os.pathsep) if path]
+    present = [path for path in files if path.exists()]
+    if not present:
+        raise ConfigurationError(f"kubeconfig {paths} does not exist; give --kubeconfig or set KUBECONFIG")
+    merged = _Merged({section: {} for section in SECTIONS}, "")
+    for path in present:
+        document = _load(path)
+        for section, member in SECTIONS.items():
+            for name, entry in _named(document, section, member, path):
+                merged.entries[section].setdefault(name, (entry, path.parent.resolve()))
+        merged = merged._replace(
+            current_context=merged.current_context or str(document.get("current-context") or "")
+        )
+    return merged
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"kubeconfig {path} cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeError) as error:
+        raise ConfigurationError(f"kubeconfig {path} is not YAML: {_yaml_problem(error)}") from error
+    if not isinstance(document, dict):
+        raise ConfigurationError(f"kubeconfig {path}: no mapping with clusters, contexts and users in it")
+    return document
+
+
+def _yaml_problem(error: Exception) -> str:
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        return f"line {error.problem_mark.line + 1}: {error.problem}"
+    return one_line(str(error))
+
+
+def _named(
+    document: dict[str, Any], section: str, member: str, path: Path
+) -> list[tuple[str, dict[str, Any]]]:
+    entries = document.get(section) or []
+    named = []
+    for entry in entries if isinstance(entries, list) else [None]:
+        value = entry.get(member) if isinstance(entry, dict) else None
+        if not isinstance(entry, dict) or "name" not in entry or not isinstance(value or {}, dict):
+            raise ConfigurationError(f"kubeconfig {path}: {section} is not a list of name and {member}")
+        named.append((str(entry["name"]), value or {}))
+    return named
+
+
+def _entry(merged: _Merged, section: str, name: str, where: str) -> tuple[dict[str, Any], Path]:
+    found = merged.entries[section].get(name)
+    if found is None:
+        raise ConfigurationError(
+            f"{where}: there is no {SECTIONS[section]} {name!r}; {_choices(merged, section)}"
+        )
+    return found
+
+
+def _user(merged: _Merged, context: dict[str, Any], where: str) -> tuple[dict[str, Any], Path]:
+    name = context.get("user")
+    return _entry(merged, "users", str(name), where) if name else ({}, Path())
+
+
+def _choices(merged: _Merged, section: str) -> str:
+    names = ", ".join(sorted(merged.entries[section]))
+    return f"{section} in it: {names or 'none'}"
+
+
+def _check_server(cluster: Mapping[str, Any], where: str) -> None:
+    server = str(cluster.get("server") or "")
+    if not server.startswith(("https://", "http://")):
+        raise ConfigurationError(f"{where}: server {server!r} is not a URL like https://host:6443")

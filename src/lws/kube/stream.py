@@ -1,0 +1,83 @@
+"""One long answer as it arrives. Bytes in, bytes out: lines and events are ``lws.kube.watch``'s business."""
+
+from __future__ import annotations
+
+import contextlib
+from types import TracebackType
+
+from urllib3.exceptions import HTTPError
+from urllib3.response import BaseHTTPResponse
+
+from lws.kube.faults import transport_error
+
+CHUNK = 65536  # bytes at most per piece
+
+
+class Stream:
+    """An iterator of non-empty pieces of the body, each handed out as soon as it is here.
+
+    One thread reads. ``close()`` may come from any other: it shuts the socket down, so a reader blocked in
+    ``recv`` wakes at once and its iteration ends without an error. A proper end of the body ends the
+    iteration; a broken or silent connection raises TransportError. Use as a context manager: leaving it
+    frees the socket.
+    """
+
+    def __init__(self, response: BaseHTTPResponse, what: str, *, read_timeout: float) -> None:
+        self._response = response
+        self._what = what
+        self._closed = False
+        self._finished = False
+        # The time to wait for data differs from the time the headers may take. The socket is out of reach
+        # only when the server will close it after the answer; the shorter time then stays in force.
+        connection = getattr(response.connection, "sock", None)
+        if connection is not None:
+            connection.settimeout(read_timeout)
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+        self._finish()
+
+    def __iter__(self) -> Stream:
+        return self
+
+    def __next__(self) -> bytes:
+        if self._finished or self._closed:
+            self._finish()
+            raise StopIteration
+        data = self._read()
+        if not data or self._closed:
+            self._finish()
+            raise StopIteration
+        return data
+
+    def close(self) -> None:
+        """End the stream from any thread; idempotent."""
+        self._closed = True
+        with contextlib.suppress(OSError, RuntimeError, TypeError, ValueError):  # it ends by itself just now
+            self._response.shutdown()
+
+    def _read(self) -> bytes:
+        try:
+            return self._response.read1(CHUNK)
+        except Exception as error:
+            self._finish()
+            if self._closed:  # whatever reading a socket that was shut down beneath us raised
+                return b""
+            if isinstance(error, HTTPError):
+                raise transport_error(error, self._what) from error
+            raise
+
+    def _finish(self) -> None:
+        """Free the connection; only in the reading thread, for urllib3's response is not shared."""
+        if not self._finished:
+            self._finished = True
+            self._response.close()
+            self._response.release_conn()

@@ -1,0 +1,182 @@
+"""All informers of a process: one for each selection, started, awaited and stopped together.
+
+Taking in lists makes objects by the thousand and hardly any garbage; the collector's passes over them are
+pure stalls, of which webhooks would suffer. So it rests meanwhile, for all informers together, and what has
+been taken in is then exempt from later passes. No rule on what is watched may live here.
+"""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from lws.kube.connection import Connection
+from lws.kube.resources import Resource
+from lws.objects import ObjectT
+from lws.runtime import logs
+from lws.runtime.clock import Clock
+from lws.runtime.informer import STOP_TIMEOUT, Informer, InformerMetrics
+from lws.runtime.listing import Selection
+
+_log = logs.get_logger("cache")
+
+
+class CollectorPause:
+    """Garbage collection off while anybody holds it; collected and frozen once when the last one lets go.
+
+    What is frozen is looked at by no later collection, this one's included, so each is short. It is still
+    freed with its last reference; only cycles of it would stay, and cached objects make none.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._holders = 0
+        self._filled = False  # something was taken in since the last freeze
+        self._was_enabled = True
+
+    def acquire(self) -> None:
+        with self._lock:
+            self._holders += 1
+            if self._holders == 1:
+                self._was_enabled = gc.isenabled()
+                gc.disable()
+
+    def release(self, *, filled: bool) -> None:
+        """``filled``: something was taken in meanwhile, so that there is something to freeze."""
+        with self._lock:
+            self._holders -= 1
+            self._filled |= filled
+            if self._holders:
+                return
+            if self._filled:
+                freeze()
+                self._filled = False
+            if self._was_enabled:
+                gc.enable()
+
+
+def freeze() -> None:
+    """Collect garbage, and spare later collections what is left."""
+    gc.collect()
+    gc.freeze()
+
+
+class Cache:
+    """The shared informers. ``start`` holds the garbage collector until all have synced, or
+    ``wait_for_sync`` returns: call it.
+    """
+
+    def __init__(
+        self, connection: Connection, *, clock: Clock | None = None, metrics: InformerMetrics | None = None
+    ) -> None:
+        self._connection, self._clock, self._metrics = connection, clock, metrics
+        self._informers: dict[Selection, Informer[Any]] = {}
+        self._traits: dict[Selection, tuple[object, ...]] = {}
+        self._pause = CollectorPause()
+        self._lock = threading.Lock()
+        self._started = False
+        self._starting = False  # the pause of start() is held
+
+    @property
+    def informers(self) -> list[Informer[Any]]:
+        return list(self._informers.values())
+
+    def informer(
+        self,
+        resource: Resource,
+        type_: type[ObjectT],
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+        namespace: str = "",
+        indexes: Mapping[str, Callable[[ObjectT], Iterable[Hashable]]] | None = None,
+        transform: Callable[[ObjectT], ObjectT] | None = None,
+        accept: str = "application/json",
+    ) -> Informer[ObjectT]:
+        """The informer of this selection, made on first request; later ones may add indexes.
+
+        Raises ValueError when it exists with another type or transform, or an index of that name does.
+        """
+        selection = Selection(resource, namespace, label_selector, field_selector, accept)
+        with self._lock:
+            known = self._informers.get(selection)
+            if known is None:
+                known = self._informers[selection] = Informer(
+                    self._connection,
+                    resource,
+                    type_,
+                    label_selector=label_selector,
+                    field_selector=field_selector,
+                    namespace=namespace,
+                    transform=transform,
+                    accept=accept,
+                    clock=self._clock,
+                    metrics=self._metrics,
+                    syncing=self._syncing,
+                )
+                self._traits[selection] = (type_, transform)
+                if self._started:
+                    known.start()
+        if self._traits[selection] != (type_, transform):
+            raise ValueError(f"{resource.plural} are cached with another type or transform already")
+        for name, function in (indexes or {}).items():
+            known.indexer.add_index(name, function)
+        return known
+
+    def start(self) -> None:
+        """Start all informers, and from now on each new one at once."""
+        with self._lock:
+            if self._started:
+                return
+            self._started = self._starting = True
+            self._pause.acquire()
+            freeze()  # all modules and what they made: now, while nobody waits, not after the sync
+            for informer in self._informers.values():
+                informer.start()
+        self._end_start(only_if_synced=True)
+
+    def wait_for_sync(self, timeout: float) -> bool:
+        """Block until all have synced, at most ``timeout`` seconds in all; whether they have."""
+        deadline = time.monotonic() + timeout
+        missing = [
+            informer.resource.plural
+            for informer in self.informers
+            if not informer.wait_for_sync(max(0.0, deadline - time.monotonic()))
+        ]
+        self._end_start(only_if_synced=False)
+        if missing:
+            _log.error("caches not synced in time", resources=missing, seconds=timeout)
+        return not missing
+
+    def stop(self, timeout: float = STOP_TIMEOUT) -> None:
+        """Stop all informers, at most ``timeout`` seconds in all."""
+        deadline = time.monotonic() + timeout
+        for informer in self.informers:
+            informer.begin_stop()
+        for informer in self.informers:
+            informer.stop(max(0.0, deadline - time.monotonic()))
+        self._end_start(only_if_synced=False)
+
+    @contextmanager
+    def _syncing(self) -> Iterator[None]:
+        """Held by an informer while it takes a list in."""
+        self._pause.acquire()
+        filled = False
+        try:
+            yield
+            filled = True
+        finally:
+            self._end_start(only_if_synced=True)
+            self._pause.release(filled=filled)
+
+    def _end_start(self, *, only_if_synced: bool) -> None:
+        if only_if_synced and not all(informer.has_synced for informer in self.informers):
+            return
+        with self._lock:
+            ended, self._starting = self._starting, False
+        if ended:
+            self._pause.release(filled=False)

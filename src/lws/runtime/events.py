@@ -1,0 +1,181 @@
+"""Telling users what happened: ``events.k8s.io/v1`` Events, written by a thread of their own.
+
+Events are best effort. A reconcile never waits for one: what does not fit into the queue is dropped and
+counted. What becomes of repeats is ``lws.runtime.eventseries``'s.
+"""
+
+from __future__ import annotations
+
+import math
+import random as _random
+import secrets
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from lws.kube.client import Client
+from lws.kube.errors import AlreadyExists, ApiError, KubeError, NotFound
+from lws.kube.resources import EVENTS
+from lws.runtime.clock import Clock, SystemClock
+from lws.runtime.eventseries import FINISH_AFTER, Folder, Reference, Series, Sighting, cut
+from lws.runtime.logs import get_logger
+
+QUEUE = 1000
+TRIES = 12
+RETRY_DELAY = 10.0  # seconds
+CALL_TIMEOUT = 30.0  # seconds
+
+_log = get_logger("events")
+
+
+class EventRecorder:
+    """Records events on behalf of ``controller``; ``instance`` names the process.
+
+    Events that arrive within ``window`` seconds are considered together. ``on_dropped`` is told of each
+    one lost, with ``queue full``, ``refused`` (by the API server, for good) or ``unreachable``.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        controller: str,
+        instance: str,
+        clock: Clock | None = None,
+        window: float = 1.0,
+        on_dropped: Callable[[str], None] = lambda _reason: None,
+        token: Callable[[], str] = lambda: secrets.token_hex(8),
+        random: Callable[[], float] = _random.random,
+    ) -> None:
+        self._client = client.within(CALL_TIMEOUT)
+        self._controller, self._instance = controller, instance[:128]
+        self._clock = clock or SystemClock()
+        self._window = window
+        self._on_dropped = on_dropped
+        self._random = random
+        self._folder = Folder(self._clock.monotonic, token)
+        self._changed = threading.Condition()
+        self._waiting: deque[Sighting] = deque()
+        self._flush_at = math.inf
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def event(
+        self, *, regarding: Any, related: Any = None, type_: str, reason: str, action: str, note: str
+    ) -> None:
+        """Tell of something. Never blocks, and what does not fit is dropped.
+
+        ``regarding`` and ``related`` are ObjectReferences, as a Struct or a mapping of their JSON form.
+        """
+        sighting = Sighting(
+            _reference(regarding),
+            None if related is None else _reference(related),
+            type_,
+            reason,
+            action,
+            cut(note),
+            self._clock.now(),
+        )
+        with self._changed:
+            if len(self._waiting) < QUEUE:
+                self._waiting.append(sighting)
+                if len(self._waiting) == 1:
+                    self._flush_at = self._clock.monotonic() + self._window
+                    self._changed.notify_all()
+                return
+        self._drop("queue full", sighting.reason)
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="events", daemon=True)
+        self._thread.start()
+
+    def stop(self, timeout: float) -> bool:
+        """Write what is waiting, without retries; whether that was done within ``timeout`` seconds."""
+        self._stop.set()
+        with self._changed:
+            self._changed.notify_all()
+        if self._thread is None:
+            return True
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self._write_all(self._folder.fold(self._next_batch()))
+        self._write_all(self._folder.fold(self._take()))
+        self._write_all(self._folder.finish())
+
+    def _next_batch(self) -> list[Sighting]:
+        """Wait until a window is over, or until series may have ended."""
+        look_again = self._clock.monotonic() + FINISH_AFTER / 4
+        with self._changed:
+            while not self._stop.is_set():
+                until = min(self._flush_at, look_again)
+                if self._clock.monotonic() >= until:
+                    break
+                self._clock.wait(self._changed, until)
+            return self._take()
+
+    def _take(self) -> list[Sighting]:
+        with self._changed:
+            batch = list(self._waiting)
+            self._waiting.clear()
+            self._flush_at = math.inf
+            return batch
+
+    def _write_all(self, due: list[Series]) -> None:
+        for series in due:
+            try:
+                self._write(series)
+            except Exception:  # noqa: BLE001 - one event must not end all others
+                _log.exception("Error writing event", reason=series.first.reason)
+
+    def _write(self, series: Series) -> None:
+        for attempt in range(1, TRIES + 1):
+            try:
+                self._write_once(series)
+            except KubeError as error:
+                if _hopeless(error):
+                    return self._drop("refused", series.first.reason, error)
+                if attempt == TRIES or self._clock.sleep(self._delay(error), self._stop):
+                    return self._drop("unreachable", series.first.reason, error)
+            else:
+                series.written = series.count
+                return None
+        return None
+
+    def _write_once(self, series: Series) -> None:
+        if series.written:
+            patch = {"series": series.series()}
+            try:
+                self._client.merge_patch(EVENTS, msgspec.Raw, series.name, patch, namespace=series.namespace)
+            except NotFound:  # events live for an hour by default
+                series.written = 0
+            else:
+                return
+        document = series.document(self._controller, self._instance)
+        try:
+            self._client.create(EVENTS, msgspec.Raw, document)
+        except AlreadyExists:  # an earlier try arrived after all
+            return
+
+    def _delay(self, error: KubeError) -> float:
+        named = error.retry_after if isinstance(error, ApiError) else None
+        return named or RETRY_DELAY * (1.0 + 0.25 * self._random())
+
+    def _drop(self, why: str, reason: str, error: KubeError | None = None) -> None:
+        self._on_dropped(why)
+        _log.debug("Event dropped", why=why, reason=reason, error=str(error or ""))
+
+
+def _hopeless(error: KubeError) -> bool:
+    """The same write would be refused again: 4xx but for 409 and 429."""
+    return isinstance(error, ApiError) and 400 <= error.status < 500 and error.status not in (409, 429)
+
+
+def _reference(value: Any) -> Reference:
+    members: Mapping[str, Any] = value if isinstance(value, Mapping) else msgspec.to_builtins(value)
+    return tuple(sorted((name, str(member)) for name, member in members.items() if member))

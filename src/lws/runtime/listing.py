@@ -1,0 +1,215 @@
+"""Lists of a resource: which part of it, in which pages, and item by item out of the body.
+
+One C call that parses a list of thousands would hold the GIL, and with it every webhook, for hundreds of
+milliseconds; so a body is cut into items first, and each item decoded on its own. When to list, and what
+becomes of the objects, may not live here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any, Generic, NamedTuple
+
+import msgspec
+from msgspec import Raw, Struct
+
+from lws.kube.connection import Connection, Stream
+from lws.kube.errors import DecodeError, Gone, one_line
+from lws.kube.resources import Resource
+from lws.objects import Key, ObjectT
+from lws.runtime.decoding import Data, Decoder
+
+PAGE = 500  # objects, when a list must come from etcd anyway
+READ_TIMEOUT = 60.0  # seconds of silence
+PARTIAL_METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+
+_WINDOW = 1 << 18  # bytes in which an item's end is guessed; or a wrong guess would scan the whole body
+_OPENING = re.compile(rb'"items"\s*:\s*\[')
+_BLANKS = re.compile(rb"\s*")
+_FIRST_MEMBER = re.compile(rb'\{"[^"\\]*"')
+
+
+class Selection(NamedTuple):
+    """What is watched: a resource, or the part of it that the namespace and the selectors leave.
+
+    ``accept``: ``PARTIAL_METADATA`` when nothing but the metadata is read.
+    """
+
+    resource: Resource
+    namespace: str = ""
+    label_selector: str = ""
+    field_selector: str = ""
+    accept: str = "application/json"
+
+    @property
+    def path(self) -> str:
+        return self.resource.path(self.namespace)
+
+    @property
+    def list_accept(self) -> str:
+        return self.accept.replace("as=PartialObjectMetadata;", "as=PartialObjectMetadataList;")
+
+    def list_query(self) -> dict[str, str]:
+        selectors = {"labelSelector": self.label_selector, "fieldSelector": self.field_selector}
+        return {name: selector for name, selector in selectors.items() if selector}
+
+
+class Snapshot(Generic[ObjectT]):
+    """A list taken in. ``unreadable``: keys of objects that exist but could not be decoded."""
+
+    def __init__(self) -> None:
+        self.objects: dict[Key, ObjectT] = {}
+        self.unreadable: set[Key] = set()
+        self.version = ""
+
+    def add(self, data: Data, decoder: Decoder[ObjectT]) -> None:
+        obj, identity = decoder.decode(data)
+        if obj is not None:
+            self.objects[obj.key] = obj
+        elif identity is not None:
+            self.unreadable.add(identity.key)
+
+    def remove(self, data: Data, decoder: Decoder[ObjectT]) -> None:
+        identity = decoder.decode(data).identity
+        if identity is not None:
+            self.objects.pop(identity.key, None)
+            self.unreadable.discard(identity.key)
+
+
+class Lister(Generic[ObjectT]):
+    """LISTs one selection.
+
+    ``holding`` is entered with each open answer, so that it can be closed from elsewhere.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        selection: Selection,
+        decoder: Decoder[ObjectT],
+        *,
+        holding: Callable[[Stream], AbstractContextManager[Any]],
+    ) -> None:
+        self._connection, self._selection, self._decoder = connection, selection, decoder
+        self._holding = holding
+        self._page = PAGE
+
+    def list(self, version: str) -> Snapshot[ObjectT]:
+        """All objects, not older than ``version`` (``"0"``: any age). Empty: the newest, page by page.
+
+        Raises KubeError.
+        """
+        snapshot: Snapshot[ObjectT] = Snapshot()
+        meta = self._read(snapshot, self._first(version))
+        while meta.continue_:
+            meta = self._next(snapshot, meta.continue_)
+        snapshot.version = meta.resource_version
+        self._page = PAGE
+        return snapshot
+
+    def _first(self, version: str) -> dict[str, str]:
+        if version:  # a limit would keep the server from answering out of its watch cache
+            return {"resourceVersion": version}
+        return {"limit": str(self._page)} if self._page else {}
+
+    def _next(self, snapshot: Snapshot[ObjectT], token: str) -> ListMeta:
+        try:
+            return self._read(snapshot, {"limit": str(self._page), "continue": token})
+        except Gone:
+            self._page = 0  # the token expired between two pages: next time all in one
+            raise
+
+    def _read(self, snapshot: Snapshot[ObjectT], query: dict[str, str]) -> ListMeta:
+        selection = self._selection
+        stream = self._connection.stream(
+            selection.path,
+            query=query | selection.list_query(),
+            read_timeout=READ_TIMEOUT,
+            accept=selection.list_accept,
+        )
+        with stream, self._holding(stream):
+            body = ListBody(b"".join(stream))
+        try:
+            for item in body:
+                snapshot.add(item, self._decoder)
+            return body.metadata
+        except ValueError as error:
+            raise DecodeError(
+                f"LIST of {selection.path}: not a whole list: {one_line(str(error))}"
+            ) from error
+
+
+class ListMeta(Struct, frozen=True, rename={"continue_": "continue", "resource_version": "resourceVersion"}):
+    """``metav1.ListMeta``. ``continue_``: the token of the next page, empty at the last."""
+
+    resource_version: str = ""
+    continue_: str = ""
+
+
+class _Envelope(Struct, frozen=True):
+    metadata: ListMeta
+
+
+class ListBody:
+    """The body of one LIST: iterate over its items, then ask for ``metadata``.
+
+    Items are found by a guess that fits the API server's compact output, checked by a scan in C of that item
+    alone. Where the guess fails (nested objects that look alike, blanks, a foreign server), the standard
+    library's parser finds the item's end: slower, and always right. A body that is no JSON list raises
+    ValueError, in the loop or, when it ends too early, from ``metadata``.
+    """
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self._view = memoryview(body)
+        opening = _OPENING.search(body)
+        self._start = self._position = len(body) if opening is None else opening.end()
+        self._text: str | None = None
+
+    def __iter__(self) -> Iterator[memoryview]:
+        separator = self._separator()
+        while self._peek() not in (b"]", b""):
+            end = self._end_of_item(separator)
+            yield self._view[self._position : end]
+            self._position = end
+            if self._peek() == b",":
+                self._position += 1
+
+    @property
+    def metadata(self) -> ListMeta:
+        """The list's own metadata; only after all items were taken, since it may stand behind them."""
+        envelope = self._body[: self._start] + self._body[self._position :]
+        return msgspec.json.decode(envelope, type=_Envelope).metadata
+
+    def _peek(self) -> bytes:
+        """Skip blanks; the next byte, or none at the end."""
+        blanks = _BLANKS.match(self._body, self._position)
+        self._position = blanks.end() if blanks else self._position
+        return self._body[self._position : self._position + 1]
+
+    def _separator(self) -> bytes:
+        """What stands between two items if each begins as the first one does: ``},{"metadata"``."""
+        self._peek()
+        first = _FIRST_MEMBER.match(self._body, self._position)
+        return b"}," + first.group() if first else b"},"
+
+    def _end_of_item(self, separator: bytes) -> int:
+        found = self._body.find(separator, self._position, self._position + _WINDOW)
+        guess = (found if found >= 0 else self._body.rfind(b"}]")) + 1
+        try:
+            _skip(self._view[self._position : guess])
+        except msgspec.DecodeError:
+            return self._parsed_end()
+        return guess
+
+    def _parsed_end(self) -> int:
+        if self._text is None:
+            self._text = self._body.decode("latin-1")  # one character a byte, so that positions are the same
+        return _parser.raw_decode(self._text, self._position)[1]
+
+
+_parser = json.JSONDecoder(strict=False)
+_skip = msgspec.json.Decoder(Raw).decode

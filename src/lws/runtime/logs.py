@@ -1,0 +1,178 @@
+"""Log lines: one event, constant text, facts as fields. The only place where ``structlog`` is set up.
+
+Two layouts (operations.md 1.10): ``json`` with the keys ``level``, ``ts``, ``logger`` and ``msg``, and
+``console``, tab separated: time, level, logger, message, the other fields as JSON. What libraries say through
+the standard ``logging`` module comes out in the same layout, from warning up.
+
+Objects never go into a log line, only what names them: whatever is passed as a field, documents come out as
+their type. That keeps pod templates and secrets out even where a caller forgets.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import uuid
+from collections.abc import Hashable, MutableMapping
+from contextlib import AbstractContextManager
+from typing import Any, Literal, TextIO, cast
+
+import msgspec
+import structlog
+from structlog.processors import ExceptionRenderer, TimeStamper, add_log_level, format_exc_info
+from structlog.tracebacks import ExceptionDictTransformer
+from structlog.typing import EventDict, FilteringBoundLogger, Processor
+
+from lws.objects import Key
+
+__all__ = ["Logger", "configure", "get_logger", "one_line", "parse_level", "reconciling"]
+
+Logger = FilteringBoundLogger
+Format = Literal["json", "console"]
+
+_LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+    "panic": logging.CRITICAL,
+}
+_LIBRARIES = ("urllib3", "cheroot", "kubernetes")
+_LONGEST_TEXT = 2000  # characters of one field; an API server may answer with a whole object in a message
+_LONGEST_LIST = 20
+_SECRET_FIELDS = frozenset({"authorization", "password", "token", "secret", "private_key", "client_key"})
+_NAMING_FIELDS = {"namespace", "name"}
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    """A type of its own, so that configuring again finds and replaces it."""
+
+
+def parse_level(text: str) -> int:
+    """The ``logging`` level of ``debug``, ``info``, ``warning``, ``error``, ``panic`` or a number from 1 up.
+
+    Numbers are zap's verbosity levels (``--zap-log-level=2``) and all mean debug. ValueError for all else.
+    """
+    name = text.strip().lower()
+    if name in _LEVELS:
+        return _LEVELS[name]
+    if name.isdecimal() and int(name) > 0:
+        return logging.DEBUG
+    raise ValueError(f"log level {text!r}: need one of {', '.join(_LEVELS)}, or a number from 1 up")
+
+
+def configure(*, format: Format, level: str = "info", stream: TextIO | None = None) -> None:  # noqa: A002
+    """Set the process's logging up, to ``stream`` (standard error). May be called again.
+
+    Loggers made by ``get_logger(...).bind(...)`` keep what was configured when they were made.
+    """
+    if format not in ("json", "console"):
+        raise ValueError(f"log format {format!r}: need json or console")
+    threshold = parse_level(level)
+    stream = stream or sys.stderr
+    prepare: list[Processor] = [_name_logger, add_log_level, TimeStamper("iso", utc=True, key="ts")]
+    finish: list[Processor] = [_guard, *(_JSON if format == "json" else _CONSOLE)]
+    structlog.configure(
+        processors=[structlog.contextvars.merge_contextvars, *prepare, *finish],
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=structlog.WriteLoggerFactory(file=stream),
+        cache_logger_on_first_use=False,
+    )
+    _route_libraries([structlog.stdlib.add_logger_name, *prepare], finish, stream)
+
+
+def get_logger(name: str) -> Logger:
+    """A logger for a part of the program. May be made before ``configure``; it follows it."""
+    return cast(Logger, structlog.get_logger(logger_name=name))  # "logger" is a parameter of its own
+
+
+def reconciling(controller: str, item: Hashable) -> AbstractContextManager[None]:
+    """Within it, every line of this thread says what is reconciled, and carries an id of this very pass."""
+    return structlog.contextvars.bound_contextvars(
+        controller=controller,
+        namespace=getattr(item, "namespace", ""),
+        name=getattr(item, "name", None) or str(item),
+        reconcileID=str(uuid.uuid4()),
+    )
+
+
+def one_line(error: BaseException) -> str:
+    """What went wrong, on one line of bounded length."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return _bounded(text)
+
+
+def _route_libraries(prepare: list[Processor], finish: list[Processor], stream: TextIO) -> None:
+    """The standard ``logging`` module, from warning up, in our layout."""
+    handler = _Handler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=prepare,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *finish],
+        )
+    )
+    root = logging.getLogger()
+    for former in [known for known in root.handlers if isinstance(known, _Handler)]:
+        root.removeHandler(former)
+    root.addHandler(handler)
+    for name in (None, *_LIBRARIES):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _name_logger(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    name = event.pop("logger_name", None)
+    if name is not None:
+        event["logger"] = name
+    return event
+
+
+def _guard(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """Let through what names things, and nothing that could hold a template or a secret."""
+    for field, value in event.items():
+        if field in _SECRET_FIELDS:
+            event[field] = "(withheld)"
+        elif type(value) is str:
+            if len(value) > _LONGEST_TEXT:
+                event[field] = _bounded(value)
+        elif field != "exc_info":
+            event[field] = _loggable(value)
+    return event
+
+
+def _loggable(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str | Key):
+        return _bounded(str(value))
+    if isinstance(value, BaseException):
+        return one_line(value)
+    if isinstance(value, list | tuple | set | frozenset) and len(value) <= _LONGEST_LIST:
+        return [_loggable(member) for member in value]
+    if isinstance(value, dict) and value.keys() <= _NAMING_FIELDS:
+        return {field: _loggable(member) for field, member in value.items()}
+    return f"({type(value).__name__}, withheld)"
+
+
+def _bounded(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}... ({len(text)} characters)"
+
+
+def _json_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
+    line = {field: event.pop(field, "") for field in ("level", "ts", "logger")}
+    line["msg"] = event.pop("event", "")
+    return msgspec.json.encode({**line, **event}).decode()
+
+
+def _console_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
+    head = [event.pop("ts", ""), event.pop("level", "").upper(), event.pop("logger", "")]
+    head.append(event.pop("event", "").replace("\n", "\\n"))
+    traceback = event.pop("exception", None)
+    if event:
+        head.append(msgspec.json.encode(event).decode())
+    line = "\t".join(head)
+    return line if traceback is None else f"{line}\n{traceback}"
+
+
+# Never with the frames' variables: they hold whole objects.
+_JSON: list[Processor] = [ExceptionRenderer(ExceptionDictTransformer(show_locals=False)), _json_line]
+_CONSOLE: list[Processor] = [format_exc_info, _console_line]

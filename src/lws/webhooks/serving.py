@@ -1,0 +1,148 @@
+"""Serving a certificate that changes on disk: the TLS context, its reloading, and proof that it is served.
+
+Making certificates is ``lws.webhooks.certificates``'s; this module only reads the two files.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from lws.runtime.clock import Clock, SystemClock
+from lws.runtime.logs import get_logger
+
+POLL_INTERVAL = 10.0  # seconds
+
+_log = get_logger("controller-runtime.certwatcher")
+
+
+class CertificateError(Exception):
+    """There is no usable certificate; one line that names the files and the cause."""
+
+
+class ServingCertificate:
+    """A TLS server context whose certificate follows two files.
+
+    ``context`` stays the same object for as long as the server lives. The certificate in use is a second
+    context that each handshake is pointed to and that is replaced whole: ``load_cert_chain`` on a live
+    context takes two steps (certificate, key) without a lock, and handshakes between them were seen to
+    fail, and to corrupt memory. A pair that does not load, or that changes while it is read, is left alone
+    until the next look. ``on_read`` and
+    ``on_error`` count changed files and failures. Intervals in seconds.
+    """
+
+    def __init__(
+        self,
+        certificate_path: Path,
+        key_path: Path,
+        *,
+        minimum_version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2,
+        ciphers: str = "",
+        interval: float = POLL_INTERVAL,
+        clock: Clock | None = None,
+        on_read: Callable[[], None] = lambda: None,
+        on_error: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._paths = certificate_path, key_path
+        self._interval = interval
+        self._clock = clock or SystemClock()
+        self._on_read, self._on_error = on_read, on_error
+        self._loaded: tuple[bytes, bytes] | None = None
+        self._current = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.context = _front(minimum_version, ciphers)
+        self.context.sni_callback = self._choose
+
+    @property
+    def certificate(self) -> bytes:
+        """What new connections are shown, DER. Raises CertificateError before the first load."""
+        if self._loaded is None:
+            raise CertificateError("no certificate loaded")
+        return ssl.PEM_cert_to_DER_cert(_first(self._loaded[0].decode("ascii", "replace")))
+
+    def reload(self) -> bool:
+        """Look at the files now; whether another certificate is served. Raises CertificateError."""
+        try:
+            pair = self._read()
+            if pair == self._loaded:
+                return False
+            self._on_read()
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*self._paths, password="")  # an encrypted key must not prompt
+            if self._read() != pair:
+                raise CertificateError("the files changed while they were read")
+        except (OSError, ValueError, CertificateError) as error:  # ssl.SSLError is an OSError
+            self._on_error()
+            raise CertificateError(f"cannot load {self._paths[0]} and {self._paths[1]}: {error}") from None
+        self._current, self._loaded = context, pair
+        return True
+
+    def start(self) -> None:
+        """Load, and keep following the files. Raises CertificateError when there is nothing to load."""
+        self.reload()
+        self._thread = threading.Thread(target=self._follow, name="certificate watcher", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _follow(self) -> None:
+        while not self._clock.sleep(self._interval, self._stop):
+            try:
+                if self.reload():
+                    _log.info("Updated current TLS certificate")
+            except CertificateError as error:
+                _log.error("Error re-reading certificate", error=str(error))
+
+    def _choose(self, connection: ssl.SSLObject, _name: str | None, _front: ssl.SSLContext) -> None:
+        connection.context = self._current
+
+    def _read(self) -> tuple[bytes, bytes]:
+        certificate, key = self._paths
+        return certificate.read_bytes(), key.read_bytes()
+
+
+def serving_check(
+    host: str, port: int, serving: ServingCertificate, *, timeout: float = 2.0
+) -> Callable[[], None]:
+    """A readiness check: a handshake with ourselves must show the certificate now loaded, or it raises.
+
+    Covers what a look at the thread cannot: the port accepts, the handshake ends, the key fits.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # equality with the very certificate is asked for below
+
+    def check() -> None:
+        with (
+            socket.create_connection((host, port), timeout) as plain,
+            context.wrap_socket(plain) as secure,
+        ):
+            if secure.getpeercert(binary_form=True) != serving.certificate:
+                raise CertificateError("the server shows another certificate than the one loaded")
+
+    return check
+
+
+def _front(minimum_version: ssl.TLSVersion, ciphers: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = minimum_version
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    # No session tickets: resuming would show nobody the renewed certificate, and our clients keep
+    # connections, not sessions.
+    context.num_tickets = 0
+    context.options |= ssl.OP_NO_TICKET
+    if ciphers:
+        context.set_ciphers(ciphers)
+    return context
+
+
+def _first(pem: str) -> str:
+    end = "-----END CERTIFICATE-----"
+    return pem[pem.index("-----BEGIN CERTIFICATE-----") : pem.index(end) + len(end)] + "\n"

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lws.kube.errors import ConfigurationError
+from lws.kube.kubeconfig import read_kubeconfig
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    whole: dict[str, Any] = {
+        "current-context": "one",
+        "contexts": [
+            {"name": "one", "context": {"cluster": "c1", "user": "u1"}},
+            {"name": "two", "context": {"cluster": "c2"}},
+        ],
+        "clusters": [
+            {"name": "c1", "cluster": {"server": "https://one:6443"}},
+            {"name": "c2", "cluster": {"server": "https://two:6443"}},
+        ],
+        "users": [{"name": "u1", "user": {"token": "t"}}],
+    }
+    return whole | changes
+
+
+def write(path: Path, content: dict[str, Any] | str) -> str:
+    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+    return str(path)
+
+
+def test_the_current_context(tmp_path: Path) -> None:
+    chosen = read_kubeconfig(write(tmp_path / "config", document()))
+    assert (chosen.context, chosen.cluster["server"], chosen.user["token"]) == (
+        "one",
+        "https://one:6443",
+        "t",
+    )
+    assert chosen.token_file is None
+
+
+def test_a_context_by_name_without_a_user(tmp_path: Path) -> None:
+    chosen = read_kubeconfig(write(tmp_path / "config", document()), "two")
+    assert (chosen.cluster["server"], dict(chosen.user)) == ("https://two:6443", {})
+
+
+@pytest.mark.parametrize(
+    ("user", "expected"),
+    [
+        pytest.param({"tokenFile": "token"}, "dir/token", id="beside the kubeconfig"),
+        pytest.param({"tokenFile": "/run/token"}, "/run/token", id="absolute"),
+        pytest.param({"tokenFile": "token", "token": "t"}, None, id="a token comes first"),
+    ],
+)
+def test_token_file(tmp_path: Path, user: dict[str, str], expected: str | None) -> None:
+    (tmp_path / "dir").mkdir()
+    path = write(tmp_path / "dir" / "config", document(users=[{"name": "u1", "user": user}]))
+    found = read_kubeconfig(path).token_file
+    assert found == (None if expected is None else str(tmp_path / expected))
+
+
+def test_of_several_files_the_first_that_says_something_counts(tmp_path: Path) -> None:
+    first = write(tmp_path / "first", {"clusters": [{"name": "c1", "cluster": {"server": "https://mine"}}]})
+    second = write(tmp_path / "second", document())
+    third = write(tmp_path / "third", document(**{"current-context": "two"}))
+    chosen = read_kubeconfig(os.pathsep.join([first, str(tmp_path / "missing"), second, third]))
+    assert (chosen.context, chosen.cluster["server"]) == ("one", "https://mine")
+
+
+@pytest.mark.parametrize(
+    ("content", "context", "message"),
+    [
+        pytest.param("a: [", None, r"is not YAML: line 1: .+", id="bad YAML"),
+        pytest.param(
+            "a: b: c", None, r"is not YAML: line 1: mapping values are not allowed", id="bad mapping"
+        ),
+        pytest.param("\x00", None, r"is not YAML: ", id="binary"),
+        pytest.param("", None, r"no mapping with clusters, contexts and users", id="empty"),
+        pytest.param("- a", None, r"no mapping with clusters", id="a list"),
+        pytest.param(
+            {"contexts": "x"}, None, r"contexts is not a list of name and context", id="odd section"
+        ),
+        pytest.param({"users": [{"user": {}}]}, None, r"users is not a list of name and user", id="no name"),
+        pytest.param({"clusters": [{"name": "c", "cluster": 1}]}, None, r"clusters is not", id="odd entry"),
+        pytest.param(
+            document(**{"current-context": ""}),
+            None,
+            r"no current-context is set; contexts in it: one, two$",
+            id="none",
+        ),
+        pytest.param(
+            document(),
+            "three",
+            r"there is no context 'three'; contexts in it: one, two$",
+            id="unknown context",
+        ),
+        pytest.param(
+            document(clusters=[]),
+            None,
+            r"context 'one': there is no cluster 'c1'; clusters in it: none$",
+            id="cluster",
+        ),
+        pytest.param(
+            document(users=None), None, r"context 'one': there is no user 'u1'; users in it: none$", id="user"
+        ),
+        pytest.param(
+            document(contexts=[{"name": "one", "context": None}]),
+            None,
+            r"there is no cluster ''; ",
+            id="empty context",
+        ),
+        pytest.param(
+            document(clusters=[{"name": "c1", "cluster": {}}]),
+            None,
+            r"cluster 'c1': server '' is not a URL",
+            id="server",
+        ),
+        pytest.param(
+            document(clusters=[{"name": "c1", "cluster": {"server": "one:6443"}}]),
+            None,
+            r"server 'one:6443' is not a URL like https://host:6443$",
+            id="server without scheme",
+        ),
+    ],
+)
+def test_mistakes_are_named_in_one_line(
+    tmp_path: Path, content: dict[str, Any] | str, context: str | None, message: str
+) -> None:
+    path = write(tmp_path / "config", content)
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        read_kubeconfig(path, context)
+    assert len(str(caught.value).splitlines()) == 1
+    assert str(path) in str(caught.value)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"nothing does not exist; give --kubeconfig or set KUBECONFIG$"
+    ):
+        read_kubeconfig(str(tmp_path / "nothing"))
+
+
+def test_a_directory(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"cannot be read: Is a directory$"):
+        read_kubeconfig(str(tmp_path))
