@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from lws.app import App, Options
 from lws.kube.client import APPLY, Client
+from lws.kube.connection import connect
 from lws.kube.errors import KubeError
 from lws.kube.resources import CRDS, MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS
 from lws.objects import Condition, KubeObject
@@ -32,6 +33,7 @@ from lws.webhooks.certificates import LOCAL, CertificateStore
 MANIFESTS = Path(__file__).resolve().parents[2] / "manifests"
 HOST = "127.0.0.1"
 ESTABLISHED_TIMEOUT = 30.0
+SETUP_AGENT = "hack-run"  # installs; what the controller itself writes carries its own agent
 WEBHOOK_RESOURCES = {
     "MutatingWebhookConfiguration": MUTATING_WEBHOOKS,
     "ValidatingWebhookConfiguration": VALIDATING_WEBHOOKS,
@@ -130,9 +132,10 @@ def run(options: argparse.Namespace, stop: threading.Event) -> None:
                 gang=options.gang_scheduling,
             )
         )
-        apply_crds(app.client)
+        setup = Client(connect(kubeconfig=options.kubeconfig, user_agent=SETUP_AGENT))
+        apply_crds(setup)
         app.manager.add(
-            Registration(app.client, app.webhook_server, store.ca_bundle),
+            Registration(setup, app.webhook_server, store.ca_bundle),
             phase=Phase.WEBHOOKS,
             name="webhook registration",
         )

@@ -1,0 +1,83 @@
+"""Counts requests from a cluster's audit log: what reached the API server, whoever says otherwise."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
+
+
+class Request(NamedTuple):
+    """One finished request of the controller."""
+
+    verb: str
+    resource: str
+    subresource: str
+    code: int
+    name: str
+
+    @property
+    def what(self) -> str:
+        return f"{self.verb} {self.resource}{'/' + self.subresource if self.subresource else ''}"
+
+
+class AuditLog:
+    """The requests of one user agent from ``mark()`` on."""
+
+    def __init__(self, path: Path, agent: str = "lws/") -> None:
+        self._path, self._agent = path, agent
+        self._offset = 0
+
+    def mark(self) -> None:
+        """Forget everything up to now."""
+        self._offset = self._path.stat().st_size
+
+    def requests(self) -> Iterator[Request]:
+        """Requests by that agent, reads included, watches left out."""
+        for entry in self._entries():
+            yield from self._parse(entry)
+
+    def _entries(self) -> Iterator[dict[str, Any]]:
+        with self._path.open("rb") as log:
+            log.seek(self._offset)
+            for line in log:
+                if not line.endswith(b"\n"):
+                    return
+                yield json.loads(line)
+
+    def _parse(self, entry: dict[str, Any]) -> Iterator[Request]:
+        if not entry.get("userAgent", "").startswith(self._agent) or entry["verb"] == "watch":
+            return
+        about = entry.get("objectRef", {})
+        yield Request(
+            entry["verb"],
+            about.get("resource", ""),
+            about.get("subresource", ""),
+            entry.get("responseStatus", {}).get("code", 0),
+            about.get("name", ""),
+        )
+
+    def writes(self) -> Counter[str]:
+        """Writes by what they were, leases left out."""
+        return Counter(x.what for x in self.requests() if x.verb in WRITES and x.resource != "leases")
+
+    def ended_pods(self, names: frozenset[str] | set[str]) -> Counter[str]:
+        """How often a pod of each of these names was ended for good (the kubelet's final delete)."""
+        ended: Counter[str] = Counter(dict.fromkeys(names, 0))
+        for entry in self._entries():
+            about = entry.get("objectRef", {})
+            if (entry["verb"], about.get("resource")) != ("delete", "pods") or about.get("subresource"):
+                continue
+            kubelet = "kubelet" in entry.get("userAgent", "")
+            if kubelet and about.get("name") in names and entry.get("responseStatus", {}).get("code") == 200:
+                ended[about["name"]] += 1
+        return ended
+
+
+def is_event(what: str) -> bool:
+    """Whether a kind of write, as ``Request.what`` spells it, is about events."""
+    return what.endswith(" events")

@@ -1,0 +1,269 @@
+"""What sets cost on a real cluster: API writes, CPU and memory of the controller, and time.
+
+``python -m hack.bench.sets [--sets 50] [--groups 4] [--size 4] [--idle SECONDS]`` brings up a cluster and the
+controller, creates the sets at once, restarts the controller with nothing changed, lets it idle, and rolls every
+set. Requests are counted in the API server's audit log, CPU and memory are the kernel's figures of the process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from hack.bench.audit import AuditLog, is_event
+from hack.bench.process import Usage, usage
+from lws.kube.client import Client
+from lws.kube.connection import connect
+from lws.kube.errors import Conflict
+from lws.kube.resources import STATEFULSETS, Resource
+
+HACK = Path(__file__).resolve().parent.parent
+SETS = Resource("leaderworkerset.x-k8s.io", "v1", "leaderworkersets", "LeaderWorkerSet")
+NAMESPACE = "default"
+QUIET = 8.0  # seconds without a write that count as the end
+DEADLINE = 900.0
+
+
+class Manager:
+    """hack/run as a process of its own."""
+
+    def __init__(self, kubeconfig: str, log: Path) -> None:
+        self._log = log.open("a")
+        self._process = subprocess.Popen(
+            [HACK / "run", "--kubeconfig", kubeconfig],
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line.startswith("ready"):
+            raise SystemExit(f"the controller did not start; see {log}")
+
+    def usage(self) -> Usage:
+        return usage(self._process.pid)
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(60)
+        self._log.close()
+
+
+@contextlib.contextmanager
+def cluster(directory: str, *flags: str) -> Iterator[str]:
+    try:
+        up = subprocess.run(
+            [HACK / "cluster", "up", "--dir", directory, *flags],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        yield up.stdout.strip().splitlines()[-1]
+    finally:
+        subprocess.run([HACK / "cluster", "down", "--dir", directory], stdout=subprocess.DEVNULL, check=False)
+
+
+def a_set(name: str, groups: int, size: int, image: str) -> dict[str, Any]:
+    containers = [{"name": "server", "image": image, "resources": {"requests": {"cpu": "50m"}}}]
+    return {
+        "apiVersion": SETS.api_version,
+        "kind": SETS.kind,
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {
+            "replicas": groups,
+            "rolloutStrategy": {
+                "type": "RollingUpdate",
+                "rollingUpdateConfiguration": {"maxUnavailable": 2, "maxSurge": 0},
+            },
+            "leaderWorkerTemplate": {"size": size, "workerTemplate": {"spec": {"containers": containers}}},
+        },
+    }
+
+
+def done(one: dict[str, Any]) -> bool:
+    """Available on the newest spec, every group updated."""
+    status, spec = one.get("status", {}), one["spec"]
+    return (
+        status.get("observedGeneration") == one["metadata"]["generation"]
+        and status.get("updatedReplicas", 0) == spec["replicas"]
+        and any(x["type"] == "Available" and x["status"] == "True" for x in status.get("conditions", ()))
+    )
+
+
+def await_all(client: Client, finished: Callable[[dict[str, Any]], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE
+    while not all(map(finished, client.list(SETS, dict, NAMESPACE))):
+        if time.monotonic() > deadline:
+            raise SystemExit(f"the sets were not done within {DEADLINE:.0f} s")
+        time.sleep(0.5)
+
+
+def await_quiet(audit: AuditLog) -> None:
+    """Until the controller has written nothing for a while."""
+    count, since = -1, time.monotonic()
+    while time.monotonic() - since < QUIET:
+        now = sum(audit.writes().values())
+        if now != count:
+            count, since = now, time.monotonic()
+        time.sleep(0.5)
+
+
+def report(title: str, **figures: Any) -> None:
+    print(json.dumps({"what": title, **figures}), flush=True)
+
+
+def writes(audit: AuditLog, groups: int) -> dict[str, Any]:
+    """Writes of the controller since the mark, per group, with and without events."""
+    counted = audit.writes()
+    total = sum(counted.values())
+    events = sum(count for what, count in counted.items() if is_event(what))
+    refused = Counter(x.what for x in audit.requests() if x.verb == "create" and x.code >= 400)
+    return {
+        "writes": dict(counted),
+        "perGroupWithoutEvents": round((total - events) / groups, 2),
+        "perGroupWithEvents": round(total / groups, 2),
+        "refusedCreates": dict(refused),
+    }
+
+
+def change_image(client: Client, name: str, image: str) -> None:
+    """Another image for every pod of the set; a status write in between is no reason to fail."""
+    while True:
+        one = client.get(SETS, dict, name, NAMESPACE)
+        template = one["spec"]["leaderWorkerTemplate"]["workerTemplate"]
+        template["spec"]["containers"][0]["image"] = image
+        with contextlib.suppress(Conflict):
+            client.replace(SETS, dict, one)
+            return
+
+
+def bench_roll(client: Client, audit: AuditLog, options: argparse.Namespace) -> None:
+    names = [f"bench-{i}" for i in range(options.sets)]
+    audit.mark()
+    began = time.monotonic()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda name: change_image(client, name, "server:2"), names))
+    await_all(client, done)
+    seconds = time.monotonic() - began
+    await_quiet(audit)
+    groups = options.sets * options.groups
+    leaders = {f"{name}-{group}" for name in names for group in range(options.groups)}
+    torn = Counter(audit.ended_pods(leaders).values())
+    report("roll", seconds=round(seconds, 1), leadersByTimesTornDown=dict(torn), **writes(audit, groups))
+
+
+def plain(name: str, replicas: int, image: str) -> dict[str, Any]:
+    labels = {"floor": name}
+    containers = [{"name": "server", "image": image, "resources": {"requests": {"cpu": "50m"}}}]
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {
+            "replicas": replicas,
+            "podManagementPolicy": "Parallel",
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": containers}},
+        },
+    }
+
+
+def bench_floor(client: Client, options: argparse.Namespace) -> None:
+    """The same number of pods, ended and made anew by plain StatefulSets, all at once: the cluster's floor."""
+    replicas = options.groups * options.size
+
+    def ready() -> bool:
+        sets = client.list(STATEFULSETS, dict, NAMESPACE)
+        return all(x.get("status", {}).get("readyReplicas", 0) == x["spec"]["replicas"] for x in sets)
+
+    def scale(count: int) -> None:
+        for i in range(options.sets):
+            client.merge_patch(
+                STATEFULSETS, dict, f"floor-{i}", {"spec": {"replicas": count}}, namespace=NAMESPACE
+            )
+
+    def wait(condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + DEADLINE
+        while not condition():
+            if time.monotonic() > deadline:
+                raise SystemExit("the plain StatefulSets did not settle")
+            time.sleep(0.5)
+
+    for i in range(options.sets):
+        client.create(STATEFULSETS, dict, plain(f"floor-{i}", replicas, "server:1"))
+    wait(ready)
+    began = time.monotonic()
+    scale(0)
+    wait(lambda: all(not x["status"].get("replicas") for x in client.list(STATEFULSETS, dict, NAMESPACE)))
+    scale(replicas)
+    wait(ready)
+    report("floor", seconds=round(time.monotonic() - began, 1))
+
+
+def bench(options: argparse.Namespace, directory: Path) -> None:
+    groups = options.sets * options.groups
+    flags = [f"--nodes={options.nodes}", *([f"--kcm-qps={options.kcm_qps}"] if options.kcm_qps else [])]
+    with cluster(str(directory / "cluster"), *flags) as kubeconfig:
+        audit = AuditLog(directory / "cluster" / "audit.log")
+        client = Client(connect(kubeconfig=kubeconfig, user_agent="bench"))
+        manager = Manager(kubeconfig, directory / "controller.log")
+        idle = manager.usage()
+        report("start", rssMB=idle.rss_mb, cpuSeconds=idle.cpu)
+        audit.mark()
+        began = time.monotonic()
+        with ThreadPoolExecutor(8) as pool:
+            documents = [
+                a_set(f"bench-{i}", options.groups, options.size, "server:1") for i in range(options.sets)
+            ]
+            list(pool.map(lambda document: client.create(SETS, dict, document), documents))
+        await_all(client, done)
+        seconds = time.monotonic() - began
+        await_quiet(audit)
+        used = manager.usage()
+        cpu = round(1000 * (used.cpu - idle.cpu) / groups, 1)
+        report(
+            "create", seconds=round(seconds, 1), cpuMsPerGroup=cpu, rssMB=used.rss_mb, **writes(audit, groups)
+        )
+        bench_roll(client, audit, options)
+        report("after roll", rssMB=manager.usage().rss_mb)
+        manager.stop()
+        audit.mark()
+        manager = Manager(kubeconfig, directory / "controller.log")
+        await_quiet(audit)
+        report("restart", writes=dict(audit.writes()), rssMB=manager.usage().rss_mb)
+        if options.idle:
+            audit.mark()
+            time.sleep(options.idle)
+            report("idle", seconds=options.idle, writes=dict(audit.writes()))
+        manager.stop()
+    with cluster(str(directory / "floor"), *flags) as kubeconfig:
+        bench_floor(Client(connect(kubeconfig=kubeconfig, user_agent="bench")), options)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="hack/bench/sets", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--sets", type=int, default=50)
+    parser.add_argument("--groups", type=int, default=4, help="per set")
+    parser.add_argument("--size", type=int, default=4, help="pods per group")
+    parser.add_argument("--nodes", type=int, default=8)
+    parser.add_argument(
+        "--kcm-qps", type=int, default=0, help="of kube-controller-manager; default: its own, 20"
+    )
+    parser.add_argument("--idle", type=float, default=0.0, help="seconds to watch the controller do nothing")
+    with tempfile.TemporaryDirectory(prefix="lws-bench-") as directory:
+        bench(parser.parse_args(), Path(directory))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
