@@ -24,17 +24,27 @@ def group_environment(
     ]
 
 
-def with_environment(container: Any, leading: Sequence[Document], trailing: Sequence[Document]) -> Document:
-    """A container whose env is ``leading``, its own entries, ``trailing``; the first of a name wins.
+def with_trailing(container: Any, entries: Sequence[Document]) -> Document:
+    """The container with these entries at the end of its env, save those whose name it has already.
 
-    ``leading`` comes first so that the user's values can expand ``$(NAME)`` of it. Entries are shared with
-    the input, which is not changed. ``container`` is an object or null.
+    Entries are shared with the input, which is not changed. ``container`` is an object or null.
     """
     container = container or {}
-    env = list(leading)
-    seen = {entry["name"] for entry in leading}
-    for entry in (*(container.get("env") or ()), *trailing):
-        name = (entry or {}).get("name") or ""
+    env = container.get("env") or ()
+    names = {entry.get("name") for entry in env if entry}
+    return {**container, "env": [*env, *(entry for entry in entries if entry["name"] not in names)]}
+
+
+def with_leading(container: Any, entries: Sequence[Document]) -> Document:
+    """The container with these entries in front of its env, of which only the first of each name stays.
+
+    They come first so that the user's values can expand ``$(NAME)`` of them. Sharing as above.
+    """
+    container = container or {}
+    env = list(entries)
+    seen = {entry["name"] for entry in entries}
+    for entry in container.get("env") or ():
+        name = (entry.get("name") or "") if entry else ""
         if name not in seen:
             seen.add(name)
             env.append(entry)

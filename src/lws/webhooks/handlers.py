@@ -6,8 +6,9 @@ does not decode a 400.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
+from itertools import pairwise
 
 import msgspec
 
@@ -28,7 +29,7 @@ from lws.webhooks.defaulting import default_leaderworkerset
 from lws.webhooks.documents import Document
 from lws.webhooks.errors import AdmissionError, FieldError, aggregate
 from lws.webhooks.jsonpatch import diff
-from lws.webhooks.pods import mutate_pod
+from lws.webhooks.pods import mutation_stages
 from lws.webhooks.validation import validate_create, validate_update
 
 
@@ -50,7 +51,7 @@ def _answering(webhook: Webhook) -> Webhook:
 @_answering
 def mutate_leaderworkerset(request: AdmissionRequest) -> AdmissionResponse:
     """Fill in the defaults of a LeaderWorkerSet (api.md, 4.2)."""
-    return _mutated(request, default_leaderworkerset)
+    return _mutated(request, lambda lws: (default_leaderworkerset(lws),))
 
 
 @_answering
@@ -61,11 +62,11 @@ def validate_leaderworkerset(request: AdmissionRequest) -> AdmissionResponse:
 
 
 def pod_mutator(gang: str | None) -> Webhook:
-    """The webhook that makes a pod a member of its group; ``gang`` as for :func:`mutate_pod`."""
+    """The webhook that makes a pod a member of its group; ``gang`` as for :func:`mutation_stages`."""
 
     @_answering
     def mutate(request: AdmissionRequest) -> AdmissionResponse:
-        return _mutated(request, lambda pod: mutate_pod(pod, request.namespace or "", gang=gang))
+        return _mutated(request, lambda pod: mutation_stages(pod, request.namespace or "", gang=gang))
 
     return mutate
 
@@ -75,11 +76,15 @@ def validate_pod(_request: AdmissionRequest) -> AdmissionResponse:
     return allowed()
 
 
-def _mutated(request: AdmissionRequest, mutate: Callable[[Document], Document]) -> AdmissionResponse:
+def _mutated(
+    request: AdmissionRequest, stages: Callable[[Document], Sequence[Document]]
+) -> AdmissionResponse:
+    """The patch that leads from the object through all stages, in order."""
     if request.operation == DELETE:
         return allowed()
     document = request.decode(Document)
-    return patched(diff(document, mutate(document)))
+    steps = pairwise((document, *stages(document)))
+    return patched([operation for before, after in steps for operation in diff(before, after)])
 
 
 def _violations(request: AdmissionRequest) -> list[FieldError]:

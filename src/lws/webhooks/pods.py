@@ -6,14 +6,15 @@ answers and patches may not live here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from lws.api import constants as c
 from lws.webhooks.affinity import add_exclusive_terms
-from lws.webhooks.documents import Document, Metadata, Pod, PodSpec, read_pod, strings
-from lws.webhooks.environment import group_environment, with_environment
+from lws.webhooks.documents import Document, Metadata, PodSpec, read_pod, strings
+from lws.webhooks.environment import group_environment, with_leading, with_trailing
 from lws.webhooks.errors import AdmissionError, shown
 from lws.webhooks.names import key, parse_int, split_ordinal
 from lws.webhooks.subgroups import subgroup_index, subgroup_size
@@ -36,7 +37,15 @@ class _Draft:
 
 
 def mutate_pod(pod: Document, namespace: str, *, gang: str | None) -> Document:
-    """The pod as it is to be created; the same object when it belongs to no LeaderWorkerSet.
+    """The pod as it is to be created: the last of its :func:`mutation_stages`."""
+    return mutation_stages(pod, namespace, gang=gang)[-1]
+
+
+def mutation_stages(pod: Document, namespace: str, *, gang: str | None) -> Sequence[Document]:
+    """The pod with everything but the variables of its group, then with those too.
+
+    Between one stage and the next a list grows at one end only, so that a patch from stage to stage holds
+    additions and nothing of what was there. A pod that belongs to no LeaderWorkerSet is its only stage.
 
     Args:
         pod: the pod as it came to admission; it is not changed.
@@ -51,7 +60,7 @@ def mutate_pod(pod: Document, namespace: str, *, gang: str | None) -> Document:
     metadata = view.metadata or Metadata()
     labels = strings(metadata.labels)
     if c.NAME_LABEL not in labels:
-        return pod
+        return (pod,)
     annotations = strings(metadata.annotations)
     draft = _Draft(
         name=metadata.name or "",
@@ -66,7 +75,8 @@ def mutate_pod(pod: Document, namespace: str, *, gang: str | None) -> Document:
     join(draft)
     if gang:
         _join_pod_group(draft)
-    return _document(pod, view, draft)
+    joined = _joined(pod, view.spec or PodSpec(), draft)
+    return joined, _with_group_environment(joined, draft)
 
 
 def _group_size(annotations: dict[str, str]) -> int:
@@ -143,36 +153,37 @@ def _join_pod_group(draft: _Draft) -> None:
     draft.annotations[c.POD_GROUP_ANNOTATION] = "-".join(draft.labels.get(x, "") for x in labels)
 
 
-def _document(pod: Document, view: Pod, draft: _Draft) -> Document:
-    """The pod with the draft's parts in place; members without change are the very same objects."""
-    spec: Document = {**(pod.get("spec") or {}), **_containers(pod, view, draft)}
-    if draft.subdomain:
-        spec["subdomain"] = draft.subdomain
-    if draft.affinity is not None:
-        spec["affinity"] = draft.affinity
+def _joined(pod: Document, view: PodSpec, draft: _Draft) -> Document:
+    """The pod with the draft's parts and TPU variables; members without change are the very same objects."""
+    facts = TpuPod(draft.name, draft.subdomain, draft.size, draft.labels, draft.annotations)
+    tpu = tpu_environment(facts, [*(view.containers or ()), *(view.init_containers or ())])
+    spec: Document = {
+        **(pod.get("spec") or {}),
+        **({"subdomain": draft.subdomain} if draft.subdomain else {}),
+        **({"affinity": draft.affinity} if draft.affinity is not None else {}),
+    }
+    if tpu:
+        spec = _each_container(spec, lambda x, index: with_trailing(x, tpu[index]) if index in tpu else x)
     metadata = {**pod["metadata"], "labels": draft.labels, "annotations": draft.annotations}
     return {**pod, "metadata": metadata, "spec": spec}
 
 
-def _containers(pod: Document, view: Pod, draft: _Draft) -> dict[str, list[Document]]:
-    """Both container lists with their environment; TPU variables count through regular, then init ones."""
-    spec = view.spec or PodSpec()
-    variables = group_environment(
+def _with_group_environment(pod: Document, draft: _Draft) -> Document:
+    entries = group_environment(
         labels=draft.labels,
         annotations=draft.annotations,
         subdomain=draft.subdomain,
         namespace=draft.namespace,
     )
-    facts = TpuPod(draft.name, draft.subdomain, draft.size, draft.labels, draft.annotations)
-    tpu = tpu_environment(facts, [*(spec.containers or ()), *(spec.init_containers or ())])
-    done: dict[str, list[Document]] = {}
-    first = 0
-    for member in _CONTAINER_LISTS:
-        containers: Sequence[Any] = (pod.get("spec") or {}).get(member) or ()
-        if containers:
-            done[member] = [
-                with_environment(container, variables, tpu.get(index, ()))
-                for index, container in enumerate(containers, first)
-            ]
-        first += len(containers)
-    return done
+    return {**pod, "spec": _each_container(pod["spec"], lambda x, _: with_leading(x, entries))}
+
+
+def _each_container(spec: Document, change: Callable[[Any, int], Any]) -> Document:
+    """The spec with ``change`` made to each container; its index counts through regular, then init ones."""
+    counted = count()
+    lists = {
+        member: [change(container, next(counted)) for container in spec[member]]
+        for member in _CONTAINER_LISTS
+        if spec.get(member)
+    }
+    return {**spec, **lists}

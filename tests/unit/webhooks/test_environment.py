@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from lws.api import constants as c
-from lws.webhooks.environment import group_environment, with_environment
+from lws.webhooks.documents import Document
+from lws.webhooks.environment import group_environment, with_leading, with_trailing
 from lws.webhooks.errors import AdmissionError
 
 
@@ -46,41 +48,42 @@ def test_a_missing_label_is_a_denial_that_names_it(missing: str) -> None:
         )
 
 
-def names_of(env: list[dict[str, Any]], leading: list[str], trailing: list[str]) -> list[tuple[str, str]]:
+def names_of(
+    change: Callable[[Any, list[Document]], Document], env: list[Document], *added: str
+) -> list[tuple[str, str]]:
+    """Names and values of the env after ``change`` with entries of these names."""
     container = {"name": "app", "env": env}
     kept = copy.deepcopy(container)
-    result = with_environment(
-        container,
-        [{"name": x, "value": "leading"} for x in leading],
-        [{"name": x, "value": "trailing"} for x in trailing],
-    )
+    result = change(container, [{"name": name, "value": "added"} for name in added])
     assert container == kept
-    return [(x["name"], x["value"]) for x in result["env"]]
+    return [(entry["name"], entry["value"]) for entry in result["env"]]
 
 
 def test_leading_entries_replace_the_users() -> None:
     env = [{"name": "A", "value": "user"}, {"name": "L", "value": "user"}]
-    assert names_of(env, ["L"], []) == [("L", "leading"), ("A", "user")]
+    assert names_of(with_leading, env, "L") == [("L", "added"), ("A", "user")]
 
 
-def test_the_first_of_equal_names_stays() -> None:
+def test_behind_leading_entries_the_first_of_equal_names_stays() -> None:
     env = [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}, {"name": "A", "value": "3"}]
-    assert names_of(env, [], []) == [("A", "1"), ("B", "2")]
+    assert names_of(with_leading, env) == [("A", "1"), ("B", "2")]
 
 
 def test_the_users_entry_wins_over_a_trailing_one() -> None:
     env = [{"name": "TPU_NAME", "value": "user"}]
-    assert names_of(env, [], ["TPU_NAME", "T"]) == [("TPU_NAME", "user"), ("T", "trailing")]
+    assert names_of(with_trailing, env, "TPU_NAME", "T") == [("TPU_NAME", "user"), ("T", "added")]
 
 
+@pytest.mark.parametrize("change", [with_leading, with_trailing])
 @pytest.mark.parametrize("container", [None, {}, {"env": None}, {"env": []}])
-def test_a_container_without_env_gets_one(container: Any) -> None:
-    assert with_environment(container, [{"name": "L", "value": "1"}], []) == {
-        "env": [{"name": "L", "value": "1"}]
-    }
+def test_a_container_without_env_gets_one(container: Any, change: Callable[..., Document]) -> None:
+    entries = [{"name": "L", "value": "1"}]
+    assert change(container, entries) == {"env": entries}
 
 
-def test_entries_are_shared() -> None:
+@pytest.mark.parametrize("change", [with_leading, with_trailing])
+def test_entries_are_shared_and_nulls_are_harmless(change: Callable[..., Document]) -> None:
     entry = {"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
-    assert with_environment({"env": [entry, None]}, [], [])["env"] == [entry, None]
-    assert with_environment({"env": [entry]}, [], [])["env"][0] is entry
+    env = change({"env": [entry, None]}, [])["env"]
+    assert env == [entry, None]
+    assert env[0] is entry

@@ -102,6 +102,14 @@ def test_a_pod_gets_the_smallest_patch() -> None:
     ]
 
 
+def test_the_patch_of_a_tpu_pod_holds_nothing_the_user_wrote() -> None:
+    env = {f"VARIABLE_{i}": "user" for i in range(20)}
+    pod = a_leader_pod(containers=[a_container(tpu="4", env=env)], initContainers=[a_container(env=env)])
+    answer = ask(pod_mutator("volcano"), pod)
+    assert {operation["op"] for operation in answer.patch} == {"add"}
+    assert "VARIABLE" not in json.dumps(answer.patch)
+
+
 def test_gang_metadata_follow_the_configuration() -> None:
     paths = [
         {operation["path"] for operation in ask(pod_mutator(gang), a_leader_pod()).patch}
