@@ -77,7 +77,7 @@ def _covers(live: Any, wanted: Any) -> bool:
         return True  # an empty member asks for the server's default
     if isinstance(wanted, Mapping):
         return isinstance(live, Mapping) and all(
-            _covers(live.get(key), value) for key, value in wanted.items()
+            _covers(live.get(key), value) for key, value in wanted.items() if key in live or key not in _GATED
         )
     if isinstance(wanted, list):
         if not isinstance(live, list) or len(live) != len(wanted):
@@ -86,6 +86,8 @@ def _covers(live: Any, wanted: Any) -> bool:
     return bool(live == wanted)
 
 
+# Dropped by a server whose feature gate is off (MaxUnavailableStatefulSet), so its absence is no difference.
+_GATED = frozenset({"maxUnavailable"})
 _MAPS = (("metadata",), ("spec", "template", "metadata"))
 
 
