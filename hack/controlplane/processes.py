@@ -67,11 +67,12 @@ def strays(directory: Path, programs: Iterable[str]) -> list[int]:
 
 def exit_code(pid: int) -> int | None:
     """How a child ended; None while it runs or when it is not ours to wait for."""
-    with contextlib.suppress(ChildProcessError):
+    try:
         ended, status = os.waitpid(pid, os.WNOHANG)
-        if ended:
-            return os.waitstatus_to_exitcode(status)
-    return None if command_line(pid) else 0
+    except ChildProcessError:
+        return None if command_line(pid) else 0
+    # Not by its command line: a child has none for a moment after its start.
+    return os.waitstatus_to_exitcode(status) if ended else None
 
 
 def end(pids: Iterable[int], *, programs: Iterable[str], directory: Path, grace: float) -> None:

@@ -88,6 +88,15 @@ def test_strays_are_found_without_a_pid_file(start: Start, tmp_path: Path) -> No
     assert processes.strays(tmp_path / "other", [PROGRAM]) == []
 
 
+def test_a_child_lives_even_before_it_has_a_command_line(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pid = start()
+    with monkeypatch.context() as patch:
+        patch.setattr(processes, "command_line", lambda _pid: [])
+        assert processes.exit_code(pid) is None
+
+
 def test_the_exit_code_of_an_ended_process_is_known(start: Start) -> None:
     pid = start("print('ready', flush=True); sys.exit(3)")
     codes: list[int] = []
