@@ -28,6 +28,7 @@ from urllib.parse import parse_qsl, urlsplit
 from lws.api.workloads import Pod
 from lws.kube.connection import Connection, connect
 from lws.kube.resources import PODS
+from lws.runtime import logs
 from lws.runtime.cache import Cache
 from lws.runtime.informer import Informer
 
@@ -437,6 +438,7 @@ def memory(pods: int) -> tuple[float, float]:
 
 
 def report(pods: int, number: int, rounds: int) -> None:
+    logs.configure(format="console", level="error")
     size = len(_compact(pod(1)))
     share = len(_compact(pod(1)["metadata"]["managedFields"])) / size
     print(f"{pods} pods of {size} bytes ({share:.0%} managedFields), {number} events, best of {rounds}")

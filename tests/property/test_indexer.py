@@ -158,7 +158,7 @@ class World:
         assert {obj.key: obj for obj in self.things.view()} == self.told
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=800, deadline=None)
 @given(st.lists(STEP, max_size=40))
 def test_any_interleaving(steps: list[tuple[str, Any, str]]) -> None:
     world = World()

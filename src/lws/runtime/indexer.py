@@ -74,7 +74,7 @@ class Indexer(Generic[ObjectT]):
         self._objects: dict[Key, ObjectT] = {}
         self._indexes = {name: _Index(function) for name, function in (indexes or {}).items()}
         self._views: dict[Key, ObjectT | None] = {}  # where the view is not the stored object
-        self._own_deletes: dict[str, int] = {}  # uid: resourceVersion known when it was deleted
+        self._own_deletes: dict[str, float] = {}  # uid: a version at which it existed, inf if none is known
         self._seen = 0  # the watch has told everything up to this resourceVersion
 
     # Reading
@@ -133,8 +133,8 @@ class Indexer(Generic[ObjectT]):
         with self._lock:
             stored, view = self._objects.get(key), self._view(key)
             mine = stored is not None and stored.uid == uid
-            version = resource_version(stored) if mine and stored is not None else 0
-            self._own_deletes[uid] = max(version, self._seen)
+            known = max(resource_version(stored), self._seen) if mine and stored is not None else math.inf
+            self._own_deletes[uid] = known
             if len(self._own_deletes) > MAX_OWN_DELETES:
                 del self._own_deletes[next(iter(self._own_deletes))]
             if mine:
@@ -216,8 +216,10 @@ class Indexer(Generic[ObjectT]):
         self._set_view(key, view)
 
     def _relist(self, key: Key, obj: ObjectT, rewound: bool, changes: Replaced[ObjectT]) -> None:
-        """A key the list had."""
+        """A key the list had. Where nothing changed the known instance stays."""
         view = self._view(key)
+        if view is not None and (view == obj if rewound else _same(view, obj)):
+            obj = view
         stale = _newer(self._objects.get(key), resource_version(obj)) or obj.uid in self._own_deletes
         if rewound or not stale:
             self._store(key, obj)
@@ -227,7 +229,7 @@ class Indexer(Generic[ObjectT]):
         elif view.uid != obj.uid:
             changes.deleted.append(view)
             changes.added.append(obj)
-        elif _differs(view, obj):
+        elif view is not obj:
             changes.updated.append((view, obj))
 
     def _confirm_deletes(self, listed: set[str], horizon: float) -> None:
@@ -268,7 +270,9 @@ def _newer(obj: KubeObject | None, version: float) -> bool:
     return obj is not None and version > 0 and resource_version(obj) > version
 
 
-def _differs(before: KubeObject, after: KubeObject) -> bool:
-    """Whether two states of one object differ, by version where there is one."""
-    old, new = before.metadata.resource_version, after.metadata.resource_version
-    return old != new if new else before != after
+def _same(before: KubeObject, after: KubeObject) -> bool:
+    """Whether two states of one key are one, by uid and version where there are such."""
+    version = before.metadata.resource_version
+    if not version:
+        return before == after
+    return (before.uid, version) == (after.uid, after.metadata.resource_version)

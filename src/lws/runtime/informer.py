@@ -195,8 +195,7 @@ class _Feed(Generic[ObjectT]):
         with self._telling:
             old = self._indexer.receive_deletion(identity)
             if old is not None:  # else handlers never heard of it
-                last = final if final is not None and final.uid == old.uid else old
-                self._tell(last, None)
+                self._tell(final or old, None)
 
     def advance(self, resource_version: int) -> None:
         self._indexer.advance(resource_version)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 import pytest
 from support.things import Thing, colours, key, short, thing
 
+from lws.objects import ObjectMeta
 from lws.runtime.indexer import MAX_OWN_DELETES, Indexer, Replaced
 
 Things = Indexer[Thing]
@@ -14,6 +15,10 @@ Things = Indexer[Thing]
 
 def indexer() -> Things:
     return Indexer({"colour": colours})
+
+
+def unversioned(size: int = 0) -> Thing:
+    return Thing(metadata=ObjectMeta(name="a", namespace="n", uid="uid-a"), size=size)
 
 
 def shown(things: Things) -> list[str]:
@@ -181,10 +186,8 @@ class TestOwnWrites:
     def test_without_a_numeric_version_are_taken(self) -> None:
         things = indexer()
         things.receive(thing("a", 5))
-        odd = thing("a")
-        odd = Thing(metadata=type(odd.metadata)(name="a", namespace="n", uid="uid-a", resource_version="x"))
-        assert things.put(odd)
-        assert shown(things) == ["a@x"]
+        assert things.put(unversioned())
+        assert shown(things) == ["a@"]
 
 
 class TestOwnDeletes:
@@ -234,6 +237,14 @@ class TestOwnDeletes:
         things.receive(thing("a", 3))
         assert shown(things) == []
 
+    def test_of_what_nobody_told_yet_outlive_a_list_from_before(self) -> None:
+        things = indexer()
+        things.observe_delete(key("a"), "uid-a")
+        things.replace([], resource_version=1)
+        things.receive(thing("a", 2))
+        assert shown(things) == []
+        assert viewed(things) == ["a@2"]
+
     @pytest.mark.parametrize("confirmed_by", ["the watch", "a list"])
     def test_are_forgotten_once_confirmed(self, confirmed_by: str) -> None:
         things = indexer()
@@ -262,6 +273,31 @@ class TestReplace:
         replaced = things.replace(new, resource_version=9)
         assert changes(replaced) == (["again@4", "gone@1"], ["again@8", "new@9"], ["changed@3 -> changed@7"])
         assert shown(things) == viewed(things) == ["again@8", "changed@7", "new@9", "same@2"]
+
+    def test_leaves_what_did_not_change(self) -> None:
+        things = indexer()
+        before = thing("a", 1)
+        things.receive(before)
+        assert changes(things.replace([thing("a", 1)], resource_version=5)) == ([], [], [])
+        assert things.get(key("a")) is before
+
+    def test_without_versions_compares_values(self) -> None:
+        things = indexer()
+        things.receive(unversioned(size=1))
+        assert changes(things.replace([unversioned(size=1)], resource_version=5)) == ([], [], [])
+        assert changes(things.replace([unversioned(size=2)], resource_version=6)) == ([], [], ["a@ -> a@"])
+
+    def test_of_a_restored_server_compares_values(self) -> None:
+        """Its versions have been given once before, to other states."""
+        things = indexer()
+        things.receive(thing("a", 5, size=1))
+        things.receive(thing("b", 6))
+        listed = [thing("a", 5, size=2), thing("b", 6)]
+        replaced = things.replace(listed, resource_version=8, rewound=True)
+        assert changes(replaced) == ([], [], ["a@5 -> a@5"])
+        found = things.get(key("a"))
+        assert found is not None
+        assert found.size == 2
 
     def test_keeps_own_writes_newer_than_the_list(self) -> None:
         things = indexer()

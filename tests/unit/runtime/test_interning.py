@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import msgspec
 import pytest
-from msgspec import Raw, Struct
+from msgspec import Struct, field
 
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, Pod
@@ -61,7 +61,8 @@ def test_equal_parts_become_one() -> None:
     for mine, other in zip(a.labels, b.labels, strict=True):
         assert mine is other
     assert a.labels is not b.labels
-    assert list(a.annotations.values())[0] is list(b.annotations.values())[0]
+    leader = "leaderworkerset.sigs.k8s.io/leader-name"
+    assert a.annotations[leader] is b.annotations[leader]
 
 
 def test_parts_of_a_new_whole_are_shared_too() -> None:
@@ -127,10 +128,10 @@ class Odd(KubeObject, frozen=True):
     """Every kind of annotation that a subset might use."""
 
     inner: Inner | None = None
-    table: dict[str, Inner] = {}
-    numbers: dict[str, int] = {}
+    table: dict[str, Inner] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
     items: tuple[Inner, ...] = ()
-    plain: list[str] = []
+    plain: list[str] = field(default_factory=list)
     either: str | int | None = None
     mixed: tuple[str | int, ...] = ()
 

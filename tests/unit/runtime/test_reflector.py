@@ -255,6 +255,7 @@ class TestWatch:
             ),
             pytest.param(("DELETED", {**document(thing("a", 16)), "size": "?"}), "16", id="its deletion"),
             pytest.param(("MODIFIED", document(thing("a", 0))), "0", id="any version, as it comes"),
+            pytest.param(("MODIFIED", {"metadata": {"name": "a"}}), "10", id="an object without one"),
         ],
     )
     @pytest.mark.parametrize("end", ["end", "drop", "reset"])
