@@ -68,7 +68,7 @@ class Election:
         self, lock: LeaseLock, *, identity: str, lease_duration: float, renew_deadline: float, clock: Clock
     ) -> None:
         self._lock = lock
-        self._identity = identity
+        self.identity = identity
         self._lease_duration = lease_duration
         self._renew_deadline = renew_deadline
         self._clock = clock
@@ -146,7 +146,7 @@ class Election:
     def _take(self) -> None:
         now = _micro_time(self._clock.now())
         ours = {
-            "holderIdentity": self._identity,
+            "holderIdentity": self.identity,
             "leaseDurationSeconds": math.ceil(self._lease_duration),
             "renewTime": now,
         }
@@ -167,7 +167,7 @@ class Election:
         self._spec = lease.get("spec") or {}
 
     def _holds(self) -> bool:
-        return self.holder == self._identity
+        return self.holder == self.identity
 
 
 def _micro_time(moment: datetime) -> str:

@@ -119,7 +119,9 @@ class LeaderElector:
         while (left := self._election.leads_until - self._clock.monotonic()) > 0:
             if self._clock.sleep(min(left, _TICK), stop):
                 return
-        raise LeadershipLost(f"lost the lease {self._lock}; it is held by {self._holder or 'nobody'!r}")
+        holder = self._election.holder
+        why = "not renewed in time" if holder == self._election.identity else f"it is held by {holder!r}"
+        raise LeadershipLost(f"lost the lease {self._lock}: {why}")
 
     def _attempt(self) -> bool:
         try:
