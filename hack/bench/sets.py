@@ -1,8 +1,8 @@
 """What sets cost on a real cluster: API writes, CPU and memory of the controller, and time.
 
-``python -m hack.bench.sets [--sets 50] [--groups 4] [--size 4] [--idle SECONDS]`` brings up a cluster and the
-controller, creates the sets at once, restarts the controller with nothing changed, lets it idle, and rolls every
-set. Requests are counted in the API server's audit log, CPU and memory are the kernel's figures of the process.
+``python -m hack.bench.sets [--sets 50] [--groups 4] [--size 4] [--idle SECONDS]`` brings up a cluster and
+the controller, creates the sets at once, rolls every set, restarts the controller with nothing changed, and
+lets it idle. Requests are counted in the API server's audit log; CPU and memory are the kernel's figures.
 """
 
 from __future__ import annotations
@@ -256,9 +256,7 @@ def main() -> int:
     parser.add_argument("--groups", type=int, default=4, help="per set")
     parser.add_argument("--size", type=int, default=4, help="pods per group")
     parser.add_argument("--nodes", type=int, default=8)
-    parser.add_argument(
-        "--kcm-qps", type=int, default=0, help="of kube-controller-manager; default: its own, 20"
-    )
+    parser.add_argument("--kcm-qps", type=int, default=0, help="of kube-controller-manager; else 20")
     parser.add_argument("--idle", type=float, default=0.0, help="seconds to watch the controller do nothing")
     with tempfile.TemporaryDirectory(prefix="lws-bench-") as directory:
         bench(parser.parse_args(), Path(directory))
