@@ -65,6 +65,18 @@ def _set(document: Document, path: tuple[str, ...], value: Any) -> None:
         document[last] = value
 
 
+def spec_patch(**changes: Any) -> Document:
+    """The JSON merge patch that changes members of a spec, named as for :func:`an_lws`."""
+    spec: Document = {}
+    for member, value in changes.items():
+        *parents, last = _PATHS.get(member, (member,))
+        at = spec
+        for parent in parents:
+            at = at.setdefault(parent, {})
+        at[last] = value
+    return {"spec": spec}
+
+
 def a_leader_pod(name: str = "test-sample-1", *, size: str = "2", **more: Any) -> Document:
     """A leader pod of ``test-sample``; ``more`` as for :func:`a_pod`."""
     return a_pod(name, size=size, labels={c.WORKER_INDEX_LABEL: "0", **more.pop("labels", {})}, **more)

@@ -1,0 +1,56 @@
+"""One control plane and one controller for the whole run; a fresh namespace for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+
+import pytest
+from support.cluster import Cluster, running_cluster
+from support.manager import Manager
+from support.namespaces import make_namespace
+from support.sets import Sets
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Whoever breaks a part of it mends it before the test ends."""
+    directory = tmp_path_factory.mktemp("clusters") / "shared"
+    with running_cluster(directory, "--nodes=6", "--kcm-qps=200") as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def one_manager(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manager]:
+    with Manager(cluster, tmp_path_factory.mktemp("manager")) as manager:
+        yield manager
+
+
+@pytest.fixture
+def manager(one_manager: Manager) -> Manager:
+    """The controller, running; a test may stop, kill and start it."""
+    one_manager.ensure_running()
+    return one_manager
+
+
+@pytest.fixture
+def namespace(cluster: Cluster) -> Iterator[str]:
+    """A fresh one; the LeaderWorkerSets in it are deleted afterwards, and nobody waits for that."""
+    name = make_namespace(cluster.client)
+    yield name
+    Sets(cluster.client, name).delete_all()
+
+
+@pytest.fixture
+def sets(cluster: Cluster, manager: Manager, namespace: str) -> Sets:
+    """Makes LeaderWorkerSets in the test's namespace, while the controller runs."""
+    return Sets(cluster.client, namespace)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Attach the controller's last log lines to a test that failed beside it."""
+    report = yield
+    manager = getattr(item, "funcargs", {}).get("one_manager")
+    if report.failed and isinstance(manager, Manager):
+        report.sections.append(("controller log", manager.log_tail()))
+    return report

@@ -1,0 +1,134 @@
+"""The controller as a process of its own: ``hack/run`` started, stopped, killed and asked how it does."""
+
+from __future__ import annotations
+
+import base64
+import signal
+import ssl
+import subprocess
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import NamedTuple
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from lws.kube.resources import MUTATING_WEBHOOKS
+from support.cluster import ROOT, Cluster
+from support.waiting import until
+
+COMMAND = str(ROOT / "hack" / "run")
+READY_SECONDS = 60.0
+STOP_SECONDS = 45.0  # its own grace is 30
+CONTROLLERS = ("leaderworkerset", "pod")
+
+
+class Answer(NamedTuple):
+    """What an HTTP server said."""
+
+    status: int
+    body: str
+
+
+class Sample(NamedTuple):
+    """One series of a scrape and its value."""
+
+    name: str
+    labels: dict[str, str]
+    value: float
+
+
+class Manager:
+    """``hack/run`` against one cluster. Use as a context manager, or call ``stop`` whatever happens."""
+
+    def __init__(self, cluster: Cluster, directory: Path) -> None:
+        self._cluster = cluster
+        self._out = directory / "manager.out"
+        self.log = directory / "manager.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._urls: dict[str, str] = {}
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def webhook_url(self) -> str:
+        return self._urls["webhook"]
+
+    def start(self) -> None:
+        """Start it and wait until it says that it is ready."""
+        assert not self.running, "it runs already"
+        with self._out.open("wb") as out, self.log.open("ab") as log:
+            command = [COMMAND, "--kubeconfig", str(self._cluster.kubeconfig)]
+            self._process = subprocess.Popen(command, stdout=out, stderr=log, start_new_session=True)
+        line = until("the manager's ready line", self._ready_line, seconds=READY_SECONDS)
+        self._urls = dict(word.split("=", 1) for word in line.split()[1:])
+
+    def ensure_running(self) -> None:
+        if not self.running:
+            self.start()
+
+    def stop(self) -> int:
+        """SIGTERM; returns its exit code."""
+        return self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL: it gets to finish nothing."""
+        self._end(signal.SIGKILL)
+
+    def readyz(self, path: str = "") -> Answer:
+        return http_get(self._urls["health"] + path)
+
+    def metrics_text(self) -> str:
+        """The exposition, which must be there."""
+        answer = http_get(self._urls["metrics"])
+        assert answer.status == 200, answer
+        return answer.body
+
+    def metrics(self) -> list[Sample]:
+        """Every series there is now."""
+        families = text_string_to_metric_families(self.metrics_text())
+        return [Sample(x.name, x.labels, x.value) for family in families for x in family.samples]
+
+    def total(self, name: str, **labels: str) -> float:
+        """The sum of all series of that name with these labels."""
+        return sum(x.value for x in self.metrics() if x.name == name and labels.items() <= x.labels.items())
+
+    def tls(self) -> ssl.SSLContext:
+        """Trusts what the API server trusts: the CA bundle in the webhook configuration."""
+        name = "lws-mutating-webhook-configuration"
+        configuration = self._cluster.client.get(MUTATING_WEBHOOKS, dict, name)
+        bundle = base64.b64decode(configuration["webhooks"][0]["clientConfig"]["caBundle"])
+        return ssl.create_default_context(cadata=bundle.decode())
+
+    def log_tail(self, lines: int = 80) -> str:
+        return "\n".join(self.log.read_text().splitlines()[-lines:]) if self.log.exists() else ""
+
+    def __enter__(self) -> Manager:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.running:
+            self.stop()
+
+    def _ready_line(self) -> str:
+        assert self._process is not None
+        assert self._process.poll() is None, f"it ended: {self.log_tail()}"
+        said = self._out.read_text().splitlines(keepends=True)
+        return next((line for line in said if line.startswith("ready ") and line.endswith("\n")), "")
+
+    def _end(self, number: int) -> int:
+        assert self._process is not None
+        self._process.send_signal(number)
+        return self._process.wait(STOP_SECONDS)
+
+
+def http_get(url: str) -> Answer:
+    """GET over plain HTTP; an error status is an answer, too."""
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return Answer(answer.status, answer.read().decode())
+    except urllib.error.HTTPError as error:
+        with error:
+            return Answer(error.code, error.read().decode())
