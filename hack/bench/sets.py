@@ -179,7 +179,7 @@ def plain(name: str, replicas: int, image: str) -> dict[str, Any]:
 
 
 def bench_floor(client: Client, options: argparse.Namespace) -> None:
-    """The same number of pods, ended and made anew by plain StatefulSets, all at once: the cluster's floor."""
+    """The same number of pods, ended and made anew by plain StatefulSets, all at once: the floor."""
     replicas = options.groups * options.size
 
     def ready() -> bool:

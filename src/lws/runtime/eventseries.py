@@ -4,8 +4,8 @@ Two rules keep a busy controller from flooding the API server (runtime.md, B3):
 
 - *Equal* events (regarding, related, type, reason, action, note) form a series: one object whose count is
   written when the series starts and every 30 minutes, and once more when it has been quiet for 6.
-- *Similar* events (equal but for related and note) that come in one batch: up to two are written as they
-  are; three or more become one, whose note names what the others relate to.
+- *Similar* events (equal but for the object they relate to, and its name in the note) that come in one
+  batch: up to two are written as they are; three or more become one, whose note names the others' objects.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ class Sighting(NamedTuple):
 
     @property
     def similar_key(self) -> tuple[Any, ...]:
-        return self.regarding, self.type, self.reason, self.action
+        name = dict(self.related or ()).get("name", "")
+        shape = tuple("" if word == name else word for word in self.note.split(" "))
+        return self.regarding, self.type, self.reason, self.action, shape
 
 
 @dataclass(eq=False)
