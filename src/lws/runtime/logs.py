@@ -10,6 +10,7 @@ their type. That keeps pod templates and secrets out even where a caller forgets
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import uuid
@@ -97,9 +98,12 @@ def reconciling(controller: str, item: Hashable) -> AbstractContextManager[None]
 
 
 def one_line(error: BaseException) -> str:
-    """What went wrong, on one line of bounded length."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return _bounded(text)
+    """What went wrong, on one line of bounded length; also when the error cannot say it."""
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # noqa: BLE001 - the report of one failure must not become another
+        text = ""
+    return _bounded(text or type(error).__name__)
 
 
 def _route_libraries(prepare: list[Processor], finish: list[Processor], stream: TextIO) -> None:
@@ -160,7 +164,7 @@ def _bounded(text: str) -> str:
 def _json_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
     line = {field: event.pop(field, "") for field in ("level", "ts", "logger")}
     line["msg"] = event.pop("event", "")
-    return msgspec.json.encode({**line, **event}).decode()
+    return _encode({**line, **event})
 
 
 def _console_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
@@ -168,9 +172,16 @@ def _console_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -
     head.append(event.pop("event", "").replace("\n", "\\n"))
     traceback = event.pop("exception", None)
     if event:
-        head.append(msgspec.json.encode(event).decode())
+        head.append(_encode(event))
     line = "\t".join(head)
     return line if traceback is None else f"{line}\n{traceback}"
+
+
+def _encode(fields: MutableMapping[str, Any]) -> str:
+    try:
+        return msgspec.json.encode(fields).decode()
+    except (UnicodeEncodeError, OverflowError):  # text that is not Unicode, numbers beyond 64 bits
+        return json.dumps(fields, default=str)
 
 
 # Never with the frames' variables: they hold whole objects.

@@ -1,0 +1,48 @@
+"""What the code under test logs, and the process's logging as it was afterwards."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+
+from lws.runtime import logs
+
+
+class Lines:
+    """Everything logged so far."""
+
+    def __init__(self) -> None:
+        self.stream = io.StringIO()
+
+    @property
+    def text(self) -> str:
+        return self.stream.getvalue()
+
+    @property
+    def documents(self) -> list[dict[str, Any]]:
+        """Of JSON lines: one document each."""
+        return [json.loads(line) for line in self.text.splitlines()]
+
+    def saying(self, message: str) -> list[dict[str, Any]]:
+        """Of JSON lines: those with this message."""
+        return [line for line in self.documents if line["msg"] == message]
+
+
+@contextmanager
+def captured(*, format: logs.Format = "json", level: str = "debug") -> Iterator[Lines]:  # noqa: A002
+    """Configure logging into ``Lines``, and undo it at the end."""
+    root, lines = logging.getLogger(), Lines()
+    handlers, threshold = list(root.handlers), root.level
+    logs.configure(format=format, level=level, stream=lines.stream)
+    try:
+        yield lines
+    finally:
+        structlog.reset_defaults()
+        root.handlers[:] = handlers
+        root.setLevel(threshold)
