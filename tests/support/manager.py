@@ -77,8 +77,9 @@ class Manager:
         """SIGKILL: it gets to finish nothing."""
         self._end(signal.SIGKILL)
 
-    def readyz(self, path: str = "") -> Answer:
-        return http_get(self._urls["health"] + path)
+    def health(self, path: str = "/readyz") -> Answer:
+        """What the health server says under that path."""
+        return http_get(self._urls["health"].removesuffix("/readyz") + path)
 
     def metrics_text(self) -> str:
         """The exposition, which must be there."""
