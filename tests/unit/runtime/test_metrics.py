@@ -9,12 +9,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from lws.runtime.clock import FakeClock
+from lws.runtime.controller import ResultLabel
 from lws.runtime.metrics import Metrics
 from lws.runtime.workqueue import LOW_PRIORITY, WorkQueue
 
 RECONCILE_BUCKETS = (
-    "0.005 0.01 0.025 0.05 0.1 0.15 0.2 0.25 0.3 0.35 0.4 0.45 0.5 0.6 0.7 0.8 0.9 1 1.25 1.5 1.75 2 2.5 3 3.5 "
-    "4 4.5 5 6 7 8 9 10 15 20 25 30 40 50 60"
+    "0.005 0.01 0.025 0.05 0.1 0.15 0.2 0.25 0.3 0.35 0.4 0.45 0.5 0.6 0.7 0.8 0.9 1 1.25 1.5 1.75 2 2.5 3 "
+    "3.5 4 4.5 5 6 7 8 9 10 15 20 25 30 40 50 60"
 )
 TEN_POWERS = "1e-8 1e-7 1e-6 1e-5 1e-4 1e-3 1e-2 1e-1 1 10 100 1000"
 NAMED = {"name", "controller"}
@@ -223,6 +224,32 @@ def test_a_scrape_and_a_busy_queue_do_not_hold_each_other_up() -> None:
     for thread in threads:
         thread.join()
     assert Reader(metrics, name="sets", controller="sets")("workqueue_work_duration_seconds_count") == 3000
+
+
+@pytest.mark.parametrize(
+    ("result", "terminal", "panic", "moved"),
+    [
+        ("success", False, False, []),
+        ("requeue", False, False, []),
+        ("error", False, False, ["reconcile_errors"]),
+        ("error", True, False, ["reconcile_errors", "terminal_reconcile_errors"]),
+        ("error", False, True, ["reconcile_errors", "reconcile_panics"]),
+    ],
+)
+def test_a_controller_s_life(result: ResultLabel, terminal: bool, panic: bool, moved: list[str]) -> None:
+    metrics = Metrics()
+    read = Reader(metrics, controller="sets")
+    controller = metrics.controller("sets")
+    controller.started(4)
+    controller.begun()
+    assert read("controller_runtime_active_workers") == 1
+    controller.ended(result, 0.5, terminal=terminal, panic=panic)
+    assert read("controller_runtime_active_workers") == 0
+    assert read("controller_runtime_max_concurrent_reconciles") == 4
+    assert read("controller_runtime_reconcile_total", result=result) == 1
+    assert read("controller_runtime_reconcile_time_seconds_sum") == 0.5
+    counters = ("reconcile_errors", "terminal_reconcile_errors", "reconcile_panics", "reconcile_timeouts")
+    assert [name for name in counters if read(f"controller_runtime_{name}_total")] == moved
 
 
 def test_a_webhook_s_life() -> None:
