@@ -189,7 +189,7 @@ def _classify(
 ) -> ApiError:
     fallback = InternalError if status >= 500 else ApiError
     kind = BY_REASON.get(reason) or BY_STATUS.get(status, fallback)
-    return kind(status, reason or _phrase(status), one_line(message), details, wait)
+    return kind(status, one_line(reason) or _phrase(status), one_line(message), details, wait)
 
 
 def one_line(text: str) -> str:
@@ -208,7 +208,8 @@ def _phrase(status: int) -> str:
 def _foreign_message(status: int, headers: Mapping[str, str], body: bytes) -> str:
     """What to say of an answer that is no Status: plain text is quoted, a page only named."""
     if 300 <= status < 400:
-        return f"a redirect to {_header(headers, 'location') or 'nowhere'}, which is not followed"
+        target = _header(headers, "location").partition("?")[0]  # what follows may be a secret
+        return f"a redirect to {target or 'nowhere'}, which is not followed"
     content_type = _header(headers, "content-type").partition(";")[0]
     if content_type in {"", "text/plain"} and body.strip():
         return body[:MESSAGE_LIMIT].decode(errors="replace")

@@ -5,13 +5,13 @@ The only module that knows urllib3's exception types.
 
 from __future__ import annotations
 
-import socket
 import ssl
 from collections.abc import Iterator
 
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
+    NameResolutionError,
     NewConnectionError,
     ProxyError,
     ReadTimeoutError,
@@ -20,7 +20,16 @@ from urllib3.exceptions import (
 
 from lws.kube.errors import TransportError, one_line
 
-LOST = "the connection broke before the whole answer had come"
+LOST = "the connection broke before the whole answer had come ({detail})"
+# The first type that fits: urllib3 derives name errors from connection errors, and those from timeouts.
+TEXTS: tuple[tuple[type[HTTPError], str], ...] = (
+    (ProxyError, "the proxy in between fails ({detail}); check proxy-url and HTTPS_PROXY"),
+    (ReadTimeoutError, "no answer in time: the server is silent"),
+    (NameResolutionError, "the host name does not resolve; check the address and DNS"),
+    (NewConnectionError, "unreachable ({detail}); check the address and the network"),
+    (ConnectTimeoutError, "no connection in time; check the address, firewalls and network policies"),
+    (SSLError, "TLS failed ({detail}); is this the API server's secure port?"),
+)
 
 
 def transport_error(error: HTTPError, what: str) -> TransportError:
@@ -36,32 +45,18 @@ def transport_error(error: HTTPError, what: str) -> TransportError:
 
 
 def _text(error: HTTPError, causes: list[BaseException]) -> str:
-    detail = _detail(causes)
-    if isinstance(error, ProxyError):
-        return f"the proxy in between fails ({detail}); check proxy-url and HTTPS_PROXY"
-    if isinstance(error, ReadTimeoutError):
-        return "no answer in time: the server is silent"
-    if isinstance(error, NewConnectionError):
-        return _unreachable(causes, detail)
-    if isinstance(error, ConnectTimeoutError):
-        return "no connection in time; check the address, firewalls and network policies"
-    if isinstance(error, SSLError):
-        return f"TLS failed ({detail}); is this the API server's secure port?"
-    return f"{LOST} ({detail})"
-
-
-def _unreachable(causes: list[BaseException], detail: str) -> str:
-    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+    if isinstance(error, NewConnectionError) and any(
+        isinstance(cause, ConnectionRefusedError) for cause in causes
+    ):
         return "connection refused; is the API server running, and is this its address?"
-    if any(isinstance(cause, socket.gaierror) for cause in causes):
-        return "the host name does not resolve; check the address and DNS"
-    return f"unreachable ({detail}); check the address and the network"
+    template = next((text for kind, text in TEXTS if isinstance(error, kind)), LOST)
+    return template.format(detail=_detail(causes))
 
 
 def _detail(causes: list[BaseException]) -> str:
     """The innermost cause in its own words: what the operating system or OpenSSL said."""
     innermost = causes[-1]
-    if isinstance(innermost, ssl.SSLError) and innermost.reason:
+    if isinstance(innermost, ssl.SSLError) and getattr(innermost, "reason", None):
         return innermost.reason.lower().replace("_", " ")
     if isinstance(innermost, OSError) and innermost.strerror:
         return innermost.strerror.lower()

@@ -19,7 +19,7 @@ from urllib3.response import BaseHTTPResponse
 
 from lws.kube.credentials import Credentials
 from lws.kube.errors import ApiError, DecodeError, TransportError, api_error
-from lws.kube.faults import transport_error
+from lws.kube.faults import LOST, transport_error
 from lws.kube.ratelimit import RateLimit
 from lws.kube.retry import READ_REPEATS, Retries
 from lws.kube.stream import CHUNK, Stream
@@ -192,6 +192,10 @@ class Connection:
         if not 200 <= response.status < 300:
             raise api_error(response.status, response.headers, body)
         self._check_type(response, call)
+        if (
+            not body and "json" in call.headers["Accept"]
+        ):  # http.client takes a head cut short for a whole one
+            raise TransportError(f"{call.what}: {LOST.format(detail='an empty answer')}")
         return body
 
     def _exchange(self, pool: HTTPConnectionPool, call: _Call) -> BaseHTTPResponse:

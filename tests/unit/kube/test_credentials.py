@@ -19,7 +19,7 @@ class Clock:
 class Source:
     """Scripted results of ``read``; an exception is raised. The last one stays."""
 
-    def __init__(self, *results: str | None | Exception) -> None:
+    def __init__(self, *results: str | Exception | None) -> None:
         self.results = list(results)
         self.reads: list[bool] = []
 
@@ -68,7 +68,7 @@ def test_the_first_read_must_succeed(clock: Clock) -> None:
 
 @pytest.mark.parametrize("header", ["Bearer a\nb", "Bearer a\r", "", " x", "Bearer é"])
 def test_a_header_that_http_forbids_is_refused_without_printing_it(clock: Clock, header: str) -> None:
-    with pytest.raises(ConfigurationError, match="^no credentials: the token is not one line") as caught:
+    with pytest.raises(ConfigurationError, match=r"^no credentials: the token is not one line") as caught:
         Credentials(Source(header), clock=clock)
     assert header.strip() not in str(caught.value) or not header.strip()
 

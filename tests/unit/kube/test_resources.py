@@ -35,7 +35,7 @@ def test_path(resource: Resource, arguments: tuple[str, ...], path: str) -> None
 
 @pytest.mark.parametrize("arguments", [("..", "x"), ("a", ".."), ("a", "."), ("", "x")])
 def test_a_path_that_would_name_something_else_is_refused(arguments: tuple[str, str]) -> None:
-    with pytest.raises(ValueError, match="path|namespace"):
+    with pytest.raises(ValueError, match=r"path|namespace"):
         PODS.path(*arguments)
 
 
