@@ -24,6 +24,7 @@ from lws.runtime.logs import get_logger, one_line
 GRACE = 30.0  # seconds for everything to stop
 LOST_GRACE = 2.0  # seconds when leadership was lost: another process may lead after five
 READY_TIMEOUT = 120.0  # seconds for a phase to get ready; leadership may take for ever
+_LEAST = 0.1  # seconds to stop for a part whose turn comes when the grace is used up
 _LOOK = 0.25  # seconds between two looks at whether to stop, and whether the parts live
 
 _log = get_logger("manager")
@@ -56,12 +57,13 @@ class _Part:
         self._thread: threading.Thread | None = None
         self._run = getattr(runnable, "run", None)
 
-    def start(self) -> None:
+    def start(self) -> bool:
         if self._run is None:
             self._runnable.start()
-            return
-        self._thread = threading.Thread(target=self._main, name=self.name, daemon=True)
-        self._thread.start()
+        else:
+            self._thread = threading.Thread(target=self._main, name=self.name, daemon=True)
+            self._thread.start()
+        return True
 
     def ready(self) -> bool:
         wait = getattr(self._runnable, "wait_ready", None) or getattr(self._runnable, "wait_for_sync", None)
@@ -144,32 +146,33 @@ class Manager:
         if self._failure is not None:
             raise ManagerError(self._failure[1])
         if late:
-            raise ManagerError(f"did not stop within {self._grace:g} s: {', '.join(late)}")
+            raise ManagerError(f"did not stop properly within {self._grace:g} s: {', '.join(late)}")
 
     def _over(self, stop: threading.Event) -> bool:
         return stop.is_set() or self._failure is not None
 
     def _start_phase(self, phase: Phase, stop: threading.Event) -> None:
         for part in self._parts[phase]:
-            if self._over(stop):
-                return
-            try:
-                part.start()
-            except Exception as error:  # noqa: BLE001 - told in one line; the traceback is for debugging
-                _log.debug("Runnable failed to start", runnable=part.name, exc_info=error)
-                self._fail(phase, part, one_line(error))
-            else:
+            if not self._over(stop) and self._succeeds(part.start, phase, part):
                 self._started.append((phase, part))
 
     def _await_ready(self, phase: Phase, stop: threading.Event) -> None:
         endless = phase == Phase.LEADER_ELECTION
         deadline = time.monotonic() + self._ready_timeout
         for part in self._parts[phase]:
-            while not self._over(stop) and not part.ready():
+            while not self._over(stop) and not self._succeeds(part.ready, phase, part):
                 self._look_after()
                 if not endless and time.monotonic() > deadline:
                     self._fail(phase, part, f"not ready within {self._ready_timeout:g} s")
-        _log.debug("Phase ready", phase=phase.name)
+
+    def _succeeds(self, step: Callable[[], bool], phase: Phase, part: _Part) -> bool:
+        """Whether the step says so. An exception is told in one line; its traceback is for debugging."""
+        try:
+            return step()
+        except Exception as error:  # noqa: BLE001 - whatever a part raises ends the process in order
+            _log.debug("Runnable failed", runnable=part.name, exc_info=error)
+            self._fail(phase, part, one_line(error))
+            return False
 
     def _look_after(self) -> None:
         for phase, part in self._started:
@@ -193,12 +196,12 @@ class Manager:
 
 def _stop_together(parts: list[_Part], deadline: float) -> list[str]:
     """Stop the parts of one phase side by side; the names of those that were late."""
-    stopped: set[str] = set()
+    stopped: set[_Part] = set()
 
     def stop(part: _Part) -> None:
         try:
-            if part.stop(max(0.0, deadline - time.monotonic())):
-                stopped.add(part.name)
+            if part.stop(max(_LEAST, deadline - time.monotonic())):
+                stopped.add(part)
         except Exception:  # noqa: BLE001 - the others must be stopped all the same
             _log.exception("Runnable failed to stop", runnable=part.name)
 
@@ -206,8 +209,8 @@ def _stop_together(parts: list[_Part], deadline: float) -> list[str]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(max(0.0, deadline - time.monotonic()))
-    return [part.name for part in parts if part.name not in stopped]
+        thread.join(max(_LEAST, deadline - time.monotonic()))
+    return [part.name for part in parts if part not in stopped]
 
 
 def stop_on_signals() -> threading.Event:
