@@ -44,8 +44,12 @@ def a_set(
     metadata: dict[str, Any] | None = None,
     template: dict[str, Any] | None = None,
     status: dict[str, Any] | None = None,
+    limit: int | None = None,
 ) -> LeaderWorkerSet:
-    """The default object of reconcilers.md, 10.0, as admitted; ``template`` and ``metadata`` overlay it."""
+    """The default object of reconcilers.md, 10.0, as admitted; ``template`` and ``metadata`` overlay it.
+
+    ``limit``: maxGroupRestarts.
+    """
     rolling = {"partition": partition, "maxUnavailable": max_unavailable, "maxSurge": max_surge}
     document = {
         "metadata": {
@@ -67,6 +71,7 @@ def a_set(
             "rolloutStrategy": {"type": "RollingUpdate", "rollingUpdateConfiguration": rolling},
             "startupPolicy": startup,
             "networkConfig": {"subdomainPolicy": subdomain},
+            "maxGroupRestarts": limit,
         },
         "status": status or {},
     }

@@ -77,10 +77,31 @@ class LeaderWorkerSetSpec(Struct, frozen=True, gc=False, rename="camel", omit_de
     rollout_strategy: RolloutStrategy | None = None
     startup_policy: str | None = None
     network_config: NetworkConfig | None = None
+    max_group_restarts: Int32 | None = None
+
+
+class GroupStatus(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
+    """What outlives the controller about one group: which pods it consists of, and its recreations.
+
+    ``leader`` is the UID of the leader pod that ``workers``, ``ready_time``, ``restarting``,
+    ``backoff_until`` and ``failed`` speak of, ``revision`` that pod's revision key. ``workers``: digest of
+    the worker pods' UIDs when the group was first complete. ``restarts`` counts recreations in a row. Times
+    are RFC 3339, empty when there is none. The upstream controller knows nothing of it.
+    """
+
+    leader: str = ""
+    revision: str = ""
+    workers: str = ""
+    ready_time: str = ""
+    restarts: int = 0
+    last_restart_time: str = ""
+    restarting: bool = False
+    backoff_until: str = ""
+    failed: bool = False
 
 
 class LeaderWorkerSetStatus(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
-    """What is. Counters are groups; zero and absent are the same."""
+    """What is. Counters are groups; zero and absent are the same. ``groups``: by group index, decimal."""
 
     conditions: tuple[Condition, ...] = ()
     ready_replicas: int = 0
@@ -88,6 +109,7 @@ class LeaderWorkerSetStatus(Struct, frozen=True, gc=False, rename="camel", omit_
     replicas: int = 0
     hpa_pod_selector: str = ""
     observed_generation: int = 0
+    groups: dict[str, GroupStatus] = {}
 
 
 class LeaderWorkerSet(KubeObject, frozen=True, gc=False, rename="camel", kw_only=True):
@@ -125,6 +147,11 @@ class LeaderWorkerSet(KubeObject, frozen=True, gc=False, rename="camel", kw_only
     @property
     def restart_policy(self) -> str:
         return self.spec.leader_worker_template.restart_policy or c.RESTART_RECREATE_GROUP
+
+    @property
+    def max_group_restarts(self) -> int | None:
+        """How many recreations in a row a group gets; None: any number."""
+        return self.spec.max_group_restarts
 
     @property
     def subdomain_policy(self) -> str:

@@ -12,6 +12,19 @@ _RFC3339: Final = re.compile(
 ZERO_TIME: Final = "0001-01-01T00:00:00Z"
 
 
+def rfc3339(seconds: float) -> str:
+    """The time so many seconds after 1970, its fraction of a second cut off."""
+    return datetime.fromtimestamp(int(seconds), UTC).replace(tzinfo=None).isoformat() + "Z"
+
+
+def epoch(text: str) -> float:
+    """Seconds since 1970 of a time as :func:`canonical_time` takes it; 0 (long ago) for anything else."""
+    try:
+        return datetime.fromisoformat(canonical_time(text)).timestamp()
+    except ValueError:
+        return 0.0
+
+
 def canonical_time(text: str) -> str:
     """The same instant in UTC, its fraction of a second cut off (reconcilers.md, 4.8).
 

@@ -14,6 +14,7 @@ from cachetools import LRUCache, TTLCache
 
 from lws.api.constants import FIELD_MANAGER, NAME_LABEL
 from lws.controllers.applied import AppliedMemory, apply_changes_nothing
+from lws.controllers.ledger import GroupLedger
 from lws.controllers.resources import KINDS
 from lws.kube.client import Client
 from lws.kube.errors import AlreadyExists, ApiError, Conflict, KubeError, NotFound
@@ -39,9 +40,15 @@ class Executor:
     """Runs the actions of one plan in order; the first that fails ends the plan with its exception."""
 
     def __init__(
-        self, client: Client, informers: Mapping[str, Informer[Any]], recorder: Recorder | EventRecorder
+        self,
+        client: Client,
+        informers: Mapping[str, Informer[Any]],
+        recorder: Recorder | EventRecorder,
+        *,
+        ledger: GroupLedger | None = None,
     ) -> None:
         self._client = client
+        self._ledger = ledger or GroupLedger()
         self._informers = informers
         self._recorder = recorder
         self._applied = AppliedMemory()
@@ -179,6 +186,14 @@ class Executor:
         self._record(*action.then)
 
     def _patch_status(self, action: PatchStatus) -> None:
+        informer = self._informers.get(action.kind)
+        observed = informer.get(action.key) if informer is not None else None
+        sent = self._ledger.absorb(action, observed.uid) if observed is not None else action
+        if sent.status:
+            self._send_status(sent)
+        self._record(*action.then)
+
+    def _send_status(self, action: PatchStatus) -> None:
         resource, type_ = KINDS[action.kind]
         patch: Document = {"status": action.status}
         if action.resource_version:
@@ -188,8 +203,8 @@ class Executor:
         )
         with self._lock:
             self._own[written.uid] = written.metadata.resource_version
+        self._ledger.observe(action, written)
         self._observe(action.kind, written)
-        self._record(*action.then)
 
     def _observe(self, kind: str, written: KubeObject) -> None:
         informer = self._informers.get(kind)

@@ -6,14 +6,19 @@ the status speaks of what the pass did, so it comes last.
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, Pod, Service, StatefulSet
 from lws.controllers.executor import Executor
-from lws.controllers.indexes import BY_SET
+from lws.controllers.indexes import BY_GROUP, BY_SET
+from lws.controllers.ledger import GroupLedger
+from lws.controllers.live import LiveReader
 from lws.controllers.statuspace import StatusPace
 from lws.objects import Key
 from lws.planning.leader import plan_leader
 from lws.planning.observed import ObservedSet
+from lws.planning.records import unrecorded
 from lws.planning.revisions import RevisionPlan, plan_revision, plan_truncation, template_of
 from lws.planning.rollout import group_states, rollout_parameters
 from lws.planning.services import plan_shared_service
@@ -24,6 +29,9 @@ from lws.runtime.informer import Informer
 
 # Seconds until another look at a leader StatefulSet that is being deleted.
 DELETING_RETRY = 5.0
+
+# Seconds until another look when the cache showed a leader that is gone already.
+STALE_RETRY = 1.0
 
 
 class LeaderWorkerSetReconciler:
@@ -38,6 +46,8 @@ class LeaderWorkerSetReconciler:
         revisions: Informer[ControllerRevision],
         services: Informer[Service],
         executor: Executor,
+        ledger: GroupLedger,
+        live: LiveReader,
         clock: Clock,
     ) -> None:
         self._sets = sets
@@ -46,6 +56,8 @@ class LeaderWorkerSetReconciler:
         self._revisions = revisions
         self._services = services
         self._executor = executor
+        self._ledger = ledger
+        self._live = live
         self._clock = clock
         self._pace = StatusPace(clock)
 
@@ -75,6 +87,12 @@ class LeaderWorkerSetReconciler:
             service=self._services.get(lws.key),
         )
 
+    def _with_members(self, observed: ObservedSet) -> ObservedSet:
+        """With all pods of the groups that may have to be recorded."""
+        leaders = unrecorded(observed.lws, observed.leaders)
+        members = [pod for x in leaders for pod in self._pods.by_index(BY_GROUP, x.key)]
+        return replace(observed, members=tuple(members))
+
     def _roll(self, observed: ObservedSet, revision: RevisionPlan) -> None:
         lws, leader = observed.lws, observed.leader
         states = group_states(
@@ -91,13 +109,15 @@ class LeaderWorkerSetReconciler:
     def _report(self, lws: LeaderWorkerSet, revision: RevisionPlan) -> Result:
         """Status from what is there after the writes of this pass; then obsolete revisions go."""
         leader = self._stateful_sets.get(lws.key)
-        observed = self._observe(lws, leader)
+        observed = self._with_members(self._observe(self._ledger.overlay(lws), leader))
         now = self._clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
         plan = plan_status(observed, revision.key, leader, now=now)
         if plan.patch is not None:
             delay = self._pace.delay(lws.uid, plan.patch)
             if delay:
                 return Result(requeue_after=delay)
+            if not all(self._live.is_current(x) for x in plan.replacing):
+                return Result(requeue_after=STALE_RETRY)
             self._executor.run([plan.patch])
             self._pace.wrote(lws.uid)
         if plan.update_done:

@@ -11,10 +11,15 @@ from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, Node, Pod, Service, StatefulSet
 from lws.controllers.executor import Executor
 from lws.controllers.indexes import BY_GROUP, BY_SET
+from lws.controllers.ledger import GroupLedger
+from lws.controllers.live import LiveReader
+from lws.controllers.losses import Losses
 from lws.controllers.nodes import NodeReader
 from lws.objects import Key
 from lws.planning.group import PlanError, plan_group
 from lws.planning.observed import ObservedGroup
+from lws.planning.restart import plan_restart
+from lws.runtime.clock import Clock
 from lws.runtime.controller import Result
 from lws.runtime.informer import Informer
 
@@ -32,6 +37,10 @@ class PodReconciler:
         services: Informer[Service],
         read_node: NodeReader,
         executor: Executor,
+        ledger: GroupLedger,
+        losses: Losses,
+        live: LiveReader,
+        clock: Clock,
     ) -> None:
         self._sets = sets
         self._stateful_sets = stateful_sets
@@ -40,6 +49,10 @@ class PodReconciler:
         self._services = services
         self._read_node = read_node
         self._executor = executor
+        self._ledger = ledger
+        self._losses = losses
+        self._live = live
+        self._clock = clock
 
     def reconcile(self, key: Key) -> Result:
         """One pass over the group whose leader pod is ``key``; without a leader nothing is due."""
@@ -47,15 +60,24 @@ class PodReconciler:
         name = leader.labels.get(c.NAME_LABEL) if leader is not None else None
         if leader is None or not name:
             return Result()
-        group = self._observe(leader, Key(leader.namespace, name))
+        now = self._clock.now().timestamp()
+        group = self._make_sure(self._observe(leader, Key(leader.namespace, name)), now=now)
+        if group is None:
+            return Result()
         try:
-            return Result(requeue_after=self._executor.run(plan_group(group)))
+            return Result(requeue_after=self._executor.run(plan_group(group, now=now)))
         except PlanError as error:
             self._executor.run(error.actions)
             raise
 
+    def _make_sure(self, group: ObservedGroup, *, now: float) -> ObservedGroup | None:
+        """Read from the server what a recreation rests on; None when that leader is not there any more."""
+        needs = plan_restart(group, now=now).needs
+        return self._live.group(group, needs) if needs > group.certainty else group
+
     def _observe(self, leader: Pod, key: Key) -> ObservedGroup:
         lws = self._sets.get(key)
+        lws = self._ledger.overlay(lws) if lws is not None else None
         return ObservedGroup(
             lws,
             leader,
@@ -64,6 +86,7 @@ class PodReconciler:
             revisions=tuple(self._revisions.by_index(BY_SET, key)),
             node=self._node_of(lws, leader),
             service=self._services.get(leader.key),
+            lost=self._losses.of(leader.key),
         )
 
     def _worker_sets(self, leader: Pod) -> tuple[StatefulSet, ...]:

@@ -23,6 +23,9 @@ from lws.controllers.indexes import (
     set_of,
 )
 from lws.controllers.leaderworkerset import LeaderWorkerSetReconciler
+from lws.controllers.ledger import GroupLedger
+from lws.controllers.live import LiveReader
+from lws.controllers.losses import Losses
 from lws.controllers.nodes import NodeReader
 from lws.controllers.pod import PodReconciler
 from lws.controllers.resources import LEADERWORKERSETS
@@ -35,7 +38,7 @@ from lws.planning.restart import container_restarted
 from lws.runtime.cache import Cache
 from lws.runtime.clock import Clock
 from lws.runtime.controller import Controller, Result
-from lws.runtime.handlers import EnqueueRequests
+from lws.runtime.handlers import Adder, EnqueueRequests
 from lws.runtime.informer import Informer
 from lws.runtime.metrics import Metrics
 from lws.runtime.workqueue import WorkQueue
@@ -75,11 +78,18 @@ def make_informers(cache: Cache) -> Informers:
 class Later:
     """A queue whose keys wait a little for more news of the same kind."""
 
-    def __init__(self, queue: WorkQueue[Key], after: float = SETTLE) -> None:
+    def __init__(self, queue: Adder[Key], after: float = SETTLE) -> None:
         self._queue, self._after = queue, after
 
     def add(self, item: Key, *, priority: int = 0, after: float = 0.0) -> None:
         self._queue.add(item, priority=priority, after=max(after, self._after))
+
+
+class Reconcilers(NamedTuple):
+    """What works on the keys of sets, and on those of groups."""
+
+    for_sets: LeaderWorkerSetReconciler
+    for_pods: PodReconciler
 
 
 def make_controllers(
@@ -92,20 +102,10 @@ def make_controllers(
     workers: int,
 ) -> tuple[Controller[Key], Controller[Key]]:
     """The LeaderWorkerSet and the pod controller, watching but not started."""
-    by_kind: dict[str, Informer[Any]] = {
-        "LeaderWorkerSet": informers.sets,
-        "StatefulSet": informers.stateful_sets,
-        "Pod": informers.pods,
-        "ControllerRevision": informers.revisions,
-        "Service": informers.services,
-    }
-    executor = Executor(client, by_kind, recorder)
     sets, pods = (
         WorkQueue[Key](name, clock=clock, metrics=metrics.queue(name)) for name in ("leaderworkerset", "pod")
     )
-    _watch(informers, sets, pods, executor)
-    for_sets = LeaderWorkerSetReconciler(**informers._asdict(), executor=executor, clock=clock)
-    for_pods = PodReconciler(**informers._asdict(), read_node=NodeReader(client, clock), executor=executor)
+    made = make_reconcilers(informers, sets, pods, client=client, recorder=recorder, clock=clock)
 
     def controller(name: str, reconcile: Callable[[Key], Result], queue: WorkQueue[Key]) -> Controller[Key]:
         return Controller(
@@ -119,25 +119,75 @@ def make_controllers(
         )
 
     return (
-        controller("leaderworkerset", for_sets.reconcile, sets),
-        controller("pod", for_pods.reconcile, pods),
+        controller("leaderworkerset", made.for_sets.reconcile, sets),
+        controller("pod", made.for_pods.reconcile, pods),
     )
 
 
-def _watch(informers: Informers, sets: WorkQueue[Key], pods: WorkQueue[Key], executor: Executor) -> None:
+def make_reconcilers(
+    informers: Informers,
+    sets: Adder[Key],
+    pods: Adder[Key],
+    *,
+    client: Client,
+    recorder: Recorder,
+    clock: Clock,
+) -> Reconcilers:
+    """The reconcilers, and the handlers that put their keys into the two queues."""
+    by_kind: dict[str, Informer[Any]] = {
+        "LeaderWorkerSet": informers.sets,
+        "StatefulSet": informers.stateful_sets,
+        "Pod": informers.pods,
+        "ControllerRevision": informers.revisions,
+        "Service": informers.services,
+    }
+    ledger, losses = GroupLedger(), Losses()
+    live = LiveReader(client, ledger)
+    executor = Executor(client, by_kind, recorder, ledger=ledger)
+    informers.pods.add_handler(losses)
+    _watch(informers, sets, pods, executor)
+    for_sets = LeaderWorkerSetReconciler(
+        **informers._asdict(), executor=executor, ledger=ledger, live=live, clock=clock
+    )
+    for_pods = PodReconciler(
+        **informers._asdict(),
+        read_node=NodeReader(client, clock),
+        executor=executor,
+        ledger=ledger,
+        losses=losses,
+        live=live,
+        clock=clock,
+    )
+    return Reconcilers(for_sets, for_pods)
+
+
+def _watch(informers: Informers, sets: Adder[Key], pods: Adder[Key], executor: Executor) -> None:
     def groups_of(lws: LeaderWorkerSet) -> Iterable[Key]:
         return [pod.key for pod in informers.pods.by_index(BY_SET, lws.key)]
 
     def news(old: LeaderWorkerSet | None, new: LeaderWorkerSet) -> bool:
-        return not executor.wrote(new)
+        return not executor.wrote(new) or (old is not None and _given_up(old) != _given_up(new))
+
+    def concerns_groups(old: LeaderWorkerSet | None, new: LeaderWorkerSet) -> bool:
+        return _edited(old, new) or (
+            old is not None and old.status.groups != new.status.groups and not executor.wrote(new)
+        )
+
+    def set_completed_by(pod: Pod) -> Iterable[Key]:
+        """The set of a worker that may have been the last one missing in its group."""
+        for group in group_of_pod(pod):
+            workers = informers.stateful_sets.get(group)
+            if workers is not None and len(informers.pods.by_index(BY_GROUP, group)) > workers.spec.replicas:
+                yield from set_of(pod)
 
     later = Later(sets)
     informers.sets.add_handler(EnqueueRequests(sets, lambda lws: (lws.key,), news))
-    informers.sets.add_handler(EnqueueRequests(pods, groups_of, _edited))
+    informers.sets.add_handler(EnqueueRequests(pods, groups_of, concerns_groups))
     informers.stateful_sets.add_handler(EnqueueRequests(later, set_of, _differs(_stateful_set_aspects)))
     informers.stateful_sets.add_handler(EnqueueRequests(pods, group_of_owned, _appeared))
     informers.pods.add_handler(EnqueueRequests(pods, group_of_pod, _differs(_pod_aspects)))
     informers.pods.add_handler(EnqueueRequests(later, leader_set_of, _differs(_leader_aspects)))
+    informers.pods.add_handler(EnqueueRequests(later, set_completed_by, _appeared))
     informers.services.add_handler(EnqueueRequests(sets, set_of, _appeared))
     informers.services.add_handler(EnqueueRequests(pods, group_of_owned, _appeared))
 
@@ -147,6 +197,11 @@ def _edited(old: LeaderWorkerSet | None, new: LeaderWorkerSet) -> bool:
     return old is not None and (
         old.metadata.generation != new.metadata.generation or old.annotations != new.annotations
     )
+
+
+def _given_up(lws: LeaderWorkerSet) -> list[str]:
+    """The groups that the pod controller marked as failed, which the set's condition must say."""
+    return [index for index, entry in lws.status.groups.items() if entry.failed]
 
 
 def _appeared(old: KubeObject | None, new: KubeObject) -> bool:
@@ -171,7 +226,8 @@ def _stateful_set_aspects(one: StatefulSet) -> object:
 def _pod_aspects(pod: Pod) -> object:
     """What a group's pass reads of a pod; of readiness and node only the leader's."""
     led = (pod.has_ready_condition, pod.spec.node_name) if is_leader(pod) else ()
-    return (pod.deleting, pod.status.phase, container_restarted(pod), *led)
+    owners = pod.metadata.owner_references  # a worker may be adopted by a new StatefulSet
+    return (pod.deleting, pod.status.phase, container_restarted(pod), owners, *led)
 
 
 def _leader_aspects(pod: Pod) -> object:

@@ -36,8 +36,10 @@ class PlanError(Exception):
         self.actions = tuple(actions)
 
 
-def plan_group(group: ObservedGroup, *, provider: GangProvider = VOLCANO) -> list[Action]:
+def plan_group(group: ObservedGroup, *, now: float, provider: GangProvider = VOLCANO) -> list[Action]:
     """Everything due for the group, in order; nothing for a set or a leader on its way out.
+
+    ``now``: seconds since 1970. Nothing either while ``plan_restart`` needs more certainty.
 
     Raises:
         PlanError: the node for exclusive placement is missing or unlabelled, or a template does not decode.
@@ -45,7 +47,7 @@ def plan_group(group: ObservedGroup, *, provider: GangProvider = VOLCANO) -> lis
     lws, leader = group.lws, group.leader
     if lws is None or leader is None or lws.deleting:
         return []
-    restart = plan_restart(group)
+    restart = plan_restart(group, now=now)
     if restart.recreating:
         return list(restart.actions)
     if not is_leader(leader):

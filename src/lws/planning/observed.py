@@ -8,6 +8,7 @@ rule about what to do may live here.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import IntEnum
 
 from msgspec import Struct
 
@@ -17,11 +18,14 @@ from lws.api.workloads import ControllerRevision, Node, Pod, Service, StatefulSe
 from lws.objects import KubeObject, OwnerReference, controlled_by, controller_of
 
 
-class Incarnation(Struct, frozen=True, gc=False):
-    """The pods of one complete group: the leader's UID and a digest of its workers' UIDs."""
+class Certainty(IntEnum):
+    """How much of an observed group was read from the API server itself, where caches may lag."""
 
-    leader_uid: str
-    workers: str
+    CACHED = 0
+    SET = 1
+    """The set, whose status knows of recreations."""
+    GROUP = 2
+    """The set, all pods of the group, and the worker StatefulSet."""
 
 
 class ObservedSet(Struct, frozen=True, gc=False):
@@ -29,7 +33,8 @@ class ObservedSet(Struct, frozen=True, gc=False):
 
     ``leader``: the leader StatefulSet. ``revisions``: those with the set's name label. ``leaders``: pods with
     the set's name label and worker-index 0. ``worker_sets``: StatefulSets with the set's name label, the
-    leader StatefulSet perhaps among them. ``service``: the one named like the set.
+    leader StatefulSet perhaps among them. ``service``: the one named like the set. ``members``: all pods of
+    those groups that ``records.unrecorded`` names.
     """
 
     lws: LeaderWorkerSet
@@ -38,6 +43,7 @@ class ObservedSet(Struct, frozen=True, gc=False):
     leaders: tuple[Pod, ...] = ()
     worker_sets: tuple[StatefulSet, ...] = ()
     service: Service | None = None
+    members: tuple[Pod, ...] = ()
 
 
 class ObservedGroup(Struct, frozen=True, gc=False):
@@ -47,8 +53,7 @@ class ObservedGroup(Struct, frozen=True, gc=False):
     ``worker_sets``: StatefulSets named like the leader or with the group's index. ``revisions``: those with
     the set's name label. ``node``: the leader's. ``service``: the one named like the leader.
     ``pod_group_exists``: there is a PodGroup with the name in the leader's annotation. ``gang``: gang
-    scheduling is configured. ``recorded``: the group's incarnation when it was last seen complete, where one
-    was recorded.
+    scheduling is configured. ``lost``: last states of pods by these names that were seen to go.
     """
 
     lws: LeaderWorkerSet | None
@@ -60,7 +65,8 @@ class ObservedGroup(Struct, frozen=True, gc=False):
     service: Service | None = None
     pod_group_exists: bool = False
     gang: bool = False
-    recorded: Incarnation | None = None
+    lost: tuple[Pod, ...] = ()
+    certainty: Certainty = Certainty.CACHED
 
 
 def group_index(obj: KubeObject) -> int | None:

@@ -1,21 +1,30 @@
-"""When a group must be recreated as a whole (reconcilers.md, 7.3).
+"""When a group must be recreated as a whole (reconcilers.md, 7.3; docs/decisions/010).
 
 Level-triggered: the decision reads what is, so it does not matter which pod's event led here, or how many
-were missed. What happens to a group that stays may not live here.
+were missed. How soon and how often is ``calm``'s; what happens to a group that stays may not live here.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum, auto
 from typing import NamedTuple
 
 from lws.api import constants as c
-from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet
 from lws.api.workloads import Pod
-from lws.planning.actions import Action, Delete, Record, reference
-from lws.planning.observed import Incarnation, ObservedGroup, members, worker_set_of
+from lws.objects import controller_of
+from lws.planning.actions import Action, Delete, PatchStatus, Record, Requeue, reference
+from lws.planning.calm import Step, decide, decided, entry_document, speaks_of, stored_entry
+from lws.planning.observed import (
+    Certainty,
+    ObservedGroup,
+    belongs_to,
+    group_index,
+    members,
+    worker_set_of,
+)
 
 
 class _Mode(Enum):
@@ -27,43 +36,68 @@ class _Mode(Enum):
 
 
 class Restart(NamedTuple):
-    """``recreating``: the group is on its way out, so nothing may be created for it."""
+    """``recreating``: the group is on its way out, so nothing may be created for it.
+
+    ``needs`` above the group's certainty: something is to be written, and what the decision rests on has to
+    be read from the API server before; then plan again.
+    """
 
     recreating: bool
     actions: tuple[Action, ...] = ()
+    needs: Certainty = Certainty.CACHED
 
 
-def plan_restart(group: ObservedGroup) -> Restart:
-    """Delete the leader in the foreground when a pod of its incarnation restarted or is being deleted.
+class _Cause(NamedTuple):
+    """Why a group is recreated. ``pod``: the one that failed; None when nobody saw which."""
+
+    pod: Pod | None
+    needs: Certainty
+
+
+def plan_restart(group: ObservedGroup, *, now: float) -> Restart:
+    """Delete the leader in the foreground when its incarnation of the group has died.
 
     Foreground, because worker StatefulSet, service and PodGroup block their owner's deletion: the old group
     is gone before its successor appears. A leader that is terminating already is not deleted again, which
-    is what makes one incident cost one recreation.
+    is what makes one incident cost one recreation. ``now``: seconds since 1970.
     """
     lws, leader = group.lws, group.leader
     if lws is None or leader is None:
         return Restart(False)
-    mode = _mode(lws)
-    pods = members(group)
-    if mode == _Mode.NEVER or (mode == _Mode.AFTER_START and _pending(pods, lws.size)):
-        return Restart(False)
-    trigger = _trigger(group, leader, pods)
-    if trigger is None:
+    cause = _cause(group, lws, leader)
+    if cause is None:
         return Restart(False)
     if leader.deleting:
         return Restart(True)
-    return Restart(True, (_delete(lws, leader, trigger),))
+    actions = _actions(lws, leader, cause, now=now)
+    if group.certainty < cause.needs and any(not isinstance(x, Requeue) for x in actions):
+        return Restart(True, needs=cause.needs)
+    return Restart(True, actions)
 
 
-def incarnation(group: ObservedGroup) -> Incarnation | None:
-    """The present incarnation, or None while the group is incomplete: a worker missing or terminating."""
-    leader = group.leader
-    sets = worker_set_of(leader, group.worker_sets) if leader is not None else None
-    pods = members(group)
-    if leader is None or sets is None or len(pods) != sets.spec.replicas + 1 or any(x.deleting for x in pods):
+def started(group: ObservedGroup) -> bool:
+    """Whether deaths count from now on: at once, or with an after-start policy once no pod is pending."""
+    if group.lws is None:
+        return False
+    mode = _mode(group.lws)
+    return mode == _Mode.ALWAYS or (
+        mode == _Mode.AFTER_START and not _pending(members(group), group.lws.size)
+    )
+
+
+def incarnation(group: ObservedGroup) -> str | None:
+    """The digest of the workers' UIDs; None while the group is incomplete: a pod missing or terminating."""
+    lws, leader = group.lws, group.leader
+    if lws is None or leader is None or leader.deleting:
         return None
-    uids = sorted(x.uid for x in pods if x.uid != leader.uid)
-    return Incarnation(leader.uid, hashlib.sha256("\n".join(uids).encode()).hexdigest())
+    sets = worker_set_of(leader, group.worker_sets)
+    if sets is None and lws.size != 1:
+        return None
+    workers = _workers(group, leader)
+    count = sets.spec.replicas if sets is not None else 0
+    if len(workers) != count or any(x.deleting for x in workers):
+        return None
+    return list(_digests(workers))[-1]
 
 
 def container_restarted(pod: Pod) -> bool:
@@ -92,35 +126,144 @@ def _pending(pods: Sequence[Pod], size: int) -> bool:
     return len(pods) != size or any(x.status.phase == "Pending" for x in pods)
 
 
-def _trigger(group: ObservedGroup, leader: Pod, pods: Sequence[Pod]) -> Pod | None:
-    """The first pod, by name, that asks for recreation.
+def _cause(group: ObservedGroup, lws: LeaderWorkerSet, leader: Pod) -> _Cause | None:
+    """What asks for recreation: what was found before, what is seen, or what the record lacks.
 
-    A pod of another revision than its leader's is being replaced anyway and asks for nothing. A complete
-    group that is not the recorded one lost a pod while nobody looked; nobody knows which, so name the leader.
+    What is seen of a pod stays true of it however old the cache is. That a pod of the record is missing may
+    be an old cache's mistake, so this alone has to be confirmed.
     """
+    mode = _mode(lws)
+    if mode == _Mode.NEVER:
+        return None
+    pods = members(group)
+    entry = stored_entry(lws, leader)
+    mine = entry if entry is not None and speaks_of(entry, leader) else None
+    failed = _failed_pod(group, leader, pods, mode)
+    if mine is not None and decided(mine):
+        return _Cause(failed, Certainty.SET)
+    if mode == _Mode.AFTER_START and _pending(pods, lws.size):
+        return None
+    if failed is not None:
+        return _Cause(failed, Certainty.SET)
+    if mine is not None and _replaced(group, leader, mine):
+        return _Cause(None, Certainty.GROUP)
+    return None
+
+
+def _failed_pod(group: ObservedGroup, leader: Pod, pods: Iterable[Pod], mode: _Mode) -> Pod | None:
+    """The first pod, by name, that was seen to restart or to go.
+
+    A pod of another revision than its leader's is being replaced anyway and asks for nothing. Pods that are
+    gone may have gone before the group started, so they do not count where that matters.
+    """
+    gone = [] if mode == _Mode.AFTER_START else [x for x in group.lost if _was_member(group, leader, x)]
+    seen = (x for x in pods if container_restarted(x) or x.deleting)
     key = leader.labels.get(c.REVISION_LABEL)
-    for pod in pods:
-        if pod.labels.get(c.REVISION_LABEL) == key and (container_restarted(pod) or pod.deleting):
-            return pod
-    return leader if _replaced(group, leader) else None
+    failed = [x for x in (*seen, *gone) if x.labels.get(c.REVISION_LABEL) == key]
+    return min(failed, key=lambda pod: pod.name, default=None)
 
 
-def _replaced(group: ObservedGroup, leader: Pod) -> bool:
-    recorded = group.recorded
-    if recorded is None or recorded.leader_uid != leader.uid:
+def _was_member(group: ObservedGroup, leader: Pod, pod: Pod) -> bool:
+    return pod.uid != leader.uid and belongs_to(pod, leader, group.worker_sets)
+
+
+def _replaced(group: ObservedGroup, leader: Pod, entry: GroupStatus) -> bool:
+    """The group as seen is not the recorded one: no first part of its workers is.
+
+    Without its worker StatefulSet nothing can be told: that is created again first. More pods than were
+    recorded are no death: somebody scaled the StatefulSet.
+    """
+    if not entry.workers or worker_set_of(leader, group.worker_sets) is None:
         return False
-    now = incarnation(group)
-    return now is not None and now != recorded
+    if any(_unsettled(group, leader, x) for x in group.pods):
+        return False
+    return all(x != entry.workers for x in _digests(_workers(group, leader)))
 
 
-def _delete(lws: LeaderWorkerSet, leader: Pod, trigger: Pod) -> Delete:
+def _unsettled(group: ObservedGroup, leader: Pod, pod: Pod) -> bool:
+    """A worker by its name whose StatefulSet is gone: about to be adopted by the next, or to go, too."""
+    if pod.deleting or not pod.name.removeprefix(f"{leader.name}-").isdigit():
+        return False
+    owner = controller_of(pod)
+    if owner is None:
+        return True
+    known = any(x.uid == owner.uid for x in group.worker_sets)
+    return owner.kind == "StatefulSet" and owner.name == leader.name and not known
+
+
+def _workers(group: ObservedGroup, leader: Pod) -> list[Pod]:
+    """The leader's workers, in the order of their ordinals."""
+    found = [x for x in members(group) if x.uid != leader.uid]
+    return sorted(found, key=lambda pod: (len(pod.name), pod.name))
+
+
+def _digests(workers: Iterable[Pod]) -> Iterable[str]:
+    """Of the first workers' UIDs: of none, of one, and so on up to all of them."""
+    digest = hashlib.sha256()
+    yield digest.hexdigest()[:16]
+    for pod in workers:
+        digest.update(pod.uid.encode() + b"\n")
+        yield digest.hexdigest()[:16]
+
+
+def _actions(lws: LeaderWorkerSet, leader: Pod, cause: _Cause, *, now: float) -> tuple[Action, ...]:
+    """Store what is decided first, then do it."""
+    index = group_index(leader)
+    if index is None:  # no group of ours by its label: nothing can be stored of it
+        return (_delete(lws, leader, cause),)
+    stored = stored_entry(lws, leader)
+    step, entry, wait = decide(stored, leader, limit=lws.max_group_restarts, now=now)
+    tell: tuple[Record, ...] = ()
+    then: tuple[Action, ...] = ()
+    if step == Step.WAIT:
+        tell, then = (_backing_off(lws, leader, cause, restarts=entry.restarts, wait=wait),), (Requeue(wait),)
+    elif step == Step.GIVE_UP:
+        tell = (_given_up(lws, leader, cause, restarts=entry.restarts),)
+    else:
+        then = (_delete(lws, leader, cause),)
+    if entry == stored:
+        return then
+    return (PatchStatus(c.KIND, lws.key, {"groups": {str(index): entry_document(entry)}}, then=tell), *then)
+
+
+def _delete(lws: LeaderWorkerSet, leader: Pod, cause: _Cause) -> Delete:
     index = leader.labels.get(c.GROUP_INDEX_LABEL, "")
-    event = Record(
+    done = f"deleted leader pod {leader.name} to recreate group {index}"
+    event = _event(lws, leader, "Normal", c.REASON_RECREATE_GROUP, f"{_what(cause, index)}, {done}")
+    return Delete("Pod", leader.key, leader.uid, propagation="Foreground", then=(event,))
+
+
+def _backing_off(lws: LeaderWorkerSet, leader: Pod, cause: _Cause, *, restarts: int, wait: float) -> Record:
+    index = leader.labels.get(c.GROUP_INDEX_LABEL, "")
+    note = (
+        f"{_what(cause, index)}, recreating group {index} in {max(1.0, wait):.0f} seconds"
+        f" (recreations in a row so far: {restarts})"
+    )
+    return _event(lws, leader, "Warning", c.REASON_RECREATE_BACK_OFF, note)
+
+
+def _given_up(lws: LeaderWorkerSet, leader: Pod, cause: _Cause, *, restarts: int) -> Record:
+    index = leader.labels.get(c.GROUP_INDEX_LABEL, "")
+    note = (
+        f"{_what(cause, index)}, leaving group {index} as it is after {restarts} recreations in a row:"
+        f" maxGroupRestarts is {lws.max_group_restarts}. To go on, delete pod {leader.name}, change the"
+        " template, or raise maxGroupRestarts"
+    )
+    return _event(lws, leader, "Warning", c.REASON_MAX_RESTARTS_EXCEEDED, note)
+
+
+def _what(cause: _Cause, index: str) -> str:
+    if cause.pod is None:
+        return f"A worker pod of group {index} was replaced"
+    return f"Worker pod {cause.pod.name} failed"
+
+
+def _event(lws: LeaderWorkerSet, leader: Pod, type_: str, reason: str, note: str) -> Record:
+    return Record(
         regarding=reference(c.API_VERSION, c.KIND, lws),
-        type="Normal",
-        reason=c.REASON_RECREATE_GROUP,
+        type=type_,
+        reason=reason,
         action="Delete",
-        note=f"Worker pod {trigger.name} failed, deleted leader pod {leader.name} to recreate group {index}",
+        note=note,
         related=reference("v1", "Pod", leader),
     )
-    return Delete("Pod", leader.key, leader.uid, propagation="Foreground", then=(event,))

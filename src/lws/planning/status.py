@@ -6,6 +6,7 @@ stops at the first condition that changes something, all due conditions are writ
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -15,7 +16,8 @@ from lws.api.leaderworkerset import LeaderWorkerSet, LeaderWorkerSetStatus
 from lws.api.workloads import Pod, StatefulSet
 from lws.objects import Condition, controlled_by
 from lws.planning.actions import Document, PatchStatus, Record, reference
-from lws.planning.observed import ObservedSet, group_index
+from lws.planning.observed import ObservedSet, group_index, worker_set_named
+from lws.planning.records import failed_groups, plan_records
 
 _TEXTS = {
     c.AVAILABLE: (c.REASON_ALL_GROUPS_READY, "All replicas are ready"),
@@ -28,11 +30,20 @@ _EXCLUSIVE = (
 )
 
 
+_NAMED = 20
+"""Failed groups that the condition names; it must not grow without bound."""
+
+
 class StatusPlan(NamedTuple):
-    """``patch``: None when nothing differs. ``update_done``: obsolete revisions may go."""
+    """``patch``: None when nothing differs. ``update_done``: obsolete revisions may go.
+
+    ``replacing``: leaders that must be made sure of before the patch is sent, because it replaces the record
+    of another incarnation by theirs, and an old cache may have them the wrong way round.
+    """
 
     patch: PatchStatus | None
     update_done: bool
+    replacing: tuple[Pod, ...] = ()
 
 
 class Tally(NamedTuple):
@@ -57,20 +68,23 @@ def plan_status(observed: ObservedSet, key: str, leader: StatefulSet | None, *, 
     due = due_conditions(tally, lws.replicas)
     conditions = merge_conditions(lws.status.conditions, due, generation=lws.metadata.generation, now=now)
     wanted = LeaderWorkerSetStatus(
-        conditions=conditions,
+        conditions=with_failed(conditions, lws, failed_groups(lws, observed.leaders), now=now),
         ready_replicas=tally.ready,
         updated_replicas=tally.updated,
         replicas=leader.status.replicas if leader is not None else 0,
         hpa_pod_selector=lws.status.hpa_pod_selector or _hpa_pod_selector(lws),
         observed_generation=lws.metadata.generation,
+        groups=lws.status.groups,
     )
+    records = plan_records(observed, leader, ready=lambda pod: _is_ready(observed, pod, key), now=now)
     done = lws.partition == 0 and tally.due_updated_ready == lws.replicas
-    body = _difference(lws.status, wanted)
+    body = _difference(lws.status, wanted) | ({"groups": records.patch} if records.patch else {})
     if not body:
         return StatusPlan(None, done)
-    then = (_event(lws, due[0], tally.ready),) if "conditions" in body else ()
+    then = (_event(lws, due[0], tally.ready),) if conditions != lws.status.conditions else ()
     version = lws.metadata.resource_version
-    return StatusPlan(PatchStatus(c.KIND, lws.key, body, resource_version=version, then=then), done)
+    patch = PatchStatus(c.KIND, lws.key, body, resource_version=version, then=then)
+    return StatusPlan(patch, done, records.replacing)
 
 
 def tally_groups(observed: ObservedSet, key: str) -> Tally:
@@ -117,6 +131,29 @@ def merge_conditions(
     return tuple(msgspec.structs.replace(x, observed_generation=generation) for x in stored)
 
 
+def with_failed(
+    conditions: tuple[Condition, ...], lws: LeaderWorkerSet, failed: Sequence[int], *, now: str
+) -> tuple[Condition, ...]:
+    """With ``Failed``, which sets have that bound their restarts, or once did."""
+    stored = next((x for x in conditions if x.type == c.FAILED), None)
+    if stored is None and lws.max_group_restarts is None:
+        return conditions
+    wanted = _failed(failed, generation=lws.metadata.generation, now=now)
+    if stored is not None and stored.status == wanted.status:
+        wanted = msgspec.structs.replace(wanted, last_transition_time=stored.last_transition_time)
+    return (*(x for x in conditions if x.type != c.FAILED), wanted)
+
+
+def _failed(failed: Sequence[int], *, generation: int, now: str) -> Condition:
+    if not failed:
+        reason, message = c.REASON_WITHIN_MAX_RESTARTS, "No group is left failed"
+        return Condition(c.FAILED, "False", reason, message, now, generation)
+    named = ", ".join(str(x) for x in failed[:_NAMED])
+    more = f" and {len(failed) - _NAMED} more" if len(failed) > _NAMED else ""
+    message = f"Left failed after maxGroupRestarts recreations in a row: groups {named}{more}"
+    return Condition(c.FAILED, "True", c.REASON_MAX_RESTARTS_EXCEEDED, message, now, generation)
+
+
 def _assert(stored: tuple[Condition, ...], type_: str, *, generation: int, now: str) -> tuple[Condition, ...]:
     reason, message = _TEXTS[type_]
     asserted = Condition(type_, "True", reason, message, now, generation)
@@ -147,6 +184,12 @@ def _group_state(
     if workers is None or not controlled_by(workers, leader.uid):
         return None
     return leader.ready and workers.ready, updated and workers.labels.get(c.REVISION_LABEL) == key
+
+
+def _is_ready(observed: ObservedSet, leader: Pod, key: str) -> bool:
+    workers = worker_set_named(leader, observed.worker_sets)
+    state = _group_state(leader, workers, key, alone=observed.lws.size == 1)
+    return state is not None and state[0]
 
 
 def _hpa_pod_selector(lws: LeaderWorkerSet) -> str:

@@ -91,6 +91,7 @@ class LeaderWorkerSetSpec(Struct, frozen=True, rename="camel"):
     rollout_strategy: RolloutStrategy | None = None
     startup_policy: str | None = None
     network_config: NetworkConfig | None = None
+    max_group_restarts: Int32 | None = None
 
 
 class LeaderWorkerSet(Struct, frozen=True, rename="camel"):

@@ -1,7 +1,8 @@
 """What a LeaderWorkerSet must obey beyond its schema (api.md, 4.3 and 4.4).
 
 All violations are collected, in the order of the specification's table; numbers in comments are its rows. A
-member that is missing reads as the schema's default, as it does for the controller.
+member that is missing reads as the schema's default, as it does for the controller. ``maxGroupRestarts`` is
+not upstream's and comes last.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ _ROLLING_UPDATE: Final = "spec.rolloutStrategy.rollingUpdateConfiguration"
 _MAX_UNAVAILABLE: Final = f"{_ROLLING_UPDATE}.maxUnavailable"
 _MAX_SURGE: Final = f"{_ROLLING_UPDATE}.maxSurge"
 _PARTITION: Final = f"{_ROLLING_UPDATE}.partition"
+_MAX_GROUP_RESTARTS: Final = "spec.maxGroupRestarts"
 _SUBDOMAIN_POLICY: Final = "spec.networkConfig.subdomainPolicy"
 # Upstream spells this path with a capital S, unlike the member itself; messages stay the same (pitfall 7).
 _SUBGROUP_SIZE: Final = "spec.leaderWorkerTemplate.SubGroupPolicy.subGroupSize"
@@ -78,6 +80,7 @@ def _violations(lws: LeaderWorkerSet) -> list[FieldError]:
         *_shape(replicas, size),
         *_rolling_update(rolling or RollingUpdateConfiguration(), replicas),
         *_subgrouping(_subgroups(lws), size, strings(metadata.annotations)),
+        *_restarts(spec.max_group_restarts),
     ]
 
 
@@ -169,6 +172,11 @@ def _subgroup_size(policy: SubGroupPolicy, size: int) -> Iterator[FieldError]:
             f"must divide size - 1 ({size - 1}) without remainder when subGroupPolicyType is LeaderExcluded"
         )
         yield invalid(_SUBGROUP_SIZE, subgroup, detail)
+
+
+def _restarts(limit: int | None) -> Iterator[FieldError]:
+    if limit is not None and limit < 0:
+        yield invalid(_MAX_GROUP_RESTARTS, limit, _NOT_NEGATIVE)
 
 
 def _subgroup_change(new: SubGroupPolicy | None, old: SubGroupPolicy | None) -> Iterator[FieldError]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lws.api.timestamps import canonical_time
+from lws.api.timestamps import canonical_time, epoch, rfc3339
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,17 @@ def test_canonical(text: str, canonical: str) -> None:
 def test_no_time(text: str) -> None:
     with pytest.raises(ValueError, match="is no RFC 3339 time"):
         canonical_time(text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "1970-01-01T00:00:00Z"), (1767225600.9, "2026-01-01T00:00:00Z"), (4e9, "2096-10-02T07:06:40Z")],
+)
+def test_seconds_since_1970(seconds: float, text: str) -> None:
+    assert rfc3339(seconds) == text
+    assert epoch(text) == int(seconds)
+
+
+def test_what_is_no_time_is_long_ago() -> None:
+    assert epoch("") == epoch("tomorrow") == 0.0
+    assert epoch("2026-01-01T01:00:00+01:00") == epoch("2026-01-01T00:00:00Z")

@@ -15,9 +15,9 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Container, ContainerResources, ControllerRevision, Node, Pod, TpuQuantity
 from lws.objects import ObjectMeta, OwnerReference
-from lws.planning.actions import Action, Create, Delete, Document, Record, Requeue
+from lws.planning.actions import Action, Create, Delete, Document, PatchStatus, Record, Requeue
 from lws.planning.group import PlanError, plan_group
-from lws.planning.observed import ObservedGroup
+from lws.planning.observed import Certainty, ObservedGroup
 from lws.planning.placement import NodeMissingError
 from lws.planning.revisions import revision_document, template_of
 
@@ -49,6 +49,10 @@ def _group(
     return ObservedGroup(lws, pod, **observed)
 
 
+def _plan(group: ObservedGroup) -> list[Action]:
+    return plan_group(group, now=0.0)
+
+
 def _kinds(actions: list[Action]) -> list[str]:
     return [x.kind if isinstance(x, Create | Delete) else type(x).__name__ for x in actions]
 
@@ -60,7 +64,7 @@ def _worker_set(actions: list[Action]) -> Document:
 
 class TestOrder:
     def test_a_plain_group_gets_its_worker_set_scenario_7(self) -> None:
-        [action] = plan_group(_group())
+        [action] = _plan(_group())
         assert isinstance(action, Create)
         [event] = action.then
         assert (event.type, event.reason, event.action, event.note) == (
@@ -81,15 +85,15 @@ class TestOrder:
     def test_service_then_pod_group_then_workers(self) -> None:
         lws = a_set(subdomain=c.SUBDOMAIN_UNIQUE)
         group = _group(lws, gang=True, leader={"annotations": GANG})
-        assert _kinds(plan_group(group)) == ["Service", "PodGroup", "StatefulSet"]
+        assert _kinds(_plan(group)) == ["Service", "PodGroup", "StatefulSet"]
 
     def test_size_one_still_gets_service_and_pod_group(self) -> None:
         lws = a_set(size=1, subdomain=c.SUBDOMAIN_UNIQUE)
         group = _group(lws, gang=True, leader={"annotations": GANG})
-        assert _kinds(plan_group(group)) == ["Service", "PodGroup"]
+        assert _kinds(_plan(group)) == ["Service", "PodGroup"]
 
     def test_size_one_alone_needs_nothing_scenario_5(self) -> None:
-        assert plan_group(_group(a_set(size=1))) == []
+        assert _plan(_group(a_set(size=1))) == []
 
     @pytest.mark.parametrize(
         ("gang", "exists", "annotations"),
@@ -98,7 +102,7 @@ class TestOrder:
     )
     def test_no_pod_group(self, gang: bool, exists: bool, annotations: dict[str, str]) -> None:
         group = _group(gang=gang, pod_group_exists=exists, leader={"annotations": annotations})
-        assert _kinds(plan_group(group)) == ["StatefulSet"]
+        assert _kinds(_plan(group)) == ["StatefulSet"]
 
 
 class TestNothing:
@@ -106,24 +110,24 @@ class TestNothing:
     def test_for_a_terminating_leader(self, policy: str) -> None:
         lws = a_set(subdomain=c.SUBDOMAIN_UNIQUE, restart=policy)
         group = _group(lws, gang=True, leader={"deleting": True, "annotations": GANG})
-        assert plan_group(group) == []
+        assert _plan(group) == []
 
     def test_for_a_set_being_deleted(self) -> None:
         lws = a_set(subdomain=c.SUBDOMAIN_UNIQUE, metadata={"deletionTimestamp": "2026-01-01T00:00:00Z"})
         group = _group(lws)
         assert group.leader is not None
-        assert plan_group(replace(group, pods=(group.leader, _failing_worker(group.leader)))) == []
+        assert _plan(replace(group, pods=(group.leader, _failing_worker(group.leader)))) == []
 
     def test_without_set_or_leader(self) -> None:
         group = _group()
-        assert plan_group(replace(group, lws=None)) == []
-        assert plan_group(replace(group, leader=None)) == []
+        assert _plan(replace(group, lws=None)) == []
+        assert _plan(replace(group, leader=None)) == []
 
     def test_for_a_pod_that_is_no_leader(self) -> None:
         group = _group()
         assert group.leader is not None
         worker = a_worker(group.leader, 1, owner=owner_of(group.leader))
-        assert plan_group(replace(group, leader=worker)) == []
+        assert _plan(replace(group, leader=worker)) == []
 
 
 def _failing_worker(leader: Pod) -> Pod:
@@ -132,17 +136,20 @@ def _failing_worker(leader: Pod) -> Pod:
 
 
 def test_restart_comes_before_everything_else() -> None:
-    group = _group(a_set(subdomain=c.SUBDOMAIN_UNIQUE))
+    group = _group(a_set(subdomain=c.SUBDOMAIN_UNIQUE), certainty=Certainty.SET)
     assert group.leader is not None
-    [action] = plan_group(replace(group, pods=(group.leader, _failing_worker(group.leader))))
+    failing = replace(group, pods=(group.leader, _failing_worker(group.leader)))
+    stored, action = _plan(failing)
+    assert isinstance(stored, PatchStatus)
     assert isinstance(action, Delete)
     assert action.uid == group.leader.uid
+    assert _plan(replace(failing, certainty=Certainty.CACHED)) == []
 
 
 def test_a_leader_that_carries_leader_name_gets_a_warning_only() -> None:
     annotations = {c.LEADER_NAME_ANNOTATION: "test-sample-0"}
     lws = a_set(subdomain=c.SUBDOMAIN_UNIQUE)
-    [event] = plan_group(_group(lws, leader={"annotations": annotations, "deleting": False}))
+    [event] = _plan(_group(lws, leader={"annotations": annotations, "deleting": False}))
     assert isinstance(event, Record)
     assert (event.type, event.reason, event.action) == ("Warning", "FailedCreate", "Create")
     assert c.LEADER_NAME_ANNOTATION in event.note
@@ -157,13 +164,13 @@ class TestStartup:
         ids=["scenario-45-waits", "scenario-45-ready", "scenario-46"],
     )
     def test_policy(self, startup: str, ready: bool, created: bool) -> None:
-        assert bool(plan_group(_group(a_set(startup=startup), leader={"ready": ready}))) is created
+        assert bool(_plan(_group(a_set(startup=startup), leader={"ready": ready}))) is created
 
     def test_the_ready_condition_counts_not_the_phase(self) -> None:
         group = _group(a_set(startup="LeaderReady"), leader={"ready": True})
         assert group.leader is not None
         pending = replace(group.leader, status=replace(group.leader.status, phase="Pending"))
-        assert _kinds(plan_group(replace(group, leader=pending))) == ["StatefulSet"]
+        assert _kinds(_plan(replace(group, leader=pending))) == ["StatefulSet"]
 
 
 class TestWorkerSetOfThatName:
@@ -171,16 +178,16 @@ class TestWorkerSetOfThatName:
         group = _group()
         assert group.leader is not None
         old = a_worker_set(group.leader, key="old", replicas=7)
-        assert plan_group(replace(group, worker_sets=(old,))) == []
+        assert _plan(replace(group, worker_sets=(old,))) == []
 
     def test_it_needs_no_revision(self) -> None:
         group = _group(revisions=())
         assert group.leader is not None
-        assert plan_group(replace(group, worker_sets=(a_worker_set(group.leader),))) == []
+        assert _plan(replace(group, worker_sets=(a_worker_set(group.leader),))) == []
 
     def test_one_of_a_former_incarnation_is_waited_for(self) -> None:
         former = a_leader(0, uid="former")
-        assert plan_group(_group(worker_sets=(a_worker_set(former),))) == []
+        assert _plan(_group(worker_sets=(a_worker_set(former),))) == []
 
     @pytest.mark.parametrize(
         "owner",
@@ -189,19 +196,19 @@ class TestWorkerSetOfThatName:
     )
     def test_a_strangers_blocks_and_users_are_told(self, owner: OwnerReference) -> None:
         stranger = a_worker_set(a_leader(0), owner=owner)
-        [event] = plan_group(_group(worker_sets=(stranger,)))
+        [event] = _plan(_group(worker_sets=(stranger,)))
         assert isinstance(event, Record)
         assert (event.type, event.reason) == ("Warning", "FailedCreate")
         assert event.note.endswith(": StatefulSet test-sample-0 exists and is not this group's")
 
     def test_that_of_another_group_does_not_matter(self) -> None:
-        assert _kinds(plan_group(_group(worker_sets=(a_worker_set(a_leader(1)),)))) == ["StatefulSet"]
+        assert _kinds(_plan(_group(worker_sets=(a_worker_set(a_leader(1)),)))) == ["StatefulSet"]
 
 
 class TestRevision:
     @pytest.mark.parametrize("revisions", [(), (_revision(a_set(size=9)),)], ids=["none", "only-others"])
     def test_a_missing_one_is_looked_for_again(self, revisions: tuple[ControllerRevision, ...]) -> None:
-        assert plan_group(_group(revisions=revisions)) == [Requeue(1.0)]
+        assert _plan(_group(revisions=revisions)) == [Requeue(1.0)]
 
     def test_a_leader_without_revision_label_waits_too(self) -> None:
         group = _group()
@@ -209,7 +216,7 @@ class TestRevision:
         unlabelled = replace(
             group.leader, metadata=replace(group.leader.metadata, labels={c.WORKER_INDEX_LABEL: "0"})
         )
-        assert plan_group(replace(group, leader=unlabelled)) == [Requeue(1.0)]
+        assert _plan(replace(group, leader=unlabelled)) == [Requeue(1.0)]
 
     def test_of_several_the_highest_number_counts(self) -> None:
         lws = a_set()
@@ -219,19 +226,19 @@ class TestRevision:
             replace(x, metadata=replace(x.metadata, labels={**x.labels, c.REVISION_LABEL: key}))
             for x in (high, low)
         )
-        assert _worker_set(plan_group(_group(lws, revisions=both)))["spec"]["replicas"] == 6
+        assert _worker_set(_plan(_group(lws, revisions=both)))["spec"]["replicas"] == 6
 
     def test_one_of_another_owner_is_not_the_sets(self) -> None:
         revision = _revision(a_set())
         owner = OwnerReference("apps/v1", "StatefulSet", "test-sample", "uid-leader-set", True)
         foreign = replace(revision, metadata=replace(revision.metadata, owner_references=(owner,)))
-        assert plan_group(_group(revisions=(foreign,))) == [Requeue(1.0)]
+        assert _plan(_group(revisions=(foreign,))) == [Requeue(1.0)]
 
     def test_an_old_group_is_rebuilt_entirely_from_its_revision_scenario_42(self) -> None:
         worker = {"spec": {"containers": [{"name": "old-worker"}]}}
         old = a_set(size=4, subdomain=c.SUBDOMAIN_UNIQUE, template={"workerTemplate": worker})
         live = a_set(size=2, metadata={"labels": {"team": "new"}})
-        document = _worker_set(plan_group(_group(live, of=old)))
+        document = _worker_set(_plan(_group(live, of=old)))
         spec, pods = document["spec"], document["spec"]["template"]
         assert (spec["replicas"], spec["serviceName"]) == (3, "test-sample-0")
         assert pods["metadata"]["annotations"][c.SIZE_ANNOTATION] == "4"
@@ -240,49 +247,49 @@ class TestRevision:
         assert document["metadata"]["labels"]["team"] == "new"
 
     def test_live_size_one_ends_the_pass_whatever_the_revision(self) -> None:
-        assert plan_group(_group(a_set(size=1), of=a_set(size=4))) == []
+        assert _plan(_group(a_set(size=1), of=a_set(size=4))) == []
 
     def test_live_size_two_gives_an_old_single_pod_group_a_set_of_none(self) -> None:
-        assert _worker_set(plan_group(_group(a_set(size=2), of=a_set(size=1))))["spec"]["replicas"] == 0
+        assert _worker_set(_plan(_group(a_set(size=2), of=a_set(size=1))))["spec"]["replicas"] == 0
 
     def test_data_that_do_not_decode_are_an_error(self) -> None:
         broken = replace(_revision(a_set()), data=msgspec.Raw(b'{"spec":{"leaderWorkerTemplate":7}}'))
         with pytest.raises(PlanError):
-            plan_group(_group(revisions=(broken,)))
+            _plan(_group(revisions=(broken,)))
 
 
 class TestPlacement:
     def test_an_unbound_leader_is_waited_for_scenario_17(self) -> None:
-        assert plan_group(_group(a_set(metadata=EXCLUSIVE))) == []
+        assert _plan(_group(a_set(metadata=EXCLUSIVE))) == []
 
     def test_the_nodes_label_joins_the_users_selector_and_wins(self) -> None:
         user = {TOPOLOGY: "mine", "disk": "ssd"}
         worker = {"spec": {"containers": [{"name": "c"}], "nodeSelector": user}}
         lws = a_set(metadata=EXCLUSIVE, template={"workerTemplate": worker})
-        document = _worker_set(plan_group(_group(lws, leader={"node": "node-1"}, node=NODE)))
+        document = _worker_set(_plan(_group(lws, leader={"node": "node-1"}, node=NODE)))
         assert document["spec"]["template"]["spec"]["nodeSelector"] == {TOPOLOGY: "pool-a", "disk": "ssd"}
 
     def test_an_empty_annotation_is_none(self) -> None:
         lws = a_set(metadata={"annotations": {c.EXCLUSIVE_TOPOLOGY_ANNOTATION: ""}})
-        document = _worker_set(plan_group(_group(lws)))
+        document = _worker_set(_plan(_group(lws)))
         assert "nodeSelector" not in document["spec"]["template"]["spec"]
 
     def test_a_missing_node_is_an_error_that_leaves_what_came_before(self) -> None:
         lws = a_set(metadata=EXCLUSIVE, subdomain=c.SUBDOMAIN_UNIQUE)
         with pytest.raises(PlanError, match="node node-1") as caught:
-            plan_group(_group(lws, leader={"node": "node-1"}))
+            _plan(_group(lws, leader={"node": "node-1"}))
         assert _kinds(list(caught.value.actions)) == ["Service"]
         assert isinstance(caught.value.__cause__, NodeMissingError)
 
     def test_a_node_without_the_label_is_an_error(self) -> None:
         bare = Node(metadata=ObjectMeta(name="node-1"))
         with pytest.raises(PlanError, match=TOPOLOGY):
-            plan_group(_group(a_set(metadata=EXCLUSIVE), leader={"node": "node-1"}, node=bare))
+            _plan(_group(a_set(metadata=EXCLUSIVE), leader={"node": "node-1"}, node=bare))
 
     def test_once_there_are_workers_the_node_does_not_matter(self) -> None:
         group = _group(a_set(metadata=EXCLUSIVE), leader={"node": "node-1"})
         assert group.leader is not None
-        assert plan_group(replace(group, worker_sets=(a_worker_set(group.leader),))) == []
+        assert _plan(replace(group, worker_sets=(a_worker_set(group.leader),))) == []
 
 
 def test_workers_learn_that_their_leader_requests_tpus() -> None:
@@ -291,13 +298,13 @@ def test_workers_learn_that_their_leader_requests_tpus() -> None:
     tpu = Container(ContainerResources(limits=TpuQuantity("4")))
     leader = replace(group.leader, spec=replace(group.leader.spec, containers=(tpu,)))
     for pod, expected in ((leader, "true"), (group.leader, None)):
-        pods = _worker_set(plan_group(replace(group, leader=pod)))["spec"]["template"]
+        pods = _worker_set(_plan(replace(group, leader=pod)))["spec"]["template"]
         assert pods["metadata"]["annotations"].get(c.LEADER_REQUESTS_TPUS_ANNOTATION) == expected
 
 
 def test_the_controllers_labels_win_on_the_worker_set() -> None:
     labels = {c.GROUP_INDEX_LABEL: "user-value", "team": "a"}
-    document = _worker_set(plan_group(_group(a_set(metadata={"labels": labels}))))
+    document = _worker_set(_plan(_group(a_set(metadata={"labels": labels}))))
     assert document["metadata"]["labels"][c.GROUP_INDEX_LABEL] == "0"
     assert document["metadata"]["labels"]["team"] == "a"
 
@@ -329,8 +336,8 @@ def _groups(draw: st.DrawFn) -> ObservedGroup:
 @settings(max_examples=200, deadline=None)
 @given(_groups())
 def test_planning_twice_gives_the_same_and_a_leader_on_its_way_out_gets_nothing(group: ObservedGroup) -> None:
-    actions = plan_group(group)
-    assert msgspec.json.encode(plan_group(group), order="deterministic") == msgspec.json.encode(
+    actions = _plan(group)
+    assert msgspec.json.encode(_plan(group), order="deterministic") == msgspec.json.encode(
         actions, order="deterministic"
     )
     creates = [x for x in actions if isinstance(x, Create)]

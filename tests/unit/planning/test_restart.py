@@ -1,9 +1,10 @@
-"""Group recreation: the policy table of reconcilers.md 7.3, and its invariants 4 and 5 of section 9."""
+"""Group recreation: the policy table of reconcilers.md 7.3, invariants 4 and 5 of its section 9, records."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,10 +12,13 @@ from msgspec.structs import replace
 from support.groups import KEY, a_leader, a_set, a_worker, a_worker_set, owner_of
 
 from lws.api import constants as c
-from lws.api.workloads import ContainerStatus, Pod, PodStatus
-from lws.planning.actions import Delete
-from lws.planning.observed import ObservedGroup
-from lws.planning.restart import Restart, container_restarted, incarnation, plan_restart
+from lws.api.leaderworkerset import GroupStatus
+from lws.api.workloads import ContainerStatus, Pod, PodStatus, StatefulSet
+from lws.objects import OwnerReference
+from lws.planning import restart as planner
+from lws.planning.actions import Delete, PatchStatus, Record, Requeue
+from lws.planning.observed import Certainty, ObservedGroup
+from lws.planning.restart import Restart, container_restarted, incarnation, started
 
 LEADER = a_leader(0, phase="Running")
 ALWAYS = c.RESTART_RECREATE_GROUP
@@ -22,10 +26,47 @@ AFTER_START = c.RESTART_RECREATE_GROUP_AFTER_START
 EXPERIMENT = {"annotations": {c.RECREATE_AFTER_START_ANNOTATION: "false"}}
 
 
-def _group(*workers: Pod, leader: Pod = LEADER, size: int = 4, **kwargs: Any) -> ObservedGroup:
-    lws = a_set(replicas=1, size=size, **kwargs)
-    sets = (a_worker_set(leader, replicas=size - 1),)
-    return ObservedGroup(lws, leader, pods=(leader, *workers), worker_sets=sets)
+NOW = 1767225600.0
+AT = "2026-01-01T00:00:00Z"
+
+
+def _group(
+    *workers: Pod,
+    leader: Pod = LEADER,
+    size: int = 4,
+    entry: dict[str, Any] | None = None,
+    sets: tuple[StatefulSet, ...] | None = None,
+    **kwargs: Any,
+) -> ObservedGroup:
+    """A group read from the server itself; ``entry``: what the status holds of it."""
+    lws = a_set(replicas=1, size=size, status={"groups": {"0": entry}} if entry else None, **kwargs)
+    if sets is None:
+        sets = (a_worker_set(leader, replicas=size - 1),)
+    pods = (leader, *workers)
+    return ObservedGroup(lws, leader, pods=pods, worker_sets=sets, certainty=Certainty.GROUP)
+
+
+def plan_restart(group: ObservedGroup, *, now: float = NOW) -> Restart:
+    return planner.plan_restart(group, now=now)
+
+
+def _entry(leader: Pod = LEADER, **members: Any) -> dict[str, Any]:
+    return {"leader": leader.uid, "revision": KEY, **members}
+
+
+def _recorded(*workers: Pod, leader: Pod = LEADER, **members: Any) -> dict[str, Any]:
+    """The record of the group of these workers."""
+    digest = incarnation(_group(*workers, leader=leader, size=len(workers) + 1))
+    assert digest is not None
+    return _entry(leader, workers=digest, **members)
+
+
+def _stored(plan: Restart) -> dict[str, Any]:
+    [patch] = [x for x in plan.actions if isinstance(x, PatchStatus)]
+    assert plan.actions[0] is patch
+    assert (patch.kind, patch.resource_version) == (c.KIND, "")
+    entry = patch.status["groups"]["0"]
+    return {name: value for name, value in entry.items() if value is not None}
 
 
 def _workers(leader: Pod = LEADER, count: int = 3, **first: Any) -> list[Pod]:
@@ -35,7 +76,7 @@ def _workers(leader: Pod = LEADER, count: int = 3, **first: Any) -> list[Pod]:
 
 def _delete(plan: Restart) -> Delete:
     assert plan.recreating
-    [action] = plan.actions
+    action = plan.actions[-1]
     assert isinstance(action, Delete)
     return action
 
@@ -152,32 +193,279 @@ def test_container_restarted(phase: str, init: int, main: int, restarted: bool) 
     assert container_restarted(Pod(status=status)) is restarted
 
 
+class TestCertainty:
+    """What is seen of a pod needs the set alone to be made sure of; what is missing needs everything."""
+
+    @pytest.mark.parametrize("certainty", list(Certainty))
+    def test_of_what_is_seen(self, certainty: Certainty) -> None:
+        plan = plan_restart(replace(_group(*_workers(deleting=True)), certainty=certainty))
+        assert plan.recreating
+        assert (plan.needs, bool(plan.actions)) == (
+            (Certainty.SET, False) if certainty == Certainty.CACHED else (Certainty.CACHED, True)
+        )
+
+    @pytest.mark.parametrize("certainty", list(Certainty))
+    def test_of_what_is_missing(self, certainty: Certainty) -> None:
+        group = _group(*_workers(count=2), entry=_recorded(*_workers()))
+        plan = plan_restart(replace(group, certainty=certainty))
+        assert plan.recreating
+        assert (plan.needs, bool(plan.actions)) == (
+            (Certainty.CACHED, True) if certainty == Certainty.GROUP else (Certainty.GROUP, False)
+        )
+
+    @pytest.mark.parametrize(
+        ("entry", "limit", "actions"),
+        [
+            (_entry(restarts=1, backoffUntil="2026-01-01T00:00:05Z"), None, (Requeue(5.0),)),
+            (_entry(restarts=1, failed=True), 1, ()),
+        ],
+        ids=["backing-off", "given-up"],
+    )
+    def test_of_a_cache_is_enough_to_wait(
+        self, entry: dict[str, Any], limit: int | None, actions: tuple[Any, ...]
+    ) -> None:
+        group = _group(*_workers(restarts=1), entry=entry, limit=limit)
+        assert plan_restart(replace(group, certainty=Certainty.CACHED)) == Restart(True, actions)
+
+
+class TestLost:
+    """Pods that the watch saw go, and nobody terminating."""
+
+    @pytest.mark.parametrize(
+        ("traits", "restart", "recreated"),
+        [
+            pytest.param({}, ALWAYS, True, id="of-this-leader"),
+            pytest.param({}, AFTER_START, False, id="perhaps-before-the-start"),
+            pytest.param({}, c.RESTART_NONE, False, id="policy-none"),
+            pytest.param({"key": "other"}, ALWAYS, False, id="of-another-revision"),
+            pytest.param(
+                {"owner": owner_of(a_leader(0, uid="former"))}, ALWAYS, False, id="of-a-former-leader"
+            ),
+        ],
+    )
+    def test_counts(self, traits: dict[str, Any], restart: str, recreated: bool) -> None:
+        group = _group(*_workers(), restart=restart)
+        plan = plan_restart(replace(group, lost=(a_worker(LEADER, 1, uid="gone", **traits),)))
+        assert plan.recreating is recreated
+        if recreated:
+            assert _delete(plan).then[0].note.startswith("Worker pod test-sample-0-1 failed, ")
+
+
 class TestIncarnation:
     def test_of_a_complete_group_is_stable_and_ignores_order(self) -> None:
         workers = _workers()
         assert incarnation(_group(*workers)) == incarnation(_group(*reversed(workers))) is not None
 
     @pytest.mark.parametrize(
-        "workers", [_workers(count=2), _workers(deleting=True)], ids=["short", "leaving"]
+        "group",
+        [
+            pytest.param(_group(*_workers(count=2)), id="short"),
+            pytest.param(_group(*_workers(count=4)), id="one-too-many"),
+            pytest.param(_group(*_workers(deleting=True)), id="a-worker-leaves"),
+            pytest.param(
+                _group(*_workers(a_leader(deleting=True)), leader=a_leader(deleting=True)),
+                id="the-leader-leaves",
+            ),
+            pytest.param(_group(*_workers(), sets=()), id="without-its-stateful-set"),
+            pytest.param(
+                _group(*_workers(), sets=(a_worker_set(a_leader(0, uid="former"), replicas=3),)),
+                id="stateful-set-of-a-former-leader",
+            ),
+        ],
     )
-    def test_of_an_incomplete_group_is_none(self, workers: list[Pod]) -> None:
-        assert incarnation(_group(*workers)) is None
+    def test_of_an_incomplete_group_is_none(self, group: ObservedGroup) -> None:
+        assert incarnation(group) is None
 
-    def test_a_worker_replaced_unseen_recreates_the_group(self) -> None:
-        recorded = incarnation(_group(*_workers()))
-        group = replace(_group(*_workers(uid="replacement")), recorded=recorded)
-        assert "Worker pod test-sample-0 failed" in _delete(plan_restart(group)).then[0].note
+    def test_of_a_leader_alone(self) -> None:
+        assert incarnation(_group(size=1, sets=())) is not None
 
-    def test_the_recorded_group_and_one_still_incomplete_stay(self) -> None:
-        recorded = incarnation(_group(*_workers()))
-        assert plan_restart(replace(_group(*_workers()), recorded=recorded)) == Restart(False)
-        assert plan_restart(replace(_group(*_workers(count=2)), recorded=recorded)) == Restart(False)
+    def test_digest_is_short(self) -> None:
+        assert len(incarnation(_group(*_workers())) or "") == 16
 
-    def test_the_record_of_a_former_leader_says_nothing(self) -> None:
-        former = a_leader(0, uid="former")
-        recorded = incarnation(_group(*_workers(former), leader=former))
-        assert recorded is not None
-        assert plan_restart(replace(_group(*_workers()), recorded=recorded)) == Restart(False)
+    @pytest.mark.parametrize(
+        ("restart", "phase", "counts"),
+        [
+            (ALWAYS, "Pending", True),
+            (AFTER_START, "Pending", False),
+            (AFTER_START, "Running", True),
+            (c.RESTART_NONE, "Running", False),
+        ],
+    )
+    def test_started(self, restart: str, phase: str, counts: bool) -> None:
+        assert started(_group(*_workers(phase=phase), restart=restart)) is counts
+
+
+class TestReplaced:
+    """Against the record, made of workers 1 to 3."""
+
+    RECORD = _recorded(*_workers())
+
+    @pytest.mark.parametrize(
+        ("group", "recreated"),
+        [
+            pytest.param(_group(*_workers(), entry=RECORD), False, id="the-recorded-group"),
+            pytest.param(_group(*_workers(uid="new"), entry=RECORD), True, id="one-replaced"),
+            pytest.param(_group(*_workers(count=2), entry=RECORD), True, id="one-missing"),
+            pytest.param(_group(entry=RECORD), True, id="all-missing"),
+            pytest.param(_group(*_workers(count=5), entry=RECORD), False, id="scaled-up-by-hand"),
+            pytest.param(
+                _group(*_workers(count=5, uid="new"), entry=RECORD), True, id="scaled-up-and-one-replaced"
+            ),
+            pytest.param(
+                _group(*_workers(count=12), entry=_recorded(*_workers(count=11))), False, id="ordinals"
+            ),
+            pytest.param(_group(entry=RECORD, sets=()), False, id="without-its-stateful-set-scenario-8"),
+            pytest.param(
+                _group(*_workers(a_leader(uid="x")), leader=a_leader(uid="x"), entry=RECORD),
+                False,
+                id="record-of-a-former-leader",
+            ),
+            pytest.param(
+                _group(*_workers(count=2), entry={**RECORD, "revision": "other"}),
+                False,
+                id="record-of-another-revision-scenario-43",
+            ),
+            pytest.param(_group(*_workers(count=2), entry=_entry()), False, id="never-complete"),
+            pytest.param(_group(*_workers(count=2)), False, id="no-record-as-upstream-leaves-it"),
+            pytest.param(_group(*_workers(uid="new"), entry=RECORD, restart="None"), False, id="policy-none"),
+            pytest.param(
+                _group(*_workers(uid="new", phase="Pending"), entry=RECORD, restart=AFTER_START),
+                False,
+                id="after-start-while-pending",
+            ),
+            pytest.param(
+                _group(*_workers(uid="new"), entry=RECORD, restart=AFTER_START), True, id="after-start-later"
+            ),
+        ],
+    )
+    def test_recreates(self, group: ObservedGroup, recreated: bool) -> None:
+        assert group.leader is not None
+        running = replace(group.leader, status=PodStatus("Running"))
+        group = replace(group, leader=running, pods=(running, *group.pods[1:]))
+        assert plan_restart(group).recreating is recreated
+
+    def test_nobody_is_blamed_whom_nobody_saw(self) -> None:
+        action = _delete(plan_restart(_group(*_workers(uid="new"), entry=self.RECORD)))
+        assert action.then[0].note == (
+            "A worker pod of group 0 was replaced, deleted leader pod test-sample-0 to recreate group 0"
+        )
+
+    @pytest.mark.parametrize(
+        ("owner", "deleting", "recreated"),
+        [
+            pytest.param(OwnerReference(), False, False, id="orphaned-and-soon-adopted"),
+            pytest.param(
+                OwnerReference("apps/v1", "StatefulSet", LEADER.name, "set-deleted", controller=True),
+                False,
+                False,
+                id="its-stateful-set-deleted-it-will-follow",
+            ),
+            pytest.param(
+                OwnerReference("apps/v1", "StatefulSet", LEADER.name, "set-deleted", controller=True),
+                True,
+                True,
+                id="following",
+            ),
+            pytest.param(
+                OwnerReference("apps/v1", "ReplicaSet", "other", "uid-other", controller=True),
+                False,
+                True,
+                id="a-strangers",
+            ),
+        ],
+    )
+    def test_workers_whose_stateful_set_was_deleted(
+        self, owner: OwnerReference, deleting: bool, recreated: bool
+    ) -> None:
+        workers = [a_worker(LEADER, x, owner=owner, deleting=deleting) for x in (1, 2, 3)]
+        assert plan_restart(_group(*workers, entry=self.RECORD)).recreating is recreated
+
+
+class TestStored:
+    """What is written of a recreation, and when."""
+
+    def test_the_first_is_counted_before_the_leader_is_deleted(self) -> None:
+        plan = plan_restart(_group(*_workers(deleting=True), entry=_recorded(*_workers())))
+        assert [type(x) for x in plan.actions] == [PatchStatus, Delete]
+        assert _stored(plan) == _recorded(*_workers(), restarts=1, lastRestartTime=AT, restarting=True)
+
+    def test_nothing_is_left_of_a_former_leaders_entry(self) -> None:
+        former = _entry(a_leader(uid="former"), workers="w", readyTime=AT, backoffUntil=AT, failed=True)
+        plan = plan_restart(_group(*_workers(restarts=1), entry=former))
+        assert isinstance(plan.actions[0], PatchStatus)
+        assert plan.actions[0].status["groups"]["0"] == {
+            "leader": LEADER.uid,
+            "revision": KEY,
+            "workers": None,
+            "readyTime": None,
+            "restarts": 1,
+            "lastRestartTime": AT,
+            "restarting": True,
+            "backoffUntil": None,
+            "failed": None,
+        }
+
+    def test_one_that_was_counted_is_carried_out_though_its_evidence_is_gone(self) -> None:
+        entry = _entry(restarts=1, lastRestartTime=AT, restarting=True)
+        [action] = plan_restart(_group(*_workers(), entry=entry)).actions
+        assert isinstance(action, Delete)
+
+    def test_an_after_start_policy_does_not_stop_what_was_decided(self) -> None:
+        entry = _entry(restarts=1, lastRestartTime=AT, restarting=True)
+        group = _group(*_workers(phase="Pending"), entry=entry, restart=AFTER_START)
+        assert _delete(plan_restart(group)).uid == LEADER.uid
+
+    def test_policy_none_does(self) -> None:
+        entry = _entry(restarts=1, lastRestartTime=AT, restarting=True)
+        assert plan_restart(_group(*_workers(), entry=entry, restart="None")) == Restart(False)
+
+    def test_the_second_waits_and_says_so_once(self) -> None:
+        entry = _recorded(*_workers(), restarts=1, lastRestartTime=AT)
+        patch, wait = plan_restart(_group(*_workers(restarts=1), entry=entry), now=NOW + 4).actions
+        assert wait == Requeue(6.0)
+        assert isinstance(patch, PatchStatus)
+        assert patch.status["groups"]["0"]["backoffUntil"] == "2026-01-01T00:00:10Z"
+        [event] = patch.then
+        assert (event.type, event.reason, event.action) == ("Warning", "RecreateGroupBackOff", "Delete")
+        assert event.note == (
+            "Worker pod test-sample-0-1 failed, recreating group 0 in 6 seconds"
+            " (recreations in a row so far: 1)"
+        )
+
+    def test_when_the_time_has_come_it_is_recreated_whatever_is_seen(self) -> None:
+        entry = _entry(restarts=1, lastRestartTime=AT, backoffUntil="2026-01-01T00:00:10Z")
+        assert plan_restart(_group(*_workers(), entry=entry), now=NOW + 9).actions == (Requeue(1.0),)
+        plan = plan_restart(_group(*_workers(), entry=entry), now=NOW + 10)
+        assert _stored(plan) == _entry(restarts=2, lastRestartTime="2026-01-01T00:00:10Z", restarting=True)
+        assert isinstance(plan.actions[-1], Delete)
+
+    def test_beyond_the_bound_the_group_is_left_and_says_how_to_go_on(self) -> None:
+        entry = _entry(restarts=2, lastRestartTime=AT)
+        plan = plan_restart(_group(*_workers(restarts=1), entry=entry, limit=2), now=NOW + 60)
+        [patch] = plan.actions
+        assert isinstance(patch, PatchStatus)
+        assert _stored(plan) == {**entry, "failed": True}
+        [event] = patch.then
+        assert (event.type, event.reason, event.action) == ("Warning", "MaxGroupRestartsExceeded", "Delete")
+        assert event.note == (
+            "Worker pod test-sample-0-1 failed, leaving group 0 as it is after 2 recreations in a row:"
+            " maxGroupRestarts is 2. To go on, delete pod test-sample-0, change the template, or raise"
+            " maxGroupRestarts"
+        )
+
+    @pytest.mark.parametrize("limit", [None, 3], ids=["removed", "raised"])
+    def test_a_new_bound_resumes_a_failed_group(self, limit: int | None) -> None:
+        entry = _entry(restarts=2, lastRestartTime=AT, failed=True)
+        plan = plan_restart(_group(*_workers(), entry=entry, limit=limit), now=NOW + 60)
+        assert _stored(plan)["restarts"] == 3
+        assert "failed" not in _stored(plan)
+        assert isinstance(plan.actions[-1], Delete)
+
+    def test_a_leader_without_group_index_is_deleted_all_the_same(self) -> None:
+        leader = a_leader("x", restarts=1, phase="Running")
+        [action] = plan_restart(_group(leader=leader, size=1, sets=())).actions
+        assert isinstance(action, Delete)
+        assert isinstance(action.then[0], Record)
 
 
 @st.composite
@@ -197,7 +485,22 @@ def _groups(draw: st.DrawFn) -> ObservedGroup:
         for index in range(1, draw(st.integers(1, 4)))
     ]
     policy = draw(st.sampled_from([ALWAYS, AFTER_START, c.RESTART_NONE]))
-    return _group(*workers, leader=leader, size=draw(st.integers(1, 4)), restart=policy)
+    entry = draw(
+        st.fixed_dictionaries(
+            {"leader": st.sampled_from([leader.uid, "former"]), "revision": st.sampled_from([KEY, "other"])},
+            optional={
+                "workers": st.sampled_from(["0123456789abcdef", _recorded(*_workers())["workers"]]),
+                "restarts": st.integers(0, 4),
+                "lastRestartTime": st.sampled_from(["2025-12-31T23:59:50Z", AT, "nonsense"]),
+                "restarting": st.booleans(),
+                "backoffUntil": st.sampled_from([AT, "2026-01-01T00:05:00Z", "2099-01-01T00:00:00Z"]),
+                "failed": st.booleans(),
+            },
+        )
+    )
+    limit = draw(st.none() | st.integers(0, 3))
+    size = draw(st.integers(1, 4))
+    return _group(*workers, leader=leader, size=size, restart=policy, entry=entry, limit=limit)
 
 
 @settings(max_examples=300, deadline=None)
@@ -213,3 +516,21 @@ def test_any_group_is_deleted_by_its_present_leader_at_most_once_in_any_order(
     assert {x.uid for x in plan.actions if isinstance(x, Delete)} <= {group.leader.uid}
     assert not (plan.actions and group.leader.deleting)
     assert plan.recreating or not plan.actions
+    cached = plan_restart(replace(group, certainty=Certainty.CACHED))
+    assert cached.recreating is plan.recreating
+    assert all(isinstance(x, Requeue) for x in cached.actions)
+
+
+@settings(max_examples=300, deadline=None)
+@given(_groups())
+def test_what_was_stored_is_not_stored_again(group: ObservedGroup) -> None:
+    """Dying after the write and before the deletion neither loses nor repeats anything."""
+    plan = plan_restart(group)
+    patches = [x for x in plan.actions if isinstance(x, PatchStatus)]
+    if not patches or group.lws is None:
+        return
+    entry = msgspec.convert(_stored(plan), GroupStatus)
+    lws = replace(group.lws, status=replace(group.lws.status, groups={"0": entry}))
+    again = plan_restart(replace(group, lws=lws))
+    assert again.recreating
+    assert again.actions == plan.actions[1:]

@@ -9,15 +9,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from support.groups import KEY, a_leader, a_leader_set, a_set, a_worker_set, owner_of
+from support.groups import KEY, a_leader, a_leader_set, a_set, a_worker, a_worker_set, owner_of
 
 from lws.api import constants as c
-from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet
 from lws.api.workloads import Pod, StatefulSet
 from lws.objects import Condition
 from lws.planning.actions import PatchStatus
 from lws.planning.observed import ObservedSet
-from lws.planning.status import Tally, due_conditions, merge_conditions, plan_status, tally_groups
+from lws.planning.status import (
+    Tally,
+    due_conditions,
+    merge_conditions,
+    plan_status,
+    tally_groups,
+    with_failed,
+)
 
 NOW = "2026-02-03T04:05:06Z"
 BEFORE = "2026-01-01T00:00:00Z"
@@ -275,6 +282,86 @@ class TestPlan:
         assert (
             plan_status(_observe(a_set(**options), states), KEY, a_leader_set(), now=NOW).update_done is done
         )
+
+
+class TestFailed:
+    """The condition of sets that bound their restarts."""
+
+    @pytest.mark.parametrize(
+        ("stored", "limit", "status"),
+        [
+            pytest.param([], None, None, id="not-used"),
+            pytest.param([], 2, "False", id="used"),
+            pytest.param([Condition("Failed", "True", "R", "m", BEFORE, 1)], None, "False", id="was-used"),
+        ],
+    )
+    def test_when_nothing_failed(
+        self, stored: list[Condition], limit: int | None, status: str | None
+    ) -> None:
+        lws = _stored(stored, limit=limit)
+        conditions = with_failed(lws.status.conditions, lws, [], now=NOW)
+        found = [x for x in conditions if x.type == "Failed"]
+        assert [x.status for x in found] == ([status] if status else [])
+        assert all(
+            (x.reason, x.message) == ("WithinMaxGroupRestarts", "No group is left failed") for x in found
+        )
+
+    @pytest.mark.parametrize(
+        ("failed", "named"),
+        [([0], "0"), ([0, 3], "0, 3"), (list(range(23)), ", ".join(map(str, range(20))) + " and 3 more")],
+        ids=["one", "two", "many"],
+    )
+    def test_names_the_groups(self, failed: list[int], named: str) -> None:
+        [condition] = with_failed((), a_set(limit=2), failed, now=NOW)
+        assert (condition.status, condition.reason) == ("True", "MaxGroupRestartsExceeded")
+        assert condition.message == f"Left failed after maxGroupRestarts recreations in a row: groups {named}"
+
+    def test_the_time_is_that_of_the_turn(self) -> None:
+        lws = a_set(limit=2)
+        first = with_failed((), lws, [1], now=BEFORE)
+        [second] = with_failed(first, lws, [1, 2], now=NOW)
+        assert (second.last_transition_time, second.message[-4:]) == (BEFORE, "1, 2")
+        [third] = with_failed((second,), lws, [], now=NOW)
+        assert third.last_transition_time == NOW
+
+    def test_is_in_the_patch_without_an_event_of_its_own(self) -> None:
+        lws = _stored([_condition(P), _condition(A, "False")], limit=1)
+        leader = a_leader(0)
+        entry = GroupStatus(leader=leader.uid, revision=KEY, restarts=1, failed=True)
+        lws = replace(lws, status=replace(lws.status, groups={"0": entry}))
+        patch = _patch(ObservedSet(lws, leaders=(leader,)))
+        assert [x["type"] for x in patch.status["conditions"]] == [P, A, "Failed"]
+        assert patch.status["conditions"][-1]["status"] == "True"
+        assert patch.then == ()
+
+
+class TestRecords:
+    def test_ride_along(self) -> None:
+        leader = a_leader(0)
+        observed = ObservedSet(
+            a_set(),
+            leaders=(leader,),
+            worker_sets=(a_worker_set(leader),),
+            members=(leader, a_worker(leader, 1)),
+        )
+        plan = plan_status(observed, KEY, a_leader_set(), now=NOW)
+        assert plan.patch is not None
+        assert plan.patch.status["groups"]["0"]["leader"] == leader.uid
+        assert "conditions" in plan.patch.status
+        assert plan.replacing == ()
+
+    def test_of_a_former_leader_is_replaced_with_care(self) -> None:
+        leader = a_leader(0)
+        lws = a_set(status={"groups": {"0": {"leader": "former", "revision": KEY, "workers": "w"}}})
+        members = (leader, a_worker(leader, 1))
+        observed = ObservedSet(lws, leaders=(leader,), worker_sets=(a_worker_set(leader),), members=members)
+        assert plan_status(observed, KEY, a_leader_set(), now=NOW).replacing == (leader,)
+
+    def test_the_time_of_being_ready_needs_a_ready_group(self) -> None:
+        for state, ready in (("N", True), ("n", False), ("-", False)):
+            entry = {"leader": a_leader(0).uid, "revision": KEY, "workers": "w", "restarts": 1}
+            observed = _observe(a_set(status={"groups": {"0": entry}}), state)
+            assert ("groups" in _patch(observed).status) is ready
 
 
 def _written(lws: LeaderWorkerSet, patch: PatchStatus) -> LeaderWorkerSet:

@@ -1,0 +1,87 @@
+"""Where the entries of ``status.groups`` are kept when the API server does not keep them.
+
+The CRD of the upstream controller has no such member, so the server drops it, and writing it again on every
+pass would never end. Then, and for the groups of a set too large to hold them all in one object, the entries
+live as long as this process. What they say may not be judged here.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Final
+
+import msgspec
+from cachetools import LRUCache
+from msgspec.structs import replace
+
+from lws.api import constants as c
+from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet
+from lws.objects import KubeObject
+from lws.planning.actions import Document, PatchStatus
+from lws.runtime import logs
+
+LIMIT: Final = 2048
+"""Groups with a higher index are remembered only: at some 350 bytes each, etcd's 1.5 MB would be reached."""
+
+_log = logs.get_logger("groups")
+
+
+class GroupLedger:
+    """The entries that only this process knows, by set; to be asked and told around every status write."""
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        self._limit = limit
+        self._dropped = False
+        self._kept: LRUCache[str, dict[str, Document]] = LRUCache(10_000)
+        self._lock = threading.Lock()
+
+    def overlay(self, lws: LeaderWorkerSet) -> LeaderWorkerSet:
+        """The set with everything that is known of its groups."""
+        with self._lock:
+            kept = self._kept.get(lws.uid)
+            if not kept:
+                return lws
+            entries = msgspec.convert(kept, dict[str, GroupStatus])
+        return replace(lws, status=replace(lws.status, groups={**lws.status.groups, **entries}))
+
+    def absorb(self, patch: PatchStatus, uid: str) -> PatchStatus:
+        """Keep what the server would not, for the set with this UID; the rest of the patch, maybe empty."""
+        groups = patch.status.get("groups") if patch.kind == c.KIND else None
+        if groups is None:
+            return patch
+        with self._lock:
+            mine = {x: entry for x, entry in groups.items() if self._dropped or not self._stays(x)}
+            self._keep(uid, mine)
+        sent = {x: entry for x, entry in groups.items() if x not in mine}
+        status = {x: value for x, value in patch.status.items() if x != "groups"}
+        return replace(patch, status=status | ({"groups": sent} if sent else {}))
+
+    def observe(self, patch: PatchStatus, written: KubeObject) -> None:
+        """See whether the server kept the entries, and take them over for good if it did not."""
+        groups = patch.status.get("groups", {})
+        if not isinstance(written, LeaderWorkerSet) or written.status.groups or not any(groups.values()):
+            return
+        with self._lock:
+            known, self._dropped = self._dropped, True
+            self._keep(written.uid, groups)
+        if not known:
+            _log.warning(
+                "The CRD drops status.groups: recreations of groups are remembered by this process only",
+                set=written.key,
+            )
+
+    def _stays(self, index: str) -> bool:
+        return index.isdigit() and int(index) < self._limit
+
+    def _keep(self, uid: str, patch: dict[str, Document | None]) -> None:
+        """A JSON merge patch over what is kept."""
+        kept: dict[str, Any] = self._kept.get(uid, {})
+        for index, members in patch.items():
+            merged = {**kept.get(index, {}), **(members or {})}
+            kept[index] = {name: value for name, value in merged.items() if value is not None}
+            if members is None:
+                del kept[index]
+        if kept:
+            self._kept[uid] = kept
+        else:
+            self._kept.pop(uid, None)

@@ -1,0 +1,178 @@
+"""What is recorded of groups, when, and what is dropped (docs/decisions/010)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from support.groups import KEY, a_leader, a_leader_set, a_set, a_worker, a_worker_set, owner_of
+
+from lws.api import constants as c
+from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.workloads import Pod
+from lws.planning.observed import ObservedSet
+from lws.planning.records import Records, failed_groups, plan_records, unrecorded
+
+NOW = "2026-02-03T04:05:06Z"
+DIGEST = "0123456789abcdef"
+GROUPS = {x: {"leader": "gone", "workers": DIGEST} for x in ("0", "1", "2", "7", "x")}
+
+
+def _set(groups: dict[str, dict[str, Any]] | None = None, **kwargs: Any) -> LeaderWorkerSet:
+    return a_set(status={"groups": groups or {}}, **{"size": 3, **kwargs})
+
+
+def _entry(leader: Pod, **members: Any) -> dict[str, Any]:
+    return {"leader": leader.uid, "revision": KEY, **members}
+
+
+def _observe(lws: LeaderWorkerSet, *leaders: Pod, missing: int = 0, phase: str = "Running") -> ObservedSet:
+    """Groups of these leaders, each with its StatefulSet and, but for the missing, its workers."""
+    count = lws.size - 1
+    workers = [a_worker(x, i, phase=phase) for x in leaders for i in range(1, count + 1 - missing)]
+    sets = tuple(a_worker_set(x, replicas=count) for x in leaders) if count else ()
+    return ObservedSet(lws, leaders=leaders, worker_sets=sets, members=(*leaders, *workers))
+
+
+def _plan(observed: ObservedSet, *, replicas: int = 2, ready: bool = False) -> Records:
+    return plan_records(observed, a_leader_set(replicas=replicas), ready=lambda _pod: ready, now=NOW)
+
+
+class TestRecording:
+    def test_complete_groups_at_once_and_nothing_twice(self) -> None:
+        leaders = (a_leader(0), a_leader(1))
+        plan = _plan(_observe(_set(), *leaders))
+        assert plan.replacing == ()
+        assert plan.patch.keys() == {"0", "1"}
+        for leader in leaders:
+            entry = plan.patch[leader.labels[c.GROUP_INDEX_LABEL]]
+            assert (entry["leader"], entry["revision"], len(entry["workers"])) == (leader.uid, KEY, 16)
+            assert entry.keys() == {"leader", "revision", "workers"}
+        assert _plan(_observe(_set(plan.patch), *leaders)) == Records({})
+
+    def test_the_first_incarnation_of_a_leader_is_never_replaced(self) -> None:
+        leader = a_leader(0)
+        assert _plan(_observe(_set({"0": _entry(leader, workers=DIGEST)}), leader)) == Records({})
+
+    @pytest.mark.parametrize(
+        ("options", "observed", "leader"),
+        [
+            pytest.param({}, {"missing": 1}, {}, id="incomplete"),
+            pytest.param({}, {}, {"deleting": True}, id="leader-going"),
+            pytest.param({"restart": c.RESTART_NONE}, {}, {}, id="policy-none-needs-none"),
+            pytest.param({"restart": c.RESTART_DEFAULT}, {}, {}, id="deprecated-default"),
+            pytest.param(
+                {"restart": c.RESTART_RECREATE_GROUP_AFTER_START},
+                {"phase": "Pending"},
+                {"phase": "Running"},
+                id="after-start-not-started",
+            ),
+            pytest.param({"size": 1}, {}, {}, id="leader-alone-never-recreated"),
+        ],
+    )
+    def test_not(self, options: dict[str, Any], observed: dict[str, Any], leader: dict[str, Any]) -> None:
+        assert _plan(_observe(_set(**options), a_leader(0, **leader), **observed)) == Records({})
+
+    def test_after_start_once_started(self) -> None:
+        lws = _set(restart=c.RESTART_RECREATE_GROUP_AFTER_START)
+        assert _plan(_observe(lws, a_leader(0, phase="Running"))).patch.keys() == {"0"}
+
+    def test_workers_of_a_former_leader_make_no_group(self) -> None:
+        leader, former = a_leader(0), a_leader(0, uid="former")
+        observed = _observe(_set(), former)
+        assert _plan(
+            replace(observed, leaders=(leader,), members=(leader, *observed.members[1:]))
+        ) == Records({})
+        sets = (a_worker_set(leader, replicas=2, owner=owner_of(former)),)
+        assert _plan(replace(_observe(_set(), leader), worker_sets=sets)) == Records({})
+
+    def test_the_successor_of_one_deleted_by_us_keeps_the_count_and_nothing_else(self) -> None:
+        former, leader = a_leader(0, uid="former"), a_leader(0)
+        stored = _entry(
+            former, workers=DIGEST, restarts=2, lastRestartTime=NOW, restarting=True, readyTime=NOW
+        )
+        plan = _plan(_observe(_set({"0": stored}), leader))
+        [entry] = plan.patch.values()
+        assert entry["leader"] == leader.uid
+        assert (entry["restarting"], entry["readyTime"]) == (None, None)
+        assert entry.keys().isdisjoint({"restarts", "lastRestartTime", "revision"})
+        assert plan.replacing == (leader,)
+
+    def test_the_successor_of_one_deleted_by_others_starts_anew(self) -> None:
+        former, leader = a_leader(0, uid="former"), a_leader(0)
+        stored = _entry(former, restarts=2, lastRestartTime=NOW, failed=True)
+        [entry] = _plan(_observe(_set({"0": stored}), leader)).patch.values()
+        assert (entry["restarts"], entry["lastRestartTime"], entry["failed"]) == (None, None, None)
+
+    def test_a_leader_alone_is_recorded_after_a_restart(self) -> None:
+        stored = _entry(a_leader(0, uid="former"), restarts=1, lastRestartTime=NOW, restarting=True)
+        plan = _plan(_observe(_set({"0": stored}, size=1), a_leader(0)))
+        assert plan.patch["0"]["leader"] == a_leader(0).uid
+
+    @pytest.mark.parametrize("mark", ["restarting", "failed"])
+    def test_a_dead_group_is_not_recorded_any_more(self, mark: str) -> None:
+        leader = a_leader(0)
+        stored = _entry(leader, restarts=1, lastRestartTime=NOW, **{mark: True})
+        assert _plan(_observe(_set({"0": stored}), leader)) == Records({})
+
+    def test_a_relabelled_leader_is_recorded_anew(self) -> None:
+        stored = {"leader": a_leader(0).uid, "revision": "old", "workers": DIGEST}
+        plan = _plan(_observe(_set({"0": stored}), a_leader(0)))
+        assert plan.patch["0"]["revision"] == KEY
+        assert plan.replacing == ()
+
+
+class TestReadyTime:
+    @pytest.mark.parametrize(
+        ("members", "ready", "written"),
+        [
+            pytest.param({"restarts": 1}, True, True, id="ready-after-a-restart"),
+            pytest.param({"restarts": 1}, False, False, id="not-ready"),
+            pytest.param({}, True, False, id="never-restarted-costs-no-write"),
+            pytest.param(
+                {"restarts": 1, "readyTime": "2026-01-01T00:00:00Z"}, True, False, id="the-first-stays"
+            ),
+        ],
+    )
+    def test_is_written(self, members: dict[str, Any], ready: bool, written: bool) -> None:
+        leader = a_leader(0)
+        observed = _observe(_set({"0": _entry(leader, workers=DIGEST, **members)}), leader)
+        assert _plan(observed, ready=ready).patch == ({"0": {"readyTime": NOW}} if written else {})
+
+    def test_comes_with_the_record(self) -> None:
+        stored = _entry(a_leader(0, uid="former"), restarts=1, lastRestartTime=NOW, restarting=True)
+        [entry] = _plan(_observe(_set({"0": stored}), a_leader(0)), ready=True).patch.values()
+        assert entry["readyTime"] == NOW
+
+
+class TestRemoval:
+    def test_of_what_is_not_wanted_and_not_there(self) -> None:
+        plan = _plan(_observe(_set(GROUPS), a_leader(2), missing=1), replicas=2)
+        assert plan.patch == {"7": None, "x": None}
+
+    def test_not_without_a_leader_set_to_see(self) -> None:
+        observed = _observe(_set(GROUPS))
+        assert plan_records(observed, None, ready=lambda _pod: False, now=NOW) == Records({})
+
+
+@pytest.mark.parametrize(
+    ("leader", "entry", "failed"),
+    [
+        pytest.param({}, _entry(a_leader(1), failed=True), [1], id="marked"),
+        pytest.param({}, _entry(a_leader(1)), [], id="unmarked"),
+        pytest.param({"uid": "new"}, _entry(a_leader(1), failed=True), [], id="of-a-former-leader"),
+        pytest.param({"deleting": True}, _entry(a_leader(1), failed=True), [], id="being-resumed"),
+        pytest.param({"key": "new"}, _entry(a_leader(1), failed=True), [], id="on-another-revision"),
+    ],
+)
+def test_failed_groups(leader: dict[str, Any], entry: dict[str, Any], failed: list[int]) -> None:
+    lws = _set({"1": entry, "0": _entry(a_leader(0))})
+    assert failed_groups(lws, [a_leader(1, **leader), a_leader(0)]) == failed
+
+
+def test_unrecorded_names_those_whose_pods_are_needed() -> None:
+    known, new, odd = a_leader(0), a_leader(1), a_leader("x")
+    lws = _set({"0": _entry(known, workers=DIGEST)})
+    assert unrecorded(lws, [known, new, odd]) == [new]
+    assert unrecorded(_set(restart=c.RESTART_NONE), [known, new]) == []
