@@ -13,9 +13,11 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
 import uuid
-from collections.abc import Hashable, MutableMapping
+from collections.abc import Callable, Hashable, MutableMapping
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from typing import Any, Literal, TextIO, cast
 
 import msgspec
@@ -26,10 +28,20 @@ from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
 from lws.objects import Key
 
-__all__ = ["Logger", "configure", "get_logger", "one_line", "parse_level", "reconciling"]
+__all__ = [
+    "Format",
+    "Logger",
+    "TimeEncoding",
+    "configure",
+    "get_logger",
+    "one_line",
+    "parse_level",
+    "reconciling",
+]
 
 Logger = FilteringBoundLogger
 Format = Literal["json", "console"]
+TimeEncoding = Literal["epoch", "millis", "nanos", "iso8601", "rfc3339", "rfc3339nano"]
 
 _LEVELS = {
     "debug": logging.DEBUG,
@@ -62,17 +74,26 @@ def parse_level(text: str) -> int:
     raise ValueError(f"log level {text!r}: need one of {', '.join(_LEVELS)}, or a number from 1 up")
 
 
-def configure(*, format: Format, level: str = "info", stream: TextIO | None = None) -> None:  # noqa: A002
+def configure(
+    *,
+    format: Format,  # noqa: A002
+    level: str = "info",
+    stream: TextIO | None = None,
+    time_encoding: TimeEncoding = "rfc3339nano",
+    traceback_level: str = "debug",
+) -> None:
     """Set the process's logging up, to ``stream`` (standard error). May be called again.
 
+    Lines below ``traceback_level`` name an exception in one line, without its traceback.
     Loggers made by ``get_logger(...).bind(...)`` keep what was configured when they were made.
     """
     if format not in ("json", "console"):
         raise ValueError(f"log format {format!r}: need json or console")
     threshold = parse_level(level)
     stream = stream or sys.stderr
-    prepare: list[Processor] = [_name_logger, add_log_level, TimeStamper("iso", utc=True, key="ts")]
-    finish: list[Processor] = [_guard, *(_JSON if format == "json" else _CONSOLE)]
+    prepare: list[Processor] = [_name_logger, add_log_level, _stamp(time_encoding)]
+    shorten = _tracebacks_from(parse_level(traceback_level))
+    finish: list[Processor] = [shorten, _guard, *(_JSON if format == "json" else _CONSOLE)]
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, *prepare, *finish],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
@@ -123,6 +144,32 @@ def _route_libraries(prepare: list[Processor], finish: list[Processor], stream: 
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
+def _stamp(encoding: TimeEncoding) -> Processor:
+    """What writes the time of a line, as zap names the ways to."""
+    if encoding == "rfc3339nano":  # RFC 3339 with a fraction; microseconds are what the clock gives
+        return TimeStamper("iso", utc=True, key="ts")
+    read = _CLOCKS[encoding]
+
+    def stamp(_logger: Any, _method: str, event: EventDict) -> EventDict:
+        event["ts"] = read()
+        return event
+
+    return stamp
+
+
+def _tracebacks_from(threshold: int) -> Processor:
+    def shorten(_logger: Any, _method: str, event: EventDict) -> EventDict:
+        if event.get("exc_info") and _LEVELS.get(event["level"], logging.CRITICAL) < threshold:
+            error = event.pop("exc_info")
+            if not isinstance(error, BaseException):
+                error = error[1] if isinstance(error, tuple) else sys.exc_info()[1]
+            if error is not None:
+                event.setdefault("error", f"{type(error).__name__}: {one_line(error)}")
+        return event
+
+    return shorten
+
+
 def _name_logger(_logger: Any, _method: str, event: EventDict) -> EventDict:
     name = event.pop("logger_name", None)
     if name is not None:
@@ -168,7 +215,7 @@ def _json_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> s
 
 
 def _console_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
-    head = [event.pop("ts", ""), event.pop("level", "").upper(), event.pop("logger", "")]
+    head = [str(event.pop("ts", "")), event.pop("level", "").upper(), event.pop("logger", "")]
     head.append(event.pop("event", "").replace("\n", "\\n"))
     traceback = event.pop("exception", None)
     if event:
@@ -183,6 +230,14 @@ def _encode(fields: MutableMapping[str, Any]) -> str:
     except (UnicodeEncodeError, OverflowError):  # text that is not Unicode, numbers beyond 64 bits
         return json.dumps(fields, default=str)
 
+
+_CLOCKS: dict[str, Callable[[], str | float]] = {
+    "epoch": time.time,
+    "millis": lambda: time.time_ns() / 1e6,
+    "nanos": time.time_ns,
+    "iso8601": lambda: datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+    "rfc3339": lambda: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+}
 
 # Never with the frames' variables: they hold whole objects.
 _JSON: list[Processor] = [ExceptionRenderer(ExceptionDictTransformer(show_locals=False)), _json_line]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import logging
+import re
 from typing import Any
 
 import msgspec
@@ -223,3 +224,42 @@ class SilentError(Exception):
 )
 def test_one_line(error: Exception, text: str) -> None:
     assert logs.one_line(error) == text
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shape"),
+    [
+        ("rfc3339", r'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"'),
+        ("rfc3339nano", r'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z"'),
+        ("iso8601", r'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"'),
+        ("epoch", r"\d{10}\.\d+"),
+        ("millis", r"\d{13}\.\d+"),
+        ("nanos", r"\d{19}"),
+    ],
+)
+def test_times_are_written_as_asked(encoding: logs.TimeEncoding, shape: str) -> None:
+    with captured(time_encoding=encoding) as lines:
+        logs.get_logger("x").info("now")
+    assert re.search(rf'"ts":{shape},', lines.text)
+    with captured(format="console", time_encoding=encoding) as lines:
+        logs.get_logger("x").info("now")
+    assert re.match(shape.replace('"', "") + "\tINFO\tx\tnow\n", lines.text)
+
+
+@pytest.mark.parametrize(
+    ("level", "with_traceback"), [("info", ["error", "info"]), ("error", ["error"]), ("panic", [])]
+)
+def test_tracebacks_from_a_level_on(level: str, with_traceback: list[str]) -> None:
+    with captured(traceback_level=level) as lines:
+        log = logs.get_logger("x")
+        try:
+            raise OSError("gone")
+        except OSError as error:
+            log.exception("by itself")
+            log.info("given", exc_info=error)
+            logging.getLogger("urllib3").warning("from a library", exc_info=True)
+    assert sorted({line["level"] for line in lines.documents if "exception" in line} - {"warning"}) == (
+        with_traceback
+    )
+    for line in lines.documents:
+        assert ("exception" in line) != (line.get("error") == "OSError: gone")
