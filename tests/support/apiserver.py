@@ -40,8 +40,9 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from support.exchange import (
@@ -98,6 +99,13 @@ def write_kubeconfig(
     path = directory / "kubeconfig"
     path.write_text(json.dumps(document))
     return str(path)
+
+
+TLS_HANDSHAKE = b"\x16"  # the first byte of a ClientHello
+
+
+class NotHttp(Exception):  # noqa: N818
+    """The client speaks TLS to a plain port."""
 
 
 class ApiServer:
@@ -199,6 +207,9 @@ class ApiServer:
             with self._tracked(connection), connection.makefile("rb") as reader:
                 while (request := _read_request(reader)) is not None:
                     self._answer(request)(Exchange(connection, request, self.stopping))
+        except NotHttp:
+            with contextlib.suppress(OSError):
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
         except (Hangup, OSError):
             pass
         except BaseException as error:  # noqa: BLE001 - the test's own mistake: close() raises it
@@ -239,7 +250,9 @@ def _shut(connection: socket.socket) -> None:
         connection.shutdown(socket.SHUT_RDWR)
 
 
-def _read_request(reader: BinaryIO) -> Request | None:
+def _read_request(reader: BufferedReader) -> Request | None:
+    if reader.peek(1)[:1] == TLS_HANDSHAKE:
+        raise NotHttp
     line = reader.readline()
     if not line:
         return None
