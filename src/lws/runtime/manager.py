@@ -69,6 +69,12 @@ class _Part:
         wait = getattr(self._runnable, "wait_ready", None) or getattr(self._runnable, "wait_for_sync", None)
         return True if wait is None else bool(wait(_LOOK))
 
+    def excuse(self) -> str:
+        """Why it is not ready, to be put behind that it is not."""
+        explain = getattr(self._runnable, "why_not_ready", None)
+        why = "" if explain is None else explain()
+        return f": {why}" if why else ""
+
     def alive(self) -> bool:
         if self._thread is not None:
             return self._thread.is_alive()
@@ -119,7 +125,8 @@ class Manager:
         ``run(stop: Event)``: blocks until ``stop`` is set; raising or returning before ends the process.
         ``start()`` and ``stop()`` or ``stop(timeout)``: works in threads of its own; ``alive``, if there,
         turns False when it has died. Either may have ``wait_ready(timeout) -> bool`` or
-        ``wait_for_sync(timeout) -> bool``, on which the next phase waits.
+        ``wait_for_sync(timeout) -> bool``, on which the next phase waits, and then
+        ``why_not_ready() -> str``, which is told when waiting was in vain.
         """
         title = name or getattr(runnable, "name", "") or type(runnable).__name__
         self._parts[phase].append(_Part(runnable, title, lambda part, why: self._fail(phase, part, why)))
@@ -163,7 +170,8 @@ class Manager:
             while not self._over(stop) and not self._succeeds(part.ready, phase, part):
                 self._look_after()
                 if not endless and time.monotonic() > deadline:
-                    self._fail(phase, part, f"not ready within {self._ready_timeout:g} s")
+                    late = f"not ready within {self._ready_timeout:g} s{part.excuse()}"
+                    self._fail(phase, part, late)
 
     def _succeeds(self, step: Callable[[], bool], phase: Phase, part: _Part) -> bool:
         """Whether the step says so. An exception is told in one line; its traceback is for debugging."""

@@ -216,6 +216,19 @@ def test_a_phase_that_does_not_get_ready_ends_the_process(
     assert log.lines == ["start cache", "stop cache"]
 
 
+@pytest.mark.parametrize(
+    ("why", "told"), [("the CRD is missing", ": the CRD is missing"), ("", "")], ids=["known", "unknown"]
+)
+def test_a_part_tells_why_it_did_not_get_ready(
+    log: Log, run: Callable[[Manager], Running], why: str, told: str
+) -> None:
+    part = ReadyPart(log, "cache")
+    part.why_not_ready = lambda: why  # type: ignore[attr-defined]
+    manager = Manager(ready_timeout=0.1)
+    manager.add(part, phase=Phase.CACHES)
+    assert str(run(manager).join()) == f"cache: not ready within 0.1 s{told}"
+
+
 def test_leadership_may_take_for_ever(
     log: Log, run: Callable[[Manager], Running], monkeypatch: pytest.MonkeyPatch
 ) -> None:
