@@ -1,10 +1,10 @@
 """The webhooks' certificate authority and serving certificate: making, judging, renewing, keeping.
 
-Pure but for :class:`CertificateStore`, which keeps the four PEM files in a directory. Serving them is
-``lws.webhooks.serving``'s; writing them into a Secret or a webhook configuration is a controller's. The
-profile is specification operations.md 2.2, with two deliberate differences: serial numbers are random
-(RFC 5280 4.1.2.2 wants positive and unique ones), and a renewed authority is put before its predecessors
-in ``ca.crt`` instead of replacing them, so that certificates of the old one stay trusted until they are gone.
+Pure but for :class:`CertificateStore`, which keeps the four PEM files in a directory. What they look like is
+``lws.webhooks.certificate_profile``'s, serving them ``lws.webhooks.serving``'s, writing them into a Secret or
+a webhook configuration a controller's. The rules are specification operations.md 2.2, with one deliberate
+difference: a renewed authority is put before its predecessors in ``ca.crt`` instead of replacing them, so
+that certificates of the old one stay trusted until they are gone.
 """
 
 from __future__ import annotations
@@ -13,42 +13,43 @@ import os
 import tempfile
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from msgspec import Struct
+
+from lws.webhooks.certificate_profile import (
+    LOCAL,
+    ServerNames,
+    general_names,
+    new_authority,
+    new_server_certificate,
+    service_names,
+    to_pem,
+)
 
 E = TypeVar("E", bound=x509.ExtensionType)
 
-CA_NAME = "lws-ca"
-ORGANIZATION = "lws"
-CA_LIFETIME = timedelta(days=10 * 365)
-SERVER_LIFETIME = timedelta(days=365)
-BACKDATE = timedelta(hours=1)  # clocks of others may be behind
+__all__ = [
+    "LOCAL",
+    "Bundle",
+    "CertificateStore",
+    "ServerNames",
+    "new_authority",
+    "new_server_certificate",
+    "renewed",
+    "service_names",
+    "valid",
+]
+
 RENEW_BEFORE = timedelta(days=90)
 
 CA_CERTIFICATE, CA_KEY, CERTIFICATE, KEY = "ca.crt", "ca.key", "tls.crt", "tls.key"
-
-
-class ServerNames(Struct, frozen=True):
-    """What clients call the server: DNS names and IP addresses. The first DNS name is the common name."""
-
-    dns: tuple[str, ...]
-    ips: tuple[str, ...] = ()
-
-
-LOCAL = ServerNames(("localhost",), ("127.0.0.1",))
-
-
-def service_names(service: str, namespace: str) -> ServerNames:
-    """The one name by which the API server calls a webhook behind a Service."""
-    return ServerNames((f"{service}.{namespace}.svc",))
 
 
 class Bundle(Struct, frozen=True):
@@ -97,46 +98,6 @@ def renewed(bundle: Bundle, names: ServerNames, now: datetime) -> Bundle:
 def valid(bundle: Bundle, names: ServerNames, at: datetime) -> bool:
     """Whether a client that trusts ``ca.crt`` and calls any of ``names`` accepts the server at that time."""
     return _authority_valid(bundle, at) and _server_valid(bundle, names, at)
-
-
-def new_authority(now: datetime) -> tuple[bytes, bytes]:
-    """A self-signed authority: certificate and key, PEM."""
-    key = _new_key()
-    subject = x509.Name(
-        [
-            x509.NameAttribute(NameOID.COMMON_NAME, CA_NAME),
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, ORGANIZATION),
-        ]
-    )
-    builder = (
-        _builder(subject, subject, key.public_key(), now, CA_LIFETIME)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(_key_usage(signs_certificates=True), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(CA_NAME)]), critical=False)
-    )
-    return _pem(builder.sign(key, hashes.SHA256())), _key_pem(key)
-
-
-def new_server_certificate(
-    ca_certificate: bytes, ca_key: bytes, names: ServerNames, now: datetime
-) -> tuple[bytes, bytes]:
-    """A server certificate of the (first) authority: certificate and key, PEM."""
-    issuer = x509.load_pem_x509_certificate(ca_certificate)
-    issuer_key = serialization.load_pem_private_key(ca_key, password=None)
-    assert isinstance(issuer_key, rsa.RSAPrivateKey)  # _authority_valid let nothing else through
-    key = _new_key()
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names.dns[0])])
-    builder = (
-        _builder(subject, issuer.subject, key.public_key(), now, SERVER_LIFETIME)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_key_usage(signs_certificates=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False
-        )
-        .add_extension(x509.SubjectAlternativeName(_general_names(names)), critical=False)
-    )
-    return _pem(builder.sign(issuer_key, hashes.SHA256())), _key_pem(key)
 
 
 class CertificateStore:
@@ -212,7 +173,7 @@ def _server_valid(bundle: Bundle, names: ServerNames, at: datetime) -> bool:
         and usage is not None
         and ExtendedKeyUsageOID.SERVER_AUTH in usage
         and alternatives is not None
-        and set(_general_names(names)) <= set(alternatives)
+        and set(general_names(names)) <= set(alternatives)
     )
 
 
@@ -222,7 +183,7 @@ def _still_trusted(pem: bytes, now: datetime) -> Iterable[bytes]:
         authorities = x509.load_pem_x509_certificates(pem)
     except ValueError:
         return []
-    return [_pem(authority) for authority in authorities if _covers(authority, now)]
+    return [to_pem(authority) for authority in authorities if _covers(authority, now)]
 
 
 def _certificate(pem: bytes) -> x509.Certificate | None:
@@ -258,53 +219,3 @@ def _extension(certificate: x509.Certificate, type_: type[E]) -> E | None:
         return certificate.extensions.get_extension_for_class(type_).value
     except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
         return None
-
-
-def _general_names(names: ServerNames) -> list[x509.GeneralName]:
-    return [*map(x509.DNSName, names.dns), *(x509.IPAddress(ip_address(ip)) for ip in names.ips)]
-
-
-def _builder(
-    subject: x509.Name, issuer: x509.Name, key: rsa.RSAPublicKey, now: datetime, lifetime: timedelta
-) -> x509.CertificateBuilder:
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - BACKDATE)
-        .not_valid_after(now + lifetime)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
-    )
-
-
-def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=True,
-        key_encipherment=True,
-        key_cert_sign=signs_certificates,
-        content_commitment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        crl_sign=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
-def _new_key() -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-def _pem(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.PEM)
-
-
-def _key_pem(key: rsa.RSAPrivateKey) -> bytes:
-    """PKCS#1, as the upstream rotator writes it: either controller can take over from the other."""
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.TraditionalOpenSSL,
-        serialization.NoEncryption(),
-    )
