@@ -19,6 +19,7 @@ from lws.objects import Key
 from lws.planning.leader import plan_leader
 from lws.planning.observed import ObservedSet
 from lws.planning.records import unrecorded
+from lws.planning.replacement import plan_replacements
 from lws.planning.revisions import RevisionPlan, plan_revision, plan_truncation, template_of
 from lws.planning.rollout import group_states, rollout_parameters
 from lws.planning.services import plan_shared_service
@@ -105,6 +106,7 @@ class LeaderWorkerSetReconciler:
         rollout = rollout_parameters(lws, leader, states, template_changed=revision.changed)
         apply = plan_leader(lws, leader, revision, partition=rollout.partition, replicas=rollout.replicas)
         self._executor.run([apply])
+        self._executor.run(plan_replacements(observed, self._stateful_sets.get(lws.key), revision.key))
 
     def _report(self, lws: LeaderWorkerSet, revision: RevisionPlan) -> Result:
         """Status from what is there after the writes of this pass; then obsolete revisions go."""

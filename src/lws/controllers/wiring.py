@@ -34,6 +34,7 @@ from lws.kube.errors import Conflict
 from lws.kube.resources import CONTROLLER_REVISIONS, PODS, SERVICES, STATEFULSETS
 from lws.kube.selectors import exists
 from lws.objects import Key, KubeObject
+from lws.planning.records import unrecorded
 from lws.planning.restart import container_restarted
 from lws.runtime.cache import Cache
 from lws.runtime.clock import Clock
@@ -173,12 +174,16 @@ def _watch(informers: Informers, sets: Adder[Key], pods: Adder[Key], executor: E
             old is not None and old.status.groups != new.status.groups and not executor.wrote(new)
         )
 
-    def set_completed_by(pod: Pod) -> Iterable[Key]:
-        """The set of a worker that may have been the last one missing in its group."""
+    def set_to_record(pod: Pod) -> Iterable[Key]:
+        """The set of a pod whose group may just have become complete, or have started."""
         for group in group_of_pod(pod):
-            workers = informers.stateful_sets.get(group)
-            if workers is not None and len(informers.pods.by_index(BY_GROUP, group)) > workers.spec.replicas:
-                yield from set_of(pod)
+            workers, leader = informers.stateful_sets.get(group), informers.pods.get(group)
+            if workers is None or leader is None:
+                continue
+            if len(informers.pods.by_index(BY_GROUP, group)) <= workers.spec.replicas:
+                continue
+            found = (informers.sets.get(x) for x in set_of(leader))
+            yield from (lws.key for lws in found if lws is not None and unrecorded(lws, [leader]))
 
     later = Later(sets)
     informers.sets.add_handler(EnqueueRequests(sets, lambda lws: (lws.key,), news))
@@ -187,7 +192,7 @@ def _watch(informers: Informers, sets: Adder[Key], pods: Adder[Key], executor: E
     informers.stateful_sets.add_handler(EnqueueRequests(pods, group_of_owned, _appeared))
     informers.pods.add_handler(EnqueueRequests(pods, group_of_pod, _differs(_pod_aspects)))
     informers.pods.add_handler(EnqueueRequests(later, leader_set_of, _differs(_leader_aspects)))
-    informers.pods.add_handler(EnqueueRequests(later, set_completed_by, _appeared))
+    informers.pods.add_handler(EnqueueRequests(later, set_to_record, _started))
     informers.services.add_handler(EnqueueRequests(sets, set_of, _appeared))
     informers.services.add_handler(EnqueueRequests(pods, group_of_owned, _appeared))
 
@@ -208,14 +213,21 @@ def _appeared(old: KubeObject | None, new: KubeObject) -> bool:
     return old is None
 
 
+def _started(old: Pod | None, new: Pod) -> bool:
+    return old is None or old.status.phase != new.status.phase
+
+
 def _differs(aspects: Callable[[Any], object]) -> Callable[[Any, Any], bool]:
     return lambda old, new: old is None or aspects(old) != aspects(new)
 
 
 def _stateful_set_aspects(one: StatefulSet) -> object:
+    """What a set's pass reads of the leader StatefulSet and of those of its groups."""
     return (
         one.deleting,
         one.metadata.generation,
+        # Outdated leaders may be replaced once the StatefulSet controller has seen the new template.
+        one.status.observed_generation >= one.metadata.generation,
         one.labels,
         one.annotations,
         one.ready,

@@ -14,6 +14,7 @@ from lws.api import constants as c
 from lws.api.intorpercent import scaled
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Pod, StatefulSet
+from lws.objects import controlled_by
 from lws.planning.actions import ObjectReference, Record, reference
 from lws.planning.observed import group_index
 
@@ -76,11 +77,14 @@ def group_states(
     """The state of groups 0 to ``count`` - 1 against revision ``key`` (reconcilers.md, 3.2).
 
     ``leaders`` and ``worker_sets`` carry the set's name label; others among them do no harm. With a live size
-    of 1 a group is its leader alone.
+    of 1 a group is its leader alone. Stricter than upstream, which takes a group that is on its way out for
+    a ready one: what is being deleted is not ready, and another leader's StatefulSet is not this group's.
     """
-    members: list[Mapping[int, Pod | StatefulSet]] = [_by_index(lws, leaders)]
+    pods = _by_index(lws, leaders)
+    members: list[Mapping[int, Pod | StatefulSet]] = [pods]
     if lws.size != 1:
-        members.append(_by_index(lws, worker_sets))
+        sets = _by_index(lws, worker_sets)
+        members.append({i: x for i, x in sets.items() if i in pods and controlled_by(x, pods[i].uid)})
     return tuple(_state([x.get(index) for x in members], key) for index in range(count))
 
 
@@ -95,7 +99,7 @@ def _state(members: Sequence[Pod | StatefulSet | None], key: str) -> GroupState:
     if len(present) < len(members):
         return MISSING
     return GroupState(
-        ready=all(x.ready for x in present),
+        ready=all(x.ready and not x.deleting for x in present),
         updated=all(x.labels.get(c.REVISION_LABEL) == key for x in present),
     )
 

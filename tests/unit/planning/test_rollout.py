@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from support.groups import NAME, a_leader, a_leader_set, a_set, a_worker_set
+from support.groups import DELETED, NAME, a_leader, a_leader_set, a_set, a_worker_set
 from support.statefulset_sim import RollingSet
 
 from lws.api import constants as c
@@ -539,6 +539,20 @@ class TestGroupStates:
 
     def test_a_group_without_worker_set_is_missing(self) -> None:
         assert self.states(leaders=[a_leader(0, key="new", ready=True)], sets=[], count=1) == [DOWN]
+
+    def test_a_group_on_its_way_out_is_not_ready(self) -> None:
+        """Upstream would take it for a ready one as long as its pods still answer."""
+        pods = [a_leader(0, key="new", ready=True, deleting=True), a_leader(1, key="new", ready=True)]
+        going = a_worker_set(pods[1], key="new")
+        metadata = msgspec.structs.replace(going.metadata, deletion_timestamp=DELETED)
+        sets = [a_worker_set(pods[0], key="new"), msgspec.structs.replace(going, metadata=metadata)]
+        assert self.states(leaders=pods, sets=sets) == [STARTING, STARTING]
+        assert self.states(leaders=pods, sets=[], size=1) == [STARTING, NEW]
+
+    def test_the_workers_of_a_former_leader_are_not_this_one_s(self) -> None:
+        former = a_worker_set(a_leader(0, key="new", uid="uid-former"), key="new")
+        pod = a_leader(0, key="new", ready=True, uid="uid-now")
+        assert self.states(leaders=[pod], sets=[former], count=1) == [DOWN]
 
     def test_size_one_needs_no_worker_set(self) -> None:
         pods = [a_leader(0, key="new", ready=True), a_leader(1, key="old")]

@@ -1,0 +1,311 @@
+"""A small world in which a set rolls: two controllers, groups that take their time, watches that are late.
+
+Nothing happens by itself: a test says which part moves next, so any interleaving can be tried. Unlike
+``statefulset_sim``, the ideal of the worked tables, this one does to leader pods what Kubernetes 1.36 does,
+with the gate MaxUnavailableStatefulSet on or off. A group is its leader pod and a worker StatefulSet
+that is ready with it; a leader that is being deleted stays until it is said to be ``gone``.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from lws.api import constants as c
+from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.workloads import RollingUpdate, StatefulSet, StatefulSetSpec, StatefulSetStatus, UpdateStrategy
+from lws.objects import ObjectMeta
+from lws.planning.actions import Delete
+from lws.planning.observed import ObservedSet
+from lws.planning.replacement import plan_replacements
+from lws.planning.rollout import group_states, rollout_numbers, rollout_parameters
+from support.groups import NAME, NAMESPACE, a_leader, a_set, a_worker_set
+
+
+@dataclass(frozen=True)
+class Group:
+    """A leader pod, identified by ``uid``, and its workers."""
+
+    uid: str
+    key: str
+    ready: bool = False
+    deleting: bool = False
+
+    @property
+    def serving(self) -> bool:
+        return self.ready and not self.deleting
+
+
+@dataclass(frozen=True)
+class LeaderSet:
+    """The leader StatefulSet: what was applied last, and its status."""
+
+    key: str
+    partition: int
+    replicas: int
+    max_unavailable: int
+    annotation: str
+    generation: int = 1
+    observed_generation: int = 0
+    current_key: str = ""
+    update_key: str = ""
+
+    def observed(self) -> StatefulSet:
+        metadata = ObjectMeta(
+            name=NAME,
+            namespace=NAMESPACE,
+            uid="uid-leader-set",
+            generation=self.generation,
+            labels={c.NAME_LABEL: NAME, c.REVISION_LABEL: self.key},
+            annotations={c.REPLICAS_ANNOTATION: self.annotation},
+        )
+        strategy = UpdateStrategy("RollingUpdate", RollingUpdate(self.partition, self.max_unavailable))
+        status = StatefulSetStatus(
+            observed_generation=self.observed_generation,
+            current_revision=self.current_key,
+            update_revision=self.update_key,
+        )
+        return StatefulSet(metadata, StatefulSetSpec(self.replicas, strategy), status)
+
+
+@dataclass
+class World:
+    """A set that came up on template ``a`` and is at rest; ``key`` and the numbers are the user's to change.
+
+    ``gate``: the cluster honours maxUnavailable. ``replacing``: the controller deletes outdated leaders
+    itself; without, it is upstream's. ``torn_down`` counts deletions by ordinal, whoever asked for them.
+    """
+
+    replicas: int
+    max_unavailable: int | str = 1
+    max_surge: int | str = 0
+    partition: int = 0
+    gate: bool = False
+    replacing: bool = True
+    key: str = "a"
+    groups: dict[int, Group] = field(default_factory=dict)
+    torn_down: Counter[int] = field(default_factory=Counter)
+    on_replace: Callable[[int], None] = lambda _ordinal: None
+    """Told of an ordinal whose leader the controller is about to delete."""
+    on_create: Callable[[int, str], None] = lambda _ordinal, _key: None
+    """Told of an ordinal and the template its new leader is made from."""
+
+    def __post_init__(self) -> None:
+        self._uids = (f"uid-{number}" for number in itertools.count())
+        self.leader_set: LeaderSet | None = None
+        self.seen_set: LeaderSet | None = None
+        self.seen: dict[int, Group] = {}
+        while not self.at_rest():
+            self.settle()
+            self.start(*self.groups)
+
+    @property
+    def lws(self) -> LeaderWorkerSet:
+        return a_set(
+            replicas=self.replicas,
+            partition=self.partition,
+            max_unavailable=self.max_unavailable,
+            max_surge=self.max_surge,
+        )
+
+    @property
+    def serving(self) -> int:
+        """Groups that can do their work now."""
+        return sum(x.serving for x in self.groups.values())
+
+    @property
+    def rolled(self) -> bool:
+        return self.at_rest() and all(x.key == self.key for x in self.groups.values())
+
+    def at_rest(self) -> bool:
+        """Everybody has acted on what is there, and all wanted groups serve."""
+        one = self.leader_set
+        return (
+            one is not None
+            and one.observed_generation == one.generation
+            and (one.key, one.replicas) == (self.key, self.replicas)
+            and sorted(self.groups) == list(range(self.replicas))
+            and self.serving == self.replicas
+            and not self.plan()
+        )
+
+    # The controller.
+
+    def reconcile(self) -> None:
+        """One pass, on what the watches have told so far and on its own writes."""
+        self._apply()
+        if self.replacing:
+            for delete in self.plan():
+                self._delete(delete)
+
+    def plan(self) -> tuple[Delete, ...]:
+        """What a pass would delete after its apply."""
+        leader = self.seen_set.observed() if self.seen_set else None
+        return plan_replacements(self._observed(), leader, self.key)
+
+    def _observed(self) -> ObservedSet:
+        leaders = [
+            a_leader(i, key=x.key, uid=x.uid, ready=x.ready, deleting=x.deleting)
+            for i, x in self.seen.items()
+        ]
+        sets = [
+            a_worker_set(pod, key=x.key, available=int(x.ready))
+            for pod, x in zip(leaders, self.seen.values(), strict=True)
+        ]
+        return ObservedSet(self.lws, leaders=tuple(leaders), worker_sets=tuple(sets))
+
+    def _apply(self) -> None:
+        lws, observed, before = self.lws, self._observed(), self.seen_set
+        leader = before.observed() if before else None
+        states = group_states(
+            lws,
+            self.key,
+            before.replicas if before else 0,
+            leaders=observed.leaders,
+            worker_sets=observed.worker_sets,
+        )
+        changed = before is not None and before.key != self.key
+        partition, replicas = rollout_parameters(lws, leader, states, template_changed=changed)
+        allowed = rollout_numbers(lws).leaders_unavailable
+        wanted = LeaderSet(self.key, partition, replicas, allowed, str(self.replicas))
+        live = self.leader_set
+        if live is None:
+            self.leader_set = self.seen_set = wanted
+        elif live != (merged := _with_status(wanted, live, live.generation)):
+            self.leader_set = self.seen_set = replace(merged, generation=live.generation + 1)
+
+    def _delete(self, delete: Delete) -> None:
+        ordinal = int(delete.key.name.rpartition("-")[2])
+        live = self.groups.get(ordinal)
+        if live is None or live.uid != delete.uid:
+            return
+        if not live.deleting:
+            self.on_replace(ordinal)
+            self.tear_down(ordinal)
+        self.seen[ordinal] = self.groups[ordinal]
+
+    # The StatefulSet controller.
+
+    def sync(self) -> None:
+        """One sync of the leader StatefulSet as it is now."""
+        one = self.leader_set
+        if one is None:
+            return
+        current = one.current_key or one.key
+        for ordinal in range(one.replicas):
+            if ordinal not in self.groups:
+                self._create(ordinal, one.key if ordinal >= one.partition else current)
+        self.tear_down(*(i for i, x in self.groups.items() if i >= one.replicas and not x.deleting))
+        self.tear_down(*(self._all_at_once(one) if self.gate else self._one_by_one(one)))
+        complete = len(self.groups) == one.replicas and all(
+            x.key == one.key and x.serving for x in self.groups.values()
+        )
+        self.leader_set = replace(
+            one,
+            observed_generation=one.generation,
+            update_key=one.key,
+            current_key=one.key if complete else current,
+        )
+
+    def _create(self, ordinal: int, key: str) -> None:
+        self.on_create(ordinal, key)
+        self.groups[ordinal] = Group(next(self._uids), key)
+
+    def _one_by_one(self, one: LeaderSet) -> Iterator[int]:
+        for ordinal in range(one.replicas - 1, one.partition - 1, -1):
+            group = self.groups[ordinal]
+            if group.key != one.key and not group.deleting:
+                yield ordinal
+                return
+            if not group.serving:
+                return
+
+    def _all_at_once(self, one: LeaderSet) -> list[int]:
+        down = sum(not self.groups[i].serving for i in range(one.replicas))
+        outdated = [
+            i
+            for i in range(one.replicas - 1, one.partition - 1, -1)
+            if self.groups[i].key != one.key and not self.groups[i].deleting
+        ]
+        return outdated[: max(0, one.max_unavailable - down)]
+
+    # The nodes, and what goes wrong.
+
+    def start(self, *ordinals: int) -> None:
+        """These groups have become ready."""
+        self._turn(ordinals, ready=True)
+
+    def fail(self, *ordinals: int) -> None:
+        """These groups have stopped being ready."""
+        self._turn(ordinals, ready=False)
+
+    def _turn(self, ordinals: Iterable[int], *, ready: bool) -> None:
+        for ordinal in ordinals:
+            self.groups[ordinal] = replace(self.groups[ordinal], ready=ready)
+
+    def tear_down(self, *ordinals: int) -> None:
+        """The leaders are deleted; they stay until they are ``gone``."""
+        for ordinal in ordinals:
+            self.torn_down[ordinal] += 1
+            self.groups[ordinal] = replace(self.groups[ordinal], deleting=True)
+
+    def gone(self, *ordinals: int) -> None:
+        for ordinal in ordinals:
+            del self.groups[ordinal]
+
+    @property
+    def leaving(self) -> list[int]:
+        return sorted(i for i, x in self.groups.items() if x.deleting)
+
+    @property
+    def starting(self) -> list[int]:
+        return sorted(i for i, x in self.groups.items() if not x.ready and not x.deleting)
+
+    # The watches.
+
+    def look(self, *ordinals: int) -> None:
+        """The controller hears of these groups, whether they are still there or not."""
+        for ordinal in ordinals:
+            if ordinal in self.groups:
+                self.seen[ordinal] = self.groups[ordinal]
+            else:
+                self.seen.pop(ordinal, None)
+
+    def look_at_leader_set(self) -> None:
+        self.seen_set = self.leader_set
+
+    def look_at_all(self) -> None:
+        self.look(*self.groups, *list(self.seen))
+        self.look_at_leader_set()
+
+    def settle(self) -> None:
+        """Everybody does what there is to do, until only starting groups are waited for."""
+        before = None
+        while before != (state := (self.leader_set, dict(self.groups), dict(self.seen))):
+            before = state
+            self.look_at_all()
+            self.reconcile()
+            self.sync()
+            self.gone(*self.leaving)
+
+    def rounds(self) -> int:
+        """How often all starting groups have to become ready together until the roll is over."""
+        count = 0
+        self.settle()
+        while self.starting:
+            self.start(*self.starting)
+            self.settle()
+            count += 1
+        return count
+
+
+def _with_status(wanted: LeaderSet, live: LeaderSet, generation: int) -> LeaderSet:
+    return replace(
+        wanted,
+        generation=generation,
+        observed_generation=live.observed_generation,
+        current_key=live.current_key,
+        update_key=live.update_key,
+    )
