@@ -66,8 +66,8 @@ def freeze() -> None:
 
 
 class Cache:
-    """The shared informers. ``start`` holds the garbage collector until all have synced, or
-    ``wait_for_sync`` returns: call it.
+    """The shared informers. ``start`` holds the garbage collector until all have synced, ``wait_for_sync``
+    returns, or ``stop`` is called.
     """
 
     def __init__(
@@ -141,16 +141,26 @@ class Cache:
 
     def wait_for_sync(self, timeout: float) -> bool:
         """Block until all have synced, at most ``timeout`` seconds in all; whether they have."""
-        deadline = time.monotonic() + timeout
-        missing = [
-            informer.resource.plural
-            for informer in self.informers
-            if not informer.wait_for_sync(max(0.0, deadline - time.monotonic()))
-        ]
+        synced = self.wait_ready(timeout)
         self._end_start(only_if_synced=False)
-        if missing:
-            _log.error("caches not synced in time", resources=missing, seconds=timeout)
-        return not missing
+        if not synced:
+            _log.error("caches not synced in time", resources=self._missing(), seconds=timeout)
+        return synced
+
+    def wait_ready(self, timeout: float) -> bool:
+        """As ``wait_for_sync``, for a caller who will ask again: nothing is given up, nothing logged."""
+        deadline = time.monotonic() + timeout
+        return all(
+            informer.wait_for_sync(max(0.0, deadline - time.monotonic())) for informer in self.informers
+        )
+
+    def why_not_ready(self) -> str:
+        """What keeps those that have not synced from it, in one line."""
+        troubles = [informer.trouble for informer in self.informers]
+        return "; ".join(dict.fromkeys(filter(None, troubles))) or f"no list of {', '.join(self._missing())}"
+
+    def _missing(self) -> list[str]:
+        return [informer.resource.plural for informer in self.informers if not informer.has_synced]
 
     def stop(self, timeout: float = STOP_TIMEOUT) -> None:
         """Stop all informers, at most ``timeout`` seconds in all."""

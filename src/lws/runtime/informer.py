@@ -127,6 +127,11 @@ class Informer(Generic[ObjectT]):
         """Whether the first list is in the index and every handler has been told of it."""
         return self._feed.synced.is_set()
 
+    @property
+    def trouble(self) -> str:
+        """Why it has not synced yet, in one line; empty while nothing has failed."""
+        return "" if self.has_synced else self._reflector.trouble
+
     def wait_for_sync(self, timeout: float) -> bool:
         """Block until synced, at most ``timeout`` seconds; whether it is."""
         return self._feed.synced.wait(timeout)

@@ -17,9 +17,10 @@ import msgspec
 from msgspec import Raw, Struct
 
 from lws.kube.connection import Connection, Stream
-from lws.kube.errors import DecodeError, Gone, one_line
+from lws.kube.errors import DecodeError, Gone, NotFound, one_line
 from lws.kube.resources import Resource
 from lws.objects import Key, ObjectT
+from lws.runtime import logs
 from lws.runtime.decoding import Data, Decoder
 
 PAGE = 500  # objects, when a list must come from etcd anyway
@@ -55,6 +56,18 @@ class Selection(NamedTuple):
     def list_query(self) -> dict[str, str]:
         selectors = {"labelSelector": self.label_selector, "fieldSelector": self.field_selector}
         return {name: selector for name, selector in selectors.items() if selector}
+
+    def explain(self, error: Exception) -> str:
+        """In one line, why a request for all of it failed, and the remedy where there is one."""
+        if not isinstance(error, NotFound):
+            return logs.one_line(error)
+        resource = self.resource
+        if "." not in resource.group:
+            return f"{resource.plural} are not served; is this the address of an API server?"
+        name = f"{resource.plural}.{resource.group}"
+        return (
+            f"{name} is not served in version {resource.version}; apply the CustomResourceDefinition {name}"
+        )
 
 
 class Snapshot(Generic[ObjectT]):

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Generic, Protocol, TypeVar
 
 from lws.kube.connection import Connection
-from lws.kube.errors import ApiError, DecodeError, Gone, KubeError, TooManyRequests, TransportError
+from lws.kube.errors import ApiError, DecodeError, Gone, KubeError, NotFound, TooManyRequests, TransportError
 from lws.kube.watch import WatchEvent, error_of, watch
 from lws.objects import Key, KubeObject, ObjectT
 from lws.runtime import logs
@@ -27,6 +27,7 @@ from lws.runtime.listing import Lister, Selection, Snapshot
 SHORTEST_WATCH = 1.0  # seconds; one that ends sooner without an event would make a busy loop
 WATCH_SECONDS = (300, 600)  # timeoutSeconds is drawn from here, so that watches do not all end at once
 LONGEST_RETRY_AFTER = 60.0  # seconds; the most a server may ask for
+LONGEST_ABSENCE = 10.0  # seconds between two looks whether a CRD has been applied
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
 Object_contra = TypeVar("Object_contra", bound=KubeObject, contravariant=True)
@@ -88,6 +89,7 @@ class Reflector(Generic[ObjectT]):
         self._backoff = backoff or default_backoff(self._clock)
         self._random, self._metrics, self._syncing = random, metrics or NoMetrics(), syncing
         self._lister = Lister(connection, selection, decoder, holding=self._holding)
+        self.trouble = ""  # why there is no list yet, in one line
         self._stop = threading.Event()
         self._open: _Closable | None = None  # what stop() has to close
         self._version: str | None = None  # to go on from; "": the server forgot it; None: none yet
@@ -201,7 +203,7 @@ class Reflector(Generic[ObjectT]):
             self._replace(self._lister.list("0" if self._version is None else self._version))
 
     def _replace(self, snapshot: Snapshot[ObjectT]) -> None:
-        version = _number(snapshot.version)
+        version, self.trouble = _number(snapshot.version), ""
         self._sink.replace(
             snapshot.objects.values(),
             resource_version=version,
@@ -227,16 +229,20 @@ class Reflector(Generic[ObjectT]):
         delay = self._backoff.next()
         if isinstance(error, ApiError) and error.retry_after:
             delay = max(delay, min(error.retry_after, LONGEST_RETRY_AFTER))
+        if isinstance(error, NotFound):
+            delay = min(delay, LONGEST_ABSENCE)
         self._report(error, delay)
         self._clock.sleep(delay, self._stop)
 
     def _report(self, error: Exception, delay: float) -> None:
         self._metrics.count(self._name, "failure")
         foreseen = isinstance(error, KubeError | Interrupted)
-        _log.warning(
+        before, self.trouble = self.trouble, self._selection.explain(error)
+        told = isinstance(error, NotFound) and self.trouble == before  # once is enough to apply a CRD
+        (_log.debug if told else _log.warning)(
             "watch interrupted",
             resource=self._name,
-            error=logs.one_line(error),
+            error=self.trouble,
             relist=self._relist,
             retry_in=round(delay, 1),
             exc_info=None if foreseen else error,

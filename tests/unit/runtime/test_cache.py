@@ -11,8 +11,27 @@ from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
-from support.apiserver import ApiServer, Feed, event_line, status_document, write_kubeconfig
-from support.things import DEADLINE, PATH, THINGS, Log, Thing, bookmark, colours, document, thing
+from support.apiserver import (
+    ApiServer,
+    Feed,
+    event_line,
+    json_answer,
+    status_answer,
+    status_document,
+    write_kubeconfig,
+)
+from support.things import (
+    DEADLINE,
+    PATH,
+    THINGS,
+    Log,
+    Thing,
+    bookmark,
+    colours,
+    document,
+    list_document,
+    thing,
+)
 
 from lws.kube.connection import connect
 from lws.kube.resources import Resource
@@ -128,6 +147,30 @@ class TestLife:
         with capture_logs() as lines:
             assert not cache.wait_for_sync(0.05)
         assert lines[-1]["resources"] == ["gadgets"]
+
+    def test_tells_why_it_is_not_ready(self, server: ApiServer, cache: Cache) -> None:
+        server.on("GET", PATH, Feed(), watch=True)
+        cache.informer(THINGS, Thing)
+        missing = cache.informer(Resource("example.com", "v1", "gadgets", "Gadget"), Thing)
+        cache.informer(Resource("example.com", "v1", "gadgets", "Gadget"), Thing, label_selector="a")
+        assert cache.why_not_ready() == "no list of things, gadgets, gadgets"
+        cache.start()
+        server.wait_for(2, "GET", "/apis/example.com/v1/gadgets", watch=False)
+        with capture_logs() as lines:
+            assert not cache.wait_ready(0.0)
+        assert not [line for line in lines if line["event"] == "caches not synced in time"]
+        assert cache._starting, "the collector must rest for as long as lists are taken in"
+        told = "gadgets.example.com is not served in version v1; apply the CustomResourceDefinition "
+        assert missing.trouble == told + "gadgets.example.com"
+        assert cache.why_not_ready() == missing.trouble
+
+    def test_ready_means_no_trouble(self, server: ApiServer, cache: Cache) -> None:
+        server.on("GET", PATH, status_answer(500), scene(), watch=True)
+        server.on("GET", PATH, json_answer(list_document([], 10)), watch=False)
+        informer = cache.informer(THINGS, Thing)
+        cache.start()
+        assert cache.wait_ready(DEADLINE)
+        assert informer.trouble == ""
 
     def test_stop_waits_no_longer_than_asked_for_all(
         self, cache: Cache, monkeypatch: pytest.MonkeyPatch

@@ -15,8 +15,8 @@ from support.apiserver import ApiServer, cut_answer, json_answer, raw_answer, st
 from support.things import PATH, THINGS, Thing, document, key, list_document, short, thing
 
 from lws.kube.connection import Connection, connect
-from lws.kube.errors import DecodeError, Gone, KubeError, TransportError
-from lws.kube.resources import PODS
+from lws.kube.errors import DecodeError, Gone, KubeError, NotFound, TransportError
+from lws.kube.resources import PODS, Resource
 from lws.runtime.decoding import Decoder
 from lws.runtime.listing import PARTIAL_METADATA, ListBody, Lister, Selection, Snapshot
 
@@ -112,6 +112,28 @@ class TestSelection:
         selection = Selection(PODS, accept=PARTIAL_METADATA)
         assert selection.list_accept == "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
         assert Selection(PODS).list_accept == "application/json"
+
+    @pytest.mark.parametrize(
+        ("resource", "error", "text"),
+        [
+            pytest.param(PODS, Gone(410, "Gone", "too old"), "Gone (410): too old", id="anything else"),
+            pytest.param(
+                PODS,
+                NotFound(404),
+                "pods are not served; is this the address of an API server?",
+                id="built in",
+            ),
+            pytest.param(
+                Resource("example.com", "v1", "things", "Thing"),
+                NotFound(404),
+                "things.example.com is not served in version v1; "
+                "apply the CustomResourceDefinition things.example.com",
+                id="custom",
+            ),
+        ],
+    )
+    def test_a_failure_is_explained(self, resource: Resource, error: Exception, text: str) -> None:
+        assert Selection(resource).explain(error) == text
 
 
 class TestSnapshot:

@@ -563,6 +563,38 @@ def test_a_sink_that_raises_does_not_end_it(rig: Rig) -> None:
     assert rig.requests(2)[1].query["resourceVersion"] == "11"
 
 
+class TestAKindThatIsNotServed:
+    """A missing CustomResourceDefinition: the server answers 404 until it is applied."""
+
+    def test_is_told_once(self, rig: Rig) -> None:
+        with capture_logs() as lines:
+            rig.start()
+            for _ in range(2):
+                rig.pass_pause()
+            rig.await_pause()
+            rig.watches(drop_answer())
+            rig.lists(drop_answer())
+            rig.clock.advance(PAUSE)
+            rig.await_pause()
+            rig.watches(initial(Feed(), 10))
+            rig.lists(json_answer(list_document([], 10)))
+            rig.clock.advance(PAUSE)
+            rig.told(1)
+        trouble = "things are not served; is this the address of an API server?"
+        told = [(line["log_level"], line["error"] == trouble) for line in lines]
+        assert told == [("warning", True), ("debug", True), ("debug", True), ("warning", False)]
+        assert rig.reflector.trouble == ""
+
+    def test_is_looked_for_often_enough(self, rig: Rig) -> None:
+        rig.reflector._backoff = Backoff(initial=60.0, factor=1.0, cap=60.0, clock=rig.clock)
+        rig.start()
+        rig.await_pause()
+        rig.watches(initial(Feed(), 10))
+        rig.lists(json_answer(list_document([], 10)))
+        rig.clock.advance(module.LONGEST_ABSENCE)
+        assert rig.told(1) == ["list 10:"]
+
+
 def test_a_context_is_held_while_a_list_is_taken_in(rig: Rig) -> None:
     @contextmanager
     def syncing() -> Iterator[None]:
