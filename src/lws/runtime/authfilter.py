@@ -1,0 +1,161 @@
+"""Who may scrape: the API server judges the bearer token and what its user may do.
+
+Every request passes here, so answers are remembered (operations.md 1.9). Tokens are not: only their digests
+are kept, and nothing of them is logged. Client certificates are not looked at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple, TypeVar
+
+import msgspec
+from cachetools import TLRUCache, TTLCache
+from msgspec import Struct
+
+from lws.kube.connection import Connection
+from lws.kube.errors import DecodeError, KubeError, one_line
+from lws.kube.resources import Resource
+from lws.runtime.clock import Clock, SystemClock
+from lws.runtime.health import Refusal
+from lws.runtime.logs import get_logger
+
+TOKEN_REVIEWS: Final = Resource(
+    "authentication.k8s.io", "v1", "tokenreviews", "TokenReview", namespaced=False
+)
+ACCESS_REVIEWS: Final = Resource(
+    "authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview", namespaced=False
+)
+
+REMEMBER_TOKEN: Final = 60.0  # seconds, good or bad
+REMEMBER_ALLOWED: Final = 300.0
+REMEMBER_DENIED: Final = 30.0
+REMEMBERED: Final = 1024  # of each kind; what strangers send must not fill the memory
+TIMEOUT: Final = 10.0  # seconds for one review, repeats included
+REPEATS: Final = 4  # reviews only ask, so asking again is safe
+
+T = TypeVar("T")
+_log = get_logger("controller-runtime.metrics")
+
+
+class User(Struct, frozen=True, omit_defaults=True):
+    """``authentication.k8s.io/v1`` UserInfo."""
+
+    username: str = ""
+    uid: str = ""
+    groups: tuple[str, ...] = ()
+    extra: dict[str, list[str]] = {}
+
+
+class _TokenStatus(Struct, frozen=True):
+    authenticated: bool = False
+    user: User | None = None
+    error: str = ""
+
+
+class _TokenReview(Struct, frozen=True):
+    status: _TokenStatus = _TokenStatus()
+
+
+class _AccessStatus(Struct, frozen=True, rename="camel"):
+    allowed: bool = False
+    reason: str = ""
+    evaluation_error: str = ""
+
+
+class _AccessReview(Struct, frozen=True):
+    status: _AccessStatus = _AccessStatus()
+
+
+class _Question(NamedTuple):
+    user: bytes  # the User, as JSON: it has parts that cannot be hashed
+    path: str
+    verb: str
+
+
+class AuthFilter:
+    """For ``metrics_app(authorize=...)``: a Refusal, or None for those who may.
+
+    401: no bearer token, or one that the API server rejects. 403: a user who may not. 500: the API server
+    could not be asked, of which nothing is remembered.
+    """
+
+    def __init__(self, connection: Connection, *, clock: Clock | None = None) -> None:
+        timer = (clock or SystemClock()).monotonic
+        self._connection = connection
+        self._lock = threading.Lock()
+        self._users: TTLCache[bytes, User | None] = TTLCache(REMEMBERED, REMEMBER_TOKEN, timer=timer)
+        self._allowed: TLRUCache[_Question, bool] = TLRUCache(REMEMBERED, _until, timer=timer)
+
+    def __call__(self, environ: Mapping[str, Any]) -> Refusal | None:
+        token = _bearer(environ.get("HTTP_AUTHORIZATION", ""))
+        if not token:
+            return Refusal("401 Unauthorized", "a bearer token is needed")
+        path, verb = environ["PATH_INFO"], environ["REQUEST_METHOD"].lower()
+        try:
+            user = self._user(token)
+            if user is None:
+                return Refusal("401 Unauthorized", "the bearer token is not valid")
+            if self._may(user, path, verb):
+                return None
+        except KubeError as error:
+            _log.error("Error asking the API server about a scraper", path=path, error=str(error))
+            return Refusal("500 Internal Server Error", "the API server could not be asked")
+        return Refusal("403 Forbidden", f"user {user.username!r} may not {verb} {path}")
+
+    def _user(self, token: str) -> User | None:
+        """Whose token it is; None for nobody's."""
+        digest = hashlib.sha256(token.encode("latin-1", "replace")).digest()
+        with self._lock:
+            if digest in self._users:
+                return self._users[digest]
+        status = self._review(TOKEN_REVIEWS, {"token": token}, _TokenReview).status
+        user = status.user if status.authenticated else None
+        if user is None:
+            _log.info("A scraper's token was rejected", error=one_line(status.error))
+        with self._lock:
+            self._users[digest] = user
+        return user
+
+    def _may(self, user: User, path: str, verb: str) -> bool:
+        question = _Question(msgspec.json.encode(user), path, verb)
+        with self._lock:
+            if question in self._allowed:
+                return self._allowed[question]
+        who = {"user": user.username, "uid": user.uid, "groups": user.groups, "extra": user.extra}
+        spec = {**who, "nonResourceAttributes": {"path": path, "verb": verb}}
+        status = self._review(ACCESS_REVIEWS, spec, _AccessReview).status
+        if not status.allowed:
+            why = one_line(status.reason or status.evaluation_error)
+            _log.info("A scraper was denied", user=user.username, path=path, verb=verb, error=why)
+        with self._lock:
+            self._allowed[question] = status.allowed
+        return status.allowed
+
+    def _review(self, resource: Resource, spec: Mapping[str, Any], type_: type[T]) -> T:
+        document = {"apiVersion": resource.api_version, "kind": resource.kind, "spec": spec}
+        body = self._connection.request(
+            "POST",
+            resource.path(),
+            body=msgspec.json.encode(document),
+            read_timeout=TIMEOUT,
+            timeout=TIMEOUT,
+            repeats=REPEATS,
+        )
+        try:
+            return msgspec.json.decode(body, type=type_)
+        except (msgspec.DecodeError, UnicodeError) as error:
+            raise DecodeError(
+                f"{resource.kind}: the answer does not decode: {one_line(str(error))}"
+            ) from error
+
+
+def _bearer(header: str) -> str:
+    scheme, _, rest = header.strip().partition(" ")
+    return rest.strip() if scheme.lower() == "bearer" else ""
+
+
+def _until(_question: _Question, allowed: bool, now: float) -> float:
+    return now + (REMEMBER_ALLOWED if allowed else REMEMBER_DENIED)
