@@ -46,7 +46,7 @@ class Manager:
         self._out = directory / "manager.out"
         self.log = directory / "manager.log"
         self._process: subprocess.Popen[bytes] | None = None
-        self._urls: dict[str, str] = {}
+        self.urls: dict[str, str] = {}
 
     @property
     def running(self) -> bool:
@@ -54,7 +54,7 @@ class Manager:
 
     @property
     def webhook_url(self) -> str:
-        return self._urls["webhook"]
+        return self.urls["webhook"]
 
     def start(self) -> None:
         """Start it and wait until it says that it is ready."""
@@ -63,7 +63,7 @@ class Manager:
             command = [COMMAND, "--kubeconfig", str(self._cluster.kubeconfig)]
             self._process = subprocess.Popen(command, stdout=out, stderr=log, start_new_session=True)
         line = until("the manager's ready line", self._ready_line, seconds=READY_SECONDS)
-        self._urls = dict(word.split("=", 1) for word in line.split()[1:])
+        self.urls = dict(word.split("=", 1) for word in line.split()[1:])
 
     def ensure_running(self) -> None:
         if not self.running:
@@ -79,11 +79,11 @@ class Manager:
 
     def health(self, path: str = "/readyz") -> Answer:
         """What the health server says under that path."""
-        return http_get(self._urls["health"].removesuffix("/readyz") + path)
+        return http_get(self.urls["health"].removesuffix("/readyz") + path)
 
     def metrics_text(self) -> str:
         """The exposition, which must be there."""
-        answer = http_get(self._urls["metrics"])
+        answer = http_get(self.urls["metrics"])
         assert answer.status == 200, answer
         return answer.body
 

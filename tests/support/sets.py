@@ -132,6 +132,12 @@ class LiveSet:
         kinds = (STATEFULSETS, PODS, SERVICES, CONTROLLER_REVISIONS)
         return [f"{kind.kind} {x['metadata']['name']}" for kind in kinds for x in self._list(kind)]
 
+    def paths_of_children(self) -> list[str]:
+        """Where the leader StatefulSet, one worker StatefulSet and the services are."""
+        found = [(STATEFULSETS, self.leader_set()), (STATEFULSETS, self.worker_sets()[0])]
+        found += [(SERVICES, x) for x in self.services()]
+        return [kind.path(self.namespace, x["metadata"]["name"]) for kind, x in found]
+
     def notes(self, reason: str = "") -> list[str]:
         """The notes of the events about this set, of one reason or of all."""
         events = self.client.list(EVENTS, dict, self.namespace)
