@@ -24,12 +24,6 @@ pytestmark = pytest.mark.integration
 Document = dict[str, Any]
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with running_cluster(tmp_path_factory.mktemp("clusters") / "one", "--nodes=4") as cluster:
-        yield cluster
-
-
 @pytest.fixture
 def make_pod(cluster: Cluster) -> Iterator[Callable[..., Document]]:
     """Creates pods with faults; forces them away afterwards."""
@@ -202,15 +196,18 @@ def test_a_dead_node_does_nothing_until_it_is_back(
     eventually(lambda: gone(cluster, "there"))
 
 
-def test_the_nodes_survive_a_restart_of_the_api_server(
+def test_a_component_can_be_stopped_and_started_again(
     cluster: Cluster, make_pod: Callable[..., Document]
 ) -> None:
-    cluster.stop("kube-apiserver")
+    """The scheduler here; test_restart.py does it to the API server."""
+    cluster.stop("kube-scheduler")
     assert command("status", cluster.directory, fails=True).stdout.count(" up ") == len(COMPONENTS) - 1
-    cluster.start("kube-apiserver")
-    make_pod("later", nodeName="hollow-0")  # past the scheduler, which takes its time to reconnect
-    eventually(lambda: ready(get_pod(cluster, "later")))
-    assert processes.running(cluster.directory, "hollow-kubelet", "hack.controlplane.kubelet")
+    make_pod("waits")
+    make_pod("placed", nodeName="hollow-0")
+    eventually(lambda: ready(get_pod(cluster, "placed")))
+    assert "nodeName" not in get_pod(cluster, "waits")["spec"]
+    cluster.start("kube-scheduler")
+    eventually(lambda: ready(get_pod(cluster, "waits")))
 
 
 def test_a_second_up_in_the_same_directory_is_refused(cluster: Cluster) -> None:
