@@ -25,6 +25,7 @@ from lws.kube.connection import connect
 from lws.kube.errors import KubeError
 from lws.kube.resources import CRDS, MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS
 from lws.objects import Condition, KubeObject
+from lws.planning.podgroups import PROVIDERS
 from lws.runtime import logs
 from lws.runtime.httpserver import HttpServer
 from lws.runtime.manager import ManagerError, Phase, stop_on_signals
@@ -148,7 +149,7 @@ def main() -> int:
     parser.add_argument("--kubeconfig", required=True, help="the cluster to work on")
     for name in ("webhook", "metrics", "health"):
         parser.add_argument(f"--{name}-port", type=int, default=0, metavar="N", help="default: a free one")
-    parser.add_argument("--gang-scheduling", choices=["volcano"], help="make a PodGroup for every group")
+    parser.add_argument("--gang-scheduling", choices=list(PROVIDERS), help="make a PodGroup for every group")
     parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
     options = parser.parse_args()
     logs.configure(format="console", level=options.log_level)

@@ -13,9 +13,11 @@ from msgspec import Struct
 
 from lws import __version__
 from lws.api import constants as c
+from lws.controllers.gang import make_gang
 from lws.controllers.wiring import make_controllers, make_informers
 from lws.kube.client import Client
 from lws.kube.connection import connect
+from lws.planning.podgroups import provider_named
 from lws.runtime.cache import Cache
 from lws.runtime.clock import SystemClock
 from lws.runtime.events import EventRecorder
@@ -131,6 +133,10 @@ class App:
             controller=c.REPORTING_CONTROLLER,
             instance=f"{c.REPORTING_CONTROLLER}-{socket.gethostname()}",
         )
+        gang = None
+        if options.gang:
+            gang = make_gang(provider_named(options.gang), self.client.connection, clock=clock)
+            self.manager.add(gang, phase=Phase.CACHES, name=f"watch of {gang.provider.plural}")
         controllers = make_controllers(
             informers,
             client=self.client,
@@ -138,6 +144,7 @@ class App:
             metrics=self.metrics,
             clock=clock,
             workers=options.workers,
+            gang=gang,
         )
         self.manager.add(cache, phase=Phase.CACHES, name="caches")
         self.manager.add(recorder, phase=Phase.OTHERS, name="event recorder")

@@ -1,7 +1,7 @@
 """What a pod asks of the scheduler: the sum over its containers, by the rules of Kubernetes.
 
-Works on plain pod specs, as templates hold them. Limits are not consulted: the API server copies them into
-requests only when it admits a pod, not in a template.
+Works on plain pod specs, as templates hold them. A limit without a request counts as one, as the API server
+makes it one when it admits the pod (docs/decisions/014): many ask for GPUs by limits alone.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ def pod_requests(spec: Mapping[str, Any]) -> Resources:
 
     Containers and sidecars (init containers that keep running) add up; an init container needs its own on top
     of the sidecars started before it, and the larger of both is asked for. Pod-level requests replace the sum
-    for the resources they may name; overhead comes on top. Raises ValueError for what is no quantity.
+    for the resources they may name, pod-level limits only where there is none; overhead comes on top. Raises
+    ValueError for what is no quantity.
     """
     needed = total(_requests(x) for x in spec.get("containers") or ())
     starting: Resources = {}
@@ -30,8 +31,8 @@ def pod_requests(spec: Mapping[str, Any]) -> Resources:
             needed, sidecars = total((needed, own)), total((sidecars, own))
             own = {}
         starting = _larger(starting, total((sidecars, own)))
-    pod_level = {name: x for name, x in _requests(spec).items() if _may_be_pod_level(name)}
-    return total(({**_larger(needed, starting), **pod_level}, _resource_list(spec.get("overhead"))))
+    of_all = {**_pod_level(spec, "limits"), **_larger(needed, starting), **_pod_level(spec, "requests")}
+    return total((of_all, _resource_list(spec.get("overhead"))))
 
 
 def total(lists: Iterable[Mapping[str, Quantity]]) -> Resources:
@@ -51,12 +52,16 @@ def _larger(first: Mapping[str, Quantity], second: Mapping[str, Quantity]) -> Re
     return larger
 
 
-def _may_be_pod_level(name: str) -> bool:
-    return name in ("cpu", "memory") or name.startswith("hugepages-")
+def _pod_level(spec: Mapping[str, Any], member: str) -> Resources:
+    given = _resource_list((spec.get("resources") or {}).get(member))
+    return {
+        name: x for name, x in given.items() if name in ("cpu", "memory") or name.startswith("hugepages-")
+    }
 
 
-def _requests(holder: Mapping[str, Any]) -> Resources:
-    return _resource_list((holder.get("resources") or {}).get("requests"))
+def _requests(container: Mapping[str, Any]) -> Resources:
+    resources = container.get("resources") or {}
+    return {**_resource_list(resources.get("limits")), **_resource_list(resources.get("requests"))}
 
 
 def _resource_list(given: Mapping[str, Any] | None) -> Resources:

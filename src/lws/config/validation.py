@@ -15,8 +15,8 @@ from lws.config.addresses import ALLOWED, Address, parse_address
 from lws.config.durations import format_duration
 from lws.config.tls import tls_problems
 from lws.config.types import Configuration, InvalidConfiguration, LeaderElection
+from lws.planning.podgroups import PROVIDERS
 
-PROVIDERS: Final = ("volcano",)
 LEASES: Final = "leases"
 JITTER: Final = 1.2  # the elector's: how much longer than retryPeriod a candidate may wait
 

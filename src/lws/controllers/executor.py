@@ -13,11 +13,11 @@ from typing import Any, Protocol
 from cachetools import LRUCache, TTLCache
 
 from lws.api.constants import FIELD_MANAGER, NAME_LABEL
-from lws.controllers.applied import AppliedMemory, apply_changes_nothing
+from lws.controllers.applied import AppliedMemory, apply_changes_nothing, digest
 from lws.controllers.ledger import GroupLedger
-from lws.controllers.resources import KINDS
+from lws.controllers.resources import KINDS, Kind
 from lws.kube.client import Client
-from lws.kube.errors import AlreadyExists, ApiError, Conflict, KubeError, NotFound
+from lws.kube.errors import AlreadyExists, ApiError, Conflict, Invalid, KubeError, NotFound
 from lws.objects import Key, KubeObject
 from lws.planning.actions import Action, Apply, Create, Delete, Document, PatchStatus, Record, Requeue
 from lws.runtime.events import EventRecorder
@@ -26,6 +26,8 @@ from lws.runtime.informer import Informer
 # How long an object that exists outside our view (its labels are not ours) is left alone before the
 # server is asked again, in seconds.
 FOREIGN_TTL = 300.0
+# How long a document that the API server found invalid is not sent again, in seconds.
+REFUSED_TTL = 300.0
 
 
 class Recorder(Protocol):
@@ -37,7 +39,10 @@ class Recorder(Protocol):
 
 
 class Executor:
-    """Runs the actions of one plan in order; the first that fails ends the plan with its exception."""
+    """Runs the actions of one plan in order; the first that fails ends the plan with its exception.
+
+    ``kinds``: what a plan may name.
+    """
 
     def __init__(
         self,
@@ -46,14 +51,17 @@ class Executor:
         recorder: Recorder | EventRecorder,
         *,
         ledger: GroupLedger | None = None,
+        kinds: Mapping[str, Kind] = KINDS,
     ) -> None:
         self._client = client
+        self._kinds = kinds
         self._ledger = ledger or GroupLedger()
         self._informers = informers
         self._recorder = recorder
         self._applied = AppliedMemory()
         self._foreign: TTLCache[tuple[str, Key], bool] = TTLCache(4096, FOREIGN_TTL)
         self._own: LRUCache[str, str] = LRUCache(100_000)
+        self._refused: TTLCache[tuple[Key, bytes], Invalid] = TTLCache(4096, REFUSED_TTL)
         self._lock = threading.Lock()
 
     def wrote(self, obj: KubeObject) -> bool:
@@ -64,10 +72,16 @@ class Executor:
     def run(self, actions: Iterable[Action]) -> float | None:
         """Carry the actions out; returns the earliest wanted requeue in seconds, if any."""
         requeue: float | None = None
+        failure: KubeError | None = None
         for action in actions:
             match action:
                 case Apply():
                     self._apply(action)
+                case Create(essential=False):
+                    try:
+                        self._create(action)
+                    except KubeError as error:
+                        failure = failure or error
                 case Create():
                     self._create(action)
                 case Delete():
@@ -78,6 +92,8 @@ class Executor:
                     self._record(action)
                 case Requeue(after):
                     requeue = after if requeue is None else min(requeue, after)
+        if failure is not None:
+            raise failure
         return requeue
 
     def _record(self, *records: Record) -> None:
@@ -108,10 +124,17 @@ class Executor:
     def _apply(self, action: Apply) -> None:
         if self._holds(action):
             return
-        resource, type_ = KINDS[action.kind]
+        refused = (_key_of(action.document), digest(action.document))
+        with self._lock:
+            if refused in self._refused:
+                raise self._refused[refused]
+        resource, type_ = self._kinds[action.kind]
         try:
             written = self._client.apply(resource, type_, action.document)
         except KubeError as error:
+            if isinstance(error, Invalid):
+                with self._lock:
+                    self._refused[refused] = error
             self._failed(action.failed, error)
             raise
         self._applied.remember(action.document, written)
@@ -129,7 +152,7 @@ class Executor:
 
     def _holds_live(self, action: Apply, key: Key, observed: KubeObject) -> bool:
         """After a restart nothing is remembered: read the object once, with its managedFields."""
-        resource, _ = KINDS[action.kind]
+        resource, _ = self._kinds[action.kind]
         live: dict[str, Any] = self._client.get(resource, dict, key.name, key.namespace)
         if live["metadata"]["uid"] != observed.uid or not apply_changes_nothing(
             action.document, live, FIELD_MANAGER
@@ -143,7 +166,7 @@ class Executor:
         with self._lock:
             if (action.kind, key) in self._foreign:
                 return
-        resource, type_ = KINDS[action.kind]
+        resource, type_ = self._kinds[action.kind]
         try:
             written = self._client.create(resource, type_, action.document)
         except AlreadyExists:
@@ -157,7 +180,7 @@ class Executor:
 
     def _look_again(self, kind: str, key: Key) -> None:
         """Another pass won, the watch is late, or the name is taken by an object outside our view."""
-        resource, type_ = KINDS[kind]
+        resource, type_ = self._kinds[kind]
         try:
             found = self._client.get(resource, type_, key.name, key.namespace)
         except NotFound:
@@ -169,7 +192,7 @@ class Executor:
                 self._foreign[kind, key] = True
 
     def _delete(self, action: Delete) -> None:
-        resource, type_ = KINDS[action.kind]
+        resource, type_ = self._kinds[action.kind]
         try:
             left = self._client.delete(
                 resource,
@@ -194,7 +217,7 @@ class Executor:
         self._record(*action.then)
 
     def _send_status(self, action: PatchStatus) -> None:
-        resource, type_ = KINDS[action.kind]
+        resource, type_ = self._kinds[action.kind]
         patch: Document = {"status": action.status}
         if action.resource_version:
             patch["metadata"] = {"resourceVersion": action.resource_version}

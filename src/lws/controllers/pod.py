@@ -10,6 +10,7 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, Node, Pod, Service, StatefulSet
 from lws.controllers.executor import Executor
+from lws.controllers.gang import Gang
 from lws.controllers.indexes import BY_GROUP, BY_SET
 from lws.controllers.ledger import GroupLedger
 from lws.controllers.live import LiveReader
@@ -41,6 +42,7 @@ class PodReconciler:
         losses: Losses,
         live: LiveReader,
         clock: Clock,
+        gang: Gang | None = None,
     ) -> None:
         self._sets = sets
         self._stateful_sets = stateful_sets
@@ -53,6 +55,8 @@ class PodReconciler:
         self._losses = losses
         self._live = live
         self._clock = clock
+        self._gang = gang
+        self._provider = gang.provider if gang is not None else None
 
     def reconcile(self, key: Key) -> Result:
         """One pass over the group whose leader pod is ``key``; without a leader nothing is due."""
@@ -65,7 +69,8 @@ class PodReconciler:
         if group is None:
             return Result()
         try:
-            return Result(requeue_after=self._executor.run(plan_group(group, now=now)))
+            actions = plan_group(group, now=now, provider=self._provider)
+            return Result(requeue_after=self._executor.run(actions))
         except PlanError as error:
             self._executor.run(error.actions)
             raise
@@ -86,6 +91,8 @@ class PodReconciler:
             revisions=tuple(self._revisions.by_index(BY_SET, key)),
             node=self._node_of(lws, leader),
             service=self._services.get(leader.key),
+            pod_group=self._gang.pod_group_of(leader) if self._gang is not None else None,
+            pod_groups_known=self._gang is None or self._gang.known,
             lost=self._losses.of(leader.key),
         )
 

@@ -11,7 +11,6 @@ from lws.kube.resources import CONTROLLER_REVISIONS, PODS, SERVICES, STATEFULSET
 from lws.objects import KubeObject
 
 LEADERWORKERSETS: Final = Resource(c.GROUP, c.VERSION, "leaderworkersets", c.KIND)
-POD_GROUPS: Final = Resource("scheduling.volcano.sh", "v1beta1", "podgroups", "PodGroup")
 
 
 class Kind(NamedTuple):
@@ -27,5 +26,5 @@ KINDS: Final[dict[str, Kind]] = {
     "Pod": Kind(PODS, Pod),
     "Service": Kind(SERVICES, Service),
     "ControllerRevision": Kind(CONTROLLER_REVISIONS, ControllerRevision),
-    "PodGroup": Kind(POD_GROUPS, KubeObject),
 }
+"""All but those of a gang scheduling provider, which come from the provider."""

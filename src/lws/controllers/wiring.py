@@ -13,6 +13,7 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, Pod, Service, StatefulSet
 from lws.controllers.executor import Executor, Recorder
+from lws.controllers.gang import Gang
 from lws.controllers.indexes import (
     BY_GROUP,
     BY_SET,
@@ -28,7 +29,7 @@ from lws.controllers.live import LiveReader
 from lws.controllers.losses import Losses
 from lws.controllers.nodes import NodeReader
 from lws.controllers.pod import PodReconciler
-from lws.controllers.resources import LEADERWORKERSETS
+from lws.controllers.resources import KINDS, LEADERWORKERSETS
 from lws.kube.client import Client
 from lws.kube.errors import Conflict
 from lws.kube.resources import CONTROLLER_REVISIONS, PODS, SERVICES, STATEFULSETS
@@ -101,12 +102,13 @@ def make_controllers(
     metrics: Metrics,
     clock: Clock,
     workers: int,
+    gang: Gang | None = None,
 ) -> tuple[Controller[Key], Controller[Key]]:
-    """The LeaderWorkerSet and the pod controller, watching but not started."""
+    """The LeaderWorkerSet and the pod controller, watching but not started. ``gang``: where configured."""
     sets, pods = (
         WorkQueue[Key](name, clock=clock, metrics=metrics.queue(name)) for name in ("leaderworkerset", "pod")
     )
-    made = make_reconcilers(informers, sets, pods, client=client, recorder=recorder, clock=clock)
+    made = make_reconcilers(informers, sets, pods, client=client, recorder=recorder, clock=clock, gang=gang)
 
     def controller(name: str, reconcile: Callable[[Key], Result], queue: WorkQueue[Key]) -> Controller[Key]:
         return Controller(
@@ -133,6 +135,7 @@ def make_reconcilers(
     client: Client,
     recorder: Recorder,
     clock: Clock,
+    gang: Gang | None = None,
 ) -> Reconcilers:
     """The reconcilers, and the handlers that put their keys into the two queues."""
     by_kind: dict[str, Informer[Any]] = {
@@ -144,7 +147,12 @@ def make_reconcilers(
     }
     ledger, losses = GroupLedger(), Losses()
     live = LiveReader(client, ledger)
-    executor = Executor(client, by_kind, recorder, ledger=ledger)
+    kinds = KINDS
+    if gang is not None:
+        by_kind[gang.provider.kind] = gang.pod_groups
+        kinds = KINDS | {gang.provider.kind: gang.kind}
+        gang.pod_groups.add_handler(EnqueueRequests(pods, group_of_owned, _appeared))
+    executor = Executor(client, by_kind, recorder, ledger=ledger, kinds=kinds)
     informers.pods.add_handler(losses)
     _watch(informers, sets, pods, executor)
     for_sets = LeaderWorkerSetReconciler(
@@ -159,6 +167,7 @@ def make_reconcilers(
         live=live,
         clock=clock,
     )
+        gang=gang,
     return Reconcilers(for_sets, for_pods)
 
 

@@ -55,12 +55,16 @@ class Apply(Struct, frozen=True):
 
 
 class Create(Struct, frozen=True):
-    """Create ``document``. AlreadyExists means "look again at the server", never an error by itself."""
+    """Create ``document``. AlreadyExists means "look again at the server", never an error by itself.
+
+    The failure of one that is not ``essential`` ends the plan only after the actions that follow it.
+    """
 
     kind: str
     document: Document
     then: tuple[Record, ...] = ()
     failed: Record | None = None
+    essential: bool = True
 
 
 class Delete(Struct, frozen=True):

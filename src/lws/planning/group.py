@@ -15,7 +15,7 @@ from lws.objects import controller_of
 from lws.planning.actions import Action, Create, Record, Requeue, reference
 from lws.planning.observed import ObservedGroup, is_leader, worker_set_named
 from lws.planning.placement import PlacementError, place_workers
-from lws.planning.podgroups import VOLCANO, GangProvider
+from lws.planning.podgroups import GangProvider, create_pod_group
 from lws.planning.restart import plan_restart
 from lws.planning.revisions import Template, owned_revisions, restore, template_of
 from lws.planning.services import plan_group_service
@@ -23,6 +23,9 @@ from lws.planning.workers import worker_document
 
 REVISION_RETRY = 1.0
 """Seconds until another look for a revision that is not there yet."""
+
+POD_GROUP_RETRY = 10.0
+"""Seconds until another look whether the cluster serves PodGroups."""
 
 
 class PlanError(Exception):
@@ -36,10 +39,11 @@ class PlanError(Exception):
         self.actions = tuple(actions)
 
 
-def plan_group(group: ObservedGroup, *, now: float, provider: GangProvider = VOLCANO) -> list[Action]:
+def plan_group(group: ObservedGroup, *, now: float, provider: GangProvider | None = None) -> list[Action]:
     """Everything due for the group, in order; nothing for a set or a leader on its way out.
 
-    ``now``: seconds since 1970. Nothing either while ``plan_restart`` needs more certainty.
+    ``now``: seconds since 1970. ``provider``: of gang scheduling, where that is configured. Nothing either
+    while ``plan_restart`` needs more certainty.
 
     Raises:
         PlanError: the node for exclusive placement is missing or unlabelled, or a template does not decode.
@@ -66,12 +70,22 @@ def plan_group(group: ObservedGroup, *, now: float, provider: GangProvider = VOL
 
 
 def _plan_pod_group(
-    group: ObservedGroup, lws: LeaderWorkerSet, leader: Pod, provider: GangProvider
+    group: ObservedGroup, lws: LeaderWorkerSet, leader: Pod, provider: GangProvider | None
 ) -> tuple[Action, ...]:
-    """Create-if-absent; a leader that was admitted before gang scheduling was configured names no group."""
-    if not group.gang or group.pod_group_exists or not leader.annotations.get(c.POD_GROUP_ANNOTATION):
+    """Create-if-absent; a leader that was admitted before gang scheduling was configured names no group.
+
+    One of a former leader of this name is on its way out, as its owner is gone: its end leads back here.
+    """
+    if provider is None or not provider.name_of(leader):
         return ()
-    return (Create(provider.kind, provider.document(lws, leader, template_of(lws))),)
+    if not group.pod_groups_known:
+        return (Requeue(POD_GROUP_RETRY),)
+    if group.pod_group is not None:
+        return ()
+    revision = _revision_of(leader, lws, group.revisions)
+    if revision is None:
+        return (Requeue(REVISION_RETRY),)
+    return (create_pod_group(lws, leader, restore(revision, template_of(lws)), provider=provider),)
 
 
 def _plan_workers(group: ObservedGroup, lws: LeaderWorkerSet, leader: Pod) -> tuple[Action, ...]:

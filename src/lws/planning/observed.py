@@ -52,8 +52,8 @@ class ObservedGroup(Struct, frozen=True, gc=False):
     ``pods``: all pods with the set's name and the group's index, whoever owns them, the leader included.
     ``worker_sets``: StatefulSets named like the leader or with the group's index. ``revisions``: those with
     the set's name label. ``node``: the leader's. ``service``: the one named like the leader.
-    ``pod_group_exists``: there is a PodGroup with the name in the leader's annotation. ``gang``: gang
-    scheduling is configured. ``lost``: last states of pods by these names that were seen to go.
+    ``pod_group``: with gang scheduling, the object that stands for the group, or None; it cannot be told
+    without ``pod_groups_known``. ``lost``: last states of worker pods and StatefulSets that were seen to go.
     """
 
     lws: LeaderWorkerSet | None
@@ -63,9 +63,9 @@ class ObservedGroup(Struct, frozen=True, gc=False):
     revisions: tuple[ControllerRevision, ...] = ()
     node: Node | None = None
     service: Service | None = None
-    pod_group_exists: bool = False
-    gang: bool = False
-    lost: tuple[Pod, ...] = ()
+    pod_group: KubeObject | None = None
+    pod_groups_known: bool = True
+    lost: tuple[Pod | StatefulSet, ...] = ()
     certainty: Certainty = Certainty.CACHED
 
 

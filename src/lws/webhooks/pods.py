@@ -7,11 +7,12 @@ answers and patches may not live here.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
 from lws.api import constants as c
+from lws.planning.podgroups import GangProvider, provider_named
 from lws.webhooks.affinity import add_exclusive_terms
 from lws.webhooks.documents import Document, Metadata, PodSpec, read_pod, strings
 from lws.webhooks.environment import group_environment, with_leading, with_trailing
@@ -25,7 +26,10 @@ _CONTAINER_LISTS = ("containers", "initContainers")
 
 @dataclass(slots=True)
 class _Draft:
-    """The pod while it is worked on; ``labels`` and ``annotations`` are its own, ``affinity`` is replaced."""
+    """The pod while it is worked on; ``labels`` and ``annotations`` are its own, ``affinity`` is replaced.
+
+    ``spec``: further members of its spec.
+    """
 
     name: str
     namespace: str
@@ -34,6 +38,7 @@ class _Draft:
     labels: dict[str, str]
     annotations: dict[str, str]
     affinity: Document | None
+    spec: Document = field(default_factory=dict)
 
 
 def mutate_pod(pod: Document, namespace: str, *, gang: str | None) -> Document:
@@ -74,7 +79,7 @@ def mutation_stages(pod: Document, namespace: str, *, gang: str | None) -> Seque
     join = _join_as_leader if labels.get(c.WORKER_INDEX_LABEL) == "0" else _join_as_worker
     join(draft)
     if gang:
-        _join_pod_group(draft)
+        _join_pod_group(draft, provider_named(gang))
     joined = _joined(pod, view.spec or PodSpec(), draft)
     return joined, _with_group_environment(joined, draft)
 
@@ -147,10 +152,12 @@ def _place(draft: _Draft, annotation: str, label: str, value: str) -> None:
         )
 
 
-def _join_pod_group(draft: _Draft) -> None:
-    """The name of the PodGroup the controller creates for the leader; a missing label reads as empty."""
-    labels = (c.NAME_LABEL, c.GROUP_INDEX_LABEL, c.REVISION_LABEL)
-    draft.annotations[c.POD_GROUP_ANNOTATION] = "-".join(draft.labels.get(x, "") for x in labels)
+def _join_pod_group(draft: _Draft, provider: GangProvider) -> None:
+    """Make the pod a member of what stands for its group: the controller creates that for the leader."""
+    membership = provider.membership(draft.labels)
+    draft.labels |= membership.labels
+    draft.annotations |= membership.annotations
+    draft.spec |= membership.spec
 
 
 def _joined(pod: Document, view: PodSpec, draft: _Draft) -> Document:
@@ -161,6 +168,7 @@ def _joined(pod: Document, view: PodSpec, draft: _Draft) -> Document:
         **(pod.get("spec") or {}),
         **({"subdomain": draft.subdomain} if draft.subdomain else {}),
         **({"affinity": draft.affinity} if draft.affinity is not None else {}),
+        **draft.spec,
     }
     if tpu:
         spec = _each_container(spec, lambda x, index: with_trailing(x, tpu[index]) if index in tpu else x)

@@ -24,9 +24,22 @@ def _spelled(spec: dict[str, Any]) -> dict[str, str]:
         pytest.param({}, {}, id="nothing"),
         pytest.param({"containers": [{"name": "c"}, {"name": "d", "resources": {}}]}, {}, id="no-requests"),
         pytest.param(
-            {"containers": [{"name": "c", "resources": {"limits": {"nvidia.com/gpu": "8"}}}]},
-            {},
-            id="limits-do-not-count",
+            {
+                "containers": [
+                    {"resources": {"limits": {"nvidia.com/gpu": "8", "cpu": "2"}, "requests": {"cpu": "1"}}},
+                    {"resources": {"limits": {"nvidia.com/gpu": "1"}}},
+                ]
+            },
+            {"nvidia.com/gpu": "9", "cpu": "1"},
+            id="a-limit-counts-where-there-is-no-request",
+        ),
+        pytest.param(
+            {
+                "containers": [_container(cpu="1")],
+                "resources": {"limits": {"cpu": "4", "memory": "2Gi", "nvidia.com/gpu": "9"}},
+            },
+            {"memory": "2Gi", "cpu": "1"},
+            id="a-pod-level-limit-counts-where-nothing-else-is-asked",
         ),
         pytest.param(
             {"containers": [_container(cpu="100m", memory="1Gi"), _container(cpu="0.95", memory="512Mi")]},

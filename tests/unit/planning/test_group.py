@@ -14,11 +14,12 @@ from support.groups import a_leader, a_set, a_worker, a_worker_set, owner_of
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Container, ContainerResources, ControllerRevision, Node, Pod, TpuQuantity
-from lws.objects import ObjectMeta, OwnerReference
+from lws.objects import KubeObject, ObjectMeta, OwnerReference
 from lws.planning.actions import Action, Create, Delete, Document, PatchStatus, Record, Requeue
-from lws.planning.group import PlanError, plan_group
+from lws.planning.group import POD_GROUP_RETRY, PlanError, plan_group
 from lws.planning.observed import Certainty, ObservedGroup
 from lws.planning.placement import NodeMissingError
+from lws.planning.podgroups import VOLCANO, GangProvider
 from lws.planning.revisions import revision_document, template_of
 
 TOPOLOGY = "cloud.google.com/gke-nodepool"
@@ -49,8 +50,8 @@ def _group(
     return ObservedGroup(lws, pod, **observed)
 
 
-def _plan(group: ObservedGroup) -> list[Action]:
-    return plan_group(group, now=0.0)
+def _plan(group: ObservedGroup, provider: GangProvider | None = VOLCANO) -> list[Action]:
+    return plan_group(group, now=0.0, provider=provider)
 
 
 def _kinds(actions: list[Action]) -> list[str]:
@@ -84,32 +85,56 @@ class TestOrder:
 
     def test_service_then_pod_group_then_workers(self) -> None:
         lws = a_set(subdomain=c.SUBDOMAIN_UNIQUE)
-        group = _group(lws, gang=True, leader={"annotations": GANG})
+        group = _group(lws, leader={"annotations": GANG})
         assert _kinds(_plan(group)) == ["Service", "PodGroup", "StatefulSet"]
 
     def test_size_one_still_gets_service_and_pod_group(self) -> None:
         lws = a_set(size=1, subdomain=c.SUBDOMAIN_UNIQUE)
-        group = _group(lws, gang=True, leader={"annotations": GANG})
+        group = _group(lws, leader={"annotations": GANG})
         assert _kinds(_plan(group)) == ["Service", "PodGroup"]
 
     def test_size_one_alone_needs_nothing_scenario_5(self) -> None:
         assert _plan(_group(a_set(size=1))) == []
 
+    @pytest.mark.parametrize("owner", ["uid-test-sample-0", "uid-former", ""], ids=["its", "stale", "users"])
+    def test_a_pod_group_that_is_there_stays_and_is_none_of_a_second(self, owner: str) -> None:
+        """A former leader's goes by itself; until it has, the server would refuse one of the same name."""
+        of = (OwnerReference("v1", "Pod", "test-sample-0", owner, controller=True),) if owner else ()
+        there = KubeObject(ObjectMeta(name="test-sample-0-key", owner_references=of))
+        assert _kinds(_plan(_group(pod_group=there, leader={"annotations": GANG}))) == ["StatefulSet"]
+
     @pytest.mark.parametrize(
-        ("gang", "exists", "annotations"),
-        [(False, False, GANG), (True, True, GANG), (True, False, {})],
-        ids=["not-configured", "exists", "admitted-before-it-was-configured"],
+        ("provider", "annotations"),
+        [(None, GANG), (VOLCANO, {})],
+        ids=["not-configured", "admitted-before-it-was-configured"],
     )
-    def test_no_pod_group(self, gang: bool, exists: bool, annotations: dict[str, str]) -> None:
-        group = _group(gang=gang, pod_group_exists=exists, leader={"annotations": annotations})
-        assert _kinds(_plan(group)) == ["StatefulSet"]
+    def test_no_pod_group(self, provider: GangProvider | None, annotations: dict[str, str]) -> None:
+        group = _group(leader={"annotations": annotations})
+        assert _kinds(_plan(group, provider)) == ["StatefulSet"]
+
+    def test_workers_do_not_wait_until_pod_groups_can_be_told(self) -> None:
+        group = _group(pod_groups_known=False, leader={"annotations": GANG})
+        wait, create = _plan(group)
+        assert wait == Requeue(POD_GROUP_RETRY)
+        assert isinstance(create, Create)
+
+    def test_the_pod_group_is_of_the_leaders_revision(self) -> None:
+        group = _group(a_set(size=5), of=a_set(size=3), leader={"annotations": GANG})
+        pod_group, workers = _plan(group)
+        assert isinstance(pod_group, Create)
+        assert isinstance(workers, Create)
+        assert pod_group.document["spec"]["minMember"] == 3 == workers.document["spec"]["replicas"] + 1
+
+    def test_a_pod_group_waits_for_the_revision(self) -> None:
+        group = _group(a_set(size=1), revisions=(), leader={"annotations": GANG})
+        assert _plan(group) == [Requeue(1.0)]
 
 
 class TestNothing:
     @pytest.mark.parametrize("policy", [c.RESTART_RECREATE_GROUP, c.RESTART_NONE])
     def test_for_a_terminating_leader(self, policy: str) -> None:
         lws = a_set(subdomain=c.SUBDOMAIN_UNIQUE, restart=policy)
-        group = _group(lws, gang=True, leader={"deleting": True, "annotations": GANG})
+        group = _group(lws, leader={"deleting": True, "annotations": GANG})
         assert _plan(group) == []
 
     def test_for_a_set_being_deleted(self) -> None:
@@ -326,7 +351,11 @@ def _groups(draw: st.DrawFn) -> ObservedGroup:
         "annotations": draw(st.sampled_from([{}, GANG])),
     }
     group = _group(
-        lws, of=a_set(size=draw(st.integers(1, 3))), leader=leader, node=NODE, gang=draw(st.booleans())
+        lws,
+        of=a_set(size=draw(st.integers(1, 3))),
+        leader=leader,
+        node=NODE,
+        pod_groups_known=draw(st.booleans()),
     )
     assert group.leader is not None
     sets = [(), (a_worker_set(group.leader),), (a_worker_set(a_leader(0, uid="former")),)]

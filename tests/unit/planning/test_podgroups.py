@@ -8,7 +8,14 @@ import pytest
 from support.groups import KEY, a_leader, a_set
 
 from lws.api import constants as c
-from lws.planning.podgroups import PROVIDERS, VOLCANO, group_requests
+from lws.planning.podgroups import (
+    PROVIDERS,
+    VOLCANO,
+    Membership,
+    create_pod_group,
+    group_requests,
+    provider_named,
+)
 from lws.planning.revisions import template_of
 
 LEADER = a_leader(1, annotations={c.POD_GROUP_ANNOTATION: "test-sample-1-key-1"})
@@ -47,7 +54,7 @@ def test_identity_scenario_52() -> None:
 
 
 @pytest.mark.parametrize(("startup", "members"), [("LeaderCreated", 3), ("LeaderReady", 1)])
-def test_members_follow_the_startup_policy_and_resources_are_always_the_groups(
+def test_members_follow_the_startup_policy_and_resources_are_always_the_groups_g1_g2(
     startup: str, members: int
 ) -> None:
     template = {"leaderTemplate": _pods(cpu="100m"), "workerTemplate": _pods(cpu="100m")}
@@ -84,6 +91,34 @@ def test_group_requests(
     assert group_requests(template_of(a_set(size=size, template=template))) == wanted
 
 
+def test_numbers_come_from_the_leaders_revision_not_from_the_live_set() -> None:
+    """An old group that is rebuilt in mid-roll has as many pods as before, and as hungry ones."""
+    old = a_set(size=3, template={"leaderTemplate": None, "workerTemplate": _pods(cpu="2")})
+    live = a_set(size=8, template={"leaderTemplate": None, "workerTemplate": _pods(cpu="1")})
+    spec = VOLCANO.document(live, LEADER, template_of(old))["spec"]
+    assert spec == {"minMember": 3, "minResources": {"cpu": "6"}}
+
+
+def test_a_pod_is_a_member_by_its_annotation() -> None:
+    labels = {c.NAME_LABEL: "test", c.GROUP_INDEX_LABEL: "0", c.REVISION_LABEL: "1"}
+    membership = VOLCANO.membership(labels)
+    assert membership == Membership(annotations={c.POD_GROUP_ANNOTATION: "test-0-1"})
+    assert VOLCANO.name_of(a_leader(0, annotations=dict(membership.annotations))) == "test-0-1"
+    assert VOLCANO.name_of(a_leader(0)) == ""
+
+
+def test_a_failed_creation_is_told_and_holds_nothing_up() -> None:
+    create = create_pod_group(a_set(), LEADER, template_of(a_set()), provider=VOLCANO)
+    assert (create.kind, create.essential) == ("PodGroup", False)
+    assert create.failed is not None
+    assert (create.failed.reason, create.failed.note) == (
+        "FailedCreate",
+        "Failed to create PodGroup test-sample-1-key-1 for leader pod test-sample-1",
+    )
+
+
 def test_the_provider_is_found_by_its_configured_name() -> None:
     assert PROVIDERS == {"volcano": VOLCANO}
-    assert VOLCANO.kind == "PodGroup"
+    assert provider_named("volcano") is VOLCANO
+    with pytest.raises(ValueError, match="'kai' is not supported; allowed: volcano"):
+        provider_named("kai")
