@@ -166,8 +166,8 @@ def make_reconcilers(
         losses=losses,
         live=live,
         clock=clock,
-    )
         gang=gang,
+    )
     return Reconcilers(for_sets, for_pods)
 
 
