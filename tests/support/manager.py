@@ -39,10 +39,11 @@ class Sample(NamedTuple):
 
 
 class Manager:
-    """``hack/run`` against one cluster. Use as a context manager, or call ``stop`` whatever happens."""
+    """``hack/run`` against one cluster, with ``flags``. A context manager, or call ``stop`` whatever happens."""
 
-    def __init__(self, cluster: Cluster, directory: Path) -> None:
+    def __init__(self, cluster: Cluster, directory: Path, *flags: str) -> None:
         self._cluster = cluster
+        self._flags = flags
         self._out = directory / "manager.out"
         self.log = directory / "manager.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -60,7 +61,7 @@ class Manager:
         """Start it and wait until it says that it is ready."""
         assert not self.running, "it runs already"
         with self._out.open("wb") as out, self.log.open("ab") as log:
-            command = [COMMAND, "--kubeconfig", str(self._cluster.kubeconfig)]
+            command = [COMMAND, "--kubeconfig", str(self._cluster.kubeconfig), *self._flags]
             self._process = subprocess.Popen(command, stdout=out, stderr=log, start_new_session=True)
         line = until("the manager's ready line", self._ready_line, seconds=READY_SECONDS)
         self.urls = dict(word.split("=", 1) for word in line.split()[1:])
