@@ -39,7 +39,7 @@ class Sample(NamedTuple):
 
 
 class Manager:
-    """``hack/run`` against one cluster, with ``flags``. A context manager, or call ``stop`` whatever happens."""
+    """``hack/run`` with ``flags`` against one cluster. A context manager; else call ``stop`` in any case."""
 
     def __init__(self, cluster: Cluster, directory: Path, *flags: str) -> None:
         self._cluster = cluster
