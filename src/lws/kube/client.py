@@ -16,7 +16,6 @@ T = TypeVar("T")
 
 APPLY = "application/apply-patch+yaml"  # JSON is YAML
 MERGE_PATCH = "application/merge-patch+json"
-READ_TIMEOUT = 30.0  # seconds of silence
 
 
 class _Items(msgspec.Struct, Generic[T]):
@@ -24,12 +23,11 @@ class _Items(msgspec.Struct, Generic[T]):
 
 
 class _Probe(msgspec.Struct, rename="camel"):
-    """Tells what a DELETE was answered with."""
+    """Tells what a DELETE was answered with: only an object that lives on has the timestamp."""
 
     class Metadata(msgspec.Struct, rename="camel"):
         deletion_timestamp: str | None = None
 
-    kind: str = ""
     metadata: Metadata = msgspec.field(default_factory=Metadata)
 
 
@@ -155,8 +153,7 @@ class Client:
         path = resource.path(namespace, name)
         body = self._request("DELETE", path, options, repeats=1 if uid else 0)
         probe = _decode(path, _Probe, body)
-        lives_on = probe.kind != "Status" and probe.metadata.deletion_timestamp
-        return _decode(path, type_, body) if lives_on else None
+        return _decode(path, type_, body) if probe.metadata.deletion_timestamp else None
 
     def _request(
         self,
@@ -174,7 +171,6 @@ class Client:
             query={name: value for name, value in (query or {}).items() if value},
             body=None if document is None else msgspec.json.encode(document),
             content_type=content_type,
-            read_timeout=min(READ_TIMEOUT, self._timeout),
             timeout=self._timeout,
             repeats=repeats,
         )

@@ -155,7 +155,7 @@ def _try(load: Callable[..., None], *files: str | None, what: str, **options: An
     try:
         load(*files, **options)
     except ssl.SSLError as error:
-        detail = (error.reason or str(error)).lower().replace("_", " ")
+        detail = (getattr(error, "reason", None) or str(error)).lower().replace("_", " ")
         raise ConfigurationError(f"{what} cannot be used: {detail}") from error
     except (OSError, ValueError) as error:
         detail = getattr(error, "strerror", None) or str(error)
@@ -171,10 +171,6 @@ def _endpoint(configuration: Any, credentials: Credentials) -> Endpoint:
     url = urlsplit(configuration.host)
     through_proxy = url.scheme == "http" and managers[0].proxy is not None
 
-    def close() -> None:
-        for manager in managers:
-            manager.clear()
-
     return Endpoint(
         host=configuration.host,
         # A plain HTTP proxy wants the whole URL in the request line; otherwise only a path prefix remains.
@@ -182,5 +178,4 @@ def _endpoint(configuration: Any, credentials: Credentials) -> Endpoint:
         requests=managers[0].connection_from_url(configuration.host),
         streams=managers[1].connection_from_url(configuration.host),
         credentials=credentials,
-        close=close,
     )

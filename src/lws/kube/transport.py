@@ -43,7 +43,6 @@ class Endpoint(NamedTuple):
     requests: HTTPConnectionPool
     streams: HTTPConnectionPool
     credentials: Credentials
-    close: Callable[[], None]
 
 
 class _Call(NamedTuple):
@@ -129,15 +128,7 @@ class Connection:
 
         ``read_timeout``: longest silence in seconds once the answer has begun. Raises as ``request`` does.
         """
-        call = self._call(
-            "GET",
-            path,
-            query,
-            accept,
-            None,
-            read_timeout=min(HEAD_TIMEOUT, read_timeout),
-            timeout=HEAD_TIMEOUT,
-        )
+        call = self._call("GET", path, query, accept, None, read_timeout=read_timeout, timeout=HEAD_TIMEOUT)
         response = self._exchange(self._endpoint.streams, call)
         if not 200 <= response.status < 300:
             raise api_error(response.status, response.headers, self._read(response, call))
@@ -164,7 +155,8 @@ class Connection:
             streams = list(self._streams)
         for stream in streams:
             stream.close()
-        self._endpoint.close()
+        self._endpoint.requests.close()
+        self._endpoint.streams.close()
 
     def _call(
         self,

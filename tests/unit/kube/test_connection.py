@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from support.apiserver import ApiServer, Exchange, json_answer, status_answer, write_kubeconfig
 from support.pki import Authority
 from support.waits import record_waits
@@ -240,6 +242,12 @@ class TestTls:
                 r"client certificate and key cannot be used: key values mismatch$",
                 id="key of another",
             ),
+            pytest.param(
+                {"client-certificate": "right.crt", "client-key": "locked.key"},
+                {},
+                r"client certificate and key cannot be used: ",
+                id="key behind a password",
+            ),
         ],
     )
     def test_mistakes_show_before_the_first_request(
@@ -252,6 +260,7 @@ class TestTls:
     ) -> None:
         (tmp_path / "junk").write_text("junk")
         (tmp_path / "right.crt").write_bytes(authority.issue("right").certificate.read_bytes())
+        (tmp_path / "locked.key").write_bytes(locked_key())
         (tmp_path / "wrong.key").write_bytes(authority.issue("wrong").key.read_bytes())
         path = write_kubeconfig(tmp_path, "https://127.0.0.1:1", user=user, **cluster)
         with pytest.raises(ConfigurationError, match=message) as caught:
@@ -321,6 +330,12 @@ class TestUser:
         path = write_kubeconfig(tmp_path, server.url, user={"exec": "odd"})
         with pytest.raises(ConfigurationError, match=r"context 'test'"):
             connect(kubeconfig=path, user_agent="x")
+
+
+def locked_key() -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1())
+    lock = serialization.BestAvailableEncryption(b"secret")
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, lock)
 
 
 def plugin(tmp_path: Path) -> dict[str, Any]:

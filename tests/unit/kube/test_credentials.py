@@ -93,6 +93,7 @@ def test_another_thread_may_have_renewed_already(clock: Clock) -> None:
     source = Source("Bearer a", "Bearer b")
     credentials = Credentials(source, clock=clock)
     assert credentials.renew("Bearer a")
+    clock.now += 10
     assert credentials.renew("Bearer a")
     assert len(source.reads) == 2
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import cast
 
 import pytest
 from support.apiserver import (
@@ -17,6 +18,7 @@ from support.apiserver import (
     write_kubeconfig,
 )
 from support.pki import Authority
+from urllib3.response import BaseHTTPResponse
 
 from lws.kube import transport
 from lws.kube.connection import Connection, Stream, connect
@@ -171,6 +173,25 @@ def test_close_before_reading_and_twice(connection: Connection, feed: Feed) -> N
         stream.close()
         assert list(stream) == []
     assert feed.closed.wait(10)
+
+
+def test_what_a_read_returns_while_the_stream_closes_is_not_handed_out() -> None:
+    """On TLS it may be bytes of the layer below."""
+
+    class Response:
+        connection = None
+
+        def read1(self, _amount: int) -> bytes:
+            stream.close()
+            return b"\x17\x03\x03"
+
+        def shutdown(self) -> None:
+            pass
+
+        close = release_conn = shutdown
+
+    stream = Stream(cast(BaseHTTPResponse, Response()), "x", read_timeout=1)
+    assert list(stream) == []
 
 
 def test_close_in_the_middle_of_a_flood_ends_quietly(server: ApiServer, connection: Connection) -> None:

@@ -264,6 +264,12 @@ def test_a_silent_server(server: ApiServer, connection: Connection, waits: Waits
     assert len(server.matching("POST")) == 1
 
 
+def test_the_whole_calls_timeout_bounds_silence_too(server: ApiServer, connection: Connection) -> None:
+    server.on("GET", PATH, silent_answer())
+    with pytest.raises(TransportError, match=r"no answer in time"):
+        connection.request("GET", PATH, timeout=0.05)
+
+
 def test_a_server_that_falls_silent_in_the_body(
     server: ApiServer, connection: Connection, waits: Waits
 ) -> None:
@@ -367,6 +373,31 @@ def test_a_closed_connection_says_so(server: ApiServer, connection: Connection) 
         connection.request("GET", PATH)
     assert caught.value.permanent
     assert server.requests == []
+
+
+def test_close_ends_idle_connections(server: ApiServer, connection: Connection) -> None:
+    gone = threading.Event()
+
+    def answer(exchange: Exchange) -> None:
+        json_answer({})(exchange)
+        try:
+            exchange.wait(threading.Event())
+        finally:
+            if exchange.client_gone:
+                gone.set()
+
+    server.on("GET", PATH, answer)
+    connection.request("GET", PATH)
+    connection.close()
+    assert gone.wait(10)
+
+
+def test_the_pool_keeps_as_many_connections_as_asked(kubeconfig: str) -> None:
+    connection = connect(kubeconfig=kubeconfig, user_agent="x", pool_size=7)
+    pool = connection._endpoint.requests.pool
+    assert pool is not None
+    assert pool.maxsize == 7
+    connection.close()
 
 
 def test_the_metrics_hook_sees_every_answer(server: ApiServer, kubeconfig: str) -> None:

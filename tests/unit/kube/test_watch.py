@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import cast
 
 import msgspec
 import pytest
@@ -139,6 +140,19 @@ def test_initial_events_are_asked_for(server: ApiServer, connection: Connection)
         "sendInitialEvents": "true",
         "resourceVersionMatch": "NotOlderThan",
     }
+
+
+def test_the_client_waits_longer_than_the_server() -> None:
+    class Recorder:
+        read_timeout = 0.0
+
+        def stream(self, _path: str, *, read_timeout: float, **_rest: object) -> Iterator[bytes]:
+            self.read_timeout = read_timeout
+            return iter([])
+
+    recorder = Recorder()
+    watch(cast(Connection, recorder), PODS, timeout_seconds=300)
+    assert recorder.read_timeout == 330
 
 
 def test_events_hold_their_object_undecoded(server: ApiServer, connection: Connection) -> None:
