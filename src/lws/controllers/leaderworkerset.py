@@ -10,11 +10,12 @@ from msgspec.structs import replace
 
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, Pod, Service, StatefulSet
-from lws.controllers.executor import Executor
+from lws.controllers.executor import REFUSED_TTL, Executor
 from lws.controllers.indexes import BY_GROUP, BY_SET
 from lws.controllers.ledger import GroupLedger
 from lws.controllers.live import LiveReader
 from lws.controllers.statuspace import StatusPace
+from lws.kube.errors import Invalid
 from lws.objects import Key
 from lws.planning.leader import plan_leader
 from lws.planning.observed import ObservedSet
@@ -74,9 +75,10 @@ class LeaderWorkerSetReconciler:
         revision = plan_revision(lws, leader, observed.revisions, template_of(lws))
         if revision.create is not None:
             self._executor.run([revision.create])
-        self._roll(observed, revision)
+        refusal = self._roll(observed, revision)
         self._executor.run(plan_shared_service(lws, observed.service))
-        return self._report(lws, revision)
+        result = self._report(lws, revision, refusal)
+        return result if refusal is None else Result(requeue_after=result.requeue_after or REFUSED_TTL)
 
     def _observe(self, lws: LeaderWorkerSet, leader: StatefulSet | None) -> ObservedSet:
         return ObservedSet(
@@ -94,7 +96,8 @@ class LeaderWorkerSetReconciler:
         members = [pod for x in leaders for pod in self._pods.by_index(BY_GROUP, x.key)]
         return replace(observed, members=tuple(members))
 
-    def _roll(self, observed: ObservedSet, revision: RevisionPlan) -> None:
+    def _roll(self, observed: ObservedSet, revision: RevisionPlan) -> str | None:
+        """Apply the leader StatefulSet and replace leaders; what the API server says if it refuses."""
         lws, leader = observed.lws, observed.leader
         states = group_states(
             lws,
@@ -105,15 +108,19 @@ class LeaderWorkerSetReconciler:
         )
         rollout = rollout_parameters(lws, leader, states, template_changed=revision.changed)
         apply = plan_leader(lws, leader, revision, partition=rollout.partition, replicas=rollout.replicas)
-        self._executor.run([apply])
+        try:
+            self._executor.run([apply])
+        except Invalid as error:
+            return error.message
         self._executor.run(plan_replacements(observed, self._stateful_sets.get(lws.key), revision.key))
+        return None
 
-    def _report(self, lws: LeaderWorkerSet, revision: RevisionPlan) -> Result:
+    def _report(self, lws: LeaderWorkerSet, revision: RevisionPlan, refusal: str | None) -> Result:
         """Status from what is there after the writes of this pass; then obsolete revisions go."""
         leader = self._stateful_sets.get(lws.key)
         observed = self._with_members(self._observe(self._ledger.overlay(lws), leader))
         now = self._clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
-        plan = plan_status(observed, revision.key, leader, now=now)
+        plan = plan_status(observed, revision.key, leader, now=now, refusal=refusal)
         if plan.patch is not None:
             delay = self._pace.delay(lws.uid, plan.patch)
             if delay:

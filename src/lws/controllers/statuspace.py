@@ -1,52 +1,72 @@
-"""How often the counters of a status are written while a set is starting or rolling.
+"""How often a status is written for nothing but its numbers while sets are starting or rolling.
 
-Groups become ready one by one; a write for each would cost more than everything else the controller
-writes. Conditions are never held back: only a patch that changes nothing but counters waits, at most
-``INTERVAL`` seconds after the set's last status write. Until a group's pods are recorded, a death may go
-unnoticed, so a record waits for those of other groups of its set only ``RECORD_INTERVAL`` seconds.
+Groups become complete and ready one by one; a write for each would cost more than everything else the
+controller writes. Conditions are never held back, and a patch that changes one carries the numbers along. A
+patch of counters and records alone waits for company: a moment for other groups of its set, and, when many
+sets are busy at once, for its turn, since all of them together get about one such write a second.
 """
 
 from __future__ import annotations
 
 import threading
 
-from cachetools import LRUCache, TTLCache
+from cachetools import TTLCache
 
 from lws.planning.actions import PatchStatus
 from lws.runtime.clock import Clock
 
+GATHER = 1.0
+"""Seconds that such a patch waits for other groups of its set."""
+
 INTERVAL = 3.0
-RECORD_INTERVAL = 1.0
-COUNTERS = frozenset({"readyReplicas", "updatedReplicas", "replicas"})
+"""Seconds between two such patches of one set."""
+
+SPACING = 1.0
+"""Seconds between two such patches of different sets, in the long run."""
+
+BURST = 5
+"""How many may go without that spacing after a quiet time."""
+
+LONGEST = 30.0
+"""Seconds after which it is sent whatever else waits: a record that is not written cannot outlive a crash."""
+
+_NUMBERS = frozenset({"readyReplicas", "updatedReplicas", "replicas", "groups"})
 
 
 class StatusPace:
     """Says how long a status patch has to wait."""
 
-    def __init__(
-        self, clock: Clock, interval: float = INTERVAL, record_interval: float = RECORD_INTERVAL
-    ) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._interval = interval
-        self._record_interval = record_interval
-        self._written: TTLCache[str, float] = TTLCache(100_000, interval, timer=clock.monotonic)
-        self._waiting: LRUCache[str, float] = LRUCache(100_000)  # since when there is something to record
+        self._written: TTLCache[str, float] = TTLCache(100_000, INTERVAL, timer=clock.monotonic)
+        self._waiting: TTLCache[str, float] = TTLCache(100_000, 2 * LONGEST, timer=clock.monotonic)
+        self._free = clock.monotonic()  # from when on the next one may go
         self._lock = threading.Lock()
 
     def delay(self, uid: str, patch: PatchStatus) -> float:
-        """Seconds to wait before this patch of the set with this UID may be sent; 0 means now."""
-        groups = patch.status.get("groups", {})
-        if not patch.status.keys() <= COUNTERS | {"groups"}:
+        """Seconds to wait before the patch of the set with this UID is looked at again; 0: send it now."""
+        if not patch.status.keys() <= _NUMBERS:
             return 0.0
         with self._lock:
             now = self._clock.monotonic()
-            if any("workers" in (entry or {}) for entry in groups.values()):
-                return max(0.0, self._waiting.setdefault(uid, now) + self._record_interval - now)
-            written = self._written.get(uid)
-        return 0.0 if written is None else max(0.0, written + self._interval - now)
+            since = self._waiting.get(uid)
+            if since is None:
+                since = self._waiting[uid] = now
+            earliest = max(since + GATHER, self._written.get(uid, now - INTERVAL) + INTERVAL)
+            if now < earliest:
+                return earliest - now
+            if now - since >= LONGEST or self._take_turn(now):
+                return 0.0
+            return min(LONGEST, SPACING * len(self._waiting))
 
     def wrote(self, uid: str) -> None:
         """Note that a status patch was sent just now."""
         with self._lock:
             self._written[uid] = self._clock.monotonic()
             self._waiting.pop(uid, None)
+
+    def _take_turn(self, now: float) -> bool:
+        if now < self._free:
+            return False
+        self._free = max(self._free, now - BURST * SPACING) + SPACING
+        return True

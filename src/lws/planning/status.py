@@ -18,6 +18,7 @@ from lws.objects import Condition, controlled_by
 from lws.planning.actions import Document, PatchStatus, Record, reference
 from lws.planning.observed import ObservedSet, group_index, worker_set_named
 from lws.planning.records import failed_groups, plan_records
+from lws.planning.stalled import with_stalled
 
 _TEXTS = {
     c.AVAILABLE: (c.REASON_ALL_GROUPS_READY, "All replicas are ready"),
@@ -57,18 +58,22 @@ class Tally(NamedTuple):
     due_updated_ready: int = 0
 
 
-def plan_status(observed: ObservedSet, key: str, leader: StatefulSet | None, *, now: str) -> StatusPlan:
+def plan_status(
+    observed: ObservedSet, key: str, leader: StatefulSet | None, *, now: str, refusal: str | None = None
+) -> StatusPlan:
     """Write what differs.
 
     ``key``: the current revision's. ``leader``: the leader StatefulSet as the apply of this pass returned it,
-    None while there is none to see. ``now``: RFC 3339, for the conditions that change.
+    None while there is none to see. ``now``: RFC 3339, for the conditions that change. ``refusal``: why that
+    apply was refused, if it was.
     """
     lws = observed.lws
     tally = tally_groups(observed, key)
     due = due_conditions(tally, lws.replicas)
     conditions = merge_conditions(lws.status.conditions, due, generation=lws.metadata.generation, now=now)
+    shown = with_failed(conditions, lws, failed_groups(lws, observed.leaders), now=now)
     wanted = LeaderWorkerSetStatus(
-        conditions=with_failed(conditions, lws, failed_groups(lws, observed.leaders), now=now),
+        conditions=with_stalled(shown, refusal, generation=lws.metadata.generation, now=now),
         ready_replicas=tally.ready,
         updated_replicas=tally.updated,
         replicas=leader.status.replicas if leader is not None else 0,

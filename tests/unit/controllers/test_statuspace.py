@@ -1,4 +1,4 @@
-"""How long a status patch waits (docs/decisions/007, 010)."""
+"""Numbers of a status wait for company; conditions never wait."""
 
 from __future__ import annotations
 
@@ -6,48 +6,88 @@ from typing import Any
 
 import pytest
 
-from lws.controllers.statuspace import INTERVAL, RECORD_INTERVAL, StatusPace
+from lws.controllers.statuspace import BURST, GATHER, INTERVAL, LONGEST, SPACING, StatusPace
 from lws.objects import Key
 from lws.planning.actions import PatchStatus
 from lws.runtime.clock import FakeClock
 
-RECORD = {"groups": {"0": {"leader": "l", "workers": "w"}}}
-MINOR = {"groups": {"0": {"readyTime": "t"}, "1": None}}
-COUNTER = {"readyReplicas": 1}
+COUNTERS = {"readyReplicas": 1}
 
 
-def _patch(status: dict[str, Any]) -> PatchStatus:
+def patch(status: dict[str, Any]) -> PatchStatus:
     return PatchStatus("LeaderWorkerSet", Key("ns", "a"), status)
 
 
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def pace(clock: FakeClock) -> StatusPace:
+    return StatusPace(clock)
+
+
+def sent(pace: StatusPace, clock: FakeClock, uid: str, status: dict[str, Any] = COUNTERS) -> float:
+    """Seconds until the patch of this set may go, asking again whenever told to."""
+    began = clock.monotonic()
+    while wait := pace.delay(uid, patch(status)):
+        clock.advance(wait)
+    pace.wrote(uid)
+    return clock.monotonic() - began
+
+
 @pytest.mark.parametrize(
-    ("status", "first", "after_a_write"),
-    [
-        pytest.param({"conditions": []}, 0, 0, id="conditions-never"),
-        pytest.param({"conditions": [], **RECORD, **COUNTER}, 0, 0, id="conditions-take-all-along"),
-        pytest.param(COUNTER, 0, INTERVAL - 1, id="counters"),
-        pytest.param(MINOR, 0, INTERVAL - 1, id="no-record"),
-        pytest.param(RECORD, RECORD_INTERVAL, RECORD_INTERVAL, id="record"),
-        pytest.param({**RECORD, **COUNTER}, RECORD_INTERVAL, RECORD_INTERVAL, id="record-and-counters"),
-    ],
+    "status",
+    [{"conditions": []}, {"observedGeneration": 2}, {"hpaPodSelector": "x"}, {**COUNTERS, "conditions": []}],
+    ids=["condition", "generation", "selector", "counters with a condition"],
 )
-def test_delay(status: dict[str, Any], first: float, after_a_write: float) -> None:
-    clock = FakeClock()
-    assert StatusPace(clock).delay("uid", _patch(status)) == first
-    pace = StatusPace(clock)
-    pace.wrote("uid")
-    clock.advance(1.0)
-    assert pace.delay("uid", _patch(status)) == after_a_write
-    assert pace.delay("other", _patch(status)) == first
+def test_what_is_more_than_numbers_goes_at_once(pace: StatusPace, status: dict[str, Any]) -> None:
+    pace.wrote("u")
+    assert pace.delay("u", patch(status)) == 0
 
 
-def test_a_record_waits_once_however_often_it_is_asked_for() -> None:
-    clock = FakeClock()
-    pace = StatusPace(clock)
-    assert pace.delay("uid", _patch(RECORD)) == RECORD_INTERVAL
-    clock.advance(RECORD_INTERVAL / 2)
-    assert pace.delay("uid", _patch(RECORD)) == RECORD_INTERVAL / 2
-    clock.advance(RECORD_INTERVAL / 2)
-    assert pace.delay("uid", _patch(RECORD)) == 0
-    pace.wrote("uid")
-    assert pace.delay("uid", _patch(RECORD)) == RECORD_INTERVAL
+@pytest.mark.parametrize(
+    "status", [COUNTERS, {"groups": {"0": {"workers": "x"}}}], ids=["counters", "records"]
+)
+def test_numbers_wait_a_moment_for_other_groups(
+    pace: StatusPace, clock: FakeClock, status: dict[str, Any]
+) -> None:
+    assert sent(pace, clock, "u", status) == GATHER
+
+
+def test_numbers_of_one_set_keep_their_distance(pace: StatusPace, clock: FakeClock) -> None:
+    pace.wrote("u")
+    assert sent(pace, clock, "u") == INTERVAL
+    clock.advance(100)
+    assert sent(pace, clock, "u") == GATHER
+
+
+def test_many_sets_share_about_one_write_a_second(pace: StatusPace, clock: FakeClock) -> None:
+    asking = {f"u{i}": GATHER for i in range(30)}
+    for uid in asking:
+        pace.delay(uid, patch(COUNTERS))
+    times = []
+    while asking:
+        uid = min(asking, key=lambda one: asking[one])
+        clock.advance(max(0.0, asking[uid] - clock.monotonic()))
+        wait = pace.delay(uid, patch(COUNTERS))
+        asking[uid] = clock.monotonic() + wait
+        if not wait:
+            pace.wrote(uid)
+            times.append(clock.monotonic())
+            del asking[uid]
+    for start in (0.0, 5.0, 10.0, 15.0):
+        assert sum(start <= x < start + 5 for x in times) <= BURST + 5 / SPACING + 1
+    assert max(times) <= 2 * LONGEST
+
+
+def test_nothing_waits_for_ever(pace: StatusPace, clock: FakeClock) -> None:
+    for i in range(1000):
+        pace.delay(f"other{i}", patch(COUNTERS))
+    waits = []
+    while wait := pace.delay("u", patch(COUNTERS)):
+        clock.advance(wait)
+        waits.append(wait)
+        pace._take_turn(clock.monotonic())
+    assert sum(waits) <= 2 * LONGEST
