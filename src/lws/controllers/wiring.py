@@ -154,6 +154,7 @@ def make_reconcilers(
         gang.pod_groups.add_handler(EnqueueRequests(pods, group_of_owned, _appeared))
     executor = Executor(client, by_kind, recorder, ledger=ledger, kinds=kinds)
     informers.pods.add_handler(losses)
+    informers.stateful_sets.add_handler(losses)
     _watch(informers, sets, pods, executor)
     for_sets = LeaderWorkerSetReconciler(
         **informers._asdict(), executor=executor, ledger=ledger, live=live, clock=clock
@@ -201,15 +202,20 @@ def _watch(informers: Informers, sets: Adder[Key], pods: Adder[Key], executor: E
     informers.stateful_sets.add_handler(EnqueueRequests(pods, group_of_owned, _appeared))
     informers.pods.add_handler(EnqueueRequests(pods, group_of_pod, _differs(_pod_aspects)))
     informers.pods.add_handler(EnqueueRequests(later, leader_set_of, _differs(_leader_aspects)))
-    informers.pods.add_handler(EnqueueRequests(later, set_to_record, _started))
+    informers.pods.add_handler(EnqueueRequests(later, set_to_record, _differs(_member_aspects)))
     informers.services.add_handler(EnqueueRequests(sets, set_of, _appeared))
     informers.services.add_handler(EnqueueRequests(pods, group_of_owned, _appeared))
 
 
 def _edited(old: LeaderWorkerSet | None, new: LeaderWorkerSet) -> bool:
-    """A change of the spec or of an annotation may let a group's pass do what it had to leave undone."""
-    return old is not None and (
-        old.metadata.generation != new.metadata.generation or old.annotations != new.annotations
+    """A change of the spec or of an annotation may let a group's pass do what it had to leave undone.
+
+    So may a set that appears after its pods: caches start at different moments.
+    """
+    return (
+        old is None
+        or old.metadata.generation != new.metadata.generation
+        or old.annotations != new.annotations
     )
 
 
@@ -220,10 +226,6 @@ def _given_up(lws: LeaderWorkerSet) -> list[str]:
 
 def _appeared(old: KubeObject | None, new: KubeObject) -> bool:
     return old is None
-
-
-def _started(old: Pod | None, new: Pod) -> bool:
-    return old is None or old.status.phase != new.status.phase
 
 
 def _differs(aspects: Callable[[Any], object]) -> Callable[[Any, Any], bool]:
@@ -242,6 +244,11 @@ def _stateful_set_aspects(one: StatefulSet) -> object:
         one.ready,
         one.status.replicas,
     )
+
+
+def _member_aspects(pod: Pod) -> object:
+    """What makes a pod a started member of its group."""
+    return (pod.status.phase, pod.metadata.owner_references)
 
 
 def _pod_aspects(pod: Pod) -> object:

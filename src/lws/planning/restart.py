@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet
-from lws.api.workloads import Pod
+from lws.api.workloads import Pod, StatefulSet
 from lws.objects import controller_of
 from lws.planning.actions import Action, Delete, PatchStatus, Record, Requeue, reference
 from lws.planning.calm import Step, decide, decided, entry_document, speaks_of, stored_entry
@@ -138,7 +138,7 @@ def _cause(group: ObservedGroup, lws: LeaderWorkerSet, leader: Pod) -> _Cause | 
     pods = members(group)
     entry = stored_entry(lws, leader)
     mine = entry if entry is not None and speaks_of(entry, leader) else None
-    failed = _failed_pod(group, leader, pods, mode)
+    failed = _failed_pod(group, leader, mode)
     if mine is not None and decided(mine):
         return _Cause(failed, Certainty.SET)
     if mode == _Mode.AFTER_START and _pending(pods, lws.size):
@@ -150,21 +150,23 @@ def _cause(group: ObservedGroup, lws: LeaderWorkerSet, leader: Pod) -> _Cause | 
     return None
 
 
-def _failed_pod(group: ObservedGroup, leader: Pod, pods: Iterable[Pod], mode: _Mode) -> Pod | None:
+def _failed_pod(group: ObservedGroup, leader: Pod, mode: _Mode) -> Pod | None:
     """The first pod, by name, that was seen to restart or to go.
 
-    A pod of another revision than its leader's is being replaced anyway and asks for nothing. Pods that are
-    gone may have gone before the group started, so they do not count where that matters.
+    A pod of another revision than its leader's is being replaced anyway and asks for nothing. What is gone
+    may have gone before the group started, so it does not count where that matters.
     """
-    gone = [] if mode == _Mode.AFTER_START else [x for x in group.lost if _was_member(group, leader, x)]
-    seen = (x for x in pods if container_restarted(x) or x.deleting)
+    lost = () if mode == _Mode.AFTER_START else group.lost
+    sets = (*group.worker_sets, *(x for x in lost if isinstance(x, StatefulSet)))
+    gone = (x for x in lost if isinstance(x, Pod))
+    seen = (x for x in (leader, *group.pods) if container_restarted(x) or x.deleting)
     key = leader.labels.get(c.REVISION_LABEL)
-    failed = [x for x in (*seen, *gone) if x.labels.get(c.REVISION_LABEL) == key]
+    failed = [
+        x
+        for x in (*seen, *gone)
+        if x.labels.get(c.REVISION_LABEL) == key and (x.uid == leader.uid or belongs_to(x, leader, sets))
+    ]
     return min(failed, key=lambda pod: pod.name, default=None)
-
-
-def _was_member(group: ObservedGroup, leader: Pod, pod: Pod) -> bool:
-    return pod.uid != leader.uid and belongs_to(pod, leader, group.worker_sets)
 
 
 def _replaced(group: ObservedGroup, leader: Pod, entry: GroupStatus) -> bool:

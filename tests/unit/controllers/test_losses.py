@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from support.groups import a_leader, a_worker
+from support.groups import a_leader, a_leader_set, a_worker, a_worker_set
 
+from lws.api.workloads import Pod, StatefulSet
 from lws.controllers.losses import Losses
 
 LEADER = a_leader(0)
@@ -26,6 +27,16 @@ def test_the_last_pod_of_each_name_is_kept_by_group() -> None:
     for pod in (first, other, second, a_worker(a_leader(1), 1)):
         losses.on_delete(pod)
     assert {x.uid for x in losses.of(LEADER.key)} == {"second", other.uid}
+
+
+def test_a_worker_stateful_set_is_kept_beside_its_pods_and_a_leader_stateful_set_is_not() -> None:
+    losses = Losses()
+    losses.on_delete(a_worker(LEADER, 1))
+    losses.on_delete(a_worker_set(LEADER))
+    losses.on_delete(a_leader_set())
+    assert {type(x) for x in losses.of(LEADER.key)} == {Pod, StatefulSet}
+    losses.on_delete(LEADER)
+    assert losses.of(LEADER.key) == ()
 
 
 def test_the_leaders_end_closes_the_account() -> None:

@@ -250,6 +250,19 @@ class TestLost:
         if recreated:
             assert _delete(plan).then[0].note.startswith("Worker pod test-sample-0-1 failed, ")
 
+    def test_a_lost_stateful_set_still_proves_whose_its_workers_were(self) -> None:
+        """Deleted by hand, with its pods: another one was made for the same leader."""
+        owner = OwnerReference("apps/v1", "StatefulSet", LEADER.name, "set-lost", controller=True)
+        gone = a_worker(LEADER, 1, uid="gone", owner=owner)
+        lost = a_worker_set(LEADER)
+        lost = replace(lost, metadata=replace(lost.metadata, uid="set-lost"))
+        group = _group(*_workers())
+        assert not plan_restart(replace(group, lost=(gone,))).recreating
+        assert plan_restart(replace(group, lost=(gone, lost))).recreating
+        going = replace(group, pods=(*group.pods, a_worker(LEADER, 3, uid="x", owner=owner, deleting=True)))
+        assert plan_restart(replace(going, lost=(lost,))).recreating
+        assert not plan_restart(replace(going, lost=())).recreating
+
 
 class TestIncarnation:
     def test_of_a_complete_group_is_stable_and_ignores_order(self) -> None:

@@ -1,0 +1,281 @@
+"""The real reconcilers over the model of a cluster: their caches lag, their calls fail, their process dies.
+
+Only what surrounds them is made up: the client, the informers' feeds and the queues. What they do with them
+is the code that runs in production, from event handlers to the executor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from random import Random
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.workloads import ControllerRevision, Pod, Service, StatefulSet
+from lws.controllers.indexes import BY_GROUP, BY_SET, group_of_owned, group_of_pod, leader_set_of, set_of
+from lws.controllers.wiring import Informers, make_reconcilers
+from lws.kube.errors import AlreadyExists, Conflict, NotFound, TransportError
+from lws.kube.resources import Resource
+from lws.objects import Key, KubeObject
+from lws.runtime.clock import FakeClock
+from lws.runtime.indexer import Indexer
+from support.cluster_model import Cluster, Move
+
+TYPES: dict[str, type[KubeObject]] = {
+    "leaderworkersets": LeaderWorkerSet,
+    "statefulsets": StatefulSet,
+    "pods": Pod,
+    "controllerrevisions": ControllerRevision,
+    "services": Service,
+}
+INDEXES: dict[type[KubeObject], dict[str, Any]] = {
+    LeaderWorkerSet: {},
+    StatefulSet: {BY_SET: set_of, BY_GROUP: group_of_owned},
+    Pod: {BY_SET: leader_set_of, BY_GROUP: group_of_pod},
+    ControllerRevision: {BY_SET: set_of},
+    Service: {},
+}
+
+
+class Crash(BaseException):
+    """The process dies here."""
+
+
+class ModelClient:
+    """``lws.kube.client.Client`` over the model. ``trouble`` is called before and after every call."""
+
+    def __init__(self, cluster: Cluster, trouble: Callable[[], None], *, drops_groups: bool = False) -> None:
+        self._cluster = cluster
+        self._trouble = trouble
+        self._drops_groups = drops_groups
+        self.deleted: list[str] = []  # uids, each when its deletion began
+        self._applied: dict[Key, dict[str, Any]] = {}
+
+    def get(self, resource: Resource, type_: type[Any], name: str, namespace: str = "") -> Any:
+        self._trouble()
+        found = self._find(resource, Key(namespace, name))
+        self._trouble()
+        if type_ is dict:
+            document = self._applied.get(found.key, {})
+            return {**document, "metadata": {**document.get("metadata", {}), "uid": found.uid}}
+        return found
+
+    def list(
+        self, _resource: Resource, type_: type[Any], _namespace: str, *, label_selector: str
+    ) -> list[Any]:
+        self._trouble()
+        wanted = dict(x.split("=") for x in label_selector.split(",")).items()
+        return [x for x in self._cluster.all(type_) if wanted <= x.labels.items()]
+
+    def create(self, resource: Resource, type_: type[Any], document: Mapping[str, Any]) -> Any:
+        self._trouble()
+        obj = msgspec.convert(document, type_)
+        if self._cluster.get(TYPES[resource.plural], obj.key) is not None:
+            raise AlreadyExists(409)
+        made = self._cluster.create(obj)
+        self._trouble()
+        return made
+
+    def apply(self, _resource: Resource, type_: type[Any], document: dict[str, Any]) -> Any:
+        self._trouble()
+        wanted = msgspec.convert(document, type_)
+        stored = self._cluster.get(type_, wanted.key)
+        self._applied[wanted.key] = document
+        if stored is None:
+            made = self._cluster.create(wanted)
+        else:
+            kept = {"uid": stored.uid, "generation": stored.metadata.generation + 1}
+            made = replace(wanted, metadata=replace(wanted.metadata, **kept), status=stored.status)
+            made = self._cluster.put(made)
+        self._trouble()
+        return made
+
+    def merge_patch(
+        self, resource: Resource, _type: type[Any], name: str, patch: Mapping[str, Any], **where: str
+    ) -> Any:
+        self._trouble()
+        stored = self._find(resource, Key(where["namespace"], name))
+        version = patch.get("metadata", {}).get("resourceVersion", "")
+        if version not in ("", stored.metadata.resource_version):
+            raise Conflict(409)
+        merged = merge(msgspec.to_builtins(stored.status), patch["status"])
+        if self._drops_groups:
+            merged.pop("groups", None)
+        status = msgspec.convert(merged, type(stored.status))
+        written = self._cluster.put(replace(stored, status=status)) if status != stored.status else stored
+        self._trouble()
+        return written
+
+    def delete(
+        self, resource: Resource, _type: type[Any], name: str, *, namespace: str, uid: str, propagation: str
+    ) -> Any:
+        self._trouble()
+        found = self._find(resource, Key(namespace, name))
+        if found.uid != uid:
+            raise Conflict(409)
+        if not found.deleting:
+            self.deleted.append(uid)
+        left = self._cluster.delete(found, foreground=propagation == "Foreground")
+        self._trouble()
+        return left
+
+    def _find(self, resource: Resource, key: Key) -> Any:
+        found = self._cluster.get(TYPES[resource.plural], key)
+        if found is None:
+            raise NotFound(404)
+        return found
+
+
+def merge(target: Any, patch: Any) -> Any:
+    """JSON merge patch (RFC 7386)."""
+    if not isinstance(patch, Mapping):
+        return patch
+    result = dict(target) if isinstance(target, Mapping) else {}
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = merge(result.get(name), value)
+    return result
+
+
+class LaggingInformer:
+    """An informer whose watch brings a change when it is told to; begins with a list as old as wanted."""
+
+    def __init__(self, cluster: Cluster, kind: type[KubeObject], version: int) -> None:
+        self.indexer: Indexer[Any] = Indexer(INDEXES[kind])
+        self._history = cluster.history[kind]
+        self._version = version
+        self._next = 0
+        self._handlers: list[Any] = []
+
+    def get(self, key: Key) -> Any:
+        return self.indexer.get(key)
+
+    def by_index(self, name: str, value: Any) -> list[Any]:
+        return self.indexer.by_index(name, value)
+
+    def observe_write(self, obj: Any) -> None:
+        self.indexer.put(obj)
+
+    def add_handler(self, handler: Any) -> None:
+        self._handlers.append(handler)
+
+    def list(self) -> None:
+        """The first list: what was there at the version."""
+        found: dict[Key, KubeObject] = {}
+        while self.pending and self._history[self._next].version <= self._version:
+            change = self._history[self._next]
+            found[change.obj.key] = change.obj
+            if change.gone:
+                del found[change.obj.key]
+            self._next += 1
+        for obj in self.indexer.replace(found.values(), resource_version=self._version).added:
+            for handler in self._handlers:
+                handler.on_add(obj, initial=True)
+
+    @property
+    def pending(self) -> bool:
+        return self._next < len(self._history)
+
+    def deliver(self) -> None:
+        """The next change."""
+        change = self._history[self._next]
+        self._next += 1
+        old = self.indexer.receive_deletion(change.obj) if change.gone else self.indexer.receive(change.obj)
+        for handler in self._handlers:
+            if change.gone:
+                handler.on_delete(change.obj)
+            elif old is None:
+                handler.on_add(change.obj, initial=False)
+            else:
+                handler.on_update(old, change.obj)
+
+
+class ModelQueue:
+    """Keys that are due now, and keys that will be."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self._due: dict[Key, float] = {}
+
+    def add(self, item: Key, *, priority: int = 0, after: float = 0.0) -> None:
+        at = self._clock.monotonic() + after
+        self._due[item] = min(at, self._due.get(item, at))
+
+    def ready(self) -> list[Key]:
+        now = self._clock.monotonic()
+        return [item for item, at in self._due.items() if at <= now]
+
+    def next(self) -> float | None:
+        """When the first key is due."""
+        return min(self._due.values(), default=None)
+
+    def take(self, item: Key) -> None:
+        del self._due[item]
+
+
+class NoEvents:
+    """Takes events and forgets them."""
+
+    def event(self, **_event: Any) -> None: ...
+
+
+class Process:
+    """One life of the controller. ``lag()``: how many versions an informer's first list is behind."""
+
+    def __init__(
+        self, cluster: Cluster, client: ModelClient, clock: FakeClock, lag: Callable[[], int]
+    ) -> None:
+        self._clock = clock
+        self.informers = Informers(
+            *(LaggingInformer(cluster, kind, max(0, cluster.version - lag())) for kind in TYPES.values())
+        )
+        self.sets, self.pods = ModelQueue(clock), ModelQueue(clock)
+        made: Any = client
+        self._reconcilers = make_reconcilers(
+            self.informers, self.sets, self.pods, client=made, recorder=NoEvents(), clock=clock
+        )
+        for informer in self.informers:
+            informer.list()
+
+    def deliveries(self) -> list[Move]:
+        return [x.deliver for x in self.informers if x.pending]
+
+    def reconciles(self) -> list[Move]:
+        """A pass for each key that is due; an error puts the key back."""
+        sets, pods = self._reconcilers
+        found: list[Move] = []
+        for queue, reconcile in ((self.sets, sets.reconcile), (self.pods, pods.reconcile)):
+            found += [lambda q=queue, r=reconcile, x=key: self._pass(q, r, x) for key in queue.ready()]
+        return found
+
+    def next(self) -> float | None:
+        times = [x for x in (self.sets.next(), self.pods.next()) if x is not None]
+        return min(times, default=None)
+
+    def _pass(self, queue: ModelQueue, reconcile: Callable[[Key], Any], key: Key) -> None:
+        queue.take(key)
+        try:
+            result = reconcile(key)
+        except (Conflict, TransportError):
+            queue.add(key)
+            return
+        if result.requeue_after is not None:
+            queue.add(key, after=result.requeue_after)
+
+
+def trouble(random: Random, *, crash: float, fail: float) -> Callable[[], None]:
+    """Dies or loses a call or its answer, with these chances."""
+
+    def strike() -> None:
+        chance = random.random()
+        if chance < crash:
+            raise Crash
+        if chance < crash + fail:
+            raise TransportError("lost")
+
+    return strike
