@@ -20,6 +20,14 @@ import yaml
 from msgspec import Struct
 
 from lws.app import App, Options
+from lws.config import (
+    Configuration,
+    GangSchedulingManagement,
+    Health,
+    LeaderElection,
+    MetricsServer,
+    Webhook,
+)
 from lws.kube.client import APPLY, Client
 from lws.kube.connection import connect
 from lws.kube.errors import KubeError
@@ -104,6 +112,9 @@ class Announcement:
 
     def start(self) -> None:
         app = self._app
+        assert app.webhook_server
+        assert app.metrics_server
+        assert app.health_server
         print(
             f"ready webhook=https://{HOST}:{app.webhook_server.port} "
             f"metrics=http://{HOST}:{app.metrics_server.port}/metrics "
@@ -115,24 +126,30 @@ class Announcement:
         """Nothing to stop."""
 
 
+def configuration(options: argparse.Namespace, certificates: Path) -> Configuration:
+    """One process on loopback addresses: nobody to elect from."""
+    gang = options.gang_scheduling
+    return Configuration(
+        webhook=Webhook(host=HOST, port=options.webhook_port, cert_dir=str(certificates)),
+        metrics=MetricsServer(bind_address=f"{HOST}:{options.metrics_port}"),
+        health=Health(health_probe_bind_address=f"{HOST}:{options.health_port}"),
+        leader_election=LeaderElection(leader_elect=False),
+        gang_scheduling_management=GangSchedulingManagement(scheduler_provider=gang) if gang else None,
+    )
+
+
 def run(options: argparse.Namespace, stop: threading.Event) -> None:
     with tempfile.TemporaryDirectory(prefix="lws-run-") as directory:
         store = CertificateStore(Path(directory), LOCAL)
         store.renew()
         app = App(
             Options(
+                configuration=configuration(options, store.directory),
                 kubeconfig=options.kubeconfig,
-                certificate=store.certificate_path,
-                key=store.key_path,
-                webhook_host=HOST,
-                webhook_port=options.webhook_port,
-                metrics_host=HOST,
-                metrics_port=options.metrics_port,
-                health_host=HOST,
-                health_port=options.health_port,
-                gang=options.gang_scheduling,
+                guard_metrics=False,
             )
         )
+        assert app.webhook_server
         setup = Client(connect(kubeconfig=options.kubeconfig, user_agent=SETUP_AGENT))
         apply_crds(setup)
         app.manager.add(

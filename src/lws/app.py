@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 from collections.abc import Mapping
@@ -11,47 +10,77 @@ from typing import Final
 
 from msgspec import Struct
 
-from lws import __version__
 from lws.api import constants as c
-from lws.controllers.gang import make_gang
+from lws.config import Configuration
+from lws.config.addresses import parse_address
+from lws.controllers.gang import Gang, make_gang
 from lws.controllers.wiring import make_controllers, make_informers
 from lws.kube.client import Client
-from lws.kube.connection import connect
+from lws.kube.connection import SERVICE_ACCOUNT, Connection, connect
+from lws.kube.errors import ApiError
+from lws.kube.version import server_version
+from lws.leadership import Leadership
 from lws.planning.podgroups import provider_named
+from lws.runtime.authfilter import AuthFilter
 from lws.runtime.cache import Cache
 from lws.runtime.clock import SystemClock
 from lws.runtime.events import EventRecorder
-from lws.runtime.health import health_app, metrics_app
-from lws.runtime.httpserver import HttpServer
-from lws.runtime.manager import Manager, Phase
+from lws.runtime.logs import get_logger
+from lws.runtime.manager import Manager, ManagerError, Phase
 from lws.runtime.metrics import Metrics
+from lws.servers import (
+    Server,
+    followed_certificate,
+    health_server,
+    metrics_certificate,
+    metrics_server,
+    webhook_server,
+    webhooks_answer,
+)
+from lws.version import user_agent
 from lws.webhooks import handlers
 from lws.webhooks.admission import Webhook
-from lws.webhooks.server import WebhookApp
-from lws.webhooks.serving import ServingCertificate, serving_check
-
-USER_AGENT: Final = f"lws/{__version__} ({os.uname().sysname.lower()}/{os.uname().machine})"
+from lws.webhooks.files import CertificateFiles
 
 MUTATE_SET: Final = "/mutate-leaderworkerset-x-k8s-io-v1-leaderworkerset"
 VALIDATE_SET: Final = "/validate-leaderworkerset-x-k8s-io-v1-leaderworkerset"
 MUTATE_POD: Final = "/mutate--v1-pod"
 VALIDATE_POD: Final = "/validate--v1-pod"
 
+OLDEST_SERVER: Final = (1, 27)  # the first in which StatefulSets may start at another ordinal than 0
+DEFAULT_NAMESPACE: Final = "lws-system"
+REVIEWS: Final = (10.0, 20)  # a second and at once: what scrapers may cost the API server
+
+_log = get_logger("setup")
+
 
 class Options(Struct, frozen=True, kw_only=True):
-    """What a process is told. Port 0 asks for a free one; ``workers`` are threads per controller."""
+    """What a process is told. ``workers`` are threads per controller.
 
+    ``namespace``: the operator's own. ``webhooks``: whether admission is served. ``guard_metrics``: with TLS
+    and for those whom the API server lets; else plain, for everybody.
+    """
+
+    configuration: Configuration = Configuration()
     kubeconfig: str | None = None
-    certificate: Path
-    key: Path
-    webhook_host: str = ""
-    webhook_port: int = 9443
-    metrics_host: str = ""
-    metrics_port: int = 8443
-    health_host: str = ""
-    health_port: int = 8081
+    namespace: str = DEFAULT_NAMESPACE
+    webhooks: bool = True
+    guard_metrics: bool = True
     workers: int = 4
-    gang: str | None = None
+
+    @property
+    def gang(self) -> str | None:
+        """The scheduler that starts all pods of a group or none, if there is one."""
+        gang = self.configuration.gang_scheduling_management
+        return gang.scheduler_provider if gang else None
+
+
+def operator_namespace(file: Path = Path(SERVICE_ACCOUNT, "namespace")) -> str:
+    """Where this process runs; outside a cluster, where it usually would."""
+    try:
+        return file.read_text().strip() or DEFAULT_NAMESPACE
+    except OSError:
+        return DEFAULT_NAMESPACE
 
 
 def webhooks(gang: str | None) -> Mapping[str, Webhook]:
@@ -67,87 +96,150 @@ def webhooks(gang: str | None) -> Mapping[str, Webhook]:
 class App:
     """The controller manager of one process. Nothing is sent or served before :meth:`run`.
 
-    Raises ConfigurationError when no API server can be found.
+    The servers are there for whoever asks for their ports; None: switched off. Raises ConfigurationError
+    when no API server can be found.
     """
 
     def __init__(self, options: Options) -> None:
+        self.options = options
         self.metrics = Metrics()
         self.manager = Manager()
-        connection = connect(
-            kubeconfig=options.kubeconfig,
-            user_agent=USER_AGENT,
-            pool_size=2 * options.workers + 4,
-            on_response=self.metrics.on_response,
-        )
+        self._connections: list[Connection] = []
+        limits = options.configuration.client_connection
+        connection = self._connect(pool_size=2 * options.workers + 4, qps=limits.qps, burst=limits.burst)
         self.client = Client(connection, field_manager=c.FIELD_MANAGER)
-        self._serve(options)
-        self._control(options)
-
-    def run(self, stop: threading.Event) -> None:
-        """Run until ``stop``. Raises ManagerError when the process cannot go on."""
-        self.manager.run(stop)
-        self.client.connection.close()
-
-    def _serve(self, options: Options) -> None:
-        """Webhooks, health and metrics: on every replica, leader or not."""
-        manager = self.manager
-        checks = health_app({"/healthz": manager.health, "/readyz": manager.ready})
-        scrape = metrics_app(self.metrics.exposition)
-        self.health_server = HttpServer(
-            checks, host=options.health_host, port=options.health_port, threads=2, name="health server"
-        )
-        self.metrics_server = HttpServer(
-            scrape, host=options.metrics_host, port=options.metrics_port, threads=2, name="metrics server"
-        )
-        self.serving = serving = ServingCertificate(
-            options.certificate,
-            options.key,
-            on_read=self.metrics.certificate_reads.inc,
-            on_error=self.metrics.certificate_read_errors.inc,
-        )
-        self.webhook_server = HttpServer(
-            WebhookApp(webhooks(options.gang), metrics=self.metrics.webhook),
-            host=options.webhook_host,
-            port=options.webhook_port,
-            ssl_context=serving.context,
-            threads=10,
-            name="webhook server",
-        )
-        manager.add(self.health_server, phase=Phase.HTTP)
-        manager.add(self.metrics_server, phase=Phase.HTTP)
-        manager.add(serving, phase=Phase.WEBHOOKS, name="certificate watcher")
-        manager.add(self.webhook_server, phase=Phase.WEBHOOKS)
-        manager.add_ready_check("webhooks", self._webhooks_answer)
-
-    def _webhooks_answer(self) -> None:
-        """A handshake with ourselves; the port is known only once the server listens."""
-        serving_check("localhost", self.webhook_server.port, self.serving)()
-
-    def _control(self, options: Options) -> None:
-        """Caches and controllers."""
-        clock = SystemClock()
-        cache = Cache(self.client.connection, clock=clock)
-        informers = make_informers(cache)
-        recorder = EventRecorder(
+        self.recorder = EventRecorder(
             self.client,
             controller=c.REPORTING_CONTROLLER,
             instance=f"{c.REPORTING_CONTROLLER}-{socket.gethostname()}",
         )
-        gang = None
-        if options.gang:
-            gang = make_gang(provider_named(options.gang), self.client.connection, clock=clock)
-            self.manager.add(gang, phase=Phase.CACHES, name=f"watch of {gang.provider.plural}")
+        self.health_server = self._serve_health()
+        self.metrics_server = self._serve_metrics()
+        self.webhook_server = self._serve_webhooks() if options.webhooks else None
+        self._control()
+        self._elect()
+
+    def run(self, stop: threading.Event) -> None:
+        """Run until ``stop``. Raises ManagerError or KubeError when the process cannot go on."""
+        try:
+            self._require_server()
+            self.manager.run(stop)
+        finally:
+            for connection in self._connections:
+                connection.close()
+
+    def _connect(self, *, part: str = "", pool_size: int, qps: float | None, burst: int | None) -> Connection:
+        connection = connect(
+            kubeconfig=self.options.kubeconfig,
+            user_agent=user_agent(part),
+            pool_size=pool_size,
+            qps=qps,
+            burst=burst,
+            on_response=self.metrics.on_response,
+        )
+        self._connections.append(connection)
+        return connection
+
+    def _require_server(self) -> None:
+        """Refuse a server on which every set would fail for a reason hard to see."""
+        try:
+            version = server_version(self.client.connection)
+        except ApiError as error:
+            _log.warning("The API server does not tell its version", error=str(error))
+            return
+        if version is None or (version.major, version.minor) >= OLDEST_SERVER:
+            return
+        raise ManagerError(
+            f"the API server is Kubernetes {version.text}, whose StatefulSets cannot number their pods from "
+            f"1 on (start ordinals): upgrade the cluster to {'.'.join(map(str, OLDEST_SERVER))} or later"
+        )
+
+    def _serve_health(self) -> Server | None:
+        server = health_server(self.options.configuration, self.manager)
+        if server is not None:
+            self.manager.add(server, phase=Phase.HTTP)
+        return server
+
+    def _serve_metrics(self) -> Server | None:
+        configuration, guard, certificate = self.options.configuration, None, None
+        address = parse_address(configuration.metrics.bind_address)
+        if address is None:
+            return None
+        if self.options.guard_metrics:
+            # A connection of its own: what strangers send must not use up what the controllers may ask.
+            guard = AuthFilter(self._connect(part="/metrics", pool_size=2, qps=REVIEWS[0], burst=REVIEWS[1]))
+            certificate = metrics_certificate(configuration, self.metrics)
+        if certificate is not None:
+            self.manager.add(certificate, phase=Phase.HTTP, name="metrics certificate watcher")
+        server = metrics_server(
+            address, self.metrics, guard=guard, certificate=certificate, tls=configuration.tls
+        )
+        self.manager.add(server, phase=Phase.HTTP)
+        return server
+
+    def _serve_webhooks(self) -> Server:
+        """Waits for the certificate's files. Who makes them is another part, of the phase that waits."""
+        options, manager = self.options, self.manager
+        directory = Path(options.configuration.webhook.cert_dir)
+        certificate = followed_certificate(directory, options.configuration, self.metrics)
+        server = webhook_server(options.configuration, webhooks(options.gang), self.metrics, certificate)
+        manager.add(CertificateFiles(directory), phase=Phase.HTTP, name="webhook certificate")
+        manager.add(certificate, phase=Phase.WEBHOOKS, name="certificate watcher")
+        manager.add(server, phase=Phase.WEBHOOKS)
+        manager.add_ready_check("webhooks", lambda: webhooks_answer(server, certificate))
+        return server
+
+    def _control(self) -> None:
+        """Caches and controllers."""
+        clock = SystemClock()
+        cache = Cache(self.client.connection, clock=clock)
         controllers = make_controllers(
-            informers,
+            make_informers(cache),
             client=self.client,
-            recorder=recorder,
+            recorder=self.recorder,
             metrics=self.metrics,
             clock=clock,
-            workers=options.workers,
-            gang=gang,
+            workers=self.options.workers,
+            gang=self._gang(clock),
         )
         self.manager.add(cache, phase=Phase.CACHES, name="caches")
-        self.manager.add(recorder, phase=Phase.OTHERS, name="event recorder")
+        self.manager.add(self.recorder, phase=Phase.OTHERS, name="event recorder")
         for controller in controllers:
             self.manager.add(controller, phase=Phase.CONTROLLERS, name=f"controller {controller.name}")
+        self.manager.add(Patience(self.client.connection), phase=Phase.CONTROLLERS, name="patience")
         self.manager.add_ready_check("caches", lambda: all(x.has_synced for x in cache.informers))
+
+    def _gang(self, clock: SystemClock) -> Gang | None:
+        if not self.options.gang:
+            return None
+        gang = make_gang(provider_named(self.options.gang), self.client.connection, clock=clock)
+        self.manager.add(gang, phase=Phase.CACHES, name=f"watch of {gang.provider.plural}")
+        return gang
+
+    def _elect(self) -> None:
+        settings = self.options.configuration.leader_election
+        if not settings.leader_elect:
+            return
+        connection = self._connect(part="/leader-election", pool_size=2, qps=None, burst=None)
+        leadership = Leadership(
+            Client(connection),
+            settings,
+            namespace=self.options.namespace,
+            recorder=self.recorder,
+            gauge=self.metrics.leader(settings.resource_name),
+            on_lost=self.client.connection.close,  # whatever still runs writes nothing more
+        )
+        self.manager.add(leadership, phase=Phase.LEADER_ELECTION, name="leader election")
+
+
+class Patience:
+    """Ends, when controllers stop, the waiting for another try of requests that failed."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def start(self) -> None:
+        """Nothing to start."""
+
+    def stop(self) -> None:
+        self._connection.interrupt()

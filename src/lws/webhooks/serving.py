@@ -1,18 +1,24 @@
 """Serving a certificate that changes on disk: the TLS context, its reloading, and proof that it is served.
 
-Making certificates is ``lws.webhooks.certificates``'s; this module only reads the two files.
+Making certificates is ``lws.webhooks.certificates``'s; this module only reads the two files, or serves a
+certificate that exists nowhere else.
 """
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
+import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from lws.runtime.clock import Clock, SystemClock
 from lws.runtime.logs import get_logger
+from lws.webhooks.certificates import LOCAL, Bundle, renewed
 
 POLL_INTERVAL = 10.0  # seconds
 
@@ -54,7 +60,7 @@ class ServingCertificate:
         self._current = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self.context = _front(minimum_version, ciphers)
+        self.context = server_context(minimum_version, ciphers)
         self.context.sni_callback = self._choose
 
     @property
@@ -130,7 +136,8 @@ def serving_check(
     return check
 
 
-def _front(minimum_version: ssl.TLSVersion, ciphers: str) -> ssl.SSLContext:
+def server_context(minimum_version: ssl.TLSVersion, ciphers: str) -> ssl.SSLContext:
+    """A context without a certificate yet. ``ciphers``: an OpenSSL list; empty: the library's choice."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = minimum_version
     context.options |= ssl.OP_NO_RENEGOTIATION
@@ -141,6 +148,29 @@ def _front(minimum_version: ssl.TLSVersion, ciphers: str) -> ssl.SSLContext:
     if ciphers:
         context.set_ciphers(ciphers)
     return context
+
+
+def throwaway_context(minimum_version: ssl.TLSVersion, ciphers: str) -> ssl.SSLContext:
+    """A context with a certificate for localhost that nobody trusts: encryption, but no identity."""
+    bundle = renewed(Bundle(), LOCAL, datetime.now(UTC))
+    context = server_context(minimum_version, ciphers)
+    with _as_file(bundle.certificate + bundle.key) as path:
+        context.load_cert_chain(path)
+    return context
+
+
+@contextmanager
+def _as_file(content: bytes) -> Iterator[str]:
+    """A path that leads to the content: in memory where the system can, since a pod may have no disk."""
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("certificate")
+        with os.fdopen(descriptor, "wb", buffering=0) as file:
+            file.write(content)
+            yield f"/proc/self/fd/{descriptor}"
+    else:
+        with tempfile.NamedTemporaryFile(buffering=0) as named:
+            named.write(content)
+            yield named.name
 
 
 def _first(pem: str) -> str:

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from lws.runtime.clock import FakeClock
 from lws.runtime.httpserver import HttpServer
 from lws.webhooks.certificates import LOCAL, Bundle, CertificateStore, new_server_certificate, renewed
 from lws.webhooks.server import WebhookApp
-from lws.webhooks.serving import CertificateError, ServingCertificate, serving_check
+from lws.webhooks.serving import CertificateError, ServingCertificate, serving_check, throwaway_context
 
 
 @pytest.fixture(scope="module")
@@ -247,3 +248,31 @@ def test_an_encrypted_key_is_an_error_and_does_not_ask_for_a_password(
     store.key_path.write_bytes(encrypted)
     with pytest.raises(CertificateError, match="cannot load"):
         serving_of(store).reload()
+
+
+@pytest.mark.parametrize("in_memory", [True, False], ids=["in memory", "through a file"])
+def test_a_throwaway_certificate_encrypts(monkeypatch: pytest.MonkeyPatch, in_memory: bool) -> None:
+    if not in_memory:
+        monkeypatch.delattr("os.memfd_create", raising=False)
+    context = throwaway_context(ssl.TLSVersion.TLSv1_2, "ECDHE-RSA-AES128-GCM-SHA256")
+    server = HttpServer(
+        WebhookApp({}), host="127.0.0.1", port=0, ssl_context=context, threads=1, name="metrics server"
+    )
+    server.start()
+    try:
+        client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+        client.maximum_version = ssl.TLSVersion.TLSv1_2
+        with (
+            socket.create_connection(("127.0.0.1", server.port), 10) as plain,
+            client.wrap_socket(plain) as secure,
+        ):
+            shown = secure.getpeercert(binary_form=True)
+            assert secure.cipher() == ("ECDHE-RSA-AES128-GCM-SHA256", "TLSv1.2", 128)
+    finally:
+        server.stop()
+    assert shown
+    names = x509.load_der_x509_certificate(shown).extensions.get_extension_for_class(
+        x509.SubjectAlternativeName
+    )
+    assert names.value.get_values_for_type(x509.DNSName) == ["localhost"]

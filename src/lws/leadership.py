@@ -1,0 +1,73 @@
+"""Being the one replica that reconciles: the Lease, and what follows from having or losing it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from lws.config import LeaderElection
+from lws.kube.client import Client
+from lws.kube.resources import LEASES
+from lws.runtime.events import EventRecorder
+from lws.runtime.leaderelection import LeaderElector, LeadershipLost, new_identity
+from lws.runtime.metrics import Gauge
+
+EVENT: Final = "LeaderElection"  # reason and action, as other components of a cluster have them
+
+
+class Leadership:
+    """A part of the manager that is ready once this process leads, and fails when it no longer does.
+
+    ``client`` must share no connection with anything else: a lease is renewed in time or lost. ``on_lost``
+    is called at once when it is lost, to keep what is still under way from writing.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        settings: LeaderElection,
+        *,
+        namespace: str,
+        recorder: EventRecorder,
+        gauge: Gauge,
+        on_lost: Callable[[], None],
+    ) -> None:
+        self.identity = new_identity()
+        self._lease = {
+            "apiVersion": LEASES.api_version,
+            "kind": LEASES.kind,
+            "namespace": settings.resource_namespace or namespace,
+            "name": settings.resource_name,
+        }
+        self._recorder, self._gauge, self._on_lost = recorder, gauge, on_lost
+        gauge.set(0)
+        self._elector = LeaderElector(
+            client,
+            namespace=self._lease["namespace"],
+            name=settings.resource_name,
+            identity=self.identity,
+            lease_duration=settings.lease_duration,
+            renew_deadline=settings.renew_deadline,
+            retry_period=settings.retry_period,
+            on_started=lambda: self._turn(1, "became leader"),
+            on_stopped=lambda: self._turn(0, "stopped leading"),
+        )
+
+    def run(self, stop: threading.Event) -> None:
+        """Block until ``stop``, and give the lease up then. Raises LeadershipLost."""
+        try:
+            self._elector.run(stop)
+        except LeadershipLost:
+            self._on_lost()
+            raise
+
+    def wait_ready(self, timeout: float) -> bool:
+        """Whether this process leads, after at most ``timeout`` seconds."""
+        return self._elector.wait_ready(timeout)
+
+    def _turn(self, leading: int, note: str) -> None:
+        self._gauge.set(leading)
+        self._recorder.event(
+            regarding=self._lease, type_="Normal", reason=EVENT, action=EVENT, note=f"{self.identity} {note}"
+        )
