@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from support.cluster import Cluster
+from support.manager import Manager
+from support.namespaces import make_namespace
 from support.sets import LiveSet, Sets, exists
+from support.waiting import until
 from support.wholeness import await_whole
 
 from lws.controllers.resources import LEADERWORKERSETS
+from lws.kube.resources import NAMESPACES
 
 pytestmark = pytest.mark.integration
 
@@ -53,3 +58,13 @@ def test_a_set_may_come_back_under_its_name_at_once(sets: Sets) -> None:
     second = sets.create(replicas=2, size=3)
     await_whole(second)
     assert not second.uids() & old
+
+
+def test_a_namespace_goes_with_the_sets_in_it(cluster: Cluster, manager: Manager) -> None:
+    """The controller must not fill it again while it is emptied; creates there are forbidden."""
+    name = make_namespace(cluster.client)
+    doomed = [Sets(cluster.client, name).create(x, replicas=2) for x in ("a", "b")]
+    await_whole(doomed[0])
+    cluster.client.delete(NAMESPACES, dict, name)
+    until(f"namespace {name} to go", lambda: not exists(cluster.client, NAMESPACES, name, ""))
+    assert manager.running

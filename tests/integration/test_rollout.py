@@ -48,28 +48,41 @@ def test_a_new_image_replaces_every_pod_and_a_rollback_too(sets: Sets) -> None:
 
 
 def test_a_canary_stays_one_until_the_partition_is_lowered(sets: Sets) -> None:
-    """10.1 #50: groups below the partition keep their pods, and a worker of theirs comes back old."""
+    """10.1 #42, #50: groups below the partition keep their pods, size included, and come back so."""
     lws = sets.create(replicas=3, size=2, partition=2)
     await_whole(lws)
     old = lws.uids(0) | lws.uids(1)
-    lws.change(**image("worker", NEW))
+    lws.change(size=3, **image("worker", NEW))
     lws.await_available()
     assert lws.uids(0) | lws.uids(1) == old
-    assert {pod.image for pod in lws.group(2) if pod.worker} == {NEW}
+    assert [pod.image for pod in lws.group(2)] == [IMAGE, NEW, NEW]
     assert (lws.partition, lws.status["updatedReplicas"], len(lws.revisions())) == (2, 1, 2)
-    await_rebuilt_from_the_old_revision(lws)
+    await_rebuilt_as_it_was(lws)
     lws.change(partition=0)
     await_whole(lws)
     assert images(lws, leader=False) == {NEW}
 
 
-def await_rebuilt_from_the_old_revision(lws: LiveSet) -> None:
-    """10.1 #41: a group that is recreated below the partition comes entirely from its own revision."""
-    old = lws.uids(1)
+def await_rebuilt_as_it_was(lws: LiveSet) -> None:
+    """10.1 #41, #42: a group that is recreated below the partition comes entirely from its own revision."""
+    old, key = lws.uids(1), lws.group(0)[0].revision
     lws.delete_pod(f"{lws.name}-1-1")
     lws.await_replaced(old, group=1)
     lws.until("group 1 to be complete", lambda: [x.ready for x in lws.group(1)], lambda x: x == [True, True])
-    assert {(pod.image, pod.revision) for pod in lws.group(1)} == {(IMAGE, lws.group(0)[0].revision)}
+    assert {(pod.image, pod.revision, pod.size) for pod in lws.group(1)} == {(IMAGE, key, "2")}
+
+
+def test_a_canary_with_surge_keeps_its_surge_group(sets: Sets) -> None:
+    """10.1 #51: Available with four groups, until the partition is lowered."""
+    lws = sets.create(replicas=3, size=1, maxSurge=1, partition=2, leaderTemplate=None)
+    await_whole(lws)
+    lws.change(**image("worker", NEW))
+    lws.await_available()
+    assert (lws.partition, lws.leader_set()["spec"]["replicas"]) == (2, 4)
+    assert [pod.image for pod in lws.pods()] == [IMAGE, IMAGE, NEW, NEW]
+    lws.change(partition=0)
+    await_whole(lws)
+    assert {pod.image for pod in lws.pods()} == {NEW}
 
 
 def test_a_second_change_in_mid_roll_wins(sets: Sets) -> None:
@@ -145,14 +158,22 @@ def test_a_group_gets_its_own_subdomain_and_back(sets: Sets) -> None:
         assert {pod.document["spec"]["subdomain"] for pod in lws.pods()} == subdomains
 
 
-def test_template_and_replicas_together(sets: Sets) -> None:
-    """10.1 #30, #36 and #37: scaling up and down in the same edit as a new image."""
-    up, down = sets.create("up", replicas=2, maxSurge=2), sets.create("down", replicas=4, maxSurge=2)
-    await_whole(up, down)
-    up.change(replicas=4, **image("worker", NEW))
-    down.change(replicas=2, **image("worker", NEW))
-    await_whole(up, down)
-    assert images(up, leader=False) == images(down, leader=False) == {NEW}
+def test_replicas_change_with_the_template_and_in_mid_roll(sets: Sets) -> None:
+    """10.1 #29 to #32, #36, #37: scaled both ways, in the edit of the image and a moment later."""
+    numbers = {"up": (2, 4), "down": (4, 2), "later-up": (2, 4), "later-down": (4, 2)}
+    several = {name: sets.create(name, replicas=was, maxSurge=2) for name, (was, _) in numbers.items()}
+    more = sets.create("all-at-once", replicas=2, maxUnavailable=10)
+    await_whole(*several.values(), more)
+    more.change(**image("worker", NEW))
+    for name, lws in several.items():
+        if name.startswith("later"):
+            lws.change(**image("worker", NEW))
+            lws.await_condition(c.UPDATE_IN_PROGRESS)
+            lws.change(replicas=numbers[name][1])
+        else:
+            lws.change(replicas=numbers[name][1], **image("worker", NEW))
+    await_whole(*several.values(), more)
+    assert all(images(lws, leader=False) == {NEW} for lws in (*several.values(), more))
 
 
 def test_what_is_no_template_rolls_nothing(sets: Sets) -> None:

@@ -157,6 +157,10 @@ class LiveSet:
             LEADERWORKERSETS, dict, self.name, spec_patch(**members), namespace=self.namespace
         )
 
+    def change_template(self, **members: Any) -> None:
+        """Change members of ``leaderWorkerTemplate`` that ``change`` has no word for."""
+        self.change(leaderWorkerTemplate=members)
+
     def annotate(self, **annotations: str | None) -> None:
         patch = {"metadata": {"annotations": annotations}}
         self.client.merge_patch(LEADERWORKERSETS, dict, self.name, patch, namespace=self.namespace)
