@@ -1,0 +1,323 @@
+"""A change of controllers: live sets are taken over from upstream and given back, and no pod notices.
+
+Upstream is ``support.upstream``: its writes, pass by pass. Pods need admission at all times, so a webhook
+server of the test's own answers while no manager runs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any, NamedTuple
+
+import msgspec
+import pytest
+from support.audit import AuditLog
+from support.cluster import Cluster
+from support.manager import Manager
+from support.pki import Authority
+from support.sets import Document, LiveSet, Sets, template
+from support.upstream import Upstream, as_of_old
+from support.waiting import steady, until
+from support.wholeness import await_whole, problems
+
+from hack.tools.run import HOST, Registration, apply_crds
+from lws.api import constants as c
+from lws.app import webhooks
+from lws.kube.client import Client
+from lws.kube.connection import connect
+from lws.kube.resources import PODS
+from lws.kube.selectors import equals
+from lws.kube.watch import watch
+from lws.runtime.httpserver import HttpServer
+from lws.webhooks.server import WebhookApp
+
+pytestmark = pytest.mark.integration
+
+NEW = "docker.io/nginxinc/nginx-unprivileged:1.28"
+NOT_READY = "hollow.lws/not-ready"
+UNIQUE = {"subdomainPolicy": "UniquePerReplica"}
+OLD_HASH = "5f8b6c9dd4"  # of a release that made no revisions
+
+
+class Scene:
+    """The cluster with webhooks but without a controller, until a test starts one."""
+
+    def __init__(self, cluster: Cluster, manager: Manager, sets: Sets, registration: Registration) -> None:
+        self.cluster, self.manager, self.sets = cluster, manager, sets
+        self._registration = registration
+        connection = connect(kubeconfig=str(cluster.kubeconfig), user_agent="upstream")
+        self.connection = connection
+        self._client = Client(connection, field_manager=c.FIELD_MANAGER)
+        self.leave()
+
+    def upstream(self, lws: LiveSet, **traits: Any) -> Upstream:
+        return Upstream(self._client, lws, **traits)
+
+    def enter(self) -> None:
+        """Our manager takes over."""
+        self.manager.start()
+
+    def leave(self) -> None:
+        """It goes, and admission goes on."""
+        if self.manager.running:
+            assert self.manager.stop() == 0
+        self._registration.start()
+
+
+@pytest.fixture(scope="module")
+def admission(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registration]:
+    """The webhooks alone, and how to register them."""
+    authority = Authority(tmp_path_factory.mktemp("admission"))
+    server = HttpServer(
+        WebhookApp(webhooks(None)),
+        host=HOST,
+        port=0,
+        ssl_context=authority.server_context(),
+        threads=4,
+        name="admission",
+    )
+    apply_crds(cluster.client)
+    server.start()
+    yield Registration(cluster.client, server, authority.path.read_bytes())
+    server.stop()
+
+
+@pytest.fixture
+def scene(cluster: Cluster, one_manager: Manager, namespace: str, admission: Registration) -> Iterator[Scene]:
+    scene = Scene(cluster, one_manager, Sets(cluster.client, namespace), admission)
+    with closing(scene.connection):
+        yield scene
+
+
+class Snapshot(NamedTuple):
+    """What must not change: pods, StatefulSets with their specs' generations, and revisions."""
+
+    pods: dict[str, str]
+    stateful_sets: dict[str, tuple[str, int]]
+    revisions: dict[str, str]
+
+
+def snapshot(lws: LiveSet) -> Snapshot:
+    sets = [lws.leader_set(), *lws.worker_sets()]
+    return Snapshot(
+        {pod.name: pod.uid for pod in lws.pods()},
+        {x["metadata"]["name"]: (x["metadata"]["uid"], x["metadata"]["generation"]) for x in sets},
+        {x["metadata"]["name"]: x["metadata"]["uid"] for x in lws.revisions()},
+    )
+
+
+def whole_by(upstream: Upstream, lws: LiveSet) -> None:
+    """Let upstream work until the set is whole."""
+
+    def look() -> list[str]:
+        upstream.reconcile()
+        return problems(lws)
+
+    until(f"{lws} to be whole", look, lambda seen: not seen)
+
+
+def made_since(lws: LiveSet, version: str) -> Counter[str]:
+    """How many pods were created by each name since that resourceVersion."""
+    found: Counter[str] = Counter()
+    stream = watch(
+        lws.client.connection,
+        PODS,
+        namespace=lws.namespace,
+        label_selector=equals(c.NAME_LABEL, lws.name),
+        resource_version=version,
+        timeout_seconds=1,
+    )
+    with stream as events:
+        for event in events:
+            if event.type == "ADDED":
+                found[msgspec.json.decode(event.object)["metadata"]["name"]] += 1
+    return found
+
+
+def version_of(lws: LiveSet) -> str:
+    """Of the API server at this moment, or a little before."""
+    return str(max(int(x.document["metadata"]["resourceVersion"]) for x in lws.pods()))
+
+
+def await_recorded(lws: LiveSet) -> None:
+    """Our manager has looked at every group: this is what its status has and upstream's has not."""
+    replicas = lws.get()["spec"]["replicas"]
+    lws.until("its records", lambda: lws.status.get("groups", {}), lambda seen: len(seen) == replicas)
+
+
+def keys(lws: LiveSet) -> list[str]:
+    """Of its revisions, by number."""
+    found = sorted(lws.revisions(), key=lambda x: int(x["revision"]))
+    return [x["metadata"]["labels"][c.REVISION_LABEL] for x in found]
+
+
+def begin_canary(upstream: Upstream, lws: LiveSet) -> None:
+    """Let upstream roll everything from the set's partition up, and rest."""
+    lws.change(workerTemplate=template("worker", NEW))
+
+    def look() -> int:
+        upstream.reconcile()
+        return int(lws.status.get("updatedReplicas", 0)) if lws.condition(c.AVAILABLE) == "True" else 0
+
+    until(f"{lws} to rest at its partition", look)
+
+
+def test_sets_at_rest_are_taken_over_without_a_write(scene: Scene) -> None:
+    """Whoever spelled the revision, nothing but our record is written, and once for each set."""
+    plain, canary = scene.sets.create("test-sample"), scene.sets.create("canary", partition=1)
+    old, unique = scene.sets.create("old"), scene.sets.create("unique", networkConfig=UNIQUE)
+    alone = scene.sets.create("alone", size=1, leaderTemplate=None)
+    hands = [scene.upstream(x) for x in (plain, canary, unique, alone)]
+    hands.append(scene.upstream(old, spelling=as_of_old))
+    several = [plain, canary, unique, alone, old]
+    for upstream, lws in zip(hands, several, strict=True):
+        whole_by(upstream, lws)
+    begin_canary(hands[1], canary)
+    assert keys(plain) == ["7bdcf6cbd6"]  # reconcilers.md, 4.3
+    assert keys(old) != keys(plain), "nothing to forgive"
+    before = [snapshot(x) for x in several]
+    log = AuditLog(scene.cluster.audit_log)
+    log.mark()
+    scene.enter()
+    for lws in (plain, canary, unique, old):
+        await_recorded(lws)
+    steady("what is written", log.writes, window=2.0)
+    assert [snapshot(x) for x in several] == before
+    assert log.writes() == Counter({"patch leaderworkersets/status": 4})
+
+
+def test_a_set_from_before_revisions_keeps_its_hash(scene: Scene) -> None:
+    """10.1 #44: the missing revision is made under the key that the StatefulSet has; nothing restarts."""
+    lws = scene.sets.create()
+    until("the set of an old release", lambda: make_old(scene.upstream(lws, key=OLD_HASH), lws))
+    before = snapshot(lws)
+    assert not before.revisions
+    scene.enter()
+    await_whole(lws)
+    await_recorded(lws)
+    assert snapshot(lws)._replace(revisions={}) == before
+    assert keys(lws) == [OLD_HASH]
+    lws.change(workerTemplate=template("worker", NEW))
+    await_whole(lws)
+    assert keys(lws) != [OLD_HASH]
+
+
+def make_old(upstream: Upstream, lws: LiveSet) -> bool:
+    upstream.reconcile()
+    return lws.condition(c.AVAILABLE) == "True"
+
+
+@pytest.mark.parametrize("surge", [0, 2])
+def test_a_roll_is_taken_over_where_it_stands(scene: Scene, surge: int) -> None:
+    """Two groups of four are new: they stay, and the others are torn down once each."""
+    rolling = {"replicas": 4, "maxUnavailable": 2 - surge, "maxSurge": surge}
+    sets = [scene.sets.create("today", **rolling), scene.sets.create("old", **rolling)]
+    hands = [scene.upstream(sets[0]), scene.upstream(sets[1], spelling=as_of_old)]
+    for upstream, lws in zip(hands, sets, strict=True):
+        whole_by(upstream, lws)
+        lws.change(workerTemplate=template("worker", NEW), leaderTemplate=template("leader", NEW))
+        roll_to_the_middle(upstream, lws, partition=4 if surge else 2)
+    before = [snapshot(x) for x in sets]
+    versions = [version_of(x) for x in sets]
+    scene.enter()
+    await_whole(*sets)
+    for lws, then, version in zip(sets, before, versions, strict=True):
+        now = snapshot(lws)
+        kept = {name for name, uid in now.pods.items() if then.pods.get(name) == uid}
+        assert kept == set() if surge else {pod for x in (2, 3) for pod in pods_of(lws, x)}
+        replaced = {pod for x in range(4 if surge else 2) for pod in pods_of(lws, x)}
+        assert made_since(lws, version) == Counter(replaced)
+        assert now.revisions.items() < then.revisions.items(), "upstream's revision is the one that stays"
+
+
+def pods_of(lws: LiveSet, group: int) -> list[str]:
+    return [f"{lws.name}-{group}", f"{lws.name}-{group}-1"]
+
+
+def roll_to_the_middle(upstream: Upstream, lws: LiveSet, *, partition: int) -> None:
+    """Let upstream's partition sink so far, and wait until the groups from there up are new and ready."""
+
+    def applied() -> int:
+        upstream.reconcile_set()
+        return lws.partition
+
+    until(f"partition {partition}", applied, lambda seen: seen == partition)
+    key = keys(lws)[-1]
+
+    def new_and_ready() -> bool:
+        upstream.reconcile_groups()
+        groups = [pod for pod in lws.pods() if pod.group >= partition]
+        count = 2 * (lws.leader_set()["spec"]["replicas"] - partition)
+        return len(groups) == count and all(x.ready and not x.deleting and x.revision == key for x in groups)
+
+    until("the new groups", new_and_ready)
+
+
+def test_a_set_at_rest_is_given_back(scene: Scene) -> None:
+    """Upstream's passes over what we made apply nothing new and make nothing."""
+    scene.enter()
+    sets = [
+        scene.sets.create("plain"),
+        scene.sets.create("unique", networkConfig=UNIQUE),
+        scene.sets.create("alone", size=1, leaderTemplate=None),
+    ]
+    await_whole(*sets)
+    scene.leave()
+    for lws in sets:
+        before, leader_set = snapshot(lws), lws.leader_set()
+        upstream = scene.upstream(lws)
+        for _ in range(3):
+            upstream.reconcile()
+        assert upstream.revisions_made == 0
+        assert snapshot(lws) == before
+        assert names_of(lws.leader_set()) == names_of(leader_set)
+        assert not problems(lws)
+
+
+def names_of(leader_set: Document) -> Document:
+    """Everything by which upstream would tell that a StatefulSet is not as it wants it."""
+    metadata, spec = leader_set["metadata"], leader_set["spec"]
+    return {
+        "labels": metadata["labels"],
+        "annotations": metadata["annotations"],
+        "template": spec["template"],
+    }
+
+
+def test_a_roll_is_given_back_where_it_stands(scene: Scene) -> None:
+    """Upstream changes nothing while the new groups start, and finishes the roll once they are ready."""
+    scene.enter()
+    lws = scene.sets.create(replicas=4, maxUnavailable=2)
+    await_whole(lws)
+    lws.change(workerTemplate=template("worker", NEW, not_ready="true"))
+    lws.until("two new groups", lambda: new_pods(lws), lambda seen: len(seen) == 4)
+    scene.leave()
+    before, version = snapshot(lws), version_of(lws)
+    assert (lws.partition, len(before.revisions)) == (2, 2)
+    upstream = scene.upstream(lws)
+    for _ in range(3):
+        upstream.reconcile()
+    assert snapshot(lws) == before
+
+    def finish() -> list[str]:
+        for pod in lws.pods():
+            if pod.document["metadata"]["annotations"].get(NOT_READY) == "true":
+                lws.annotate_pod(pod.name, NOT_READY, "false")
+        upstream.reconcile()
+        return problems(lws)
+
+    until("upstream to finish the roll", finish, lambda seen: not seen)
+    assert upstream.revisions_made == 0
+    replaced = [pod for x in (0, 1) for pod in pods_of(lws, x)]
+    assert made_since(lws, version) == Counter(replaced)
+    assert {name: uid for name, uid in before.pods.items() if name not in replaced}.items() <= snapshot(
+        lws
+    ).pods.items()
+
+
+def new_pods(lws: LiveSet) -> list[str]:
+    """The pods of the newest revision whose group is complete."""
+    key = keys(lws)[-1]
+    return [x.name for x in lws.pods() if x.revision == key and not x.deleting]
