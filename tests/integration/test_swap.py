@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Any, NamedTuple
+from typing import Any
 
-import msgspec
 import pytest
 from support.audit import AuditLog
 from support.cluster import Cluster
 from support.manager import Manager
 from support.pki import Authority
 from support.sets import Document, LiveSet, Sets, template
+from support.snapshots import keys, made_since, snapshot, version_of
 from support.upstream import Upstream, as_of_old
 from support.waiting import steady, until
 from support.wholeness import await_whole, problems
@@ -27,9 +27,6 @@ from lws.api import constants as c
 from lws.app import webhooks
 from lws.kube.client import Client
 from lws.kube.connection import connect
-from lws.kube.resources import PODS
-from lws.kube.selectors import equals
-from lws.kube.watch import watch
 from lws.runtime.httpserver import HttpServer
 from lws.webhooks.server import WebhookApp
 
@@ -91,23 +88,6 @@ def scene(cluster: Cluster, one_manager: Manager, namespace: str, admission: Reg
         yield scene
 
 
-class Snapshot(NamedTuple):
-    """What must not change: pods, StatefulSets with their specs' generations, and revisions."""
-
-    pods: dict[str, str]
-    stateful_sets: dict[str, tuple[str, int]]
-    revisions: dict[str, str]
-
-
-def snapshot(lws: LiveSet) -> Snapshot:
-    sets = [lws.leader_set(), *lws.worker_sets()]
-    return Snapshot(
-        {pod.name: pod.uid for pod in lws.pods()},
-        {x["metadata"]["name"]: (x["metadata"]["uid"], x["metadata"]["generation"]) for x in sets},
-        {x["metadata"]["name"]: x["metadata"]["uid"] for x in lws.revisions()},
-    )
-
-
 def whole_by(upstream: Upstream, lws: LiveSet) -> None:
     """Let upstream work until the set is whole."""
 
@@ -118,39 +98,10 @@ def whole_by(upstream: Upstream, lws: LiveSet) -> None:
     until(f"{lws} to be whole", look, lambda seen: not seen)
 
 
-def made_since(lws: LiveSet, version: str) -> Counter[str]:
-    """How many pods were created by each name since that resourceVersion."""
-    found: Counter[str] = Counter()
-    stream = watch(
-        lws.client.connection,
-        PODS,
-        namespace=lws.namespace,
-        label_selector=equals(c.NAME_LABEL, lws.name),
-        resource_version=version,
-        timeout_seconds=1,
-    )
-    with stream as events:
-        for event in events:
-            if event.type == "ADDED":
-                found[msgspec.json.decode(event.object)["metadata"]["name"]] += 1
-    return found
-
-
-def version_of(lws: LiveSet) -> str:
-    """Of the API server at this moment, or a little before."""
-    return str(max(int(x.document["metadata"]["resourceVersion"]) for x in lws.pods()))
-
-
 def await_recorded(lws: LiveSet) -> None:
     """Our manager has looked at every group: this is what its status has and upstream's has not."""
     replicas = lws.get()["spec"]["replicas"]
     lws.until("its records", lambda: lws.status.get("groups", {}), lambda seen: len(seen) == replicas)
-
-
-def keys(lws: LiveSet) -> list[str]:
-    """Of its revisions, by number."""
-    found = sorted(lws.revisions(), key=lambda x: int(x["revision"]))
-    return [x["metadata"]["labels"][c.REVISION_LABEL] for x in found]
 
 
 def begin_canary(upstream: Upstream, lws: LiveSet) -> None:

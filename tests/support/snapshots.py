@@ -1,0 +1,60 @@
+"""What a set is made of at one moment, for tests in which nothing of it, or just this, may change."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+import msgspec
+
+from lws.api import constants as c
+from lws.kube.resources import PODS
+from lws.kube.selectors import equals
+from lws.kube.watch import watch
+from support.sets import LiveSet
+
+
+class Snapshot(NamedTuple):
+    """What must not change: pods, StatefulSets with their specs' generations, and revisions."""
+
+    pods: dict[str, str]
+    stateful_sets: dict[str, tuple[str, int]]
+    revisions: dict[str, str]
+
+
+def snapshot(lws: LiveSet) -> Snapshot:
+    sets = [lws.leader_set(), *lws.worker_sets()]
+    return Snapshot(
+        {pod.name: pod.uid for pod in lws.pods()},
+        {x["metadata"]["name"]: (x["metadata"]["uid"], x["metadata"]["generation"]) for x in sets},
+        {x["metadata"]["name"]: x["metadata"]["uid"] for x in lws.revisions()},
+    )
+
+
+def made_since(lws: LiveSet, version: str) -> Counter[str]:
+    """How many pods were created by each name since that resourceVersion."""
+    found: Counter[str] = Counter()
+    stream = watch(
+        lws.client.connection,
+        PODS,
+        namespace=lws.namespace,
+        label_selector=equals(c.NAME_LABEL, lws.name),
+        resource_version=version,
+        timeout_seconds=1,
+    )
+    with stream as events:
+        for event in events:
+            if event.type == "ADDED":
+                found[msgspec.json.decode(event.object)["metadata"]["name"]] += 1
+    return found
+
+
+def version_of(lws: LiveSet) -> str:
+    """Of the API server at this moment, or a little before."""
+    return str(max(int(x.document["metadata"]["resourceVersion"]) for x in lws.pods()))
+
+
+def keys(lws: LiveSet) -> list[str]:
+    """Of its revisions, by number."""
+    found = sorted(lws.revisions(), key=lambda x: int(x["revision"]))
+    return [x["metadata"]["labels"][c.REVISION_LABEL] for x in found]
