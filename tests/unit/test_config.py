@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from pathlib import Path
 
@@ -453,6 +454,18 @@ class TestTls:
     def test_no_suite_is_in_two_classes(self) -> None:
         assert not BROKEN & (RECOMMENDED.keys() | WEAK.keys())
         assert not RECOMMENDED.keys() & WEAK.keys()
+
+
+def test_the_guide_has_every_field_with_its_default() -> None:
+    guide = (Path(__file__).parents[2] / "docs/guides/configuration.md").read_text()
+    told = dict(re.findall(r"^\| `(\w+\.\w+)` \| (.*?) \|", guide, re.MULTILINE))
+    blocks = {name: block for name, block in document_of(Configuration()).items() if isinstance(block, dict)}
+    fields = {f"{name}.{field}": value for name, block in blocks.items() for field, value in block.items()}
+    assert told.keys() == fields.keys() | {"gangSchedulingManagement.schedulerProvider"}
+    for field, value in fields.items():
+        if value not in ("", ()):  # what an empty text stands for is told in words
+            text = str(value).lower() if isinstance(value, bool) else str(value).removesuffix(".0")
+            assert told[field] == f"`{text}`"
 
 
 @pytest.mark.parametrize(

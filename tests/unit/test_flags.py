@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -163,6 +164,19 @@ def test_help_names_every_flag_and_what_is_deprecated() -> None:
     assert re.findall(r"^  --([a-z-]+) ", text, re.MULTILINE) == [flag.name for flag in FLAGS]
     assert "Deprecated: set leaderElection.leaseDuration in the file. (default 15s)" in text
     assert text.count("Deprecated") == 7
+
+
+def test_the_guide_has_every_flag() -> None:
+    guide = (Path(__file__).parents[2] / "docs/guides/configuration.md").read_text()
+    rows = re.findall(r"^\| `--([a-z-]+)[^|]*\|[^|]*\|([^|]*)\|$", guide, re.MULTILINE)
+    told = {name: what.strip() for name, what in rows}
+    assert told.keys() == {flag.name for flag in FLAGS}
+    assert {name for name, what in told.items() if "deprecated" in what} == {
+        x.name for x in FLAGS if x.instead
+    }
+    for flag in FLAGS:
+        if flag.instead:
+            assert told[flag.name] == f"`{flag.instead}`; deprecated"
 
 
 def test_typing_a_deprecated_flag_is_told() -> None:
