@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,10 +40,16 @@ class Sample(NamedTuple):
 
 
 class Manager:
-    """``hack/run`` with ``flags`` against one cluster. A context manager; else call ``stop`` in any case."""
+    """``hack/run`` with ``flags`` against one cluster. A context manager; else call ``stop`` in any case.
 
-    def __init__(self, cluster: Cluster, directory: Path, *flags: str) -> None:
+    ``command``: what to run in place of ``hack/run``; it takes the same flags and says the same.
+    """
+
+    def __init__(
+        self, cluster: Cluster, directory: Path, *flags: str, command: Sequence[str] = (COMMAND,)
+    ) -> None:
         self._cluster = cluster
+        self._command = command
         self._flags = flags
         self._out = directory / "manager.out"
         self.log = directory / "manager.log"
@@ -61,7 +68,7 @@ class Manager:
         """Start it and wait until it says that it is ready."""
         assert not self.running, "it runs already"
         with self._out.open("wb") as out, self.log.open("ab") as log:
-            command = [COMMAND, "--kubeconfig", str(self._cluster.kubeconfig), *self._flags]
+            command = [*self._command, "--kubeconfig", str(self._cluster.kubeconfig), *self._flags]
             self._process = subprocess.Popen(command, stdout=out, stderr=log, start_new_session=True)
         line = until("the manager's ready line", self._ready_line, seconds=READY_SECONDS)
         self.urls = dict(word.split("=", 1) for word in line.split()[1:])
