@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 from support.apiserver import json_answer, status_answer, write_kubeconfig
+from support.loglines import captured
 from support.quiet_server import LEASE_NAME, LISTS, QuietServer, lease_path
 from support.waiting import until
 
@@ -130,10 +131,11 @@ def start(
         started.append(running)
         return running
 
-    yield begin
-    for running in started:
-        if running._thread.ident is not None:
-            running.end()
+    with captured():
+        yield begin
+        for running in started:
+            if running._thread.ident is not None:
+                running.end()
     gc.unfreeze()
     gc.enable()
 
