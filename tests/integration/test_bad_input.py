@@ -118,13 +118,16 @@ def test_an_api_server_that_does_not_know_us(tmp_path: Path, address: dict[str, 
     assert "of-somebody-else" not in said[0]
 
 
-@pytest.mark.parametrize("name", ["webhook", "metrics", "health"])
-def test_a_port_in_use(cluster: Cluster, taken_port: int, name: str) -> None:
-    code, said = run("--kubeconfig", cluster.kubeconfig, f"--{name}-port={taken_port}")
-    assert (code, len(said)) == (1, 1)
-    assert (
-        f"{name} server: cannot listen on port {taken_port} of 127.0.0.1: address already in use" in said[0]
-    )
+@pytest.mark.parametrize(
+    ("flag", "server"),
+    [("webhook", "webhook server"), ("metrics", "metrics server"), ("health", "health probe server")],
+)
+def test_a_port_in_use(cluster: Cluster, taken_port: int, flag: str, server: str) -> None:
+    """Servers that could be started before have said so; the error stands last and names port and server."""
+    code, said = run("--kubeconfig", cluster.kubeconfig, f"--{flag}-port={taken_port}")
+    what = f"cannot listen on port {taken_port} of 127.0.0.1: address already in use"
+    assert (code, said[-1]) == (1, f"hack/run: {server}: {what}")
+    assert all("\tINFO\t" in line for line in said[:-1])
 
 
 @pytest.mark.parametrize("flags", [["--no-such-flag"], ["--webhook-port=x"], ["--gang-scheduling=x"]])

@@ -15,6 +15,7 @@ from lws.kube.resources import NAMESPACES
 
 pytestmark = pytest.mark.integration
 
+ERRORS = "controller_runtime_reconcile_errors_total"
 UNIQUE = {"subdomainPolicy": "UniquePerReplica"}
 
 
@@ -62,9 +63,10 @@ def test_a_set_may_come_back_under_its_name_at_once(sets: Sets) -> None:
 
 def test_a_namespace_goes_with_the_sets_in_it(cluster: Cluster, manager: Manager) -> None:
     """The controller must not fill it again while it is emptied; creates there are forbidden."""
-    name = make_namespace(cluster.client)
+    name, failed = make_namespace(cluster.client), manager.total(ERRORS)
     doomed = [Sets(cluster.client, name).create(x, replicas=2) for x in ("a", "b")]
     await_whole(doomed[0])
     cluster.client.delete(NAMESPACES, dict, name)
     until(f"namespace {name} to go", lambda: not exists(cluster.client, NAMESPACES, name, ""))
     assert manager.running
+    assert manager.total(ERRORS) == failed, "nobody needs to be told of that"

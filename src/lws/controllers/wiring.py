@@ -31,7 +31,7 @@ from lws.controllers.nodes import NodeReader
 from lws.controllers.pod import PodReconciler
 from lws.controllers.resources import KINDS, LEADERWORKERSETS
 from lws.kube.client import Client
-from lws.kube.errors import Conflict
+from lws.kube.errors import ApiError, Conflict
 from lws.kube.resources import CONTROLLER_REVISIONS, PODS, SERVICES, STATEFULSETS
 from lws.kube.selectors import exists
 from lws.objects import Key, KubeObject
@@ -118,12 +118,19 @@ def make_controllers(
             workers=workers,
             metrics=metrics.controller(name),
             clock=clock,
-            quiet=lambda error: isinstance(error, Conflict),
+            quiet=_part_of_life,
         )
 
     return (
         controller("leaderworkerset", made.for_sets.reconcile, sets),
         controller("pod", made.for_pods.reconcile, pods),
+    )
+
+
+def _part_of_life(error: Exception) -> bool:
+    """Somebody else wrote first, or nothing can be made any more because the namespace is on its way out."""
+    return isinstance(error, Conflict) or (
+        isinstance(error, ApiError) and error.has_cause("NamespaceTerminating")
     )
 
 

@@ -60,6 +60,13 @@ class ApiError(KubeError):
         self.details: dict[str, Any] = details or {}
         self.retry_after = retry_after
 
+    def has_cause(self, reason: str) -> bool:
+        """Whether the server names this among the causes, for instance ``NamespaceTerminating``."""
+        causes = self.details.get("causes")
+        if not isinstance(causes, list):
+            return False
+        return any(isinstance(cause, dict) and cause.get("reason") == reason for cause in causes)
+
     def __str__(self) -> str:
         return f"{self.reason or 'Error'} ({self.status}): {self.message}"
 

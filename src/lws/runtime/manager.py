@@ -189,7 +189,7 @@ class Manager:
 
     def _fail(self, phase: Phase, part: _Part, why: str) -> None:
         if self._failure is None:  # the first failure tells; the others follow from it
-            self._failure = phase, f"{part.name}: {why}"
+            self._failure = phase, why if why.startswith(f"{part.name}: ") else f"{part.name}: {why}"
         self._wake.set()
 
     def _stop_all(self) -> list[str]:

@@ -49,6 +49,22 @@ def test_a_status_becomes_its_class(status: int, reason: str, kind: type[ApiErro
 
 
 @pytest.mark.parametrize(
+    ("details", "named"),
+    [
+        ({"causes": [{"reason": "Other"}, {"reason": "NamespaceTerminating", "field": "f"}]}, True),
+        ({"causes": [{"reason": "Other"}, {}]}, False),
+        ({"causes": [None, "NamespaceTerminating"]}, False),
+        ({"causes": "NamespaceTerminating"}, False),
+        ({}, False),
+    ],
+    ids=["named", "others", "no-objects", "no-list", "none"],
+)
+def test_a_cause_is_found_by_its_reason(details: dict[str, Any], named: bool) -> None:
+    error = api_error(403, {}, body(403, "Forbidden", "words", **details))
+    assert error.has_cause("NamespaceTerminating") is named
+
+
+@pytest.mark.parametrize(
     ("status", "kind", "reason"),
     [
         (404, errors.NotFound, "NotFound"),
