@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from operator import methodcaller as do
 
 import pytest
@@ -21,12 +20,12 @@ from support.bare import BareSet, bare_cluster, make_bare_namespace
 from support.cluster import ROOT, Cluster
 from support.manager import Manager
 from support.scenarios import Scenario, Step, play
+from support.together import Outcomes, played
 
 from lws.api import constants as c
 
 pytestmark = pytest.mark.integration
 
-AT_ONCE = 8
 HASTY = ("env", f"PYTHONPATH={ROOT}", sys.executable, hasty.__file__)
 UNIQUE = {"networkConfig": {"subdomainPolicy": "UniquePerReplica"}}
 ONE_GROUP = {"replicas": 1, "size": 4}
@@ -416,27 +415,17 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="module")
-def played(bare: Cluster, request: pytest.FixtureRequest) -> Iterator[dict[str, Future[None]]]:
-    """What becomes of every scenario that is to be tested in this run."""
-    chosen = [
-        item.callspec.params["name"]
-        for item in request.session.items
-        if isinstance(item, pytest.Function)
-        and item.originalname == "test_scenario"
-        and item.path == request.path
-    ]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        yield {name: pool.submit(play_alone, bare, name) for name in chosen}
-        pool.shutdown(cancel_futures=True)
+def outcomes(bare: Cluster, request: pytest.FixtureRequest) -> Iterator[Outcomes]:
+    def play_alone(name: str) -> None:
+        namespace = f"s-{name}"
+        make_bare_namespace(bare.client, namespace)
+        scenario = SCENARIOS[name]
+        play(BareSet.create(bare.client, namespace, **scenario.members), scenario.steps)
 
-
-def play_alone(cluster: Cluster, name: str) -> None:
-    scenario, namespace = SCENARIOS[name], f"s-{name}"
-    make_bare_namespace(cluster.client, namespace)
-    play(BareSet.create(cluster.client, namespace, **scenario.members), scenario.steps)
+    with played(request, "test_scenario", play_alone, at_once=8) as outcomes:
+        yield outcomes
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_scenario(played: dict[str, Future[None]], name: str) -> None:
-    """10.1 #1 to #51."""
-    played[name].result()
+def test_scenario(outcomes: Outcomes, name: str) -> None:
+    outcomes[name].result()

@@ -1,6 +1,6 @@
 """``hack/run`` that writes every number of a status at once: for tests that look at each of them.
 
-Otherwise they wait for company (docs/decisions/007). A program of its own, with the arguments of ``hack/run``.
+Otherwise they wait for company (docs/decisions/007). A program of its own, with the flags of ``hack/run``.
 """
 
 from __future__ import annotations
