@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 from support.cluster import Cluster
 from support.manager import Manager
 from support.podgroups import apply_crd, await_pod_groups, delete_crd, pod_groups, problems
+from support.samples import apply_sample
 from support.sets import Document, LiveSet, Sets, template
 from support.wholeness import await_whole
 
 from lws.api import constants as c
+from lws.kube.resources import PODS
 from lws.planning.podgroups import VOLCANO_QUEUE_ANNOTATION
 
 pytestmark = pytest.mark.integration
@@ -160,6 +163,27 @@ def test_an_old_group_that_is_rebuilt_in_mid_roll_asks_for_its_own_size(gang: Se
     numbers = [(2, "2"), (3, "1")]
     lws.until("PodGroups of both sizes", lambda: sizes(lws), lambda seen: seen == numbers)
     assert not problems(lws, {})
+
+
+def test_the_guide_s_sample(gang: Sets) -> None:
+    """docs/guides/gang-scheduling.md, with the test in Volcano's place: it binds groups that are complete."""
+    lws = apply_sample(gang, "gang-scheduling.yaml")
+    groups = await_pod_groups(lws, members=4, queue="default")
+    assert groups[0]["spec"]["minResources"] == {"cpu": "250m", "memory": "200Mi", "nvidia.com/gpu": "3"}
+    assert [x["metadata"]["annotations"] for x in groups] == [{"volcano.sh/sla-waiting-time": "1h30m"}] * 2
+    for index in range(2):
+        pods = lws.until("a whole group", lambda index=index: lws.group(index), lambda seen: len(seen) == 4)  # type: ignore[misc]
+        assert {pod.document["spec"]["schedulerName"] for pod in pods} == {"volcano"}
+        for pod in pods:
+            bind(lws, pod.name)
+    await_whole(lws)
+
+
+def bind(lws: LiveSet, pod: str) -> None:
+    target = {"apiVersion": "v1", "kind": "Node", "name": "hollow-0"}
+    binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": pod}, "target": target}
+    path = PODS.path(lws.namespace, pod, "binding")
+    lws.client.connection.request("POST", path, body=msgspec.json.encode(binding))
 
 
 def sizes(lws: LiveSet) -> list[tuple[int, str]]:

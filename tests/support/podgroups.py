@@ -48,6 +48,8 @@ def problems(lws: LiveSet, spec: Document) -> list[str]:
     leaders = {
         pod.document["metadata"]["annotations"].get(c.POD_GROUP_ANNOTATION): pod for pod in _leaders(lws)
     }
+    if len(leaders) != lws.get()["spec"]["replicas"]:
+        return [f"leaders with PodGroups are {sorted(map(str, leaders))}"]
     groups = pod_groups(lws)
     names = [x["metadata"]["name"] for x in groups]
     if names != sorted(leaders):
