@@ -21,12 +21,15 @@ from datetime import UTC, datetime
 from typing import Any, Literal, TextIO, cast
 
 import msgspec
-import structlog
-from structlog.processors import ExceptionRenderer, TimeStamper, add_log_level, format_exc_info
-from structlog.tracebacks import ExceptionDictTransformer
-from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
 from lws.objects import Key
+from lws.runtime.leanimports import without
+
+with without("rich"):  # for a renderer that is not used here: a tenth of the memory of the whole process
+    import structlog
+    from structlog.processors import ExceptionRenderer, TimeStamper, add_log_level, format_exc_info
+    from structlog.tracebacks import ExceptionDictTransformer
+    from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
 __all__ = [
     "Format",
