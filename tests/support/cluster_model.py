@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
@@ -54,6 +54,8 @@ class Cluster:
         self._uids = 0
         self._foreground: set[str] = set()  # objects that go once what they own has gone
         self._ended: set[str] = set()  # deleted pods whose containers have ended
+        self._moves: list[Move] = []
+        self._moves_at = (-1, 0, 0)
 
     def copy(self) -> Cluster:
         """The same state with a history of its own."""
@@ -109,24 +111,27 @@ class Cluster:
 
     def moves(self) -> list[Move]:
         """Everything that some component could do now."""
-        return [*self._stateful_sets(), *self._kubelets(), *self._garbage_collector()]
+        state = (self.version, len(self._ended), len(self._foreground))
+        if state != self._moves_at:
+            self._moves_at = state
+            self._moves = [*self._stateful_sets(), *self._kubelets(), *self._garbage_collector()]
+        return self._moves
 
     def _stateful_sets(self) -> Iterator[Move]:
+        pods = self.objects[Pod]
         for owner in self.all(StatefulSet):
             if owner.deleting:
                 continue
-            first = 0 if _is_leader_set(owner) else 1
-            pods = [self._pod_of(owner, x) for x in range(first, first + owner.spec.replicas)]
-            for ordinal, pod in enumerate(pods, start=first):
+            first, mine, ready = int(not _is_leader_set(owner)), [], 0
+            for ordinal in range(first, first + owner.spec.replicas):
+                pod: Any = pods.get(Key(owner.namespace, f"{owner.name}-{ordinal}"))
                 yield from self._keep(owner, ordinal, pod)
-            mine = [x for x in pods if x is not None and owner_uid(x) == owner.uid]
-            ready = sum(x.ready and not x.deleting for x in mine)
+                if pod is not None and owner_uid(pod) == owner.uid:
+                    mine.append(pod)
+                    ready += pod.ready and not pod.deleting
             if (len(mine), ready) != (owner.status.replicas, owner.status.available_replicas):
                 status = replace(owner.status, replicas=len(mine), available_replicas=ready)
                 yield partial(self.put, replace(owner, status=status))
-
-    def _pod_of(self, owner: StatefulSet, ordinal: int) -> Pod | None:
-        return self.get(Pod, Key(owner.namespace, f"{owner.name}-{ordinal}"))
 
     def _keep(self, owner: StatefulSet, ordinal: int, pod: Pod | None) -> Iterator[Move]:
         """Create a missing pod, adopt an orphan, delete a failed one."""
@@ -153,13 +158,12 @@ class Cluster:
             self._remove(pod)
 
     def _garbage_collector(self) -> Iterator[Move]:
-        owned: list[KubeObject] = [*self.all(StatefulSet), *self.all(Pod)]
-        for obj in owned:
-            owner = controller_of(obj)
-            if owner is not None and owner.uid not in self.by_uid and not obj.deleting:
+        owned = [(x, owner_uid(x)) for x in (*self.all(StatefulSet), *self.all(Pod))]
+        for obj, owner in owned:
+            if owner and owner not in self.by_uid and not obj.deleting:
                 yield partial(self.delete, obj)
         for uid in self._foreground:
-            dependents = [x for x in owned if owner_uid(x) == uid]
+            dependents = [x for x, owner in owned if owner == uid]
             yield from (partial(self.delete, x, foreground=True) for x in dependents if not x.deleting)
             if not dependents:
                 yield partial(self._release, self.by_uid[uid])

@@ -52,6 +52,7 @@ class ModelClient:
         self._trouble = trouble
         self._drops_groups = drops_groups
         self.deleted: list[str] = []  # uids, each when its deletion began
+        self.records: list[str] = []  # uids of the leaders whose incarnation a set's pass recorded
         self._applied: dict[Key, dict[str, Any]] = {}
 
     def get(self, resource: Resource, type_: type[Any], name: str, namespace: str = "") -> Any:
@@ -101,6 +102,9 @@ class ModelClient:
         version = patch.get("metadata", {}).get("resourceVersion", "")
         if version not in ("", stored.metadata.resource_version):
             raise Conflict(409)
+        self.records += [
+            x["leader"] for x in patch["status"].get("groups", {}).values() if version and x and "leader" in x
+        ]
         merged = merge(msgspec.to_builtins(stored.status), patch["status"])
         if self._drops_groups:
             merged.pop("groups", None)
@@ -225,14 +229,14 @@ class NoEvents:
 
 
 class Process:
-    """One life of the controller. ``lag()``: how many versions an informer's first list is behind."""
+    """One life of the controller. ``lag(kind)``: how many versions the first list of a kind is behind."""
 
     def __init__(
-        self, cluster: Cluster, client: ModelClient, clock: FakeClock, lag: Callable[[], int]
+        self, cluster: Cluster, client: ModelClient, clock: FakeClock, lag: Callable[[type[KubeObject]], int]
     ) -> None:
         self._clock = clock
         self.informers = Informers(
-            *(LaggingInformer(cluster, kind, max(0, cluster.version - lag())) for kind in TYPES.values())
+            *(LaggingInformer(cluster, kind, max(0, cluster.version - lag(kind))) for kind in TYPES.values())
         )
         self.sets, self.pods = ModelQueue(clock), ModelQueue(clock)
         made: Any = client

@@ -17,7 +17,10 @@ from lws.planning.observed import Certainty, ObservedGroup
 
 
 class LiveReader:
-    """Quorum reads; every method raises what ``Client`` raises, but for NotFound."""
+    """Quorum reads; every method raises what ``Client`` raises, but for NotFound.
+
+    The set is read before its leader: what its status says of groups is then no newer than that leader.
+    """
 
     def __init__(self, client: Client, ledger: GroupLedger) -> None:
         self._client = client
@@ -32,14 +35,21 @@ class LiveReader:
         if live is None:
             return None
         group = replace(group, lws=live, certainty=certainty)
-        return self._members(group, leader) if certainty == Certainty.GROUP else group
+        if certainty == Certainty.GROUP:
+            return self._members(group, leader)
+        current = self._current(leader)
+        return replace(group, leader=current) if current is not None else None
 
     def is_current(self, pod: Pod) -> bool:
         """Whether this very pod is there still."""
+        return self._current(pod) is not None
+
+    def _current(self, pod: Pod) -> Pod | None:
         try:
-            return self._client.get(PODS, Pod, pod.name, pod.namespace).uid == pod.uid
+            current = self._client.get(PODS, Pod, pod.name, pod.namespace)
         except NotFound:
-            return False
+            return None
+        return current if current.uid == pod.uid else None
 
     def _set(self, lws: LeaderWorkerSet) -> LeaderWorkerSet | None:
         try:

@@ -23,7 +23,7 @@ class Certainty(IntEnum):
 
     CACHED = 0
     SET = 1
-    """The set, whose status knows of recreations."""
+    """The set, whose status knows of recreations, and the leader."""
     GROUP = 2
     """The set, all pods of the group, and the worker StatefulSet."""
 

@@ -135,13 +135,12 @@ def _cause(group: ObservedGroup, lws: LeaderWorkerSet, leader: Pod) -> _Cause | 
     mode = _mode(lws)
     if mode == _Mode.NEVER:
         return None
-    pods = members(group)
     entry = stored_entry(lws, leader)
     mine = entry if entry is not None and speaks_of(entry, leader) else None
     failed = _failed_pod(group, leader, mode)
     if mine is not None and decided(mine):
         return _Cause(failed, Certainty.SET)
-    if mode == _Mode.AFTER_START and _pending(pods, lws.size):
+    if mode == _Mode.AFTER_START and _pending(members(group), lws.size):
         return None
     if failed is not None:
         return _Cause(failed, Certainty.SET)
