@@ -39,6 +39,8 @@ crds: setup ## Write manifests/crd from hack/crds and the API server's own OpenA
 lock: setup ## Pin every dependency anew, with hashes
 	$(BIN)/uv pip compile pyproject.toml --extra dev --generate-hashes --universal --no-emit-index-url \
 	  --upgrade --custom-compile-command "make lock" --quiet --output-file requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --generate-hashes --universal --no-emit-index-url \
+	  --constraint requirements.lock --custom-compile-command "make lock" --quiet --output-file requirements.runtime.lock
 
 bench: setup ## The figures of docs/benchmarks.md, measured on this machine
 	hack/bench/run

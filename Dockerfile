@@ -1,0 +1,31 @@
+# The controller manager: nothing but Python, the locked run-time dependencies and this package.
+# Both bases can be replaced, for instance by mirrored images pinned to a digest.
+ARG BUILDER_IMAGE=python:3.13-slim
+ARG BASE_IMAGE=python:3.13-slim
+
+FROM ${BUILDER_IMAGE} AS builder
+COPY requirements.runtime.lock /
+# Only wheels: nothing is compiled, and nothing of a package runs while it is installed.
+RUN python -m pip install --quiet --no-cache-dir --no-compile --only-binary :all: --require-hashes \
+      --target /opt/lws --requirement /requirements.runtime.lock
+COPY src/lws /opt/lws/lws
+RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/lws \
+ && chmod -R a=rX,u+w /opt/lws
+
+FROM ${BASE_IMAGE}
+ARG GIT_COMMIT=""
+ARG BUILD_DATE=""
+# What installs is not needed to run. The package is readable by all and writable by nobody but root.
+RUN rm -rf /usr/local/lib/python3*/site-packages/* /usr/local/lib/python3*/ensurepip /usr/local/bin/pip*
+COPY --from=builder /opt/lws /opt/lws
+# One malloc arena a thread would cost more memory than it saves time.
+ENV PYTHONPATH=/opt/lws \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    MALLOC_ARENA_MAX=2 \
+    LWS_GIT_COMMIT=${GIT_COMMIT} \
+    LWS_BUILD_DATE=${BUILD_DATE}
+USER 65532:65532
+WORKDIR /
+EXPOSE 9443 8443 8081
+ENTRYPOINT ["python", "-m", "lws"]
