@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import socket
@@ -181,13 +182,13 @@ def test_another_content_type_path_or_method_is_refused(manager: Manager) -> Non
 
 
 def test_garbage_on_its_ports_does_no_harm(manager: Manager) -> None:
-    """Plain text to the TLS port and to the others; it stays well and says nothing of it above debug."""
+    """Plain text to the TLS port and to the others; it hangs up, stays well, and prints no traceback."""
     for url in manager.urls.values():
         at = urlsplit(url)
         with socket.create_connection((str(at.hostname), at.port), timeout=10) as peer:
-            peer.sendall(b"\x00\xffnonsense\r\n\r\n")
-            peer.shutdown(socket.SHUT_WR)
-            while peer.recv(4096):
-                pass
+            with contextlib.suppress(ConnectionError):  # it may hang up on us at any moment
+                peer.sendall(b"\x00\xffnonsense\r\n\r\n")
+                while peer.recv(4096):
+                    pass
     assert manager.health().status == 200
     assert "Traceback" not in manager.log.read_text()
