@@ -6,10 +6,11 @@ server of the test's own answers while no manager runs.
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from support.audit import AuditLog
@@ -36,6 +37,7 @@ NEW = "docker.io/nginxinc/nginx-unprivileged:1.28"
 NOT_READY = "hollow.lws/not-ready"
 UNIQUE = {"subdomainPolicy": "UniquePerReplica"}
 OLD_HASH = "5f8b6c9dd4"  # of a release that made no revisions
+KEY = "7bdcf6cbd6"  # of the default object (reconcilers.md, 4.3)
 
 
 class Scene:
@@ -126,7 +128,7 @@ def test_sets_at_rest_are_taken_over_without_a_write(scene: Scene) -> None:
     for upstream, lws in zip(hands, several, strict=True):
         whole_by(upstream, lws)
     begin_canary(hands[1], canary)
-    assert keys(plain) == ["7bdcf6cbd6"]  # reconcilers.md, 4.3
+    assert keys(plain) == [KEY]
     assert keys(old) != keys(plain), "nothing to forgive"
     before = [snapshot(x) for x in several]
     log = AuditLog(scene.cluster.audit_log)
@@ -216,6 +218,9 @@ def test_a_set_at_rest_is_given_back(scene: Scene) -> None:
     ]
     await_whole(*sets)
     scene.leave()
+    assert keys(sets[0]) == [KEY]
+    assert names_in(sets[0].leader_set()) == LEADER_NAMES
+    assert [names_in(x) for x in sets[0].worker_sets()] == [worker_names(sets[0], x) for x in (0, 1)]
     for lws in sets:
         before, leader_set = snapshot(lws), lws.leader_set()
         upstream = scene.upstream(lws)
@@ -223,18 +228,39 @@ def test_a_set_at_rest_is_given_back(scene: Scene) -> None:
             upstream.reconcile()
         assert upstream.revisions_made == 0
         assert snapshot(lws) == before
-        assert names_of(lws.leader_set()) == names_of(leader_set)
+        assert names_in(lws.leader_set()) == names_in(leader_set)
         assert not problems(lws)
 
 
-def names_of(leader_set: Document) -> Document:
-    """Everything by which upstream would tell that a StatefulSet is not as it wants it."""
-    metadata, spec = leader_set["metadata"], leader_set["spec"]
-    return {
-        "labels": metadata["labels"],
-        "annotations": metadata["annotations"],
-        "template": spec["template"],
-    }
+class Names(NamedTuple):
+    """Labels and annotations of a StatefulSet and of its pod template."""
+
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    pod_labels: dict[str, str]
+    pod_annotations: dict[str, str]
+
+
+def names_in(stateful_set: Document) -> Names:
+    metadata, template = stateful_set["metadata"], stateful_set["spec"]["template"]["metadata"]
+    of_both = [x.get(member, {}) for x in (metadata, template) for member in ("labels", "annotations")]
+    return Names(*of_both)
+
+
+# To the letter what upstream puts on the children of the default object (reconcilers.md, 2 and 7.4).
+LEADER_NAMES = Names(
+    {c.NAME_LABEL: "plain", c.REVISION_LABEL: KEY},
+    {c.REPLICAS_ANNOTATION: "2"},
+    {c.NAME_LABEL: "plain", c.REVISION_LABEL: KEY, c.WORKER_INDEX_LABEL: "0"},
+    {c.SIZE_ANNOTATION: "2"},
+)
+
+
+def worker_names(lws: LiveSet, group: int) -> Names:
+    key = hashlib.sha1(f"{lws.namespace}/plain-{group}".encode()).hexdigest()
+    identity = {c.NAME_LABEL: "plain", c.GROUP_INDEX_LABEL: str(group), c.GROUP_KEY_LABEL: key}
+    labels = identity | {c.REVISION_LABEL: KEY}
+    return Names(labels, {}, labels, {c.SIZE_ANNOTATION: "2", c.LEADER_NAME_ANNOTATION: f"plain-{group}"})
 
 
 def test_a_roll_is_given_back_where_it_stands(scene: Scene) -> None:
