@@ -185,10 +185,10 @@ def test_garbage_on_its_ports_does_no_harm(manager: Manager) -> None:
     """Plain text to the TLS port and to the others; it hangs up, stays well, and prints no traceback."""
     for url in manager.urls.values():
         at = urlsplit(url)
-        with socket.create_connection((str(at.hostname), at.port), timeout=10) as peer:
-            with contextlib.suppress(ConnectionError):  # it may hang up on us at any moment
-                peer.sendall(b"\x00\xffnonsense\r\n\r\n")
-                while peer.recv(4096):
-                    pass
+        peer = socket.create_connection((str(at.hostname), at.port), timeout=10)
+        with peer, contextlib.suppress(ConnectionError):  # it may hang up on us at any moment
+            peer.sendall(b"\x00\xffnonsense\r\n\r\n")
+            while peer.recv(4096):
+                pass
     assert manager.health().status == 200
     assert "Traceback" not in manager.log.read_text()

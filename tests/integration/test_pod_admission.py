@@ -249,7 +249,7 @@ def test_every_container_learns_of_its_group_first(admit: Admit, namespace: str)
     """P26: the address comes first, so that the user's own variables may refer to it."""
     containers = [a_container(env={"MINE": f"$({ADDRESS})", c.GROUP_SIZE_ENV: "99"})]
     inits = [a_container("init", env={"MINE": "1"})]
-    spec = {"containers": containers, "initContainers": inits, "subdomain": "test-sample"}
+    spec: dict[str, Any] = {"containers": containers, "initContainers": inits, "subdomain": "test-sample"}
     pod = admit(a_worker_pod(**spec))
     address = f"test-sample-1.test-sample.{namespace}"
     ours = {ADDRESS: address, c.GROUP_SIZE_ENV: "2", c.WORKER_INDEX_ENV: "1"}
