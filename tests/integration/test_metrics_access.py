@@ -1,0 +1,141 @@
+"""The metrics of the program ``lws-manager``: over TLS, for those whom the API server lets.
+
+It is a standby here: somebody else holds the lease, so it leaves the sets of other tests alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import ssl
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+import yaml
+from support.cluster import ROOT, Cluster
+from support.manager import Answer
+from support.namespaces import SERVICE_ACCOUNTS, make_namespace
+from support.waiting import until
+
+from lws.kube.client import Client
+from lws.kube.resources import LEASES, Resource
+
+pytestmark = pytest.mark.integration
+
+LEASE = "b8b2488c.x-k8s.io"
+RBAC = "rbac.authorization.k8s.io"
+ROLES = Resource(RBAC, "v1", "clusterroles", "ClusterRole", namespaced=False)
+BINDINGS = Resource(RBAC, "v1", "clusterrolebindings", "ClusterRoleBinding", namespaced=False)
+
+
+@pytest.fixture(scope="module")
+def namespace(cluster: Cluster) -> str:
+    """Where the lease is, and two who ask: ``reader``, who may, and ``stranger``, who may not."""
+    name = make_namespace(cluster.client)
+    for account in ("reader", "stranger"):
+        document = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account}}
+        cluster.client.create(SERVICE_ACCOUNTS, dict, document, namespace=name)
+    lease = {
+        "holderIdentity": "a test",
+        "leaseDurationSeconds": 3600,
+        "renewTime": "2100-01-01T00:00:00.000000Z",
+    }
+    document = {
+        "apiVersion": LEASES.api_version,
+        "kind": LEASES.kind,
+        "metadata": {"name": LEASE},
+        "spec": lease,
+    }
+    cluster.client.create(LEASES, dict, document, namespace=name)
+    return name
+
+
+@pytest.fixture(scope="module")
+def reader_role(cluster: Cluster, namespace: str) -> Iterator[None]:
+    """The rules of ``lws-metrics-reader``, under a name of this test's own."""
+    roles = yaml.safe_load_all((ROOT / "manifests" / "rbac" / "metrics-roles.yaml").read_text())
+    rules = next(x["rules"] for x in roles if x["metadata"]["name"] == "lws-metrics-reader")
+    of_rbac = {"apiVersion": f"{RBAC}/v1", "metadata": {"name": namespace}}
+    cluster.client.create(ROLES, dict, {**of_rbac, "kind": "ClusterRole", "rules": rules})
+    subject = {"kind": "ServiceAccount", "name": "reader", "namespace": namespace}
+    role = {"apiGroup": RBAC, "kind": "ClusterRole", "name": namespace}
+    binding = {**of_rbac, "kind": "ClusterRoleBinding", "roleRef": role, "subjects": [subject]}
+    cluster.client.create(BINDINGS, dict, binding)
+    yield
+    for resource in (BINDINGS, ROLES):
+        cluster.client.delete(resource, dict, namespace)
+
+
+@pytest.fixture(scope="module")
+def url(
+    cluster: Cluster, namespace: str, reader_role: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Of the metrics of a running program."""
+    directory = tmp_path_factory.mktemp("program")
+    configuration = {
+        "metrics": {"bindAddress": f"127.0.0.1:{free_port()}"},
+        "health": {"healthProbeBindAddress": "0"},
+        "leaderElection": {"resourceNamespace": namespace},
+    }
+    file, log = directory / "config.yaml", directory / "log"
+    file.write_text(json.dumps(configuration))
+    command = [sys.executable, "-m", "lws", f"--config={file}", f"--kubeconfig={cluster.kubeconfig}"]
+    environment = {**os.environ, "ENABLE_WEBHOOKS": "false", "TMPDIR": str(directory)}
+    with log.open("wb") as out, subprocess.Popen(command, stderr=out, env=environment) as program:
+        try:
+            yield "https://" + until("it to serve metrics", lambda: address(program, log)) + "/metrics"
+        finally:
+            program.terminate()
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def address(program: subprocess.Popen[bytes], log: Path) -> str:
+    """Where it says that it serves metrics; empty until then."""
+    assert program.poll() is None, f"it ended: {log.read_text()}"
+    said = re.search(r'Serving metrics server.*"bindAddress":"([^"]+)"', log.read_text())
+    return said[1] if said else ""
+
+
+def token_of(client: Client, namespace: str, account: str) -> str:
+    path = SERVICE_ACCOUNTS.path(namespace, account, "token")
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+    answer = client.connection.request("POST", path, body=msgspec.json.encode(request))
+    return str(msgspec.json.decode(answer)["status"]["token"])
+
+
+def get(url: str, token: str) -> Answer:
+    """Its certificate is its own; whoever scrapes it is told not to look."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
+    try:
+        with urllib.request.urlopen(request, timeout=10, context=context) as answer:
+            return Answer(answer.status, answer.read().decode())
+    except urllib.error.HTTPError as error:
+        with error:
+            return Answer(error.code, error.read().decode())
+
+
+def test_whom_the_api_server_lets_sees_them(cluster: Cluster, namespace: str, url: str) -> None:
+    """10.2 E17."""
+    answer = get(url, token_of(cluster.client, namespace, "reader"))
+    assert answer.status == 200
+    assert "controller_runtime_webhook_requests_total" in answer.body
+
+
+def test_nobody_else_does(cluster: Cluster, namespace: str, url: str) -> None:
+    assert get(url, token_of(cluster.client, namespace, "stranger")).status == 403
+    assert get(url, "").status == 401
