@@ -200,7 +200,7 @@ class Rotation:
                 SECRETS, Secret, self._key.name, patch, namespace=self._key.namespace
             )
             self._secrets.observe_write(answer)
-            _log.info("Renewed webhook certificate", secret=str(self._key))
+            _log.info("Renewed webhook certificate")
         return bundle
 
     def _inject(
