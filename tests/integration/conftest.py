@@ -50,7 +50,7 @@ def sets(cluster: Cluster, manager: Manager, namespace: str) -> Sets:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Attach the controller's last log lines to a test that failed beside it."""
     report = yield
-    manager = getattr(item, "funcargs", {}).get("one_manager")
-    if report.failed and isinstance(manager, Manager):
-        report.sections.append(("controller log", manager.log_tail()))
+    managers = [x for x in getattr(item, "funcargs", {}).values() if isinstance(x, Manager)]
+    if report.failed and managers:
+        report.sections.append(("controller log", managers[0].log_tail()))
     return report

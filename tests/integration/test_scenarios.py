@@ -404,18 +404,20 @@ SCENARIOS = {
 
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A control plane of its own, and the controller."""
-    directory = tmp_path_factory.mktemp("bare")
-    with (
-        bare_cluster(directory / "cluster") as cluster,
-        Manager(cluster, directory, command=HASTY) as manager,
-    ):
-        manager.start()
+    """A control plane of its own."""
+    with bare_cluster(tmp_path_factory.mktemp("bare") / "cluster") as cluster:
         yield cluster
 
 
 @pytest.fixture(scope="module")
-def outcomes(bare: Cluster, request: pytest.FixtureRequest) -> Iterator[Outcomes]:
+def hasty_manager(bare: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manager]:
+    with Manager(bare, tmp_path_factory.mktemp("hasty"), command=HASTY) as manager:
+        manager.start()
+        yield manager
+
+
+@pytest.fixture(scope="module")
+def outcomes(bare: Cluster, hasty_manager: Manager, request: pytest.FixtureRequest) -> Iterator[Outcomes]:
     def play_alone(name: str) -> None:
         namespace = f"s-{name}"
         make_bare_namespace(bare.client, namespace)

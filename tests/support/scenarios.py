@@ -71,7 +71,8 @@ def play(one: BareSet, steps: Sequence[Step]) -> None:
         what = f"{one}: step {number} to show {step.shows}"
         until(what, lambda wanted=wanted: seen(one, wanted), wanted.__eq__)  # type: ignore[misc]
         if step.stays:
-            assert steady(what, lambda wanted=wanted: seen(one, wanted)) == wanted, what  # type: ignore[misc]
+            still = steady(what, lambda wanted=wanted: seen(one, wanted))  # type: ignore[misc]
+            assert still == wanted, f"{what}; it became {still}"
         for note in step.says:
             until(f"{one}: step {number} to say {note!r}", one.notes, lambda notes, note=note: note in notes)  # type: ignore[misc]
 
@@ -230,7 +231,7 @@ def service_faults(service: Document, owner: str, selector: Mapping[str, str]) -
     spec, owners = service["spec"], service["metadata"]["ownerReferences"]
     checks = {
         "headless": spec["clusterIP"] == "None",
-        "publishes unready addresses": spec["publishNotReadyAddresses"] is True,
+        "publishes unready addresses": spec.get("publishNotReadyAddresses") is True,
         "selector": spec["selector"] == selector,
         "owner": [(x["uid"], x["controller"]) for x in owners] == [(owner, True)],
     }
