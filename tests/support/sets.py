@@ -133,9 +133,9 @@ class LiveSet:
         return [f"{kind.kind} {x['metadata']['name']}" for kind in kinds for x in self._list(kind)]
 
     def paths_of_children(self) -> list[str]:
-        """Where the leader StatefulSet, one worker StatefulSet and the services are."""
-        found = [(STATEFULSETS, self.leader_set()), (STATEFULSETS, self.worker_sets()[0])]
-        found += [(SERVICES, x) for x in self.services()]
+        """Where one worker StatefulSet, the services and the leader StatefulSet are, each before its owner."""
+        found = [(STATEFULSETS, self.worker_sets()[0]), *((SERVICES, x) for x in self.services())]
+        found.append((STATEFULSETS, self.leader_set()))
         return [kind.path(self.namespace, x["metadata"]["name"]) for kind, x in found]
 
     def notes(self, reason: str = "") -> list[str]:
