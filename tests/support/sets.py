@@ -133,7 +133,7 @@ class LiveSet:
         return [f"{kind.kind} {x['metadata']['name']}" for kind in kinds for x in self._list(kind)]
 
     def paths_of_children(self) -> list[str]:
-        """Where one worker StatefulSet, the services and the leader StatefulSet are, each before its owner."""
+        """Where one worker StatefulSet, the services and the leader StatefulSet are, owners last."""
         found = [(STATEFULSETS, self.worker_sets()[0]), *((SERVICES, x) for x in self.services())]
         found.append((STATEFULSETS, self.leader_set()))
         return [kind.path(self.namespace, x["metadata"]["name"]) for kind, x in found]
