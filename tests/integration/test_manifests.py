@@ -76,7 +76,17 @@ def operator_namespace(cluster: Cluster) -> str:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_object_is_accepted(cluster: Cluster, operator_namespace: str, variant: str) -> None:
     known = [x for x in rendered(variant) if x["apiVersion"].partition("/")[0] not in FOREIGN]
-    apply(cluster, known, "--dry-run=server", "--force-conflicts", "--validate=strict")
+    apply(cluster, [beside(x) for x in known], "--dry-run=server", "--force-conflicts", "--validate=strict")
+
+
+def beside(document: Document) -> Document:
+    """Webhook configurations under another name: the suite's manager may have registered its own by URL."""
+    if not document["kind"].endswith("WebhookConfiguration"):
+        return document
+    return {
+        **document,
+        "metadata": {**document["metadata"], "name": f"{document['metadata']['name']}-beside"},
+    }
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
