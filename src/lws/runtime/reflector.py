@@ -94,6 +94,7 @@ class Reflector(Generic[ObjectT]):
         self._open: _Closable | None = None  # what stop() has to close
         self._version: str | None = None  # to go on from; "": the server forgot it; None: none yet
         self._newest = 0  # the newest version told before the server forgot it
+        self._forgotten = False  # that the server forgot it was the last failure
         self._relist = True
         self._streaming = True  # the server takes sendInitialEvents
         self._list_once = False  # the last streamed list failed: LIST this time, then stream again
@@ -226,6 +227,9 @@ class Reflector(Generic[ObjectT]):
             self._version, self._relist = "", True
         elif isinstance(error, DecodeError):  # an event was lost, and nobody knows whose
             self._relist = True
+        if isinstance(error, Gone) and not self._forgotten:  # it answers again: no need to spare it any more
+            self._backoff.reset()
+        self._forgotten = isinstance(error, Gone)
         delay = self._backoff.next()
         if isinstance(error, ApiError) and error.retry_after:
             delay = max(delay, min(error.retry_after, LONGEST_RETRY_AFTER))

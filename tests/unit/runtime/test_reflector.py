@@ -64,7 +64,9 @@ class Sink(Log):
 class Rig:
     """A reflector, its server, its sink and its clock. ``watches`` and ``lists`` script the answers."""
 
-    def __init__(self, server: ApiServer, connection: Connection, **selection: Any) -> None:
+    def __init__(
+        self, server: ApiServer, connection: Connection, *, growth: float = 1.0, **selection: Any
+    ) -> None:
         self.server, self.sink, self.clock = server, Sink(), FakeClock()
         self.counts = Log()
         self._pauses = 0
@@ -74,7 +76,7 @@ class Rig:
             Decoder(Thing, resource="things"),
             self.sink,
             clock=self.clock,
-            backoff=Backoff(initial=PAUSE, factor=1.0, cap=PAUSE, clock=self.clock),
+            backoff=Backoff(initial=PAUSE, factor=growth, cap=1000.0, clock=self.clock),
             random=lambda: 0.5,
             metrics=self,
         )
@@ -97,10 +99,10 @@ class Rig:
     def start(self) -> None:
         self.thread.start()
 
-    def pass_pause(self) -> None:
+    def pass_pause(self, seconds: float = PAUSE) -> None:
         """Wait until the reflector pauses once more, then let the pause be over."""
         self.await_pause()
-        self.clock.advance(PAUSE)
+        self.clock.advance(seconds)
 
     def await_pause(self) -> None:
         self._pauses += 1
@@ -419,6 +421,26 @@ class TestRelist:
         query = rig.requests(2)[1].query
         assert (query["resourceVersion"], query["sendInitialEvents"]) == ("10", "true")
 
+    def test_server_that_is_back_is_asked_without_the_delay_that_its_absence_had_earned(
+        self, tmp_path: Path
+    ) -> None:
+        with rigged(tmp_path, growth=4.0) as rig:
+            feed = initial(Feed(), 10)
+            feed.end()
+            rig.watches(
+                feed,
+                drop_answer(),
+                drop_answer(),
+                status_answer(410, "Expired"),
+                status_answer(410, "Expired"),
+                initial(Feed(), 30),
+            )
+            rig.start()
+            for seconds in (PAUSE, 4 * PAUSE, PAUSE, 4 * PAUSE):
+                rig.pass_pause(seconds)
+            assert rig.told(2)[1] == "list 30:"
+            assert rig.counted.count("failure") == 4
+
     def test_list_older_than_what_was_told_says_so(self, rig: Rig) -> None:
         feed = initial(Feed(), 100)
         feed.event("MODIFIED", document(thing("a", 120)))
@@ -466,7 +488,7 @@ class TestUnreadable:
         body["items"].append(bad)
         rig.lists(json_answer(body))
         rig.start()
-        assert rig.told(1) == ["list 10: a@3 (keeping bad)"]
+        assert rig.told(1)[0] == "list 10: a@3 (keeping bad)"
 
 
 class TestStop:
