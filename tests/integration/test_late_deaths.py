@@ -83,6 +83,48 @@ def test_deaths_while_the_controller_is_down_cost_one_recreation_each(
     assert deleted == {f"{lws.name}-{group}": 1 for group in range(3)}
 
 
+FORTY = 40
+
+
+def kill_one_worker_of_each(lws: LiveSet) -> None:
+    """Another one from group to group."""
+    for group in range(FORTY):
+        lws.delete_pod(f"{lws.name}-{group}-{1 + group % 3}", grace_period=0)
+
+
+def all_uids(lws: LiveSet) -> set[str]:
+    """As ``uids``, of all groups."""
+    selector = equals(c.NAME_LABEL, lws.name)
+    return {pod.uid for pod in lws.client.list(PODS, KubeObject, lws.namespace, label_selector=selector)}
+
+
+@pytest.mark.parametrize("controller", ["up", "down", "down until all were replaced"])
+def test_forty_groups_of_forty_come_back_whole(
+    sets: Sets, cluster: Cluster, manager: Manager, controller: str
+) -> None:
+    """One worker dies in each: upstream made 37 whole with the controller up, and none with it down."""
+    lws = sets.create(replicas=FORTY, size=4)
+    await_whole(lws)
+    await_recorded(lws)
+    old = lws.uids()
+    log = AuditLog(cluster.audit_log)
+    log.mark()
+    if controller != "up":
+        manager.kill()
+    if controller == "down until all were replaced":
+        admit_without_us(cluster.client)
+    kill_one_worker_of_each(lws)
+    if controller == "down until all were replaced":
+        lws.until("successors", lambda: len(all_uids(lws) - old), lambda count: count == FORTY)
+    manager.ensure_running()
+    lws.until("no pod of before", lambda: len(all_uids(lws) & old), lambda left: not left)
+    await_whole(lws)
+    new = lws.uids()
+    assert steady("the pods", lws.uids) == new
+    deleted = Counter(x.name for x in log.requests() if (x.verb, x.resource) == ("delete", "pods"))
+    assert deleted == {f"{lws.name}-{group}": 1 for group in range(FORTY)}
+
+
 def test_the_sample_backs_off_gives_up_and_resumes(sets: Sets) -> None:
     """docs/guides/failure-handling.md, with a lower bound."""
     lws = apply_sample(
