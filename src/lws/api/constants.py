@@ -31,6 +31,9 @@ SUBGROUP_POLICY_TYPE_ANNOTATION: Final = PREFIX + "subgroup-policy-type"
 SUBDOMAIN_POLICY_ANNOTATION: Final = PREFIX + "subdomainPolicy"
 LEADER_REQUESTS_TPUS_ANNOTATION: Final = PREFIX + "leader-requests-tpus"
 RECREATE_AFTER_START_ANNOTATION: Final = PREFIX + "experimental-recreate-group-after-start"
+HISTORY_LIMIT_ANNOTATION: Final = PREFIX + "revision-history-limit"
+PAUSED_PARTITION_ANNOTATION: Final = PREFIX + "paused-partition"
+RESTARTED_AT_ANNOTATION: Final = PREFIX + "restartedAt"
 POD_GROUP_ANNOTATION: Final = "scheduling.k8s.io/group-name"
 
 # Environment variables.

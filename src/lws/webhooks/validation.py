@@ -1,8 +1,8 @@
 """What a LeaderWorkerSet must obey beyond its schema (api.md, 4.3 and 4.4).
 
 All violations are collected, in the order of the specification's table; numbers in comments are its rows. A
-member that is missing reads as the schema's default, as it does for the controller. ``maxGroupRestarts`` is
-not upstream's and comes last.
+member that is missing reads as the schema's default, as it does for the controller. ``maxGroupRestarts`` and
+the length of the history are not upstream's and come last.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from lws.api import constants as c
 from lws.api.intorpercent import is_percent, scalable_percent, share
+from lws.planning.revisions import MAX_HISTORY, history_limit
 from lws.webhooks.documents import (
     LeaderWorkerSet,
     LeaderWorkerSetSpec,
@@ -43,6 +44,8 @@ _SUBDOMAIN_POLICY: Final = "spec.networkConfig.subdomainPolicy"
 # Upstream spells this path with a capital S, unlike the member itself; messages stay the same (pitfall 7).
 _SUBGROUP_SIZE: Final = "spec.leaderWorkerTemplate.SubGroupPolicy.subGroupSize"
 _SUBGROUP_EXCLUSIVE: Final = f"metadata.annotations.{c.SUBGROUP_EXCLUSIVE_TOPOLOGY_ANNOTATION}"
+
+_HISTORY_LIMIT: Final = f"metadata.annotations.{c.HISTORY_LIMIT_ANNOTATION}"
 
 _NOT_NEGATIVE: Final = "must be greater than or equal to 0"
 _IMMUTABLE: Final = "field is immutable"
@@ -81,6 +84,7 @@ def _violations(lws: LeaderWorkerSet) -> list[FieldError]:
         *_rolling_update(rolling or RollingUpdateConfiguration(), replicas),
         *_subgrouping(_subgroups(lws), size, strings(metadata.annotations)),
         *_restarts(spec.max_group_restarts),
+        *_history(strings(metadata.annotations)),
     ]
 
 
@@ -177,6 +181,13 @@ def _subgroup_size(policy: SubGroupPolicy, size: int) -> Iterator[FieldError]:
 def _restarts(limit: int | None) -> Iterator[FieldError]:
     if limit is not None and limit < 0:
         yield invalid(_MAX_GROUP_RESTARTS, limit, _NOT_NEGATIVE)
+
+
+def _history(annotations: Mapping[str, str]) -> Iterator[FieldError]:
+    """An annotation, because it has to survive the upstream controller's schema."""
+    text = annotations.get(c.HISTORY_LIMIT_ANNOTATION)
+    if text is not None and history_limit(annotations) is None:
+        yield invalid(_HISTORY_LIMIT, text, f"must be an integer from 0 to {MAX_HISTORY}")
 
 
 def _subgroup_change(new: SubGroupPolicy | None, old: SubGroupPolicy | None) -> Iterator[FieldError]:

@@ -35,6 +35,10 @@ def fields(errors: list[FieldError]) -> list[str]:
     return [error.field for error in errors]
 
 
+def history(limit: str) -> Document:
+    return {"metadata": {"annotations": {c.HISTORY_LIMIT_ANNOTATION: limit}}}
+
+
 def on_create(**changes: Any) -> list[str]:
     return fields(validate_create(an_lws(**changes)))
 
@@ -47,6 +51,7 @@ def on_create(**changes: Any) -> list[str]:
         pytest.param({"restartPolicy": "None"}, id="V24"),
         pytest.param({"maxGroupRestarts": 0}, id="no-restarts"),
         pytest.param({"maxGroupRestarts": 7}, id="bounded-restarts"),
+        *(pytest.param(history(x), id=f"history-{x}") for x in ("0", "10", "100")),
         pytest.param({"maxUnavailable": 10}, id="V27"),
         pytest.param({"maxSurge": 10}, id="V30"),
         pytest.param({"maxUnavailable": 0, "maxSurge": 1}, id="V34"),
@@ -91,6 +96,12 @@ def test_create_accepts(changes: dict[str, Any]) -> None:
         pytest.param({"replicas": -100_000, "size": -1_000_000}, [REPLICAS, SIZE, REPLICAS], id="both-signs"),
         pytest.param({"subgroups": sub(-1)}, [SUBGROUP], id="V7"),
         pytest.param({"maxGroupRestarts": -1}, ["spec.maxGroupRestarts"], id="restarts-negative"),
+        *(
+            pytest.param(
+                history(x), [f"metadata.annotations.{c.HISTORY_LIMIT_ANNOTATION}"], id=f"history-{x!r}"
+            )
+            for x in ("101", "-1", "+1", "1.0", "ten", "", " 1", "\u0661", "1000", "1\n")
+        ),
         pytest.param({"size": 2, "subgroups": sub(3)}, [SUBGROUP] * 2, id="V8"),
         pytest.param({"size": 4, "subgroups": sub(2, "LeaderExcluded")}, [SUBGROUP], id="V9"),
         pytest.param({"size": 6, "subgroups": sub(4)}, [SUBGROUP], id="rule-17"),

@@ -5,7 +5,9 @@ version to the other restarts nothing.
 """
 
 from lws.planning.revisions.lifecycle import (
+    MAX_HISTORY,
     RevisionPlan,
+    history_limit,
     owned_revisions,
     plan_revision,
     plan_truncation,
@@ -14,8 +16,10 @@ from lws.planning.revisions.lifecycle import (
 from lws.planning.revisions.template import Template, restore, template_of
 
 __all__ = [
+    "MAX_HISTORY",
     "RevisionPlan",
     "Template",
+    "history_limit",
     "owned_revisions",
     "plan_revision",
     "plan_truncation",

@@ -5,7 +5,8 @@ How a template is encoded is the business of ``template`` and ``encoding``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from msgspec import Raw, Struct
@@ -19,6 +20,8 @@ from lws.planning.revisions.template import Template, restore
 
 KIND: Final = "ControllerRevision"
 API_VERSION: Final = "apps/v1"
+MAX_HISTORY: Final = 100
+"""Former templates that a set may have kept: each is an object of the size of its pod templates."""
 _NAME_PREFIX_LENGTH: Final = 220
 
 
@@ -179,10 +182,22 @@ def revision_document(lws: LeaderWorkerSet, template: Template, *, key: str, num
 
 
 def plan_truncation(lws: LeaderWorkerSet, revisions: Iterable[ControllerRevision], key: str) -> list[Delete]:
-    """Delete the set's revisions with another key than ``key`` (reconcilers.md, 4.7).
+    """Delete the set's revisions with another key than ``key`` (reconcilers.md, 4.7), but for its history.
 
     Only to be asked for when the partition is 0 and every group is updated and ready: until then a group
-    may have to be rebuilt from an older one.
+    may have to be rebuilt from an older one. Of each template that is kept, one revision is enough.
     """
-    obsolete = (x for x in owned_revisions(lws, revisions) if _key(x) != key and not x.deleting)
-    return [Delete(KIND, x.key, x.uid) for x in obsolete]
+    old = [x for x in owned_revisions(lws, revisions) if _key(x) != key and not x.deleting]
+    newest = {_key(x): x for x in sorted(old, key=_number)}
+    kept = sorted(newest.values(), key=_number, reverse=True)[: history_limit(lws.annotations) or 0]
+    return [Delete(KIND, x.key, x.uid) for x in old if x not in kept]
+
+
+def history_limit(annotations: Mapping[str, str]) -> int | None:
+    """How many former templates the set wants kept (decision 060).
+
+    None without the annotation, and for what admission would not let through.
+    """
+    text = annotations.get(c.HISTORY_LIMIT_ANNOTATION, "")
+    number = int(text) if re.fullmatch("[0-9]{1,3}", text) else MAX_HISTORY + 1
+    return number if number <= MAX_HISTORY else None

@@ -255,6 +255,27 @@ def test_truncation_keeps_every_revision_of_the_key() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("limit", "kept"),
+    [(None, []), ("0", []), ("1", [7]), ("2", [5, 7]), ("3", [4, 5, 7]), ("many", []), ("101", [])],
+)
+def test_truncation_keeps_the_history_that_the_set_asks_for(limit: str | None, kept: list[int]) -> None:
+    """Templates count, not revisions: of those with one key the newest stays. The current one is apart."""
+    lws = a_set(metadata={"annotations": {} if limit is None else {c.HISTORY_LIMIT_ANNOTATION: limit}})
+    keys = {1: "b", 2: "a", 3: "c", 4: "d", 5: "c", 6: "a", 7: "b"}
+    old = [revision(template_of(A), number, key=key) for number, key in keys.items()]
+    gone = {x.uid for x in plan_truncation(lws, old, "a")}
+    assert [n for n, key in keys.items() if key != "a" and f"uid-{n}" not in gone] == kept
+    assert not gone & {"uid-2", "uid-6"}
+
+
+def test_going_back_to_a_revision_that_was_given_the_highest_number_uses_it() -> None:
+    """``kubectl lws undo`` raises its number first, as StatefulSets do with theirs."""
+    raised = revision(template_of(A), 3, name=f"{NAME}-{KEY_A}-1")
+    planned = plan(A, leader(KEY_B), [raised, RB2])
+    assert (planned.current, planned.create, planned.key, planned.changed) == (raised, None, KEY_A, True)
+
+
 def test_a_long_name_is_cut() -> None:
     lws = a_set(metadata={"name": "n" * 230})
     created = made(plan(lws, None, []).create)
