@@ -41,6 +41,13 @@ lock: setup ## Pin every dependency anew, with hashes
 	  --upgrade --custom-compile-command "make lock" --quiet --output-file requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --generate-hashes --universal --no-emit-index-url \
 	  --constraint requirements.lock --custom-compile-command "make lock" --quiet --output-file requirements.runtime.lock
+	$(BIN)/uv pip compile --group docs --generate-hashes --universal --no-emit-index-url \
+	  --constraint requirements.lock --custom-compile-command "make lock" --quiet --output-file requirements.docs.lock
+
+docs: .venv-docs/installed ## The documentation as a site, build/docs/index.html; a broken link is an error
+	@rm -rf build/docs
+	.venv-docs/bin/sphinx-build --conf-dir docs --builder html --doctree-dir build/doctrees --fresh-env --jobs auto \
+	  --fail-on-warning --quiet . build/docs
 
 bench: setup ## The figures of docs/benchmarks.md, measured on this machine
 	hack/bench/run
@@ -57,12 +64,17 @@ setup: .venv/installed ## The virtual environment, from the lock file; other tar
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
+.venv-docs/installed: requirements.docs.lock
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.docs.lock
+	@touch $@
+
 clean: ## Remove what the targets above made here
-	rm -rf .venv build .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-docs build .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 help: ## This list
 	@awk 'BEGIN {FS = ":.*## "} \
 	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
 	  /^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: demo test test-fast test-integration verify format crds lock bench setup clean help
+.PHONY: demo test test-fast test-integration verify format crds lock docs bench setup clean help
