@@ -105,16 +105,20 @@ def test_subgroups(sets: Sets, pools: dict[str, str]) -> None:
     assert len({label(pod, "subgroup-key") for pod in lws.pods() if pod.worker}) == 2
 
 
-def test_tpus(sets: Sets, pools: dict[str, str]) -> None:
+# tpu.md, vllm-tpu.md
+
+
+@pytest.mark.parametrize("name", ["tpu", "vllm-tpu"])
+def test_tpus(sets: Sets, pools: dict[str, str], name: str) -> None:
     """Each group on a slice of its own; each pod knows all hosts of it and its place among them."""
-    lws = apply_sample(sets, "tpu.yaml")
+    lws = apply_sample(sets, f"{name}.yaml")
     await_whole(lws)
     assert pools_of(lws.group(0), pools) != pools_of(lws.group(1), pools)
     for pod in lws.pods():
-        leader = f"vllm-tpu-{pod.group}"
-        hosts = [f"{name}.vllm-tpu" for name in (leader, *(f"{leader}-{x}" for x in (1, 2, 3)))]
+        leader = f"{name}-{pod.group}"
+        hosts = [f"{host}.{name}" for host in (leader, *(f"{leader}-{x}" for x in (1, 2, 3)))]
         env = env_of(pod.document)
-        assert {name: env[name] for name in env if name.startswith("TPU_")} == {
+        assert {key: env[key] for key in env if key.startswith("TPU_")} == {
             "TPU_WORKER_HOSTNAMES": ",".join(hosts),
             "TPU_WORKER_ID": str(pod.worker),
             "TPU_NAME": leader,

@@ -1,34 +1,26 @@
-"""The samples a newcomer applies first: they become Available, and their pods find their leaders."""
+"""Samples and the YAML of pages, applied: what a user copies is accepted, and becomes Available.
+
+What the remaining samples do, page by page, is tested in ``test_guides.py``.
+"""
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from support.admission import env_of
-from support.cluster import ROOT
-from support.sets import LiveSet, Sets
+from support.pages import GUIDES, Block, blocks, links
+from support.samples import SAMPLES, apply_sample, load_sample, try_out
+from support.sets import Document, Sets
 from support.wholeness import await_whole
 
 from lws.api import constants as c
 from lws.kube.resources import SERVICES
 
 pytestmark = pytest.mark.integration
-
-SAMPLES = ROOT / "manifests" / "samples"
-
-
-def apply_sample(sets: Sets, file: str) -> LiveSet:
-    """Create everything in a sample file; its set."""
-    lws: LiveSet | None = None
-    for document in yaml.safe_load_all((SAMPLES / file).read_text()):
-        if document["kind"] == c.KIND:
-            lws = sets.add(document)
-        else:
-            sets.client.create(SERVICES, dict, document, namespace=sets.namespace)
-    assert lws is not None
-    return lws
 
 
 def lws_env(pod: dict[str, Any]) -> dict[str, str]:
@@ -59,3 +51,104 @@ def test_a_sample_s_own_service_selects_its_leaders(sets: Sets) -> None:
     selector = sets.client.get(SERVICES, dict, "vllm-leader", sets.namespace)["spec"]["selector"]
     chosen = [x.name for x in vllm.pods() if selector.items() <= x.document["metadata"]["labels"].items()]
     assert chosen == ["vllm-0", "vllm-1"]
+
+
+# Samples that need nothing but nodes, all at once.
+
+
+def test_samples_of_model_servers_become_available(sets: Sets) -> None:
+    """With everything that their files bring along: accounts, rights, scripts, policies, services."""
+    files = ("tensorrt-llm.yaml", "llama-cpp.yaml", "topology-aware.yaml")
+    mpi, cpu, kueue = (apply_sample(sets, file) for file in files)
+    await_whole(mpi, cpu, kueue)
+    for lws, port in ((mpi, 8000), (cpu, 80)):
+        service = sets.client.get(SERVICES, dict, f"{lws.name}-leader", sets.namespace)["spec"]
+        chosen = [x.name for x in lws.pods() if service["selector"].items() <= labels_of(x.document).items()]
+        assert (chosen, service["ports"][0]["port"]) == ([f"{lws.name}-0"], port)
+    assert addresses_as_scripts_make_them(cpu.group(0)[0].document) == [
+        f"llama-cpp-0-{x}.llama-cpp.{sets.namespace}" for x in (1, 2, 3, 4)
+    ]
+    assert [pod.name for pod in cpu.group(0)][1:] == [f"llama-cpp-0-{x}" for x in (1, 2, 3, 4)]
+    assert_passed_through(kueue.leader_set(), [pod.document for pod in kueue.pods()])
+
+
+def labels_of(pod: Document) -> dict[str, str]:
+    return dict(pod["metadata"]["labels"])
+
+
+def addresses_as_scripts_make_them(leader: Document) -> list[str]:
+    """What the shell of the samples makes of the variables: the leader's name with an index, and the rest."""
+    env = env_of(leader)
+    name, _, rest = env[c.LEADER_ADDRESS_ENV].partition(".")
+    return [f"{name}-{index}.{rest}" for index in range(1, int(env[c.GROUP_SIZE_ENV]))]
+
+
+def assert_passed_through(leader_set: Document, pods: list[Document]) -> None:
+    """Kueue's label is on the StatefulSet, its annotations on every pod, as topology-aware.md says."""
+    assert leader_set["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "user-queue"
+    wanted = {
+        "kueue.x-k8s.io/podset-group-name": "group",
+        "kueue.x-k8s.io/podset-required-topology": "cloud.provider.com/topology-block",
+    }
+    assert len(pods) == 8
+    assert all(wanted.items() <= pod["metadata"]["annotations"].items() for pod in pods)
+
+
+# Every file of samples and every block of YAML in a guide, as a dry run that refuses unknown members.
+
+LWS_MEMBERS = {"replicas", "leaderWorkerTemplate", "rolloutStrategy", "networkConfig", "startupPolicy"}
+REFUSALS = "admission.md"
+"""Its blocks are to be refused; ``test_guides.py`` sees to that."""
+OTHERS_FILES = {"gangSchedulingManagement", "Configuration", "Kustomization"}
+"""Blocks of files that are not sent to an API server; the tests of configuration and manifests read those."""
+UNKNOWN_HERE = re.compile(r"^apiVersion: (monitoring\.coreos\.com|kueue\.x-k8s\.io|cert-manager\.io)/", re.M)
+"""Kinds of other projects, whose CustomResourceDefinitions this cluster lacks."""
+
+
+@pytest.mark.parametrize("file", sorted(x.name for x in SAMPLES.glob("*.yaml")))
+def test_a_sample_is_valid_to_the_last_member(sets: Sets, file: str) -> None:
+    for document in load_sample(file):
+        try_out(sets.client, document, sets.namespace)
+
+
+def yaml_blocks() -> list[tuple[Path, Block]]:
+    pages = [page for page in GUIDES if page.name != REFUSALS]
+    found = [(page, block) for page in pages for block in blocks(page) if block.language == "yaml"]
+    return [(page, block) for page, block in found if not UNKNOWN_HERE.search(block.text)]
+
+
+@pytest.mark.parametrize(("page", "block"), [pytest.param(*x, id=x[1].place) for x in yaml_blocks()])
+def test_a_block_of_a_guide_is_valid(sets: Sets, page: Path, block: Block) -> None:
+    """As it stands, or as a part of the sample that its page is about."""
+    for part in yaml.safe_load_all(block.text):
+        for document in whole_documents(page, part):
+            try_out(sets.client, document, sets.namespace)
+
+
+def whole_documents(page: Path, part: Document) -> list[Document]:
+    if OTHERS_FILES & {*part, part.get("kind")}:
+        return []
+    if "kind" in part:
+        return [part]
+    if set(part) <= {"metadata", "spec"}:
+        return [merged(sample_of(page, c.KIND), part)]
+    if set(part) <= LWS_MEMBERS:
+        return [merged(sample_of(page, c.KIND), {"spec": part})]
+    kinds = {"selector": "Service", "metrics": "HorizontalPodAutoscaler"}
+    [member] = part
+    return [merged(sample_of(page, kinds[member]), {"spec": part})]
+
+
+def sample_of(page: Path, kind: str) -> Document:
+    """The first object of this kind in the samples that the page links to, else in those of all guides."""
+    names = [Path(x).name for one in (page, *GUIDES) for x in links(one) if "/samples/" in x]
+    return next(x for name in names for x in load_sample(name) if x["kind"] == kind)
+
+
+def merged(document: Document, change: dict[str, Any]) -> Document:
+    """The document with members replaced as a merge patch does."""
+    both = document | change
+    for name in document.keys() & change.keys():
+        if isinstance(document[name], dict) and isinstance(change[name], dict):
+            both[name] = merged(document[name], change[name])
+    return both
