@@ -43,11 +43,18 @@ lock: setup ## Pin every dependency anew, with hashes
 	  --constraint requirements.lock --custom-compile-command "make lock" --quiet --output-file requirements.runtime.lock
 	$(BIN)/uv pip compile --group docs --generate-hashes --universal --no-emit-index-url \
 	  --constraint requirements.lock --custom-compile-command "make lock" --quiet --output-file requirements.docs.lock
+	$(BIN)/uv pip compile --group sbom --generate-hashes --universal --no-emit-index-url \
+	  --constraint requirements.lock --custom-compile-command "make lock" --quiet --output-file requirements.sbom.lock
 
 docs: .venv-docs/installed ## The documentation as a site, build/docs/index.html; a broken link is an error
 	@rm -rf build/docs
 	.venv-docs/bin/sphinx-build --conf-dir docs --builder html --doctree-dir build/doctrees --fresh-env --jobs auto \
 	  --fail-on-warning --quiet . build/docs
+
+sbom: .venv-sbom/installed ## What the image holds, as CycloneDX: build/sbom.cdx.json
+	@mkdir -p build
+	.venv-sbom/bin/python -W ignore -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible \
+	  --output-file build/sbom.cdx.json requirements.runtime.lock
 
 bench: setup ## The figures of docs/benchmarks.md, measured on this machine
 	hack/bench/run
@@ -69,12 +76,17 @@ setup: .venv/installed ## The virtual environment, from the lock file; other tar
 	.venv-docs/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.docs.lock
 	@touch $@
 
+.venv-sbom/installed: requirements.sbom.lock
+	$(PYTHON) -m venv .venv-sbom
+	.venv-sbom/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.sbom.lock
+	@touch $@
+
 clean: ## Remove what the targets above made here
-	rm -rf .venv .venv-docs build .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-docs .venv-sbom build .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 help: ## This list
 	@awk 'BEGIN {FS = ":.*## "} \
 	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
 	  /^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: demo test test-fast test-integration verify format crds lock docs bench setup clean help
+.PHONY: demo test test-fast test-integration verify format crds lock docs sbom bench setup clean help
