@@ -24,6 +24,7 @@ from lws.config import (
     Configuration,
     GangSchedulingManagement,
     Health,
+    InternalCertManagement,
     LeaderElection,
     MetricsServer,
     Webhook,
@@ -134,6 +135,7 @@ def configuration(options: argparse.Namespace, certificates: Path) -> Configurat
         metrics=MetricsServer(bind_address=f"{HOST}:{options.metrics_port}"),
         health=Health(health_probe_bind_address=f"{HOST}:{options.health_port}"),
         leader_election=LeaderElection(leader_elect=False),
+        internal_cert_management=InternalCertManagement(enable=False),  # for calls by URL, and made here
         gang_scheduling_management=GangSchedulingManagement(scheduler_provider=gang) if gang else None,
     )
 

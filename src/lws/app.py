@@ -41,6 +41,8 @@ from lws.version import user_agent
 from lws.webhooks import handlers
 from lws.webhooks.admission import Webhook
 from lws.webhooks.files import CertificateFiles
+from lws.webhooks.rotation import Rotation
+from lws.webhooks.serving import ServingCertificate
 
 MUTATE_SET: Final = "/mutate-leaderworkerset-x-k8s-io-v1-leaderworkerset"
 VALIDATE_SET: Final = "/validate-leaderworkerset-x-k8s-io-v1-leaderworkerset"
@@ -178,16 +180,31 @@ class App:
         return server
 
     def _serve_webhooks(self) -> Server:
-        """Waits for the certificate's files. Who makes them is another part, of the phase that waits."""
+        """Waits for the certificate's files, which we, cert-manager or an operator make."""
         options, manager = self.options, self.manager
         directory = Path(options.configuration.webhook.cert_dir)
         certificate = followed_certificate(directory, options.configuration, self.metrics)
         server = webhook_server(options.configuration, webhooks(options.gang), self.metrics, certificate)
+        if options.configuration.internal_cert_management.enable:
+            manager.add(self._rotation(directory, certificate), phase=Phase.HTTP)
         manager.add(CertificateFiles(directory), phase=Phase.HTTP, name="webhook certificate")
         manager.add(certificate, phase=Phase.WEBHOOKS, name="certificate watcher")
         manager.add(server, phase=Phase.WEBHOOKS)
         manager.add_ready_check("webhooks", lambda: webhooks_answer(server, certificate))
         return server
+
+    def _rotation(self, directory: Path, certificate: ServingCertificate) -> Rotation:
+        """Makes the certificate, on every replica."""
+        settings = self.options.configuration.internal_cert_management
+        return Rotation(
+            self.client,
+            namespace=self.options.namespace,
+            service=settings.webhook_service_name,
+            secret=settings.webhook_secret_name,
+            directory=directory,
+            metrics=self.metrics,
+            on_written=certificate.reload,
+        )
 
     def _control(self) -> None:
         """Caches and controllers."""

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import json
 import threading
+from pathlib import Path
 from typing import Any
 
+import yaml
+
+from lws.kube.resources import MUTATING_WEBHOOKS, SECRETS, VALIDATING_WEBHOOKS
 from support.apiserver import ApiServer, Exchange, event_line, json_answer, status_answer
+from support.objectstore import ObjectStore
 from support.things import bookmark
+
+MANIFESTS = Path(__file__).resolve().parents[2] / "manifests"
 
 LISTS = (
     "/apis/leaderworkerset.x-k8s.io/v1/leaderworkersets",
@@ -68,6 +75,21 @@ class QuietServer(ApiServer):
                 json_answer(self._store(document)) if expected == current else status_answer(409, "Conflict")
             )
         answer(exchange)
+
+
+def offer_installation(server: ApiServer, *, secret: bool = True) -> ObjectStore:
+    """What internal certificates need: the manifests' webhook configurations and, empty, their Secret."""
+    store = ObjectStore(server)
+    empty = yaml.safe_load((MANIFESTS / "internalcert" / "secret.yaml").read_text())
+    path = SECRETS.path(empty["metadata"]["namespace"])
+    store.serve(path, empty["metadata"]["name"])
+    if secret:
+        store.put(path, empty)
+    configurations = yaml.safe_load_all((MANIFESTS / "webhook" / "webhooks.yaml").read_text())
+    for resource, document in zip((MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS), configurations, strict=True):
+        store.serve(resource.path(), document["metadata"]["name"])
+        store.put(resource.path(), document)
+    return store
 
 
 def _silence(exchange: Exchange) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gc
 import http.client
 import ssl
@@ -15,7 +16,7 @@ import pytest
 from structlog.testing import capture_logs
 from support.apiserver import json_answer, status_answer, write_kubeconfig
 from support.loglines import captured
-from support.quiet_server import LEASE_NAME, LISTS, QuietServer, lease_path
+from support.quiet_server import LEASE_NAME, LISTS, QuietServer, lease_path, offer_installation
 from support.waiting import until
 
 from lws.app import App, Options, operator_namespace
@@ -23,16 +24,19 @@ from lws.config import (
     Configuration,
     GangSchedulingManagement,
     Health,
+    InternalCertManagement,
     LeaderElection,
     MetricsServer,
     Tls,
     Webhook,
 )
+from lws.kube.resources import SECRETS, VALIDATING_WEBHOOKS
 from lws.runtime import manager
 from lws.runtime.authfilter import ACCESS_REVIEWS, TOKEN_REVIEWS
 from lws.runtime.manager import ManagerError
 from lws.servers import METRICS_CERTIFICATE, Server
 from lws.webhooks.certificates import LOCAL, CertificateStore
+from lws.webhooks.rotation import VALIDATING_CONFIGURATION
 
 HOST = "127.0.0.1"
 METRICS = MetricsServer(bind_address=f"{HOST}:0")
@@ -110,7 +114,7 @@ Start = Callable[..., Running]
 def start(
     server: QuietServer, certificates: CertificateStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Start]:
-    """Starts an App; settings override a configuration on free loopback ports, without metrics."""
+    """Starts an App; settings override free loopback ports, no metrics, and a certificate from here."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(manager, "_LOOK", 0.02)
     started: list[Running] = []
@@ -122,6 +126,7 @@ def start(
                 "metrics": MetricsServer(bind_address="0"),
                 "health": Health(health_probe_bind_address=f"{HOST}:0"),
                 "leader_election": FAST,
+                "internal_cert_management": InternalCertManagement(enable=False),
                 **blocks,
             }
         )
@@ -313,6 +318,33 @@ class TestCertificates:
             f"webhook certificate: not ready within 0.5 s: missing or empty: {tmp_path}/none/tls.crt, "
             f"{tmp_path}/none/tls.key; mount the Secret with the webhooks' certificate there, or name its "
             "directory in webhook.certDir"
+        )
+
+    def test_are_made_where_nobody_else_does(self, start: Start, server: QuietServer, tmp_path: Path) -> None:
+        store = offer_installation(server)
+        webhook = Webhook(host=HOST, port=0, cert_dir=str(tmp_path / "made"))
+        running = start(webhook=webhook, internal_cert_management=InternalCertManagement()).start()
+        until("readiness", running.ready)
+        kept = store.get(SECRETS.path("lws-system"), "lws-webhook-server-cert")["data"]
+        assert running.app.webhook_server
+        shown = ssl.get_server_certificate((HOST, running.app.webhook_server.port))
+        assert shown.strip() == base64.b64decode(kept["tls.crt"]).decode().strip()
+        trusted = store.get(VALIDATING_WEBHOOKS.path(), VALIDATING_CONFIGURATION)["webhooks"]
+        assert {x["clientConfig"]["caBundle"] for x in trusted} == {kept["ca.crt"]}
+        families = running.app.metrics.exposition()[1].decode()
+        assert 'controller_runtime_reconcile_total{controller="cert-rotator"' in families
+        assert running.end() is None
+
+    def test_without_a_secret_to_keep_them_in_are_not_made(
+        self, start: Start, server: QuietServer, tmp_path: Path
+    ) -> None:
+        offer_installation(server, secret=False)
+        webhook = Webhook(host=HOST, port=0, cert_dir=str(tmp_path / "made"))
+        running = start(webhook=webhook, internal_cert_management=InternalCertManagement())
+        running.app.manager._ready_timeout = 1.0
+        assert str(running.start().join()) == (
+            "cert-rotator: not ready within 1 s: Secret lws-system/lws-webhook-server-cert does not exist "
+            "(apply the manifests)"
         )
 
 
