@@ -14,6 +14,7 @@ from lws.api import constants as c
 from lws.config import Configuration
 from lws.config.addresses import parse_address
 from lws.controllers.gang import Gang, make_gang
+from lws.controllers.measures import Measures
 from lws.controllers.wiring import make_controllers, make_informers
 from lws.kube.client import Client
 from lws.kube.connection import SERVICE_ACCOUNT, Connection, connect
@@ -210,6 +211,7 @@ class App:
         """Caches and controllers."""
         clock = SystemClock()
         cache = Cache(self.client.connection, clock=clock)
+        measures = Measures(self.metrics, max_sets=self.options.configuration.metrics.max_sets)
         controllers = make_controllers(
             make_informers(cache),
             client=self.client,
@@ -218,9 +220,11 @@ class App:
             clock=clock,
             workers=self.options.workers,
             gang=self._gang(clock),
+            measures=measures,
         )
         self.manager.add(cache, phase=Phase.CACHES, name="caches")
         self.manager.add(self.recorder, phase=Phase.OTHERS, name="event recorder")
+        self.manager.add(measures, phase=Phase.CONTROLLERS, name="workload metrics")
         for controller in controllers:
             self.manager.add(controller, phase=Phase.CONTROLLERS, name=f"controller {controller.name}")
         self.manager.add(Patience(self.client.connection), phase=Phase.CONTROLLERS, name="patience")

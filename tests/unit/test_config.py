@@ -33,6 +33,7 @@ webhook:
   certDir: /certs
 metrics:
   bindAddress: 127.0.0.1:8444
+  maxSets: 0
 health:
   healthProbeBindAddress: "[::1]:8082"
   readinessEndpointName: /ready
@@ -103,7 +104,7 @@ class TestDecoding:
         read = decode_configuration(WHOLE.encode())
         assert msgspec.to_builtins(read) == {
             "webhook": {"port": 9444, "host": "10.0.0.1", "certDir": "/certs"},
-            "metrics": {"bindAddress": "127.0.0.1:8444"},
+            "metrics": {"bindAddress": "127.0.0.1:8444", "maxSets": 0},
             "health": {
                 "healthProbeBindAddress": "[::1]:8082",
                 "readinessEndpointName": "/ready",
@@ -257,6 +258,7 @@ class TestValidation:
                 "metrics: {bindAddress: '127.0.0.1:9000'}\nhealth: {healthProbeBindAddress: '10.0.0.1:9000'}",
                 id="one port, two addresses",
             ),
+            pytest.param("metrics: {maxSets: 0}", id="sums alone"),
             pytest.param("tls: {minVersion: VersionTLS13}", id="TLS 1.3"),
             pytest.param(f"tls: {{cipherSuites: [{NAMES}]}}", id="recommended suites"),
             pytest.param(f"tls: {{cipherSuites: [{', '.join(WEAK)}]}}", id="weak suites"),
@@ -312,6 +314,11 @@ class TestValidation:
                     "health.healthProbeBindAddress: 127.0.0.1:9443 collides with metrics.bindAddress",
                 ],
                 id="one port thrice",
+            ),
+            pytest.param(
+                "metrics: {maxSets: -1}",
+                ["metrics.maxSets: -1 is no number of sets; must be at least 0"],
+                id="sets with gauges",
             ),
             pytest.param(
                 "health: {readinessEndpointName: readyz, livenessEndpointName: /a b}",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from lws.api import constants as c
@@ -100,6 +101,19 @@ class GroupStatus(Struct, frozen=True, gc=False, rename="camel", omit_defaults=T
     failed: bool = False
 
 
+class RolloutStatus(Struct, frozen=True, gc=False, rename={"former": "from"}, omit_defaults=True):
+    """The rollout that is going on: from revision ``former`` to ``revision``, both revision keys.
+
+    ``startTime``: RFC 3339 with microseconds, when ``generation`` was first seen to replace groups. The
+    upstream controller knows nothing of it.
+    """
+
+    revision: str = ""
+    former: str = ""
+    start_time: str = msgspec.field(default="", name="startTime")
+    generation: int = 0
+
+
 class LeaderWorkerSetStatus(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     """What is. Counters are groups; zero and absent are the same. ``groups``: by group index, decimal."""
 
@@ -110,6 +124,7 @@ class LeaderWorkerSetStatus(Struct, frozen=True, gc=False, rename="camel", omit_
     hpa_pod_selector: str = ""
     observed_generation: int = 0
     groups: dict[str, GroupStatus] = {}
+    rollout: RolloutStatus | None = None
 
 
 class LeaderWorkerSet(KubeObject, frozen=True, gc=False, rename="camel", kw_only=True):

@@ -1,4 +1,7 @@
-"""Times as Kubernetes writes them: RFC 3339, UTC, whole seconds. Spelling only; no clock may be read here."""
+"""Times as Kubernetes writes them: RFC 3339, UTC, whole seconds or (``MicroTime``) microseconds.
+
+Spelling only; no clock may be read here.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,21 @@ ZERO_TIME: Final = "0001-01-01T00:00:00Z"
 def rfc3339(seconds: float) -> str:
     """The time so many seconds after 1970, its fraction of a second cut off."""
     return datetime.fromtimestamp(int(seconds), UTC).replace(tzinfo=None).isoformat() + "Z"
+
+
+def micro_time(seconds: float) -> str:
+    """The time so many seconds after 1970, with microseconds: what a length of time is measured from."""
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def instant(text: str) -> float | None:
+    """Seconds since 1970 of an RFC 3339 time, with its fraction of a second; None for anything else."""
+    if _RFC3339.fullmatch(text) is None:
+        return None
+    try:
+        return datetime.fromisoformat(text.replace(",", ".")).timestamp()
+    except ValueError:
+        return None
 
 
 def epoch(text: str) -> float:

@@ -26,9 +26,10 @@ class Webhook(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class MetricsServer(Struct, frozen=True, kw_only=True, rename="camel"):
-    """``bind_address`` ``"0"``: off."""
+    """``bind_address`` ``"0"``: off. ``max_sets``: how many sets have gauges of their own."""
 
     bind_address: str = ":8443"
+    max_sets: int = 1000
 
 
 class Health(Struct, frozen=True, kw_only=True, rename="camel"):

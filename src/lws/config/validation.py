@@ -37,6 +37,7 @@ def problems_of(configuration: Configuration) -> Iterator[str]:
     """The problems, in the order of the file's documentation."""
     yield from _webhook(configuration)
     yield from _addresses(configuration)
+    yield from _metrics(configuration)
     yield from _endpoints(configuration)
     yield from _election(configuration.leader_election)
     yield from tls_problems(configuration.tls)
@@ -83,6 +84,12 @@ def _address(text: str) -> tuple[Address | None, str]:
     if address.host and not _is_host(address.host):
         return None, f"{address.host!r} is no host"
     return address, ""
+
+
+def _metrics(configuration: Configuration) -> Iterator[str]:
+    most = configuration.metrics.max_sets
+    if most < 0:
+        yield f"metrics.maxSets: {most} is no number of sets; must be at least 0"
 
 
 def _endpoints(configuration: Configuration) -> Iterator[str]:

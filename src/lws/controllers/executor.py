@@ -7,7 +7,7 @@ never makes a second write. Actions are idempotent, so dying between two of them
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from cachetools import LRUCache, TTLCache
@@ -19,7 +19,18 @@ from lws.controllers.resources import KINDS, Kind
 from lws.kube.client import Client
 from lws.kube.errors import AlreadyExists, ApiError, Conflict, Invalid, KubeError, NotFound
 from lws.objects import Key, KubeObject
-from lws.planning.actions import Action, Apply, Create, Delete, Document, PatchStatus, Record, Requeue
+from lws.planning.actions import (
+    Action,
+    Apply,
+    Create,
+    Delete,
+    Document,
+    Effect,
+    Measurement,
+    PatchStatus,
+    Record,
+    Requeue,
+)
 from lws.runtime.events import EventRecorder
 from lws.runtime.informer import Informer
 
@@ -41,7 +52,7 @@ class Recorder(Protocol):
 class Executor:
     """Runs the actions of one plan in order; the first that fails ends the plan with its exception.
 
-    ``kinds``: what a plan may name.
+    ``kinds``: what a plan may name. ``measure`` is told of what plans want measured.
     """
 
     def __init__(
@@ -52,12 +63,14 @@ class Executor:
         *,
         ledger: GroupLedger | None = None,
         kinds: Mapping[str, Kind] = KINDS,
+        measure: Callable[[Measurement], None] = lambda _: None,
     ) -> None:
         self._client = client
         self._kinds = kinds
         self._ledger = ledger or GroupLedger()
         self._informers = informers
         self._recorder = recorder
+        self._measure = measure
         self._applied = AppliedMemory()
         self._foreign: TTLCache[tuple[str, Key], bool] = TTLCache(4096, FOREIGN_TTL)
         self._own: LRUCache[str, str] = LRUCache(100_000)
@@ -106,6 +119,13 @@ class Executor:
                 action=record.action,
                 note=record.note,
             )
+
+    def _follow(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, Record):
+                self._record(effect)
+            else:
+                self._measure(effect)
 
     def _failed(self, record: Record | None, error: KubeError) -> None:
         if record is not None:
@@ -206,17 +226,19 @@ class Executor:
             return
         if left is not None:
             self._observe(action.kind, left)
-        self._record(*action.then)
+        self._follow(action.then)
 
     def _patch_status(self, action: PatchStatus) -> None:
         informer = self._informers.get(action.kind)
         observed = informer.get(action.key) if informer is not None else None
-        sent = self._ledger.absorb(action, observed.uid) if observed is not None else action
-        if sent.status:
-            self._send_status(sent)
-        self._record(*action.then)
+        uid = observed.uid if observed is not None else ""
+        sent = self._ledger.absorb(action, uid) if uid else action
+        written = self._send_status(sent) if sent.status else None
+        if uid:
+            self._ledger.accepted(action, uid, written)
+        self._follow(action.then)
 
-    def _send_status(self, action: PatchStatus) -> None:
+    def _send_status(self, action: PatchStatus) -> KubeObject:
         resource, type_ = self._kinds[action.kind]
         patch: Document = {"status": action.status}
         if action.resource_version:
@@ -228,6 +250,7 @@ class Executor:
             self._own[written.uid] = written.metadata.resource_version
         self._ledger.observe(action, written)
         self._observe(action.kind, written)
+        return written
 
     def _observe(self, kind: str, written: KubeObject) -> None:
         informer = self._informers.get(kind)

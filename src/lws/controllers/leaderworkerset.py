@@ -9,6 +9,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.timestamps import rfc3339
 from lws.api.workloads import ControllerRevision, Pod, Service, StatefulSet
 from lws.controllers.executor import REFUSED_TTL, Executor
 from lws.controllers.indexes import BY_GROUP, BY_SET
@@ -119,8 +120,8 @@ class LeaderWorkerSetReconciler:
         """Status from what is there after the writes of this pass; then obsolete revisions go."""
         leader = self._stateful_sets.get(lws.key)
         observed = self._with_members(self._observe(self._ledger.overlay(lws), leader))
-        now = self._clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
-        plan = plan_status(observed, revision.key, leader, now=now, refusal=refusal)
+        at = self._clock.now().timestamp()
+        plan = plan_status(observed, revision.key, leader, now=rfc3339(at), at=at, refusal=refusal)
         if plan.patch is not None:
             delay = self._pace.delay(lws.uid, plan.patch)
             if delay:

@@ -1,7 +1,7 @@
-"""Where the entries of ``status.groups`` are kept when the API server does not keep them.
+"""Where ``status.groups`` and ``status.rollout`` are kept when the API server does not keep them.
 
-The CRD of the upstream controller has no such member, so the server drops it, and writing it again on every
-pass would never end. Then, and for the groups of a set too large to hold them all in one object, the entries
+The CRD of the upstream controller has no such members, so the server drops them, and writing them again on
+every pass would never end. Then, and for the groups of a set too large to hold them all in one object, they
 live as long as this process. What they say may not be judged here.
 """
 
@@ -15,7 +15,7 @@ from cachetools import LRUCache
 from msgspec.structs import replace
 
 from lws.api import constants as c
-from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet
+from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet, RolloutStatus
 from lws.objects import KubeObject
 from lws.planning.actions import Document, PatchStatus
 from lws.runtime import logs
@@ -27,34 +27,64 @@ _log = logs.get_logger("groups")
 
 
 class GroupLedger:
-    """The entries that only this process knows, by set; to be asked and told around every status write."""
+    """What only this process knows, by set; to be asked and told around every status write."""
 
     def __init__(self, limit: int = LIMIT) -> None:
         self._limit = limit
         self._dropped = False
         self._kept: LRUCache[str, dict[str, Document]] = LRUCache(10_000)
+        self._rollouts_dropped = False
+        self._rollouts: LRUCache[str, RolloutStatus] = LRUCache(10_000)
         self._lock = threading.Lock()
 
     def overlay(self, lws: LeaderWorkerSet) -> LeaderWorkerSet:
-        """The set with everything that is known of its groups."""
+        """The set with everything that is known of its groups and of its rollout."""
         with self._lock:
-            kept = self._kept.get(lws.uid)
-            if not kept:
-                return lws
-            entries = msgspec.convert(kept, dict[str, GroupStatus])
-        return replace(lws, status=replace(lws.status, groups={**lws.status.groups, **entries}))
+            kept, rollout = self._kept.get(lws.uid), self._rollouts.get(lws.uid)
+            entries = msgspec.convert(kept, dict[str, GroupStatus]) if kept else {}
+        if not entries and rollout is None:
+            return lws
+        status = replace(
+            lws.status, groups={**lws.status.groups, **entries}, rollout=lws.status.rollout or rollout
+        )
+        return replace(lws, status=status)
 
     def absorb(self, patch: PatchStatus, uid: str) -> PatchStatus:
-        """Keep what the server would not, for the set with this UID; the rest of the patch, maybe empty."""
-        groups = patch.status.get("groups") if patch.kind == c.KIND else None
-        if groups is None:
+        """Keep what the server would not, for the set with this UID; the rest of the patch, maybe empty.
+
+        Entries of groups are kept at once: they say what is intended. The record of a rollout is taken out of
+        the patch only; it is kept once the patch is ``accepted``.
+        """
+        if patch.kind != c.KIND:
             return patch
+        status = dict(patch.status)
+        groups = status.pop("groups", {})
         with self._lock:
             mine = {x: entry for x, entry in groups.items() if self._dropped or not self._stays(x)}
             self._keep(uid, mine)
+            if self._rollouts_dropped:
+                status.pop("rollout", None)
         sent = {x: entry for x, entry in groups.items() if x not in mine}
-        status = {x: value for x, value in patch.status.items() if x != "groups"}
         return replace(patch, status=status | ({"groups": sent} if sent else {}))
+
+    def accepted(self, patch: PatchStatus, uid: str, written: KubeObject | None) -> None:
+        """The server has accepted the rest of this whole patch (None: nothing was left to be sent)."""
+        if "rollout" not in patch.status:
+            return
+        record = patch.status["rollout"]
+        with self._lock:
+            if record is None:
+                self._rollouts.pop(uid, None)
+                return
+            dropped = isinstance(written, LeaderWorkerSet) and written.status.rollout is None
+            known, self._rollouts_dropped = self._rollouts_dropped, self._rollouts_dropped or dropped
+            if self._rollouts_dropped:
+                self._rollouts[uid] = msgspec.convert(record, RolloutStatus)
+        if dropped and not known:
+            _log.warning(
+                "The CRD drops status.rollout: when a rollout began is remembered by this process only",
+                set=patch.key,
+            )
 
     def observe(self, patch: PatchStatus, written: KubeObject) -> None:
         """See whether the server kept the entries, and take them over for good if it did not."""

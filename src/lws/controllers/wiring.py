@@ -27,6 +27,7 @@ from lws.controllers.leaderworkerset import LeaderWorkerSetReconciler
 from lws.controllers.ledger import GroupLedger
 from lws.controllers.live import LiveReader
 from lws.controllers.losses import Losses
+from lws.controllers.measures import GroupStarts, Measures
 from lws.controllers.nodes import NodeReader
 from lws.controllers.pod import PodReconciler
 from lws.controllers.resources import KINDS, LEADERWORKERSETS
@@ -103,12 +104,22 @@ def make_controllers(
     clock: Clock,
     workers: int,
     gang: Gang | None = None,
+    measures: Measures | None = None,
 ) -> tuple[Controller[Key], Controller[Key]]:
     """The LeaderWorkerSet and the pod controller, watching but not started. ``gang``: where configured."""
     sets, pods = (
         WorkQueue[Key](name, clock=clock, metrics=metrics.queue(name)) for name in ("leaderworkerset", "pod")
     )
-    made = make_reconcilers(informers, sets, pods, client=client, recorder=recorder, clock=clock, gang=gang)
+    made = make_reconcilers(
+        informers,
+        sets,
+        pods,
+        client=client,
+        recorder=recorder,
+        clock=clock,
+        gang=gang,
+        measures=measures or Measures(metrics),
+    )
 
     def controller(name: str, reconcile: Callable[[Key], Result], queue: WorkQueue[Key]) -> Controller[Key]:
         return Controller(
@@ -143,6 +154,7 @@ def make_reconcilers(
     recorder: Recorder,
     clock: Clock,
     gang: Gang | None = None,
+    measures: Measures | None = None,
 ) -> Reconcilers:
     """The reconcilers, and the handlers that put their keys into the two queues."""
     by_kind: dict[str, Informer[Any]] = {
@@ -159,7 +171,9 @@ def make_reconcilers(
         by_kind[gang.provider.kind] = gang.pod_groups
         kinds = KINDS | {gang.provider.kind: gang.kind}
         gang.pod_groups.add_handler(EnqueueRequests(pods, group_of_owned, _appeared))
-    executor = Executor(client, by_kind, recorder, ledger=ledger, kinds=kinds)
+    measures = measures or Measures(Metrics())
+    executor = Executor(client, by_kind, recorder, ledger=ledger, kinds=kinds, measure=measures.record)
+    _measure(informers, ledger, measures, clock)
     informers.pods.add_handler(losses)
     informers.stateful_sets.add_handler(losses)
     _watch(informers, sets, pods, executor)
@@ -177,6 +191,19 @@ def make_reconcilers(
         gang=gang,
     )
     return Reconcilers(for_sets, for_pods)
+
+
+def _measure(informers: Informers, ledger: GroupLedger, measures: Measures, clock: Clock) -> None:
+    measures.watch_sets(lambda: map(ledger.overlay, informers.sets.indexer.list()))
+    starts = GroupStarts(
+        measures,
+        sets=informers.sets,
+        pods=informers.pods,
+        stateful_sets=informers.stateful_sets,
+        clock=clock,
+    )
+    informers.pods.add_handler(starts)
+    informers.stateful_sets.add_handler(starts)
 
 
 def _watch(informers: Informers, sets: Adder[Key], pods: Adder[Key], executor: Executor) -> None:

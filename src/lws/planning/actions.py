@@ -41,6 +41,24 @@ class Record(Struct, frozen=True):
     related: ObjectReference | None = None
 
 
+class RolloutEnded(Struct, frozen=True):
+    """Measure a rollout that has ended. ``outcome``: completed, superseded or rolled_back."""
+
+    outcome: str
+    seconds: float
+
+
+class GroupRecreated(Struct, frozen=True):
+    """Count a group that is being recreated as a whole; the causes are those of ``restart``."""
+
+    cause: str
+
+
+Measurement = RolloutEnded | GroupRecreated
+Effect = Record | Measurement
+"""What follows once the API server has accepted an action; lost if the process dies before."""
+
+
 class Apply(Struct, frozen=True):
     """Server-side apply ``document`` (complete: members left out are given up), with force.
 
@@ -77,7 +95,7 @@ class Delete(Struct, frozen=True):
     key: Key
     uid: str
     propagation: str = "Background"
-    then: tuple[Record, ...] = ()
+    then: tuple[Effect, ...] = ()
 
 
 class PatchStatus(Struct, frozen=True):
@@ -87,7 +105,7 @@ class PatchStatus(Struct, frozen=True):
     key: Key
     status: Document
     resource_version: str = ""
-    then: tuple[Record, ...] = ()
+    then: tuple[Effect, ...] = ()
 
 
 class Requeue(Struct, frozen=True):

@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from enum import Enum, auto
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet
 from lws.api.workloads import Pod, StatefulSet
 from lws.objects import controller_of
-from lws.planning.actions import Action, Delete, PatchStatus, Record, Requeue, reference
+from lws.planning.actions import Action, Delete, GroupRecreated, PatchStatus, Record, Requeue, reference
 from lws.planning.calm import Step, decide, decided, entry_document, speaks_of, stored_entry
 from lws.planning.observed import (
     Certainty,
@@ -47,11 +47,24 @@ class Restart(NamedTuple):
     needs: Certainty = Certainty.CACHED
 
 
+CONTAINER_RESTARTED: Final = "container_restarted"
+POD_DELETED: Final = "pod_deleted"
+POD_REPLACED: Final = "pod_replaced"
+CAUSES: Final = (CONTAINER_RESTARTED, POD_DELETED, POD_REPLACED)
+"""Why groups are recreated; replaced: nobody saw what became of the pod."""
+
+
 class _Cause(NamedTuple):
     """Why a group is recreated. ``pod``: the one that failed; None when nobody saw which."""
 
     pod: Pod | None
     needs: Certainty
+
+    @property
+    def name(self) -> str:
+        if self.pod is None:
+            return POD_REPLACED
+        return CONTAINER_RESTARTED if container_restarted(self.pod) else POD_DELETED
 
 
 def plan_restart(group: ObservedGroup, *, now: float) -> Restart:
@@ -231,7 +244,8 @@ def _delete(lws: LeaderWorkerSet, leader: Pod, cause: _Cause) -> Delete:
     index = leader.labels.get(c.GROUP_INDEX_LABEL, "")
     done = f"deleted leader pod {leader.name} to recreate group {index}"
     event = _event(lws, leader, "Normal", c.REASON_RECREATE_GROUP, f"{_what(cause, index)}, {done}")
-    return Delete("Pod", leader.key, leader.uid, propagation="Foreground", then=(event,))
+    then = (event, GroupRecreated(cause.name))
+    return Delete("Pod", leader.key, leader.uid, propagation="Foreground", then=then)
 
 
 def _backing_off(lws: LeaderWorkerSet, leader: Pod, cause: _Cause, *, restarts: int, wait: float) -> Record:

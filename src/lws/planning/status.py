@@ -7,17 +7,18 @@ stops at the first condition that changes something, all due conditions are writ
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from lws.api import constants as c
-from lws.api.leaderworkerset import LeaderWorkerSet, LeaderWorkerSetStatus
+from lws.api.leaderworkerset import LeaderWorkerSet, LeaderWorkerSetStatus, RolloutStatus
 from lws.api.workloads import Pod, StatefulSet
 from lws.objects import Condition, controlled_by
 from lws.planning.actions import Document, PatchStatus, Record, reference
 from lws.planning.observed import ObservedSet, group_index, worker_set_named
 from lws.planning.records import failed_groups, plan_records
+from lws.planning.rollout_record import plan_rollout_record, rollout_document
 from lws.planning.stalled import with_stalled
 
 _TEXTS = {
@@ -59,19 +60,26 @@ class Tally(NamedTuple):
 
 
 def plan_status(
-    observed: ObservedSet, key: str, leader: StatefulSet | None, *, now: str, refusal: str | None = None
+    observed: ObservedSet,
+    key: str,
+    leader: StatefulSet | None,
+    *,
+    now: str,
+    at: float,
+    refusal: str | None = None,
 ) -> StatusPlan:
     """Write what differs.
 
     ``key``: the current revision's. ``leader``: the leader StatefulSet as the apply of this pass returned it,
-    None while there is none to see. ``now``: RFC 3339, for the conditions that change. ``refusal``: why that
-    apply was refused, if it was.
+    None while there is none to see. ``now``: RFC 3339, for the conditions that change; ``at``: the same in
+    seconds since 1970. ``refusal``: why that apply was refused, if it was.
     """
     lws = observed.lws
     tally = tally_groups(observed, key)
     due = due_conditions(tally, lws.replicas)
     conditions = merge_conditions(lws.status.conditions, due, generation=lws.metadata.generation, now=now)
     shown = with_failed(conditions, lws, failed_groups(lws, observed.leaders), now=now)
+    rollout = plan_rollout_record(observed, tally, key, at=at)
     wanted = LeaderWorkerSetStatus(
         conditions=with_stalled(shown, refusal, generation=lws.metadata.generation, now=now),
         ready_replicas=tally.ready,
@@ -80,13 +88,15 @@ def plan_status(
         hpa_pod_selector=lws.status.hpa_pod_selector or _hpa_pod_selector(lws),
         observed_generation=lws.metadata.generation,
         groups=lws.status.groups,
+        rollout=rollout.record,
     )
     records = plan_records(observed, leader, ready=lambda pod: _is_ready(observed, pod, key), now=now)
     done = lws.partition == 0 and tally.due_updated_ready == lws.replicas
     body = _difference(lws.status, wanted) | ({"groups": records.patch} if records.patch else {})
     if not body:
         return StatusPlan(None, done)
-    then = (_event(lws, due[0], tally.ready),) if conditions != lws.status.conditions else ()
+    tell = (_event(lws, due[0], tally.ready),) if conditions != lws.status.conditions else ()
+    then = (*tell, rollout.ended) if rollout.ended is not None else tell
     version = lws.metadata.resource_version
     patch = PatchStatus(c.KIND, lws.key, body, resource_version=version, then=then)
     return StatusPlan(patch, done, records.replacing)
@@ -102,7 +112,7 @@ def tally_groups(observed: ObservedSet, key: str) -> Tally:
     sets = {x.name: x for x in observed.worker_sets}
     tally = [0] * len(Tally._fields)
     for leader in observed.leaders:
-        state = _group_state(leader, sets.get(leader.name), key, alone=lws.size == 1)
+        state = group_state(leader, sets.get(leader.name), key, alone=lws.size == 1)
         index = group_index(leader)
         if state is None or index is None:
             continue
@@ -176,7 +186,7 @@ def _assert(stored: tuple[Condition, ...], type_: str, *, generation: int, now: 
     return tuple(merged)
 
 
-def _group_state(
+def group_state(
     leader: Pod, workers: StatefulSet | None, key: str, *, alone: bool
 ) -> tuple[bool, bool] | None:
     """(ready, updated) of one group; None when its worker StatefulSet is missing. ``alone``: no workers.
@@ -193,7 +203,7 @@ def _group_state(
 
 def _is_ready(observed: ObservedSet, leader: Pod, key: str) -> bool:
     workers = worker_set_named(leader, observed.worker_sets)
-    state = _group_state(leader, workers, key, alone=observed.lws.size == 1)
+    state = group_state(leader, workers, key, alone=observed.lws.size == 1)
     return state is not None and state[0]
 
 
@@ -207,8 +217,15 @@ def _difference(stored: LeaderWorkerSetStatus, wanted: LeaderWorkerSetStatus) ->
     for name, member in zip(stored.__struct_fields__, stored.__struct_encode_fields__, strict=True):
         value = getattr(wanted, name)
         if value != getattr(stored, name):
-            body[member] = [_condition(x) for x in value] if name == "conditions" else value
+            body[member] = _document(value)
     return body
+
+
+def _document(value: Any) -> Any:
+    """A member of the status as JSON."""
+    if isinstance(value, tuple):
+        return [_condition(x) for x in value]
+    return rollout_document(value) if value is None or isinstance(value, RolloutStatus) else value
 
 
 def _condition(one: Condition) -> Document:

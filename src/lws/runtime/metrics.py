@@ -11,7 +11,7 @@ Families about LeaderWorkerSets are declared by their controllers through ``coun
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -19,7 +19,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from lws.runtime.controller import ResultLabel
+from lws.runtime.families import ControllerFamilies, QueueFamilies, WebhookFamilies
 from lws.runtime.workqueue import QueueState
 
 __all__ = [
@@ -39,10 +39,12 @@ _RECONCILE_BUCKETS = (
 )
 # fmt: on
 _TEN_POWER_BUCKETS = tuple(float(f"1e{exponent}") for exponent in range(-8, 4))
-_RESULTS: tuple[ResultLabel, ...] = ("success", "error", "requeue", "requeue_after")
 _QUEUE_LABELS = ("name", "controller")
 _MOST_PRIORITIES = 25
 _TOO_MANY_PRIORITIES = "exceeded_cardinality_limit"
+
+
+ReadGauges = Callable[[], Iterable[tuple[Sequence[str], Sequence[float]]]]
 
 
 class Metrics:
@@ -76,6 +78,14 @@ class Metrics:
     ) -> Histogram:
         """Declare a histogram with these upper bounds. ValueError when the name is taken."""
         return Histogram(name, doc, labels, registry=self.registry, buckets=buckets)
+
+    def at_scrape(self, gauges: Mapping[str, str], labels: Sequence[str], read: ReadGauges) -> None:
+        """Declare gauges, by name with their documentation, whose series are asked for at every scrape.
+
+        ``read`` gives for each series the values of the labels, and of the gauges in their order. It runs on
+        the scraper's thread. ValueError when a name is taken.
+        """
+        self.registry.register(_AtScrape(gauges, labels, read))
 
     def exposition(self, accept: str = "") -> tuple[str, bytes]:
         """Content type and text for a scraper with this ``Accept`` header. Slow: do not hold a lock."""
@@ -176,81 +186,6 @@ class Metrics:
         self.certificate_read_errors = self.counter(prefix + "errors_total", "Times that reading it failed.")
 
 
-class ControllerFamilies:
-    """The series of one controller: its ``ControllerMetrics``."""
-
-    def __init__(self, metrics: Metrics, name: str) -> None:
-        self._results = {result: metrics.reconciles.labels(name, result) for result in _RESULTS}
-        self._errors = metrics.reconcile_errors.labels(name)
-        self._terminal = metrics.terminal_errors.labels(name)
-        self._panics = metrics.reconcile_panics.labels(name)
-        self._time = metrics.reconcile_time.labels(name)
-        self._workers = metrics.max_workers.labels(name)
-        self._active = metrics.active_workers.labels(name)
-        metrics.reconcile_timeouts.labels(name)  # there are none, and 0 says so
-
-    def started(self, workers: int) -> None:
-        self._workers.set(workers)
-
-    def begun(self) -> None:
-        self._active.inc()
-
-    def ended(
-        self, result: ResultLabel, seconds: float, *, terminal: bool = False, panic: bool = False
-    ) -> None:
-        self._active.dec()
-        self._time.observe(seconds)
-        self._results[result].inc()
-        if result == "error":
-            self._errors.inc()
-        if terminal:
-            self._terminal.inc()
-        if panic:
-            self._panics.inc()
-
-
-class QueueFamilies:
-    """The series of one queue: its ``WorkQueueMetrics``. The methods are those of the children themselves."""
-
-    def __init__(self, metrics: Metrics, name: str) -> None:
-        self._name = name
-        self._queues = metrics.queues
-        labels = (name, name)
-        self.added = metrics.queue_adds.labels(*labels).inc
-        self.retried = metrics.queue_retries.labels(*labels).inc
-        self.taken = metrics.queue_duration.labels(*labels).observe
-        self.finished = metrics.work_duration.labels(*labels).observe
-
-    def watch(self, queue: QueueState) -> None:
-        self._queues.watch(self._name, queue)
-
-
-class WebhookFamilies:
-    """The series of one webhook."""
-
-    def __init__(self, metrics: Metrics, path: str) -> None:
-        self._path = path
-        self._requests = metrics.webhook_requests
-        self._codes = {code: self._requests.labels(path, str(code)) for code in (200, 500)}
-        self._latency = metrics.webhook_latency.labels(path)
-        self._in_flight = metrics.webhook_in_flight.labels(path)
-        self._panics = metrics.webhook_panics
-
-    def begun(self) -> None:
-        self._in_flight.inc()
-
-    def ended(self, code: int, seconds: float, *, panic: bool = False) -> None:
-        """Answered with this HTTP code after so many seconds."""
-        self._in_flight.dec()
-        self._latency.observe(seconds)
-        child = self._codes.get(code)
-        if child is None:
-            child = self._codes[code] = self._requests.labels(self._path, str(code))
-        child.inc()
-        if panic:
-            self._panics.inc()
-
-
 class _Queues(Collector):
     """What all queues are like at the moment of a scrape."""
 
@@ -287,6 +222,26 @@ class _Queues(Collector):
                 "workqueue_longest_running_processor_seconds", "The oldest of it.", labels=_QUEUE_LABELS
             ),
         )
+
+
+class _AtScrape(Collector):
+    """Gauges that exist only while they are being read."""
+
+    def __init__(self, gauges: Mapping[str, str], labels: Sequence[str], read: ReadGauges) -> None:
+        self._gauges, self._labels, self._read = gauges, labels, read
+
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        return self._families()
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        families = self._families()
+        for labels, values in self._read():
+            for family, value in zip(families, values, strict=True):
+                family.add_metric(labels, value)
+        return families
+
+    def _families(self) -> list[GaugeMetricFamily]:
+        return [GaugeMetricFamily(name, doc, labels=self._labels) for name, doc in self._gauges.items()]
 
 
 def _by_label(depths: dict[int, int], known: dict[int, None]) -> dict[str, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lws.api.timestamps import canonical_time, epoch, rfc3339
+from lws.api.timestamps import canonical_time, epoch, instant, micro_time, rfc3339
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,23 @@ def test_seconds_since_1970(seconds: float, text: str) -> None:
 def test_what_is_no_time_is_long_ago() -> None:
     assert epoch("") == epoch("tomorrow") == 0.0
     assert epoch("2026-01-01T01:00:00+01:00") == epoch("2026-01-01T00:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        pytest.param("1970-01-01T00:00:01.5Z", 1.5, id="fraction"),
+        pytest.param("1970-01-01T01:00:01+01:00", 1.0, id="zone"),
+        pytest.param("1970-01-01T00:00:00,25Z", 0.25, id="comma"),
+        pytest.param("2026-02-30T00:00:00Z", None, id="no-such-day"),
+        pytest.param("1970-01-01", None, id="no-time"),
+        pytest.param("", None, id="nothing"),
+    ],
+)
+def test_instant(text: str, seconds: float | None) -> None:
+    assert instant(text) == seconds
+
+
+def test_a_micro_time_is_read_back_as_it_was() -> None:
+    assert micro_time(1_770_000_000.25) == "2026-02-02T02:40:00.250000Z"
+    assert instant(micro_time(1_770_000_000.123456)) == 1_770_000_000.123456

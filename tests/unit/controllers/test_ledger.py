@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+from msgspec.structs import replace
 from support.groups import a_set
 
 from lws.api import constants as c
-from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet
+from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet, RolloutStatus
 from lws.api.workloads import Pod
 from lws.controllers.ledger import GroupLedger
 from lws.planning.actions import PatchStatus
@@ -54,6 +55,48 @@ class TestServerThatKeeps:
         seen = ledger.overlay(_answer({"2": ENTRY}))
         assert seen.status.groups.keys() == {"2", "3"}
         assert seen.status.groups["3"] == GroupStatus(leader="l", workers="w", restarts=1)
+
+
+class TestRollouts:
+    RECORD: ClassVar = {"revision": "b", "from": "a", "startTime": "2026-01-01T00:00:00Z", "generation": 2}
+    KEPT = RolloutStatus("b", "a", "2026-01-01T00:00:00Z", 2)
+
+    def write(self, ledger: GroupLedger, record: dict[str, Any] | None, *, keeps: bool) -> PatchStatus:
+        """What is sent of a patch, and then accepted by a server that keeps the record, or does not."""
+        patch = _patch(None, rollout=record, replicas=1)
+        sent = ledger.absorb(patch, SET.uid)
+        ledger.accepted(patch, SET.uid, a_set(status={"rollout": record if keeps else None}))
+        return sent
+
+    def test_a_server_that_keeps_the_record_has_it_alone(self) -> None:
+        ledger = GroupLedger()
+        assert self.write(ledger, self.RECORD, keeps=True).status["rollout"] == self.RECORD
+        assert ledger.overlay(SET) is SET
+        assert "rollout" in self.write(ledger, None, keeps=True).status
+
+    def test_of_one_that_drops_it_the_record_is_remembered_and_sent_once(self) -> None:
+        ledger = GroupLedger()
+        assert "rollout" in self.write(ledger, self.RECORD, keeps=False).status
+        assert ledger.overlay(SET).status.rollout == self.KEPT
+        later = {**self.RECORD, "revision": "c"}
+        assert self.write(ledger, later, keeps=False).status == {"replicas": 1}
+        assert ledger.overlay(SET).status.rollout == replace(self.KEPT, revision="c")
+        assert self.write(ledger, None, keeps=False).status == {"replicas": 1}
+        assert ledger.overlay(SET) is SET
+
+    def test_what_the_server_refused_is_not_remembered(self) -> None:
+        ledger = GroupLedger()
+        self.write(ledger, self.RECORD, keeps=False)
+        ledger.absorb(_patch(None, rollout=None), SET.uid)  # and the write fails
+        assert ledger.overlay(SET).status.rollout == self.KEPT
+
+    def test_a_patch_of_nothing_else_is_accepted_without_being_sent(self) -> None:
+        ledger = GroupLedger()
+        self.write(ledger, self.RECORD, keeps=False)
+        patch = _patch(None, rollout=None)
+        assert ledger.absorb(patch, SET.uid).status == {}
+        ledger.accepted(patch, SET.uid, None)
+        assert ledger.overlay(SET) is SET
 
 
 class TestServerThatDrops:

@@ -16,9 +16,9 @@ from lws.api.leaderworkerset import GroupStatus
 from lws.api.workloads import ContainerStatus, Pod, PodStatus, StatefulSet
 from lws.objects import OwnerReference
 from lws.planning import restart as planner
-from lws.planning.actions import Delete, PatchStatus, Record, Requeue
+from lws.planning.actions import Delete, GroupRecreated, PatchStatus, Record, Requeue
 from lws.planning.observed import Certainty, ObservedGroup
-from lws.planning.restart import Restart, container_restarted, incarnation, started
+from lws.planning.restart import POD_DELETED, Restart, container_restarted, incarnation, started
 
 LEADER = a_leader(0, phase="Running")
 ALWAYS = c.RESTART_RECREATE_GROUP
@@ -82,6 +82,22 @@ def _delete(plan: Restart) -> Delete:
 
 
 @pytest.mark.parametrize(
+    ("workers", "entry", "cause"),
+    [
+        pytest.param(_workers(restarts=1), None, "container_restarted", id="container"),
+        pytest.param(_workers(deleting=True), None, "pod_deleted", id="pod"),
+        pytest.param(_workers(uid="new"), {"workers": "digest-of-others"}, "pod_replaced", id="nobody-saw"),
+    ],
+)
+def test_a_recreation_is_counted_by_its_cause_with_the_delete(
+    workers: list[Pod], entry: dict[str, str] | None, cause: str
+) -> None:
+    mine = {"leader": LEADER.uid, "revision": KEY, **entry} if entry else None
+    delete = _delete(plan_restart(_group(*workers, entry=mine)))
+    assert [x for x in delete.then if isinstance(x, GroupRecreated)] == [GroupRecreated(cause)]
+
+
+@pytest.mark.parametrize(
     ("restart", "metadata", "pending", "recreated"),
     [
         pytest.param(c.RESTART_NONE, None, False, False, id="none-scenario-18"),
@@ -108,7 +124,8 @@ def test_the_leader_is_deleted_with_uid_and_in_the_foreground_and_the_event_name
     action = _delete(plan_restart(_group(*_workers(deleting=True))))
     assert (action.kind, action.key, action.uid) == ("Pod", LEADER.key, LEADER.uid)
     assert action.propagation == "Foreground"
-    [event] = action.then
+    [event, counted] = action.then
+    assert counted == GroupRecreated(POD_DELETED)
     assert (event.type, event.reason, event.action) == ("Normal", "RecreateGroup", "Delete")
     assert event.note == (
         "Worker pod test-sample-0-1 failed, deleted leader pod test-sample-0 to recreate group 0"

@@ -27,6 +27,7 @@ from lws.planning.status import (
 )
 
 NOW = "2026-02-03T04:05:06Z"
+AT = 1770091506.25
 BEFORE = "2026-01-01T00:00:00Z"
 A, P, U = c.AVAILABLE, c.PROGRESSING, c.UPDATE_IN_PROGRESS
 TEXTS = {
@@ -57,7 +58,7 @@ def _observe(lws: LeaderWorkerSet, states: str) -> ObservedSet:
 
 
 def _patch(observed: ObservedSet, leader: StatefulSet | None = None) -> PatchStatus:
-    patch = plan_status(observed, KEY, leader or a_leader_set(), now=NOW).patch
+    patch = plan_status(observed, KEY, leader or a_leader_set(), now=NOW, at=AT).patch
     assert patch is not None
     return patch
 
@@ -158,16 +159,16 @@ class TestConditions:
 
     @pytest.mark.parametrize(("first", "second"), [(A, P), (P, A), (A, U), (U, A)])
     def test_exclusive_pairs(self, first: str, second: str) -> None:
-        merged = merge_conditions((_condition(first),), (second,), generation=1, now=NOW)
+        merged = merge_conditions((_condition(first),), (second,), generation=1, now=NOW, at=AT)
         assert [x.status for x in merged] == ["False", "True"]
 
     @pytest.mark.parametrize(("first", "second"), [(P, U), (U, P)])
     def test_pairs_that_go_together(self, first: str, second: str) -> None:
-        merged = merge_conditions((_condition(first),), (second,), generation=1, now=NOW)
+        merged = merge_conditions((_condition(first),), (second,), generation=1, now=NOW, at=AT)
         assert merged == (_condition(first), _condition(second, at=NOW))
 
     def test_a_false_condition_keeps_reason_and_message(self) -> None:
-        merged = merge_conditions((_condition(A),), (P,), generation=3, now=NOW)
+        merged = merge_conditions((_condition(A),), (P,), generation=3, now=NOW, at=AT)
         assert merged[0] == _condition(A, "False", generation=3, at=NOW)
 
     @pytest.mark.parametrize(
@@ -183,17 +184,17 @@ class TestConditions:
         ],
     )
     def test_merging_progressing(self, stored: list[Condition], changed: bool) -> None:
-        merged = merge_conditions(tuple(stored), (P,), generation=1, now=NOW)
+        merged = merge_conditions(tuple(stored), (P,), generation=1, now=NOW, at=AT)
         assert (merged != tuple(stored)) is changed
         assert {x.observed_generation for x in merged} == {1}
 
     def test_a_mere_generation_moves_the_time_of_the_due_condition_only(self) -> None:
-        merged = merge_conditions((_condition(A), _condition(P, "False")), (A,), generation=2, now=NOW)
+        merged = merge_conditions((_condition(A), _condition(P, "False")), (A,), generation=2, now=NOW, at=AT)
         assert merged == (_condition(A, generation=2, at=NOW), _condition(P, "False", generation=2))
 
     def test_conditions_of_others_are_kept(self) -> None:
         other = Condition("Paused", "True", "Wanted", "by hand", BEFORE, 1)
-        assert other in merge_conditions((other,), (A,), generation=1, now=NOW)
+        assert other in merge_conditions((other,), (A,), generation=1, now=NOW, at=AT)
 
 
 class TestPlan:
@@ -261,7 +262,7 @@ class TestPlan:
         }
 
     def test_a_leader_set_not_seen_yet_is_no_error(self) -> None:
-        plan = plan_status(_observe(a_set(), ""), KEY, None, now=NOW)
+        plan = plan_status(_observe(a_set(), ""), KEY, None, now=NOW, at=AT)
         assert plan.patch is not None
         assert "replicas" not in plan.patch.status
 
@@ -280,7 +281,8 @@ class TestPlan:
     )
     def test_update_done(self, states: str, options: dict[str, Any], done: bool) -> None:
         assert (
-            plan_status(_observe(a_set(**options), states), KEY, a_leader_set(), now=NOW).update_done is done
+            plan_status(_observe(a_set(**options), states), KEY, a_leader_set(), now=NOW, at=AT).update_done
+            is done
         )
 
 
@@ -299,7 +301,7 @@ class TestFailed:
         self, stored: list[Condition], limit: int | None, status: str | None
     ) -> None:
         lws = _stored(stored, limit=limit)
-        conditions = with_failed(lws.status.conditions, lws, [], now=NOW)
+        conditions = with_failed(lws.status.conditions, lws, [], now=NOW, at=AT)
         found = [x for x in conditions if x.type == "Failed"]
         assert [x.status for x in found] == ([status] if status else [])
         assert all(
@@ -312,16 +314,16 @@ class TestFailed:
         ids=["one", "two", "many"],
     )
     def test_names_the_groups(self, failed: list[int], named: str) -> None:
-        [condition] = with_failed((), a_set(limit=2), failed, now=NOW)
+        [condition] = with_failed((), a_set(limit=2), failed, now=NOW, at=AT)
         assert (condition.status, condition.reason) == ("True", "MaxGroupRestartsExceeded")
         assert condition.message == f"Left failed after maxGroupRestarts recreations in a row: groups {named}"
 
     def test_the_time_is_that_of_the_turn(self) -> None:
         lws = a_set(limit=2)
         first = with_failed((), lws, [1], now=BEFORE)
-        [second] = with_failed(first, lws, [1, 2], now=NOW)
+        [second] = with_failed(first, lws, [1, 2], now=NOW, at=AT)
         assert (second.last_transition_time, second.message[-4:]) == (BEFORE, "1, 2")
-        [third] = with_failed((second,), lws, [], now=NOW)
+        [third] = with_failed((second,), lws, [], now=NOW, at=AT)
         assert third.last_transition_time == NOW
 
     def test_is_in_the_patch_without_an_event_of_its_own(self) -> None:
@@ -344,7 +346,7 @@ class TestRecords:
             worker_sets=(a_worker_set(leader),),
             members=(leader, a_worker(leader, 1)),
         )
-        plan = plan_status(observed, KEY, a_leader_set(), now=NOW)
+        plan = plan_status(observed, KEY, a_leader_set(), now=NOW, at=AT)
         assert plan.patch is not None
         assert plan.patch.status["groups"]["0"]["leader"] == leader.uid
         assert "conditions" in plan.patch.status
@@ -355,7 +357,7 @@ class TestRecords:
         lws = a_set(status={"groups": {"0": {"leader": "former", "revision": KEY, "workers": "w"}}})
         members = (leader, a_worker(leader, 1))
         observed = ObservedSet(lws, leaders=(leader,), worker_sets=(a_worker_set(leader),), members=members)
-        assert plan_status(observed, KEY, a_leader_set(), now=NOW).replacing == (leader,)
+        assert plan_status(observed, KEY, a_leader_set(), now=NOW, at=AT).replacing == (leader,)
 
     def test_the_time_of_being_ready_needs_a_ready_group(self) -> None:
         for state, ready in (("N", True), ("n", False), ("-", False)):
@@ -400,10 +402,10 @@ _CONDITIONS = st.lists(
 @given(_CONDITIONS, st.text("oxNn-", max_size=5), st.integers(0, 4), st.integers(0, 4))
 def test_one_pass_settles_it(conditions: list[Condition], states: str, replicas: int, partition: int) -> None:
     observed = _observe(_stored(conditions, replicas=replicas, partition=partition), states)
-    plan = plan_status(observed, KEY, a_leader_set(), now=NOW)
+    plan = plan_status(observed, KEY, a_leader_set(), now=NOW, at=AT)
     assert plan.patch is not None  # the stored selector is empty
     after = replace(observed, lws=_written(observed.lws, plan.patch))
-    assert plan_status(after, KEY, a_leader_set(), now="later").patch is None
+    assert plan_status(after, KEY, a_leader_set(), now="later", at=AT).patch is None
     true = {x.type for x in after.lws.status.conditions if x.status == "True"}
     assert A not in true or not true & {P, U}
     assert true & {A, P}

@@ -298,3 +298,18 @@ def test_families_of_the_domain() -> None:
 def test_a_name_is_taken_once(metrics: Metrics) -> None:
     with pytest.raises(ValueError, match="Duplicated"):
         metrics.gauge("workqueue_depth", "Again.")
+
+
+def test_gauges_that_are_read_at_every_scrape(metrics: Metrics) -> None:
+    seen: dict[str, tuple[float, float]] = {}
+    gauges = {"lws_things": "Things.", "lws_others": "Others."}
+    metrics.at_scrape(gauges, ("name",), lambda: [((name,), both) for name, both in seen.items()])
+    text = metrics.exposition()[1].decode()
+    assert "# TYPE lws_things gauge" in text
+    assert "lws_things{" not in text
+    seen["a"] = (1, 2)
+    text = metrics.exposition()[1].decode()
+    assert 'lws_things{name="a"} 1.0' in text
+    assert 'lws_others{name="a"} 2.0' in text
+    with pytest.raises(ValueError, match="lws_things"):
+        metrics.at_scrape(gauges, ("name",), list)

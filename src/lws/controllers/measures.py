@@ -1,0 +1,183 @@
+"""What is measured of workloads: rollouts, groups becoming ready, recreations, and how many groups there are.
+
+docs/guides/metrics.md defines each. A measurement that a plan asks for is recorded by the executor, once the
+API server has accepted what it speaks of; when to measure may not be decided here.
+"""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from collections.abc import Callable, Iterable, Sequence
+
+from lws.api import constants as c
+from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.timestamps import epoch
+from lws.api.workloads import Pod, StatefulSet
+from lws.controllers.indexes import group_of_owned, is_leader, set_of
+from lws.objects import Key
+from lws.planning.actions import GroupRecreated, Measurement, RolloutEnded
+from lws.planning.observed import worker_set_of
+from lws.planning.restart import CAUSES
+from lws.planning.rollout_record import OUTCOMES
+from lws.planning.status import group_state
+from lws.runtime.clock import Clock
+from lws.runtime.informer import Informer
+from lws.runtime.metrics import Metrics
+
+# Seconds: one minute of hollow pods up to a day of large models.
+_ROLLOUT_BUCKETS = (5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 86400)
+_READY_BUCKETS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 7200)
+
+_GAUGES = {
+    "lws_rollout_in_progress": "1 while a rollout of the set is going on, else 0.",
+    "lws_groups_desired": "Groups the set's spec wants.",
+    "lws_groups_ready": "Groups of the set that are ready, surge included.",
+    "lws_groups_updated": "Groups of the set on its current revision, surge included.",
+}
+_SET_LABELS = ("namespace", "name")
+
+SetReader = Callable[[], Iterable[LeaderWorkerSet]]
+
+
+class Measures:
+    """The families of one process; ``max_sets`` bounds how many sets have gauges of their own."""
+
+    def __init__(self, metrics: Metrics, *, max_sets: int = 1000) -> None:
+        rollouts = metrics.histogram(
+            "lws_rollout_duration_seconds",
+            "From the first sight of a changed template until the rollout ended, by outcome.",
+            ("outcome",),
+            _ROLLOUT_BUCKETS,
+        )
+        recreations = metrics.counter(
+            "lws_group_recreations_total", "Groups recreated as a whole, by cause.", ("cause",)
+        )
+        self.group_ready = metrics.histogram(
+            "lws_group_ready_seconds",
+            "From the creation of a group's leader pod until the group was first ready.",
+            buckets=_READY_BUCKETS,
+        )
+        self._rollouts = {outcome: rollouts.labels(outcome) for outcome in OUTCOMES}
+        self._recreations = {cause: recreations.labels(cause) for cause in CAUSES}
+        self._max_sets = max_sets
+        self._sets: SetReader | None = None
+        self._leading = threading.Event()
+        metrics.at_scrape(_GAUGES, _SET_LABELS, self._read_gauges)
+
+    def record(self, measurement: Measurement) -> None:
+        """Take down what has happened."""
+        match measurement:
+            case RolloutEnded(outcome, seconds):
+                self._rollouts[outcome].observe(seconds)
+            case GroupRecreated(cause):
+                self._recreations[cause].inc()
+
+    def watch_sets(self, sets: SetReader) -> None:
+        """Where the gauges come from: all sets with what is known of their rollouts."""
+        self._sets = sets
+
+    def start(self) -> None:
+        """This process leads from now on: what happens is its to measure."""
+        self._leading.set()
+
+    def stop(self) -> None:
+        """Another one may lead."""
+        self._leading.clear()
+
+    @property
+    def leading(self) -> bool:
+        return self._leading.is_set()
+
+    def _read_gauges(self) -> list[tuple[Sequence[str], Sequence[float]]]:
+        if self._sets is None or not self.leading:
+            return []
+        return set_gauges(list(self._sets()), max_sets=self._max_sets)
+
+
+def set_gauges(
+    sets: Sequence[LeaderWorkerSet], *, max_sets: int
+) -> list[tuple[Sequence[str], Sequence[float]]]:
+    """Labels and values of the oldest sets; what is beyond the bound is one sum, under empty labels.
+
+    The oldest, so that a new set never takes the place of another one's series.
+    """
+    own = sets if len(sets) <= max_sets else heapq.nsmallest(max_sets, sets, key=_age)
+    series: list[tuple[Sequence[str], Sequence[float]]] = [(x.key, _numbers(x)) for x in own]
+    if len(own) < len(sets):
+        named = {x.key for x in own}
+        rest = (_numbers(x) for x in sets if x.key not in named)
+        series.append((("", ""), [sum(column) for column in zip(*rest, strict=True)]))
+    return series
+
+
+def _age(lws: LeaderWorkerSet) -> tuple[str, Key]:
+    return lws.metadata.creation_timestamp or "", lws.key
+
+
+def _numbers(lws: LeaderWorkerSet) -> tuple[float, ...]:
+    """In the order of the gauges."""
+    status = lws.status
+    return (status.rollout is not None, lws.replicas, status.ready_replicas, status.updated_replicas)
+
+
+class GroupStarts:
+    """Measures how long groups take to become ready; an event handler of pods and StatefulSets.
+
+    Only groups whose leader pod was seen to appear while this process leads: of others nobody here knows
+    whether they were ready, and measured, before. So each incarnation counts once at most.
+    """
+
+    def __init__(
+        self,
+        measures: Measures,
+        *,
+        sets: Informer[LeaderWorkerSet],
+        pods: Informer[Pod],
+        stateful_sets: Informer[StatefulSet],
+        clock: Clock,
+    ) -> None:
+        self._measures = measures
+        self._sets = sets
+        self._pods = pods
+        self._stateful_sets = stateful_sets
+        self._clock = clock
+        self._waiting: set[str] = set()  # UIDs of leader pods
+        self._lock = threading.Lock()
+
+    def on_add(self, obj: Pod | StatefulSet, *, initial: bool) -> None:
+        if not initial and self._measures.leading and isinstance(obj, Pod) and is_leader(obj):
+            with self._lock:
+                self._waiting.add(obj.uid)
+        self._look(obj)
+
+    def on_update(self, old: Pod | StatefulSet, new: Pod | StatefulSet) -> None:
+        self._look(new)
+
+    def on_delete(self, obj: Pod | StatefulSet) -> None:
+        with self._lock:
+            self._waiting.discard(obj.uid)
+
+    def _look(self, obj: Pod | StatefulSet) -> None:
+        """Whether the group of this leader, or of this worker StatefulSet, has become ready."""
+        if not self._waiting or (isinstance(obj, Pod) and obj.uid not in self._waiting):
+            return
+        for key in (obj.key,) if isinstance(obj, Pod) else group_of_owned(obj):
+            leader = self._pods.get(key)
+            if leader is None or leader.uid not in self._waiting or not self._is_ready(leader):
+                continue
+            with self._lock:
+                if leader.uid not in self._waiting:
+                    continue
+                self._waiting.discard(leader.uid)
+            created = epoch(leader.metadata.creation_timestamp or "")
+            self._measures.group_ready.observe(max(0.0, self._clock.now().timestamp() - created))
+
+    def _is_ready(self, leader: Pod) -> bool:
+        lws = next((found for key in set_of(leader) if (found := self._sets.get(key)) is not None), None)
+        if lws is None or leader.deleting:
+            return False
+        named = self._stateful_sets.get(leader.key)
+        workers = worker_set_of(leader, () if named is None else (named,))
+        state = group_state(leader, workers, leader.labels.get(c.REVISION_LABEL, ""), alone=lws.size == 1)
+        return state is not None and state[0]
