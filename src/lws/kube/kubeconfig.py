@@ -26,6 +26,7 @@ class Kubeconfig(NamedTuple):
     cluster: Mapping[str, Any]
     user: Mapping[str, Any]
     token_file: str | None  # absolute path of the user's tokenFile, when that is the credential in force
+    namespace: str = ""  # the context's own, empty where it names none
 
 
 class _Merged(NamedTuple):
@@ -48,7 +49,8 @@ def read_kubeconfig(paths: str, context: str | None = None) -> Kubeconfig:
     _check_server(cluster, f"{where}, cluster {cluster_name!r}")
     user, base = _user(merged, chosen, f"{where}, context {name!r}")
     token_file = user.get("tokenFile") if not user.get("token") else None
-    return Kubeconfig(paths, name, cluster, user, str(base / str(token_file)) if token_file else None)
+    token_path = str(base / str(token_file)) if token_file else None
+    return Kubeconfig(paths, name, cluster, user, token_path, str(chosen.get("namespace") or ""))
 
 
 def _merge(paths: str) -> _Merged:

@@ -1,0 +1,156 @@
+"""The command line of ``kubectl lws``: names, flags and their help."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from typing import Any, NoReturn
+
+from lws.version import VERSION
+
+PROGRAM = "kubectl lws"
+_DESCRIPTION = "Look at LeaderWorkerSets, and decide how they roll."
+_EPILOG = """\
+The namespace is that of the kubeconfig's context, as with kubectl. Every command takes -o json.
+
+  kubectl lws tree                             everything in the namespace, owner by owner
+  kubectl lws why my-model                     what a set is waiting for
+  kubectl lws plan my-model -f my-model.yaml   what applying this file would replace, step by step
+  kubectl lws status my-model --watch          wait until it is rolled out
+"""
+_DURATION = re.compile(r"([0-9]+)(ms|s|m|h)?")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line; the code is 2."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message}; see '{self.prog} --help'\n")
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Exits with code 2, and one line, when the command line is wrong; with 0 for help and version."""
+    return _parser().parse_args(arguments)
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog=PROGRAM,
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {VERSION}")
+    _common(parser, default=None)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
+    _looking(commands)
+    _changing(commands)
+    return parser
+
+
+def _common(parser: argparse.ArgumentParser, *, default: Any) -> None:
+    """Flags that may stand before or after the command, as kubectl's; ``default`` is for the first."""
+    group = parser.add_argument_group("as kubectl's")
+    for names, text in (
+        (("-n", "--namespace"), "namespace; by default that of the context"),
+        (("--context",), "context of the kubeconfig"),
+        (("--kubeconfig",), "path of the kubeconfig"),
+    ):
+        group.add_argument(*names, metavar=names[-1][2:].upper(), default=default, help=text)
+    group.add_argument("-o", "--output", choices=["json"], default=default, help="print a document instead")
+
+
+def _command(commands: Any, name: str, text: str, *, more: str = "", named: bool = True) -> Any:
+    parser = commands.add_parser(
+        name,
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}. {more}".strip(),
+        allow_abbrev=False,
+    )
+    _common(parser, default=argparse.SUPPRESS)
+    if named:
+        parser.add_argument("name", metavar="NAME", type=_name, help="the LeaderWorkerSet")
+    return parser
+
+
+def _looking(commands: Any) -> None:
+    tree = _command(commands, "tree", "show a set with its StatefulSets, groups and pods", named=False)
+    tree.add_argument("name", metavar="NAME", nargs="?", type=_name, help="one LeaderWorkerSet; else all")
+    tree.add_argument("-A", "--all-namespaces", action="store_true", help="sets of all namespaces")
+    status = _command(
+        commands,
+        "status",
+        "say how far a rollout is",
+        more="With --watch it ends with 0 when the set is rolled out, and with 1 when it cannot be.",
+    )
+    status.add_argument("-w", "--watch", action="store_true", help="wait for the end")
+    status.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=0.0,
+        metavar="DURATION",
+        help="longest wait, as 90s or 5m; 0: none",
+    )
+    why = _command(commands, "why", "name what keeps a set from being ready and up to date", named=False)
+    why.add_argument("name", metavar="NAME", nargs="?", type=_name, help="one LeaderWorkerSet; else all")
+    why.add_argument("-A", "--all-namespaces", action="store_true", help="sets of all namespaces")
+    plan = _command(
+        commands,
+        "plan",
+        "say which groups an edit would replace, step by step",
+        more="Nothing is changed: the API server is asked by a dry run what the edit comes to.",
+    )
+    plan.add_argument("-f", "--filename", required=True, metavar="FILE", help="the manifest; - for stdin")
+    plan.add_argument(
+        "--server-side", action="store_true", help="as 'kubectl apply --server-side' would apply the file"
+    )
+
+
+def _changing(commands: Any) -> None:
+    history = _command(
+        commands,
+        "history",
+        "list the templates that a set had and can go back to",
+        more="Only the present one is kept, unless the set is annotated with"
+        " leaderworkerset.sigs.k8s.io/revision-history-limit.",
+    )
+    history.add_argument("--revision", type=_number, metavar="N", help="show this one whole")
+    undo = _command(commands, "undo", "go back to a former template")
+    undo.add_argument(
+        "--to-revision", type=_number, default=0, metavar="N", help="its number; 0: the last one"
+    )
+    restart = _command(
+        commands,
+        "restart",
+        "recreate groups, or all of them by a roll",
+        more="Named groups go at once and together; without any, all go within maxUnavailable and maxSurge.",
+    )
+    restart.add_argument("groups", metavar="GROUP", nargs="*", type=_number, help="index of a group")
+    _command(commands, "pause", "hold a roll where it is", more="No group is replaced until 'resume'.")
+    _command(commands, "resume", "let a paused set go on, with the partition it had")
+
+
+def _name(text: str) -> str:
+    """A set's name; ``lws/NAME`` is taken, too, as kubectl prints it."""
+    kind, _, name = text.rpartition("/")
+    plain = kind.partition(".")[0]
+    if plain not in ("", "lws", "leaderworkerset", "leaderworkersets") or not re.fullmatch(
+        "[a-z0-9.-]+", name
+    ):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of a LeaderWorkerSet")
+    return name
+
+
+def _number(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,10}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of 0 or more")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration; write 90s, 5m or 1h")
+    return int(match[1]) * _SECONDS[match[2]]

@@ -1,0 +1,170 @@
+"""Why a set is not ready or not up to date: findings about the set, its groups and their pods.
+
+Pure: from what was seen and the events about it. The most telling finding of a group comes first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from lws.api import constants as c
+from lws.api.timestamps import epoch
+from lws.cli.drawing import count, numbers
+from lws.cli.kinds import Event, Pod
+from lws.cli.observing import Group, Seen, groups_of
+from lws.cli.pause import is_paused
+from lws.cli.podcauses import Cause, pod_cause
+from lws.cli.status import condition
+from lws.planning.calm import speaks_of, stored_entry
+
+Events = Mapping[str, Sequence[Event]]
+"""Warnings by the UID of the object they are about, the newest last."""
+
+
+def set_causes(seen: Seen, events: Events) -> list[Cause]:
+    """What holds the set as a whole."""
+    lws, leader = seen.lws, seen.leader
+    found = []
+    if lws.deleting:
+        found.append(Cause("Deleting", "the set is being deleted"))
+    if lws.status.observed_generation != lws.metadata.generation:
+        message = (
+            f"the controller has not acted on the present spec (generation {lws.metadata.generation},"
+            f" it has seen {lws.status.observed_generation})"
+        )
+        found.append(Cause("ControllerBehind", message, advice="see whether lws-controller-manager runs"))
+    if (text := condition(lws, c.STALLED)) is not None:
+        found.append(Cause(c.STALLED, text, advice="take the edit back, or delete the set and make it anew"))
+    if leader is None:
+        found.append(_no_leader_set(seen, events))
+    elif len(seen.observed.leaders) < leader.spec.replicas and (event := _failed(events, leader.uid)):
+        found.append(Cause(event.reason, _once(event.message), advice=_advice(event.message)))
+    return found
+
+
+def _no_leader_set(seen: Seen, events: Events) -> Cause:
+    event = _failed(events, seen.lws.uid)
+    if event is not None:
+        return Cause(event.reason, _once(event.message), advice=_advice(event.message))
+    advice = "see whether lws-controller-manager runs"
+    return Cause("NoStatefulSet", "the leader StatefulSet has not been created", advice=advice)
+
+
+def _failed(events: Events, uid: str) -> Event | None:
+    """The newest event that says that something could not be made."""
+    return next((x for x in reversed(events.get(uid, ())) if x.reason.startswith("Failed")), None)
+
+
+def _advice(message: str) -> str:
+    if "failed calling webhook" in message:
+        return "the webhook does not answer: see whether lws-controller-manager runs and its Service finds it"
+    if "exceeded quota" in message:
+        return "raise the ResourceQuota of the namespace, or scale down"
+    return ""
+
+
+def _once(message: str) -> str:
+    """One line."""
+    return " ".join(message.split())
+
+
+def group_causes(seen: Seen, events: Events, *, now: float) -> list[Cause]:
+    """What keeps wanted groups from being ready; the first finding of each. ``now``: seconds since 1970."""
+    groups = groups_of(seen, seen.revision.key)
+    waiting = (x for x in groups if not x.state.ready and x.index < seen.expected)
+    return [_with_group(_group_cause(seen, x, events, now=now), x.index) for x in waiting]
+
+
+def _with_group(cause: Cause, index: int) -> Cause:
+    cause.group = index
+    return cause
+
+
+def _group_cause(seen: Seen, group: Group, events: Events, *, now: float) -> Cause:
+    leader = group.leader
+    if leader is None:
+        left = [x.name for x in group.pods]
+        message = f"waits until {', '.join(left)} are gone" if left else "has no leader pod yet"
+        return Cause("NoLeader", message)
+    if (kept := _kept_down(seen, group, now=now)) is not None:
+        return kept
+    for pod in group.pods:
+        if (cause := pod_cause(pod, now=now)) is not None:
+            return cause
+    return _workers_cause(seen, group, events)
+
+
+def _kept_down(seen: Seen, group: Group, *, now: float) -> Cause | None:
+    """The controller has decided to leave the group as it is, for a while or for good."""
+    assert group.leader is not None
+    entry = stored_entry(seen.lws, group.leader)
+    if entry is None or not speaks_of(entry, group.leader):
+        return None
+    failing = next((x for x in (pod_cause(pod, now=now) for pod in group.pods) if x is not None), None)
+    told = f"; {failing.pod}: {failing.message}" if failing is not None else ""
+    pod = failing.pod if failing is not None else group.leader.name
+    if entry.failed:
+        message = f"left failed after {count(entry.restarts, 'recreation')} in a row{told}"
+        advice = f"mend it, then run 'kubectl lws restart {seen.lws.name} {group.index}'"
+        return Cause(c.FAILED, message, pod=pod, advice=advice)
+    if entry.backoff_until and epoch(entry.backoff_until) > now:
+        left = epoch(entry.backoff_until) - now
+        so_far = f"{count(entry.restarts, 'recreation')} so far"
+        message = f"is recreated at {entry.backoff_until}, in {left:.0f}s: {so_far}{told}"
+        return Cause("BackOff", message, pod=pod)
+    return None
+
+
+def _workers_cause(seen: Seen, group: Group, events: Events) -> Cause:
+    """No pod says anything: workers are missing, or all are about to be ready."""
+    leader, workers = group.leader, group.workers
+    assert leader is not None
+    if workers is None and seen.lws.size != 1:
+        return _no_workers(seen, leader, events)
+    if workers is not None and len(group.pods) - 1 < workers.spec.replicas:
+        if (event := _failed(events, workers.uid)) is not None:
+            return Cause(event.reason, _once(event.message), advice=_advice(event.message))
+        message = f"{len(group.pods) - 1} of {count(workers.spec.replicas, 'worker')} exist"
+        return Cause("CreatingWorkers", message)
+    return Cause("Starting", "is about to be ready")
+
+
+def _no_workers(seen: Seen, leader: Pod, events: Events) -> Cause:
+    if seen.lws.startup_policy == c.STARTUP_LEADER_READY and not leader.has_ready_condition:
+        return Cause("LeaderNotReady", "workers are created once the leader is ready", pod=leader.name)
+    if c.EXCLUSIVE_TOPOLOGY_ANNOTATION in leader.annotations and not leader.spec.node_name:
+        return Cause("LeaderNotScheduled", "workers are placed once the leader has a node", pod=leader.name)
+    event = _about_leader(events.get(seen.lws.uid, ()), leader.name)
+    if event is not None:
+        return Cause(event.reason, _once(event.message), pod=leader.name, advice=_advice(event.message))
+    return Cause("NoWorkers", "its worker StatefulSet has not been created", pod=leader.name)
+
+
+def _about_leader(events: Sequence[Event], name: str) -> Event | None:
+    failed = (x for x in reversed(events) if x.reason.startswith("Failed"))
+    return next((x for x in failed if f"leader pod {name}" in x.message), None)
+
+
+def update_causes(seen: Seen) -> list[Cause]:
+    """Why outdated groups are not replaced now."""
+    lws = seen.lws
+    groups = groups_of(seen, seen.revision.key)
+    outdated = [x for x in groups if not x.state.updated and x.leader is not None and x.index < lws.replicas]
+    held = [x.index for x in outdated if x.index < lws.partition]
+    found = []
+    if held and is_paused(lws):
+        advice = f"run 'kubectl lws resume {lws.name}' to go on"
+        found.append(Cause("Paused", f"{_named(held)} not updated: the set is paused", advice=advice))
+    elif held:
+        message = f"{_named(held)} not updated, by design: partition is {lws.partition}"
+        found.append(Cause("Partition", message, advice="lower the partition to update them"))
+    if due := [x.index for x in outdated if x.index >= lws.partition]:
+        down = [x.index for x in groups if not x.state.ready]
+        message = f"{_named(due)} still to be updated"
+        found.append(Cause("Updating", f"{message}, waiting until {_named(down)} ready" if down else message))
+    return found
+
+
+def _named(indexes: Sequence[int]) -> str:
+    one = len(indexes) == 1
+    return f"group {indexes[0]} is" if one else f"groups {numbers(indexes)} are"

@@ -1,0 +1,157 @@
+"""``kubectl lws history``: the templates that a set had, as its revisions keep them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import msgspec
+import yaml
+from msgspec import Struct
+from rich.console import Group as Lines
+from rich.console import RenderableType
+from rich.text import Text
+
+from lws.api import constants as c
+from lws.api.workloads import ControllerRevision
+from lws.cli.drawing import GOOD, QUIET, table
+from lws.cli.observing import Seen, see
+from lws.cli.session import CommandError, Session
+from lws.planning.revisions import Template, history_limit, owned_revisions, restore
+
+
+class RevisionView(Struct, rename="camel"):
+    """``groups``: how many groups are made from it now. ``images``: of leader and workers."""
+
+    revision: int
+    name: str
+    key: str
+    created: str
+    current: bool
+    groups: int
+    size: int
+    leader_images: list[str]
+    worker_images: list[str]
+
+
+class HistoryView(Struct, rename="camel"):
+    """``limit``: former templates that the set has kept; None: none, as upstream."""
+
+    namespace: str
+    name: str
+    limit: int | None
+    revisions: list[RevisionView]
+
+
+class TemplateView(Struct, rename="camel"):
+    """One revision whole: the members of ``spec`` that it stores."""
+
+    namespace: str
+    name: str
+    revision: int
+    key: str
+    leader_worker_template: dict[str, Any]
+    network_config: dict[str, Any]
+
+
+def revisions_of(seen: Seen) -> list[ControllerRevision]:
+    """One for each template, the one with the highest number, ascending."""
+    own = sorted(owned_revisions(seen.lws, seen.revisions), key=lambda x: x.revision)
+    newest = {x.labels.get(c.REVISION_LABEL, ""): x for x in own if not x.deleting}
+    return sorted(newest.values(), key=lambda x: x.revision)
+
+
+def numbered(seen: Seen, number: int) -> ControllerRevision:
+    """The set's revision of that number. Raises CommandError naming those there are."""
+    own = owned_revisions(seen.lws, seen.revisions)
+    found = next((x for x in own if x.revision == number and not x.deleting), None)
+    if found is None:
+        there = ", ".join(str(x.revision) for x in revisions_of(seen)) or "none"
+        raise CommandError(f"{seen.lws.name} has no revision {number}; revisions: {there}")
+    return found
+
+
+def stored(seen: Seen, revision: ControllerRevision) -> Template:
+    """What a revision holds. Raises CommandError when it cannot be read."""
+    try:
+        return restore(revision, seen.revision.template)
+    except ValueError as error:
+        raise CommandError(
+            f"revision {revision.revision} of {seen.lws.name} cannot be read: {error}"
+        ) from error
+
+
+def describe(seen: Seen) -> HistoryView:
+    key = seen.revision.key
+    groups = Counter(x.labels.get(c.REVISION_LABEL) for x in seen.observed.leaders)
+    views = []
+    for x in revisions_of(seen):
+        own, template = x.labels.get(c.REVISION_LABEL, ""), stored(seen, x)
+        views.append(
+            RevisionView(
+                revision=x.revision,
+                name=x.name,
+                key=own,
+                created=x.metadata.creation_timestamp or "",
+                current=own == key,
+                groups=groups[own],
+                size=template.size,
+                leader_images=_images(template.leader_template),
+                worker_images=_images(template.worker_template),
+            )
+        )
+    return HistoryView(seen.lws.namespace, seen.lws.name, history_limit(seen.lws.annotations), views)
+
+
+def _images(template: dict[str, Any]) -> list[str]:
+    containers = (template.get("spec") or {}).get("containers") or ()
+    return [str(x.get("image", "")) for x in containers]
+
+
+def draw(view: HistoryView) -> RenderableType:
+    rows = [
+        (
+            str(x.revision),
+            Text(x.key, style=GOOD if x.current else ""),
+            "yes" if x.current else "",
+            str(x.groups),
+            str(x.size),
+            ", ".join(x.leader_images),
+            ", ".join(x.worker_images) if x.size > 1 else "",
+            x.created,
+        )
+        for x in view.revisions
+    ]
+    headers = ("REVISION", "KEY", "CURRENT", "GROUPS", "SIZE", "LEADER", "WORKER", "CREATED")
+    drawn = table(headers, rows)
+    if view.limit:
+        return drawn
+    hint = (
+        f"Former templates go when a roll is complete. To keep ten: annotate {c.HISTORY_LIMIT_ANNOTATION}=10"
+    )
+    return Lines(drawn, Text(hint, style=QUIET))
+
+
+def one(seen: Seen, number: int) -> TemplateView:
+    revision = numbered(seen, number)
+    template = stored(seen, revision)
+    return TemplateView(
+        seen.lws.namespace,
+        seen.lws.name,
+        number,
+        revision.labels.get(c.REVISION_LABEL, ""),
+        template.leader_worker_template,
+        template.network_config,
+    )
+
+
+def run(session: Session, options: Any) -> int:
+    seen = see(session, options.name)
+    if options.revision is not None:
+        view = one(seen, options.revision)
+        document = msgspec.to_builtins(view)
+        session.show(view, Text(yaml.safe_dump(document, sort_keys=False, width=1000).rstrip()))
+    else:
+        history = describe(seen)
+        session.show(history, draw(history))
+    return 0

@@ -1,0 +1,85 @@
+"""Objects as a person wants to see them: pods with reasons and messages, and core events.
+
+Subsets like those of ``lws.api.workloads``, but with the texts that controllers do not read. No rules here.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import Struct
+
+from lws.api import constants as c
+from lws.api import workloads
+from lws.kube.resources import Resource
+from lws.objects import KubeObject
+
+LEADERWORKERSETS: Final = Resource(c.GROUP, c.VERSION, "leaderworkersets", c.KIND)
+CORE_EVENTS: Final = Resource("", "v1", "events", "Event")
+
+
+class Waiting(Struct, frozen=True, omit_defaults=True):
+    reason: str = ""
+    message: str = ""
+
+
+class Terminated(Struct, frozen=True, rename="camel", omit_defaults=True):
+    exit_code: int = 0
+    reason: str = ""
+    message: str = ""
+
+
+class ContainerState(Struct, frozen=True, omit_defaults=True):
+    waiting: Waiting | None = None
+    terminated: Terminated | None = None
+
+
+class ContainerStatus(workloads.ContainerStatus, frozen=True, rename="camel", omit_defaults=True):
+    name: str = ""
+    ready: bool = False
+    state: ContainerState = ContainerState()
+    last_state: ContainerState = ContainerState()
+
+
+class PodCondition(workloads.PodCondition, frozen=True, omit_defaults=True):
+    reason: str = ""
+    message: str = ""
+
+
+class PodStatus(workloads.PodStatus, frozen=True, rename="camel", omit_defaults=True):
+    conditions: tuple[PodCondition, ...] = ()
+    container_statuses: tuple[ContainerStatus, ...] = ()
+    init_container_statuses: tuple[ContainerStatus, ...] = ()
+    reason: str = ""
+    message: str = ""
+
+
+class Pod(workloads.Pod, frozen=True, rename="camel"):
+    """A pod with the texts of its status."""
+
+    status: PodStatus = PodStatus()
+
+    @property
+    def restarts(self) -> int:
+        return sum(x.restart_count for x in self.status.container_statuses)
+
+
+class EventSeries(Struct, frozen=True, rename="camel", omit_defaults=True):
+    last_observed_time: str | None = None
+
+
+class Event(KubeObject, frozen=True, rename="camel"):
+    """A core event, whichever API wrote it."""
+
+    type: str = ""
+    reason: str = ""
+    message: str = ""
+    last_timestamp: str | None = None
+    event_time: str | None = None
+    series: EventSeries | None = None
+
+    @property
+    def time(self) -> str:
+        """When it was seen last, RFC 3339."""
+        series = self.series.last_observed_time if self.series else None
+        return series or self.last_timestamp or self.event_time or self.metadata.creation_timestamp or ""

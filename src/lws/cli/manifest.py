@@ -1,0 +1,153 @@
+"""What applying a manifest would make of a set: read, merged as ``kubectl apply`` does, tried by a dry run.
+
+``kubectl apply`` of a custom resource is a JSON merge patch: what the manifest holds, less what the last
+applied manifest held and this one does not. Nothing is stored.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from lws.api import constants as c
+from lws.cli.kinds import LEADERWORKERSETS
+from lws.cli.session import FIELD_MANAGER, CommandError, Session
+from lws.kube.client import APPLY, MERGE_PATCH
+from lws.kube.errors import NotFound
+
+Document = dict[str, Any]
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_DRY_RUN = {"dryRun": "All"}
+
+
+def read_manifest(source: str, name: str) -> Document:
+    """The LeaderWorkerSet of that name in a file of YAML or JSON documents; ``-`` is standard input.
+
+    Raises CommandError.
+    """
+    text = _read(source)
+    try:
+        documents = [x for x in yaml.safe_load_all(text) if x is not None]
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}: {getattr(error, 'problem', '')}" if mark is not None else str(error)
+        raise CommandError(f"{source} is not YAML: {' '.join(where.split())}") from error
+    sets = [x for x in documents if isinstance(x, dict) and x.get("kind") == c.KIND]
+    found = next((x for x in sets if (x.get("metadata") or {}).get("name") == name), None)
+    if found is None:
+        names = ", ".join(str((x.get("metadata") or {}).get("name")) for x in sets) or "none"
+        raise CommandError(f"{source} holds no {c.KIND} {name!r}; in it: {names}")
+    if found.get("apiVersion") != c.API_VERSION:
+        raise CommandError(f"{source}: apiVersion is {found.get('apiVersion')!r}, not {c.API_VERSION!r}")
+    return found
+
+
+def _read(source: str) -> str:
+    if source == "-":
+        return sys.stdin.read()
+    try:
+        return Path(source).read_text(encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"{source} cannot be read: {error.strerror}") from error
+    except UnicodeError as error:
+        raise CommandError(f"{source} is not UTF-8 text") from error
+
+
+def check_namespace(manifest: Document, namespace: str, source: str) -> None:
+    """As kubectl: a manifest that names another namespace is a mistake."""
+    named = (manifest.get("metadata") or {}).get("namespace") or namespace
+    if named != namespace:
+        raise CommandError(
+            f"{source} is for namespace {named!r}, not {namespace!r}; give --namespace {named}"
+        )
+
+
+def as_applied(manifest: Document, namespace: str) -> Document:
+    """The manifest as ``kubectl apply`` sends it: with its namespace, and with itself as an annotation."""
+    metadata = {"annotations": {}, **manifest["metadata"], "namespace": namespace}
+    text = msgspec.json.encode({**manifest, "metadata": metadata}).decode()
+    annotations = {**(metadata["annotations"] or {}), LAST_APPLIED: text}
+    return {**manifest, "metadata": {**metadata, "annotations": annotations}}
+
+
+def merge_patch(live: Document, manifest: Document) -> Document:
+    """The patch that ``kubectl apply`` sends; ``manifest`` is ``as_applied``."""
+    last = (live.get("metadata", {}).get("annotations") or {}).get(LAST_APPLIED)
+    try:
+        original = msgspec.json.decode(last) if last else {}
+    except msgspec.DecodeError:
+        original = {}
+    return dict(_overlaid(removed(original, manifest), manifest))
+
+
+def removed(original: Any, modified: Any) -> Document:
+    """Null for every member that ``original`` has and ``modified`` does not."""
+    gone: Document = {}
+    if not isinstance(original, Mapping) or not isinstance(modified, Mapping):
+        return gone
+    for name, value in original.items():
+        if name not in modified:
+            gone[name] = None
+        elif deeper := removed(value, modified[name]):
+            gone[name] = deeper
+    return gone
+
+
+def _overlaid(below: Any, above: Any) -> Any:
+    if not isinstance(below, Mapping) or not isinstance(above, Mapping):
+        return above
+    merged = dict(below)
+    for name, value in above.items():
+        merged[name] = _overlaid(merged.get(name), value)
+    return merged
+
+
+def dry_run(session: Session, live: Document, manifest: Document, *, server_side: bool) -> Document:
+    """What the set would be. Raises ApiError when admission or the schema refuses it."""
+    metadata = live["metadata"]
+    path = LEADERWORKERSETS.path(metadata["namespace"], metadata["name"])
+    if server_side:
+        named = {**manifest, "metadata": {**manifest["metadata"], "namespace": metadata["namespace"]}}
+        query = {**_DRY_RUN, "fieldManager": "kubectl", "force": "true"}
+        body, content_type = named, APPLY
+    else:
+        query = {**_DRY_RUN, "fieldManager": FIELD_MANAGER}
+        applied = as_applied(manifest, metadata["namespace"])
+        body, content_type = merge_patch(live, applied), MERGE_PATCH
+    answer = session.client.connection.request(
+        "PATCH", path, query=query, body=msgspec.json.encode(body), content_type=content_type
+    )
+    return dict(msgspec.json.decode(answer))
+
+
+def live_document(session: Session, name: str) -> Document:
+    """The set as it is, whole. Raises CommandError when there is none."""
+    try:
+        return session.client.get(LEADERWORKERSETS, dict, name, session.namespace)
+    except NotFound as error:
+        where = f"leaderworkersets {name!r} not found in namespace {session.namespace!r}"
+        raise CommandError(f"{where}: a new set replaces nothing") from error
+
+
+def differences(before: Any, after: Any, path: str) -> Iterator[str]:
+    """Each leaf that differs, as ``path: old -> new``."""
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for name in sorted(before.keys() | after.keys()):
+            yield from differences(before.get(name), after.get(name), f"{path}.{name}")
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for index, (one, other) in enumerate(zip(before, after, strict=True)):
+            yield from differences(one, other, f"{path}[{index}]")
+    elif before != after:
+        yield f"{path}: {_shown(before)} -> {_shown(after)}"
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "(none)"
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,138 @@
+"""What there is of a set on the server, and the groups that it forms.
+
+Read whole by lists; nothing is cached. Who belongs to whom is decided by the planners' rules.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from lws.api import constants as c
+from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.workloads import ControllerRevision, StatefulSet
+from lws.cli.kinds import LEADERWORKERSETS, Pod
+from lws.cli.session import CommandError, Session
+from lws.kube.errors import NotFound
+from lws.kube.resources import CONTROLLER_REVISIONS, PODS, STATEFULSETS
+from lws.kube.selectors import equals, exists
+from lws.objects import Key, ObjectT
+from lws.planning.observed import ObservedSet, group_index, is_leader, worker_set_of
+from lws.planning.revisions import RevisionPlan, plan_revision, template_of
+from lws.planning.rollout import MISSING, GroupState, group_states
+
+
+class Group(Struct, frozen=True):
+    """One group: ``pods`` are all that carry its index, the leader included, by name."""
+
+    index: int
+    leader: Pod | None
+    workers: StatefulSet | None
+    pods: tuple[Pod, ...]
+    state: GroupState
+
+
+class Seen(NamedTuple):
+    """A set and all that belongs to it. ``leader``: the leader StatefulSet."""
+
+    lws: LeaderWorkerSet
+    stateful_sets: tuple[StatefulSet, ...] = ()
+    pods: tuple[Pod, ...] = ()
+    revisions: tuple[ControllerRevision, ...] = ()
+
+    @property
+    def leader(self) -> StatefulSet | None:
+        return next((x for x in self.stateful_sets if x.name == self.lws.name), None)
+
+    @property
+    def observed(self) -> ObservedSet:
+        """The same as planners take it."""
+        return ObservedSet(
+            self.lws,
+            leader=self.leader,
+            revisions=self.revisions,
+            leaders=tuple(x for x in self.pods if is_leader(x)),
+            worker_sets=self.stateful_sets,
+            members=self.pods,
+        )
+
+    @property
+    def revision(self) -> RevisionPlan:
+        """Which revision a pass of the controller would work with. Raises CommandError."""
+        return revision_of(self, self.lws)
+
+    @property
+    def expected(self) -> int:
+        """How many groups there should be now, surge included."""
+        return self.leader.spec.replicas if self.leader is not None else self.lws.replicas
+
+
+def revision_of(seen: Seen, lws: LeaderWorkerSet) -> RevisionPlan:
+    """As ``Seen.revision``, for another spec of the same set."""
+    try:
+        return plan_revision(lws, seen.leader, seen.revisions, template_of(lws))
+    except ValueError as error:
+        raise CommandError(f"{lws.name}: the template cannot be read: {error}") from error
+
+
+def groups_of(seen: Seen, key: str) -> list[Group]:
+    """The groups that should be or are there, by index; their states are against revision ``key``."""
+    pods: defaultdict[int, list[Pod]] = defaultdict(list)
+    for pod in seen.pods:
+        if (index := group_index(pod)) is not None:
+            pods[index].append(pod)
+    count = max([seen.expected, *(index + 1 for index in pods)])
+    observed = seen.observed
+    states = group_states(seen.lws, key, count, leaders=observed.leaders, worker_sets=observed.worker_sets)
+    return [
+        _group(seen, index, pods[index], states[index])
+        for index in range(count)
+        if index < seen.expected or index in pods
+    ]
+
+
+def _group(seen: Seen, index: int, pods: Sequence[Pod], state: GroupState) -> Group:
+    leader = next((x for x in pods if is_leader(x) and x.name == f"{seen.lws.name}-{index}"), None)
+    workers = worker_set_of(leader, seen.stateful_sets) if leader is not None else None
+    ordered = tuple(sorted(pods, key=lambda pod: (len(pod.name), pod.name)))
+    return Group(index, leader, workers, ordered, state if leader is not None else MISSING)
+
+
+def see(session: Session, name: str) -> Seen:
+    """One set with everything of its. Raises CommandError when there is none."""
+    client, namespace = session.client, session.namespace
+    try:
+        lws = client.get(LEADERWORKERSETS, LeaderWorkerSet, name, namespace)
+    except NotFound as error:
+        raise CommandError(f"leaderworkersets {name!r} not found in namespace {namespace!r}") from error
+    ours = equals(c.NAME_LABEL, name)
+    return Seen(
+        lws,
+        tuple(client.list(STATEFULSETS, StatefulSet, namespace, label_selector=ours)),
+        tuple(client.list(PODS, Pod, namespace, label_selector=ours)),
+        tuple(client.list(CONTROLLER_REVISIONS, ControllerRevision, namespace, label_selector=ours)),
+    )
+
+
+def see_all(session: Session) -> list[Seen]:
+    """All sets of the session's namespace, or of all namespaces, by namespace and name."""
+    client, namespace, ours = session.client, session.namespace, exists(c.NAME_LABEL)
+    sets = client.list(LEADERWORKERSETS, LeaderWorkerSet, namespace)
+    stateful_sets = by_set(client.list(STATEFULSETS, StatefulSet, namespace, label_selector=ours))
+    pods = by_set(client.list(PODS, Pod, namespace, label_selector=ours))
+    revisions = by_set(client.list(CONTROLLER_REVISIONS, ControllerRevision, namespace, label_selector=ours))
+    return [
+        Seen(x, tuple(stateful_sets[x.key]), tuple(pods[x.key]), tuple(revisions[x.key]))
+        for x in sorted(sets, key=lambda lws: lws.key)
+    ]
+
+
+def by_set(objects: Iterable[ObjectT]) -> defaultdict[Key, list[ObjectT]]:
+    """Objects by the set that their label names."""
+    found: defaultdict[Key, list[ObjectT]] = defaultdict(list)
+    for x in objects:
+        found[Key(x.namespace, x.labels.get(c.NAME_LABEL, ""))].append(x)
+    return found

@@ -1,0 +1,213 @@
+"""``kubectl lws plan``: what a roll of an edit would do, step by step, before it is made.
+
+The edit goes through the API server's dry run; whether it is another template, and which groups then go in
+which step, is decided by the controller's own planners (``simulation``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from rich.console import Group as Lines
+from rich.console import RenderableType
+from rich.text import Text
+
+from lws.api import constants as c
+from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.cli.drawing import BUSY, GOOD, QUIET, count, numbers, table
+from lws.cli.manifest import LAST_APPLIED, check_namespace, differences, dry_run, live_document, read_manifest
+from lws.cli.observing import Seen, groups_of, revision_of, see
+from lws.cli.pause import is_paused
+from lws.cli.session import CommandError, Session
+from lws.cli.simulation import Model, ModelGroup, Step, steps
+from lws.objects import KubeObject
+from lws.planning.leader import leader_document
+from lws.planning.revisions import RevisionPlan
+from lws.planning.rollout import Rollout, RolloutNumbers, rollout_numbers
+
+_SHOWN = 20
+
+
+class PlanView(Struct, rename="camel"):
+    """``held_back``: outdated groups below the partition at the end; ``stuck``: those above it.
+
+    ``restarts_pods``: whether any group is replaced. ``from_revision`` and ``to_revision`` are keys.
+    """
+
+    namespace: str
+    name: str
+    changes: list[str]
+    from_revision: str
+    to_revision: str
+    replicas: int
+    max_unavailable: int
+    max_surge: int
+    partition: int
+    restarts_pods: bool
+    steps: list[Step]
+    held_back: list[int]
+    stuck: list[int]
+    notes: list[str]
+
+
+def describe(seen: Seen, edited: LeaderWorkerSet, changes: list[str]) -> PlanView:
+    """What would happen once ``seen.lws`` is ``edited``. Raises CommandError."""
+    revision = revision_of(seen, edited)
+    try:
+        allowed = rollout_numbers(edited)
+    except ValueError as error:
+        raise CommandError(str(error)) from error
+    model = model_of(seen, edited, revision.key)
+    done = list(steps(model))
+    outdated = [i for i, x in model.groups.items() if x.key != model.key and i < allowed.replicas]
+    return PlanView(
+        namespace=edited.namespace,
+        name=edited.name,
+        changes=changes,
+        from_revision=seen.leader.labels.get(c.REVISION_LABEL, "") if seen.leader is not None else "",
+        to_revision=revision.key,
+        replicas=allowed.replicas,
+        max_unavailable=allowed.max_unavailable,
+        max_surge=allowed.max_surge,
+        partition=allowed.partition,
+        restarts_pods=any(x.replaced for x in done),
+        steps=done,
+        held_back=sorted(i for i in outdated if i < allowed.partition),
+        stuck=sorted(i for i in outdated if i >= allowed.partition),
+        notes=_notes(seen, edited, revision, allowed),
+    )
+
+
+def model_of(seen: Seen, edited: LeaderWorkerSet, key: str) -> Model:
+    """The set as it is now, about to be ``edited``."""
+    leader = seen.leader
+    if leader is None:
+        raise CommandError(f"{edited.name} has no leader StatefulSet yet: there is nothing to replace")
+    applied = _key(leader)
+    groups = {
+        x.index: ModelGroup(_group_key(x.leader, x.workers, key), x.state.ready)
+        for x in groups_of(seen, key)
+        if x.leader is not None and x.index < leader.spec.replicas
+    }
+    partition = leader.spec.update_strategy.rolling_update.partition
+    return Model(
+        lws=edited,
+        key=key,
+        applied=applied,
+        current=_current_key(seen) or applied,
+        rollout=Rollout(partition, leader.spec.replicas),
+        annotation=leader.annotations.get(c.REPLICAS_ANNOTATION, ""),
+        groups=groups,
+    )
+
+
+def _key(obj: KubeObject) -> str:
+    return obj.labels.get(c.REVISION_LABEL, "")
+
+
+def _group_key(leader: KubeObject, workers: KubeObject | None, key: str) -> str:
+    """The key of a group; a group of two is of the one that is not wanted."""
+    if workers is not None and _key(workers) != key:
+        return _key(workers)
+    return _key(leader)
+
+
+def _current_key(seen: Seen) -> str:
+    """What the StatefulSet controller makes groups below the partition from: its own revision's label."""
+    name = seen.leader.status.current_revision if seen.leader is not None else ""
+    return next((_key(x) for x in seen.revisions if x.name == name), "")
+
+
+def _notes(seen: Seen, edited: LeaderWorkerSet, revision: RevisionPlan, allowed: RolloutNumbers) -> list[str]:
+    notes = []
+    down = [x.index for x in groups_of(seen, revision.key) if not x.state.ready and x.index < seen.expected]
+    if down:
+        notes.append(f"not ready now, taken to stay so until replaced: {numbers(down)}")
+    if is_paused(edited):
+        notes.append("the set is paused: nothing is replaced until 'kubectl lws resume'")
+    if not revision.changed and _leader_template(seen.lws, revision) != _leader_template(edited, revision):
+        notes.append(
+            "an annotation of the set reaches the pods: the StatefulSet controller replaces leaders one after"
+            " another, although the template is the same"
+        )
+    if allowed.max_surge and allowed.partition > allowed.max_surge:
+        notes.append("surge groups stay as long as the partition holds back more groups than maxSurge")
+    return notes
+
+
+def _leader_template(lws: LeaderWorkerSet, revision: RevisionPlan) -> Any:
+    return leader_document(lws, revision.template, revision.key, partition=0, replicas=0)["spec"]["template"]
+
+
+def draw(view: PlanView) -> RenderableType:
+    lines: list[RenderableType] = []
+    shown = view.changes[:_SHOWN] + (
+        [f"... {len(view.changes) - _SHOWN} more"] if len(view.changes) > _SHOWN else []
+    )
+    lines += [Text(x) for x in shown or ["no change"]]
+    lines.append(Text(""))
+    lines.append(_verdict(view))
+    if view.steps:
+        lines.append(_drawn_steps(view))
+    if view.held_back:
+        lines.append(
+            Text(f"left as they are by partition {view.partition}: groups {numbers(view.held_back)}")
+        )
+    if view.stuck:
+        text = (
+            f"the roll stops before groups {numbers(view.stuck)}: groups that are down use up maxUnavailable"
+        )
+        lines.append(Text(text, style=BUSY))
+    lines += [Text(f"note: {x}", style=QUIET) for x in view.notes]
+    return Lines(*lines)
+
+
+def _verdict(view: PlanView) -> Text:
+    budget = f"maxUnavailable {view.max_unavailable}, maxSurge {view.max_surge}, partition {view.partition}"
+    if not view.restarts_pods:
+        what = "no pod restarts" + (": only groups are added or removed" if view.steps else "")
+        return Text(what, style=GOOD)
+    replaced = sum(len(x.replaced) for x in view.steps)
+    text = f"{count(replaced, 'group')} replaced in {count(len(view.steps), 'step')} ({budget})"
+    if view.from_revision != view.to_revision:
+        text += f", revision {view.from_revision} -> {view.to_revision}"
+    return Text(text)
+
+
+def _drawn_steps(view: PlanView) -> RenderableType:
+    rows = [
+        (
+            str(x.number),
+            numbers(x.replaced) or "-",
+            numbers(x.created) or "-",
+            numbers(x.removed) or "-",
+            f"{x.ready}/{view.replicas}",
+        )
+        for x in view.steps
+    ]
+    return table(("STEP", "REPLACED", "CREATED", "REMOVED", "READY MEANWHILE"), rows)
+
+
+def run(session: Session, options: Any) -> int:
+    manifest = read_manifest(options.filename, options.name)
+    check_namespace(manifest, session.namespace, options.filename)
+    live = live_document(session, options.name)
+    wanted = dry_run(session, live, manifest, server_side=options.server_side)
+    changes = [*differences(live["spec"], wanted["spec"], "spec"), *_metadata_changes(live, wanted)]
+    edited = msgspec.json.decode(msgspec.json.encode(wanted), type=LeaderWorkerSet)
+    view = describe(see(session, options.name), edited, changes)
+    session.show(view, draw(view))
+    return 0
+
+
+def _metadata_changes(live: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
+    return [
+        x
+        for member in ("labels", "annotations")
+        for x in differences(
+            live["metadata"].get(member) or {}, wanted["metadata"].get(member) or {}, f"metadata.{member}"
+        )
+        if LAST_APPLIED not in x
+    ]

@@ -1,0 +1,85 @@
+"""``kubectl lws restart``: recreate named groups, or all of them by a roll.
+
+A group is recreated as the controller does it: its leader pod is deleted in the foreground, that very pod and
+no successor of it. All groups are recreated by an annotation in the pod templates, as ``kubectl rollout
+restart`` does with other workloads, so the roll keeps to the set's own numbers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from lws.api import constants as c
+from lws.api.timestamps import rfc3339
+from lws.cli.drawing import numbers
+from lws.cli.editing import ActionView, Patch, done, draw, edit
+from lws.cli.kinds import Pod
+from lws.cli.observing import Seen, groups_of, see
+from lws.cli.pause import is_paused
+from lws.cli.session import CommandError, Session
+from lws.kube.errors import Conflict, NotFound
+from lws.kube.resources import PODS
+from lws.objects import controlled_by
+
+
+def rolling(seen: Seen, *, now: float) -> tuple[Patch, str]:
+    """The template annotation that makes all groups roll. ``now``: seconds since 1970."""
+    if is_paused(seen.lws):
+        raise CommandError(f"{seen.lws.name} is paused: run 'kubectl lws resume {seen.lws.name}' first")
+    marked = {"metadata": {"annotations": {c.RESTARTED_AT_ANNOTATION: rfc3339(now)}}}
+    template = seen.revision.template.leader_worker_template
+    names = [x for x in ("leaderTemplate", "workerTemplate") if template.get(x) is not None]
+    return {"spec": {"leaderWorkerTemplate": dict.fromkeys(names, marked)}}, "restarted"
+
+
+def leaders_of(seen: Seen, indexes: Sequence[int]) -> list[Pod]:
+    """The leader pods of these groups. Raises CommandError for a group that has none of this set."""
+    groups = {x.index: x for x in groups_of(seen, seen.revision.key)}
+    owner = seen.leader.uid if seen.leader is not None else ""
+    found = []
+    for index in dict.fromkeys(indexes):
+        if index not in groups:
+            there = numbers(groups) or "none"
+            raise CommandError(f"{seen.lws.name} has no group {index}; groups: {there}")
+        leader = groups[index].leader
+        if leader is None or not controlled_by(leader, owner):
+            raise CommandError(
+                f"group {index} of {seen.lws.name} has no leader pod to delete: it is being made"
+            )
+        found.append(leader)
+    return found
+
+
+def run(session: Session, options: Any) -> int:
+    if options.groups:
+        view = _recreate(session, options.name, options.groups)
+    else:
+        view = edit(session, options.name, "restart", lambda seen: rolling(seen, now=time.time()))
+    session.show(view, draw(view))
+    return 0
+
+
+def _recreate(session: Session, name: str, indexes: Sequence[int]) -> ActionView:
+    """Delete the leaders; one that is on its way out already is left alone, so nothing is restarted twice."""
+    seen = see(session, name)
+    leaders = leaders_of(seen, indexes)
+    going = [x for x in leaders if not x.deleting]
+    for leader in going:
+        try:
+            session.client.delete(
+                PODS, dict, leader.name, namespace=leader.namespace, uid=leader.uid, propagation="Foreground"
+            )
+        except (NotFound, Conflict):
+            continue  # somebody else was faster
+    if not going:
+        return done(
+            seen.lws, "restart", f"unchanged: {_which(indexes)} on the way out already", changed=False
+        )
+    return done(seen.lws, "restart", f"recreating {_which(indexes)}")
+
+
+def _which(indexes: Sequence[int]) -> str:
+    unique = sorted(set(indexes))
+    return f"group {unique[0]}" if len(unique) == 1 else f"groups {numbers(unique)}"

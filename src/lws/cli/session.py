@@ -1,0 +1,93 @@
+"""What every command works with: a client, a namespace, and where its answer goes.
+
+Which cluster and namespace are meant follows kubectl. No command's knowledge may live here.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+from rich.console import Console, RenderableType
+
+from lws.kube.client import Client
+from lws.kube.connection import DEFAULT_KUBECONFIG, SERVICE_ACCOUNT, connect
+from lws.kube.kubeconfig import read_kubeconfig
+from lws.version import user_agent
+
+FIELD_MANAGER = "kubectl-lws"
+_WIDE = 400  # columns where no terminal limits them
+
+
+class CommandError(Exception):
+    """What a person asked for cannot be done; the text says why, in one line."""
+
+
+class Session(NamedTuple):
+    """``namespace``: empty for all. ``json``: documents instead of drawings."""
+
+    client: Client
+    namespace: str
+    json: bool
+    console: Console
+
+    def show(self, view: Any, drawn: RenderableType) -> None:
+        """Print one view: as JSON where that is asked for, else as drawn."""
+        if self.json:
+            text = msgspec.json.format(msgspec.json.encode(view), indent=2).decode()
+            self.console.file.write(f"{text}\n")
+        else:
+            self.console.print(drawn, soft_wrap=False)
+
+    def show_line(self, view: Any, drawn: RenderableType) -> None:
+        """As ``show``, for one of several: each JSON document is one line."""
+        if self.json:
+            self.console.file.write(msgspec.json.encode(view).decode() + "\n")
+        else:
+            self.console.print(drawn, soft_wrap=True)
+        self.console.file.flush()
+
+
+@contextmanager
+def open_session(options: Any) -> Iterator[Session]:
+    """By ``--kubeconfig``, ``--context``, ``--namespace``, ``--all-namespaces`` and ``--output``.
+
+    Raises ConfigurationError.
+    """
+    paths = _kubeconfig(options.kubeconfig, os.environ)
+    namespace = options.namespace or _namespace(paths, options.context)
+    connection = connect(
+        kubeconfig=paths,
+        context=options.context,
+        user_agent=user_agent("/kubectl-lws"),
+        pool_size=2,
+    )
+    with closing(connection):
+        client = Client(connection, field_manager=FIELD_MANAGER)
+        everywhere = getattr(options, "all_namespaces", False)
+        yield Session(client, "" if everywhere else namespace, options.output == "json", make_console())
+
+
+def make_console() -> Console:
+    """Standard output: colours on a terminal only, and not with NO_COLOR; text is never markup."""
+    width = None if sys.stdout.isatty() else _WIDE
+    return Console(file=sys.stdout, width=width, markup=False, emoji=False, highlight=False)
+
+
+def _kubeconfig(given: str | None, environment: Mapping[str, str]) -> str | None:
+    """The file as kubectl chooses it; None inside a pod without one."""
+    if paths := given or environment.get("KUBECONFIG"):
+        return paths
+    return DEFAULT_KUBECONFIG if Path(DEFAULT_KUBECONFIG).expanduser().exists() else None
+
+
+def _namespace(paths: str | None, context: str | None) -> str:
+    if paths is not None:
+        return read_kubeconfig(paths, context).namespace or "default"
+    own = Path(SERVICE_ACCOUNT, "namespace")
+    return own.read_text(encoding="utf-8").strip() if own.exists() else "default"

@@ -1,0 +1,104 @@
+"""``kubectl lws why``: what keeps a set from being ready and up to date; which group, which pod, and why."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from msgspec import Struct
+from rich.console import Group as Lines
+from rich.console import RenderableType
+from rich.text import Text
+
+from lws.cli.causes import Events, group_causes, set_causes, update_causes
+from lws.cli.drawing import BAD, GOOD, QUIET, line
+from lws.cli.kinds import CORE_EVENTS, Event
+from lws.cli.observing import Seen, groups_of, see, see_all
+from lws.cli.podcauses import Cause
+from lws.cli.session import Session
+from lws.cli.status import StatusView
+from lws.cli.status import describe as describe_status
+from lws.cli.tree import nothing
+from lws.kube.errors import Forbidden
+from lws.kube.selectors import all_of, equals
+
+
+class WhyView(Struct, rename="camel"):
+    """``ready``: all wanted groups are ready and updated, and nothing is wrong with the set."""
+
+    namespace: str
+    name: str
+    ready: bool
+    summary: str
+    causes: list[Cause]
+
+
+def describe(seen: Seen, events: Events, *, now: float) -> WhyView:
+    """All findings: about the set, then group by group, then what keeps outdated groups from their update."""
+    lws, status = seen.lws, describe_status(seen)
+    causes = [*set_causes(seen, events), *group_causes(seen, events, now=now), *update_causes(seen)]
+    return WhyView(lws.namespace, lws.name, not causes, _summary(status), causes)
+
+
+def _summary(status: StatusView) -> str:
+    return f"{status.ready} of {status.replicas} groups ready, {status.updated} updated"
+
+
+def draw(view: WhyView, *, namespaced: bool = False) -> RenderableType:
+    """``namespaced``: name the namespace, too."""
+    name = f"{view.namespace}/{view.name}" if namespaced else view.name
+    head = line(
+        Text(f"leaderworkerset/{name}", style="bold"), Text(view.summary, style=GOOD if view.ready else "")
+    )
+    lines: list[RenderableType] = [head]
+    if view.ready:
+        lines.append(Text("  nothing is wrong"))
+    for cause in view.causes:
+        where = [] if cause.group is None else [f"group {cause.group}"]
+        where += [f"pod/{cause.pod}"] if cause.pod else []
+        text = (
+            Text("  ")
+            .append("  ".join([*where, ""]))
+            .append(cause.reason, style=BAD)
+            .append(f"  {cause.message}")
+        )
+        lines.append(text)
+        if cause.advice:
+            lines.append(Text(f"      {cause.advice}", style=QUIET))
+    return Lines(*lines)
+
+
+def warnings(session: Session, seen: Seen) -> Events:
+    """Warning events about whatever of this set may have failed to make something, the oldest first.
+
+    Pods say in their status what is wrong with them, so theirs are not asked for.
+    """
+    groups = groups_of(seen, seen.revision.key)
+    suspects = {seen.lws.uid}
+    if seen.leader is not None and len(seen.observed.leaders) < seen.leader.spec.replicas:
+        suspects.add(seen.leader.uid)
+    suspects |= {
+        x.workers.uid for x in groups if x.workers is not None and len(x.pods) - 1 < x.workers.spec.replicas
+    }
+    return {uid: _about(session, seen.lws.namespace, uid) for uid in suspects}
+
+
+def _about(session: Session, namespace: str, uid: str) -> list[Event]:
+    selector = all_of(equals("involvedObject.uid", uid), equals("type", "Warning"))
+    try:
+        found = session.client.list(CORE_EVENTS, Event, namespace, field_selector=selector)
+    except Forbidden:
+        return []
+    return sorted(found, key=lambda event: event.time)
+
+
+def run(session: Session, options: Any) -> int:
+    """One set by name, or all there are. The code is 0 whatever is found."""
+    seen = [see(session, options.name)] if options.name else see_all(session)
+    views = [describe(x, warnings(session, x), now=time.time()) for x in seen]
+    if options.name:
+        session.show(views[0], draw(views[0]))
+        return 0
+    drawn = Lines(*(draw(x, namespaced=not session.namespace) for x in views))
+    session.show({"items": views}, drawn if views else nothing(session))
+    return 0
