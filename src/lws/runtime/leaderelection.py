@@ -18,6 +18,7 @@ from lws.runtime.election import Election, LeaseLock
 from lws.runtime.logs import get_logger
 
 JITTER = 1.2
+LOOKS = 0.25, 0.5  # least and most of a retry period between two looks of one who waits
 _TICK = 0.25  # seconds; how soon a lease taken by somebody else is noticed
 
 _log = get_logger("leader-election")
@@ -105,10 +106,15 @@ class LeaderElector:
     def _acquire(self, stop: threading.Event) -> bool:
         _log.info("Attempting to acquire leader lease", lease=str(self._lock))
         while not self._attempt():
-            if self._clock.sleep(self._retry_period * (1.0 + JITTER * self._random()), stop):
+            if self._clock.sleep(self._patience(), stop):
                 return False
         _log.info("Successfully acquired lease", lease=str(self._lock))
         return True
+
+    def _patience(self) -> float:
+        """Less than a retry period: how soon a lease that was given up is seen is how long nobody leads."""
+        least, most = LOOKS
+        return self._retry_period * (least + (most - least) * self._random())
 
     def _keep_renewing(self) -> None:
         while not self._clock.sleep(self._retry_period, self._over):

@@ -138,16 +138,20 @@ def test_stopped_while_waiting(leases: FakeLeases, start: Callable[..., Running]
     assert holder_of(leases) == "other"
 
 
-def test_waiting_is_jittered(leases: FakeLeases, clock: FakeClock, start: Callable[..., Running]) -> None:
+@pytest.mark.parametrize(("draw", "seconds"), [(0.0, 0.5), (1.0, 1.0)], ids=["least", "most"])
+def test_a_lease_given_up_is_seen_within_half_a_retry_period(
+    leases: FakeLeases, clock: FakeClock, start: Callable[..., Running], draw: float, seconds: float
+) -> None:
     held_by(leases, "other")
-    start(random=lambda: 1.0)
+    run = start(random=lambda: draw)
     leases.wait_for_calls(1)
     assert clock.await_waiters(1)
-    clock.advance(4.3)
+    clock.advance(seconds - 0.1)
     assert clock.await_waiters(1)
     assert leases.calls == ["get"]
-    clock.advance(0.2)  # 2 s x (1 + 1.2)
-    leases.wait_for_calls(2)
+    leases.touch(holderIdentity="")
+    clock.advance(0.2)
+    assert run.started.wait(10.0)
 
 
 def test_the_server_may_be_away_before_leading(
