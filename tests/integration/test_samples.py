@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from support.admission import env_of
-from support.pages import GUIDES, Block, blocks, links
+from support.pages import GUIDES, REFERENCE, Block, blocks, links
 from support.samples import SAMPLES, apply_sample, load_sample, try_out
 from support.sets import Document, Sets
 from support.wholeness import await_whole
@@ -112,7 +112,7 @@ def test_a_sample_is_valid_to_the_last_member(sets: Sets, file: str) -> None:
 
 
 def yaml_blocks() -> list[tuple[Path, Block]]:
-    pages = [page for page in GUIDES if page.name != REFUSALS]
+    pages = [page for page in (*GUIDES, *REFERENCE) if page.name != REFUSALS]
     found = [(page, block) for page in pages for block in blocks(page) if block.language == "yaml"]
     return [(page, block) for page, block in found if not UNKNOWN_HERE.search(block.text)]
 
