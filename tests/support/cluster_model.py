@@ -122,7 +122,7 @@ class Cluster:
         for owner in self.all(StatefulSet):
             if owner.deleting:
                 continue
-            first, mine, ready = int(not _is_leader_set(owner)), [], 0
+            first, mine, ready = int(not is_leader_set(owner)), [], 0
             for ordinal in range(first, first + owner.spec.replicas):
                 pod: Any = pods.get(Key(owner.namespace, f"{owner.name}-{ordinal}"))
                 yield from self._keep(owner, ordinal, pod)
@@ -136,7 +136,7 @@ class Cluster:
     def _keep(self, owner: StatefulSet, ordinal: int, pod: Pod | None) -> Iterator[Move]:
         """Create a missing pod, adopt an orphan, delete a failed one."""
         if pod is None:
-            yield partial(self.create, _new_pod(owner, ordinal))
+            yield partial(self.create, new_pod(owner, ordinal))
         elif pod.deleting:
             return
         elif controller_of(pod) is None:
@@ -158,7 +158,7 @@ class Cluster:
             self._remove(pod)
 
     def _garbage_collector(self) -> Iterator[Move]:
-        owned = [(x, owner_uid(x)) for x in (*self.all(StatefulSet), *self.all(Pod))]
+        owned = [(x, owner_uid(x)) for kind in (StatefulSet, Service, Pod) for x in self.all(kind)]
         for obj, owner in owned:
             if owner and owner not in self.by_uid and not obj.deleting:
                 yield partial(self.delete, obj)
@@ -201,7 +201,7 @@ def _deleted(obj: T) -> T:
     return replace(obj, metadata=replace(obj.metadata, deletion_timestamp=DELETED))
 
 
-def _is_leader_set(one: StatefulSet) -> bool:
+def is_leader_set(one: StatefulSet) -> bool:
     owner = controller_of(one)
     return owner is not None and owner.kind == c.KIND
 
@@ -210,12 +210,12 @@ def _owned_by(owner: StatefulSet) -> OwnerReference:
     return OwnerReference("apps/v1", "StatefulSet", owner.name, owner.uid, controller=True)
 
 
-def _new_pod(owner: StatefulSet, ordinal: int) -> Pod:
+def new_pod(owner: StatefulSet, ordinal: int) -> Pod:
     """As admission leaves it."""
     labels = {x: owner.labels[x] for x in (c.NAME_LABEL, c.REVISION_LABEL)}
-    group = str(ordinal) if _is_leader_set(owner) else owner.labels[c.GROUP_INDEX_LABEL]
+    group = str(ordinal) if is_leader_set(owner) else owner.labels[c.GROUP_INDEX_LABEL]
     labels |= {c.GROUP_INDEX_LABEL: group, c.GROUP_KEY_LABEL: f"key-{group}"}
-    labels[c.WORKER_INDEX_LABEL] = "0" if _is_leader_set(owner) else str(ordinal)
+    labels[c.WORKER_INDEX_LABEL] = "0" if is_leader_set(owner) else str(ordinal)
     meta = ObjectMeta(
         name=f"{owner.name}-{ordinal}",
         namespace=owner.namespace,

@@ -54,6 +54,7 @@ class ModelClient:
         self.deleted: list[str] = []  # uids, each when its deletion began
         self.records: list[str] = []  # uids of the leaders whose incarnation a set's pass recorded
         self._applied: dict[Key, dict[str, Any]] = {}
+        self.documents: dict[str, dict[str, Any]] = {}  # by uid, as they were sent last
 
     def get(self, resource: Resource, type_: type[Any], name: str, namespace: str = "") -> Any:
         self._trouble()
@@ -77,6 +78,7 @@ class ModelClient:
         if self._cluster.get(TYPES[resource.plural], obj.key) is not None:
             raise AlreadyExists(409)
         made = self._cluster.create(obj)
+        self.documents[made.uid] = dict(document)
         self._trouble()
         return made
 
@@ -91,6 +93,7 @@ class ModelClient:
             kept = {"uid": stored.uid, "generation": stored.metadata.generation + 1}
             made = replace(wanted, metadata=replace(wanted.metadata, **kept), status=stored.status)
             made = self._cluster.put(made)
+        self.documents[made.uid] = document
         self._trouble()
         return made
 
