@@ -69,18 +69,19 @@ def _once(message: str) -> str:
 
 
 def group_causes(seen: Seen, events: Events, *, now: float) -> list[Cause]:
-    """What keeps wanted groups from being ready; the first finding of each. ``now``: seconds since 1970."""
-    groups = groups_of(seen, seen.revision.key)
-    waiting = (x for x in groups if not x.state.ready and x.index < seen.expected)
-    return [_with_group(_group_cause(seen, x, events, now=now), x.index) for x in waiting]
+    """What keeps groups from being ready, or will not leave them so: the first finding of each.
+
+    ``now``: seconds since 1970.
+    """
+    found = []
+    for group in groups_of(seen, seen.revision.key):
+        if group.index < seen.expected and (cause := _group_cause(seen, group, events, now=now)) is not None:
+            cause.group = group.index
+            found.append(cause)
+    return found
 
 
-def _with_group(cause: Cause, index: int) -> Cause:
-    cause.group = index
-    return cause
-
-
-def _group_cause(seen: Seen, group: Group, events: Events, *, now: float) -> Cause:
+def _group_cause(seen: Seen, group: Group, events: Events, *, now: float) -> Cause | None:
     leader = group.leader
     if leader is None:
         left = [x.name for x in group.pods]
@@ -88,6 +89,8 @@ def _group_cause(seen: Seen, group: Group, events: Events, *, now: float) -> Cau
         return Cause("NoLeader", message)
     if (kept := _kept_down(seen, group, now=now)) is not None:
         return kept
+    if group.state.ready:
+        return None
     for pod in group.pods:
         if (cause := pod_cause(pod, now=now)) is not None:
             return cause
@@ -95,7 +98,7 @@ def _group_cause(seen: Seen, group: Group, events: Events, *, now: float) -> Cau
 
 
 def _kept_down(seen: Seen, group: Group, *, now: float) -> Cause | None:
-    """The controller has decided to leave the group as it is, for a while or for good."""
+    """The controller has found it dead, and leaves it as it is, for a while or for good."""
     assert group.leader is not None
     entry = stored_entry(seen.lws, group.leader)
     if entry is None or not speaks_of(entry, group.leader):
@@ -147,9 +150,9 @@ def _about_leader(events: Sequence[Event], name: str) -> Event | None:
 
 def update_causes(seen: Seen) -> list[Cause]:
     """Why outdated groups are not replaced now."""
-    lws = seen.lws
-    groups = groups_of(seen, seen.revision.key)
-    outdated = [x for x in groups if not x.state.updated and x.leader is not None and x.index < lws.replicas]
+    lws, key = seen.lws, seen.revision.key
+    groups = groups_of(seen, key)
+    outdated = [x for x in groups if x.outdated(key) and x.index < lws.replicas]
     held = [x.index for x in outdated if x.index < lws.partition]
     found = []
     if held and is_paused(lws):

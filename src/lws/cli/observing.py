@@ -34,6 +34,11 @@ class Group(Struct, frozen=True):
     pods: tuple[Pod, ...]
     state: GroupState
 
+    def outdated(self, key: str) -> bool:
+        """Whether a part of it was made from another template; a group without some part may be new."""
+        members = [x for x in (self.leader, self.workers) if x is not None]
+        return any(x.labels.get(c.REVISION_LABEL) != key for x in members)
+
 
 class Seen(NamedTuple):
     """A set and all that belongs to it. ``leader``: the leader StatefulSet."""

@@ -19,6 +19,7 @@ from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.cli.drawing import BAD, BUSY, GOOD, count
 from lws.cli.kinds import LEADERWORKERSETS
 from lws.cli.observing import Seen, groups_of, see
+from lws.cli.pause import is_paused
 from lws.cli.session import CommandError, Session
 from lws.kube.errors import Gone, TransportError
 from lws.kube.selectors import equals
@@ -46,6 +47,7 @@ class StatusView(Struct, rename="camel"):
     surge: int
     partition: int
     paused: bool
+    updating: bool
     done: bool
     failed: bool
     message: str
@@ -54,9 +56,9 @@ class StatusView(Struct, rename="camel"):
 def describe(seen: Seen) -> StatusView:
     """How far the set is."""
     lws, key = seen.lws, seen.revision.key
-    states = [(x.index, x.state) for x in groups_of(seen, key)]
-    wanted = [(index, state) for index, state in states if index < lws.replicas]
-    due = [state for index, state in wanted if index >= lws.partition]
+    groups = groups_of(seen, key)
+    wanted = [x for x in groups if x.index < lws.replicas]
+    due = [x for x in wanted if x.index >= lws.partition]
     view = StatusView(
         namespace=lws.namespace,
         name=lws.name,
@@ -64,13 +66,14 @@ def describe(seen: Seen) -> StatusView:
         observed_generation=lws.status.observed_generation,
         revision=key,
         replicas=lws.replicas,
-        ready=sum(state.ready for _, state in wanted),
-        updated=sum(state.updated for _, state in wanted),
+        ready=sum(x.state.ready for x in wanted),
+        updated=sum(x.state.updated for x in wanted),
         due=len(due),
-        due_updated=sum(state.updated for state in due),
-        surge=len(states) - len(wanted),
+        due_updated=sum(x.state.updated for x in due),
+        surge=len(groups) - len(wanted),
         partition=lws.partition,
-        paused=c.PAUSED_PARTITION_ANNOTATION in lws.annotations,
+        paused=is_paused(lws),
+        updating=any(x.outdated(key) for x in due) or condition(lws, c.UPDATE_IN_PROGRESS) is not None,
         done=condition(lws, c.AVAILABLE) is not None,
         failed=False,
         message="",
@@ -102,7 +105,7 @@ def _message(view: StatusView) -> str:
     if view.done:
         return f"successfully rolled out: {count(view.replicas, 'group')} updated and ready"
     parts = []
-    if view.due_updated < view.due:
+    if view.updating:
         parts.append(f"{view.due_updated} of {count(view.due, 'group')} updated")
     parts.append(f"{view.ready} of {count(view.replicas, 'group')} ready")
     if view.surge:

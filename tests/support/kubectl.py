@@ -1,0 +1,63 @@
+"""The real kubectl with the plugin on its PATH, against a test's cluster and namespace."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hack.controlplane import binaries
+from support.cluster import Cluster
+
+SECONDS = 90
+
+
+@cache
+def kubectl_path() -> Path:
+    return Path(binaries.locate(say=print)["kubectl"])
+
+
+class Kubectl:
+    """Runs ``kubectl`` as a user does; what fails must fail with the code that a test names."""
+
+    def __init__(self, cluster: Cluster, namespace: str) -> None:
+        self._namespace = namespace
+        plugins = Path(sys.executable).parent  # kubectl-lws, as pip installs it
+        self._environment = {
+            **{name: os.environ[name] for name in ("HOME", "LANG") if name in os.environ},
+            "KUBECONFIG": str(cluster.kubeconfig),
+            "PATH": os.pathsep.join([str(plugins), str(kubectl_path().parent), "/usr/bin", "/bin"]),
+        }
+
+    def __call__(self, *words: str, code: int = 0, stdin: str = "") -> str:
+        """Standard output, or with another ``code`` than 0 standard error."""
+        done = subprocess.run(
+            self._command(words),
+            env=self._environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=SECONDS,
+        )
+        assert done.returncode == code, f"{words}: code {done.returncode}: {done.stderr or done.stdout}"
+        return done.stderr if code else done.stdout
+
+    def lws(self, *words: str, code: int = 0, stdin: str = "") -> str:
+        return self("lws", *words, code=code, stdin=stdin)
+
+    def json(self, *words: str, stdin: str = "") -> Any:
+        """What a command of the plugin prints with ``-o json``."""
+        return json.loads(self.lws(*words, "-o", "json", stdin=stdin))
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self._command(words), env=self._environment, stdout=subprocess.PIPE, text=True
+        )
+
+    def _command(self, words: tuple[str, ...]) -> list[str]:
+        return [str(kubectl_path()), *words, "--namespace", self._namespace]
