@@ -6,19 +6,23 @@ What the remaining samples do, page by page, is tested in ``test_guides.py``.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 from support.admission import env_of
+from support.cluster import Cluster
 from support.pages import GUIDES, REFERENCE, Block, blocks, links
 from support.samples import SAMPLES, apply_sample, load_sample, try_out
 from support.sets import Document, Sets
+from support.waiting import until
 from support.wholeness import await_whole
 
 from lws.api import constants as c
-from lws.kube.resources import SERVICES
+from lws.kube.resources import EVENTS, SERVICES
 
 pytestmark = pytest.mark.integration
 
@@ -99,8 +103,8 @@ def assert_passed_through(leader_set: Document, pods: list[Document]) -> None:
 LWS_MEMBERS = {"replicas", "leaderWorkerTemplate", "rolloutStrategy", "networkConfig", "startupPolicy"}
 REFUSALS = "admission.md"
 """Its blocks are to be refused; ``test_guides.py`` sees to that."""
-OTHERS_FILES = {"gangSchedulingManagement", "Configuration", "Kustomization"}
-"""Blocks of files that are not sent to an API server; the tests of configuration and manifests read those."""
+OTHERS_FILES = {"gangSchedulingManagement", "Configuration", "Kustomization", "scrape_configs"}
+"""Blocks of files that no API server is sent. Those of our own are read by ``tests/unit/test_docs.py``."""
 UNKNOWN_HERE = re.compile(r"^apiVersion: (monitoring\.coreos\.com|kueue\.x-k8s\.io|cert-manager\.io)/", re.M)
 """Kinds of other projects, whose CustomResourceDefinitions this cluster lacks."""
 
@@ -152,3 +156,35 @@ def merged(document: Document, change: dict[str, Any]) -> Document:
         if isinstance(document[name], dict) and isinstance(change[name], dict):
             both[name] = merged(document[name], change[name])
     return both
+
+
+# troubleshooting.md
+
+
+def test_symptoms_of_pods_that_cannot_be_created(sets: Sets, cluster: Cluster) -> None:
+    """What the guide says is to be seen: in events of StatefulSets, in the words of its table."""
+    quota = {"metadata": {"name": "few"}, "spec": {"hard": {"pods": "0"}}}
+    path = f"/api/v1/namespaces/{sets.namespace}/resourcequotas"
+    nobody = {"spec": {"serviceAccountName": "nobody", "containers": [{"name": "a", "image": "a"}]}}
+    sets.create("a" * 55)
+    sets.create("nobody", leaderTemplate=nobody)
+    symptoms = {"a" * 55: "must be no more than 63 bytes", "nobody": 'serviceaccount "nobody" not found'}
+    until("both symptoms", lambda: missing(sets, symptoms), lambda seen: not seen)
+    cluster.client.connection.request("POST", path, body=msgspec.json.encode(quota))
+    sets.create("quota")
+    until("the third symptom", lambda: missing(sets, {"quota": "exceeded quota"}), lambda seen: not seen)
+    guide = next(x for x in GUIDES if x.name == "troubleshooting.md").read_text()
+    assert [
+        x
+        for x in ("no more than 63 bytes", 'serviceaccount "..." not found', "exceeded quota")
+        if x not in guide
+    ] == []
+
+
+def missing(sets: Sets, symptoms: dict[str, str]) -> list[str]:
+    """Names of StatefulSets whose FailedCreate events do not say what they should."""
+    said = defaultdict(str)
+    for event in sets.client.list(EVENTS, dict, sets.namespace):
+        if event["reason"] == "FailedCreate" and event["regarding"]["kind"] == "StatefulSet":
+            said[event["regarding"]["name"]] += event["note"]
+    return [name for name, symptom in symptoms.items() if symptom not in said[name]]

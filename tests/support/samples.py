@@ -50,8 +50,12 @@ def resource_of(client: Client, document: Document) -> Resource:
 
 
 def try_out(client: Client, document: Document, namespace: str) -> None:
-    """Apply it as a dry run: everything is checked, members that do not exist included; nothing is stored."""
+    """Apply it as a dry run, in this namespace if in any: everything is checked, members that do not exist
+    included; nothing is stored.
+    """
     resource = resource_of(client, document)
+    if resource.namespaced:
+        document = document | {"metadata": document["metadata"] | {"namespace": namespace}}
     path = resource.path(namespace if resource.namespaced else "", document["metadata"]["name"])
     client.connection.request(
         "PATCH",
