@@ -13,7 +13,7 @@ demo: setup ## A local cluster, the controller and two sample groups made Availa
 
 ##@ Check
 
-test: verify test-fast test-integration ## Everything CI runs: linters, types, unit, property and golden tests, the real control plane
+test: verify docs test-fast test-integration ## Everything CI runs: linters, types, the docs, unit, property and golden tests, the real control plane
 
 test-fast: setup ## Unit, property, fault and golden tests: no cluster
 	$(PYTEST) -n 2 --dist worksteal tests/unit tests/property tests/golden tests/faults
@@ -56,6 +56,9 @@ sbom: .venv-sbom/installed ## What the image holds, as CycloneDX: build/sbom.cdx
 	.venv-sbom/bin/python -W ignore -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible \
 	  --output-file build/sbom.cdx.json requirements.runtime.lock
 
+chart: setup ## Bring the copies in manifests/chart up to date, check it and package it: build/lws-VERSION.tgz
+	$(BIN)/python -m hack.tools.chart
+
 bench: setup ## The figures of docs/benchmarks.md, measured on this machine
 	hack/bench/run
 
@@ -89,4 +92,4 @@ help: ## This list
 	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
 	  /^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: demo test test-fast test-integration verify format crds lock docs sbom bench setup clean help
+.PHONY: demo test test-fast test-integration verify format crds lock docs sbom chart bench setup clean help

@@ -104,7 +104,7 @@ LWS_MEMBERS = {"replicas", "leaderWorkerTemplate", "rolloutStrategy", "networkCo
 REFUSALS = "admission.md"
 """Its blocks are to be refused; ``test_guides.py`` sees to that."""
 OTHERS_FILES = {"gangSchedulingManagement", "Configuration", "Kustomization", "scrape_configs"}
-"""Blocks of files that no API server is sent. Those of our own are read by ``tests/unit/test_docs.py``."""
+"""Blocks of files that no API server is sent. ``tests/unit/test_docs_reference.py`` reads our own."""
 UNKNOWN_HERE = re.compile(r"^apiVersion: (monitoring\.coreos\.com|kueue\.x-k8s\.io|cert-manager\.io)/", re.M)
 """Kinds of other projects, whose CustomResourceDefinitions this cluster lacks."""
 

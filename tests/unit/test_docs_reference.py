@@ -8,10 +8,20 @@ from typing import Any
 
 import pytest
 import yaml
-from support.pages import ROOT
+from support.pages import GUIDES, ROOT, blocks
 
 from lws.api import constants as c
+from lws.config import (
+    API_VERSION,
+    Configuration,
+    GangSchedulingManagement,
+    decode_configuration,
+    document_of,
+    validate,
+)
+from lws.flags import FLAGS
 
+GUIDES_FOLDER = ROOT / "docs" / "guides"
 REFERENCE = ROOT / "docs" / "reference"
 CRD = ROOT / "manifests" / "crd" / "leaderworkersets.leaderworkerset.x-k8s.io.yaml"
 NOT_FOR_USERS = {"KIND", "VERSION", "GROUP", "API_VERSION", "FIELD_MANAGER", "REPORTING_CONTROLLER", "PREFIX"}
@@ -40,6 +50,31 @@ def test_labels_and_annotations_are_on_their_page() -> None:
     prefixed = {x for x in constants().values() if x.startswith(c.PREFIX)}
     listed = set(re.findall(rf"^\| `({re.escape(c.PREFIX)}[\w-]+)` \|", page("labels"), re.MULTILINE))
     assert listed == prefixed
+
+
+def leaves(document: dict[str, Any], at: str = "") -> Iterator[str]:
+    for name, value in document.items():
+        yield from leaves(value, f"{at}{name}.") if isinstance(value, dict) else (f"{at}{name}",)
+
+
+def test_settings_are_those_of_the_program() -> None:
+    """Fields of the configuration file and flags: each has its row, with its name in the first cell."""
+    everything = Configuration(
+        gang_scheduling_management=GangSchedulingManagement(scheduler_provider="volcano")
+    )
+    rows = (GUIDES_FOLDER / "configuration.md").read_text()
+    listed = {x.partition(" ")[0] for x in FIRST_CELL.findall(rows)}
+    wanted = {x for x in leaves(document_of(everything)) if x not in ("apiVersion", "kind")}
+    assert wanted | {f"--{flag.name}" for flag in FLAGS} <= listed
+
+
+def test_configuration_in_guides_is_accepted() -> None:
+    """Whole files and single blocks, by the program's own reading."""
+    found = [x.text for page in GUIDES for x in blocks(page) if x.language == "yaml"]
+    ours = [x for x in found if API_VERSION in x or x.startswith("gangSchedulingManagement")]
+    assert len(ours) >= 2
+    for text in ours:
+        validate(decode_configuration(text.encode()))
 
 
 def crd_version() -> dict[str, Any]:
