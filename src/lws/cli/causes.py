@@ -93,8 +93,21 @@ def _group_cause(seen: Seen, group: Group, events: Events, *, now: float) -> Cau
         return None
     for pod in group.pods:
         if (cause := pod_cause(pod, now=now)) is not None:
+            if pod.uid == leader.uid:
+                cause.message += _held_up(seen, group, leader)
             return cause
     return _workers_cause(seen, group, events)
+
+
+def _held_up(seen: Seen, group: Group, leader: Pod) -> str:
+    """What a leader that is not ready keeps from being made."""
+    if group.workers is not None or seen.lws.size == 1:
+        return ""
+    if seen.lws.startup_policy == c.STARTUP_LEADER_READY:
+        return "; its workers are created once it is ready"
+    if leader.annotations.get(c.EXCLUSIVE_TOPOLOGY_ANNOTATION) and not leader.spec.node_name:
+        return "; its workers are created once it has a node, beside which they are placed"
+    return ""
 
 
 def _kept_down(seen: Seen, group: Group, *, now: float) -> Cause | None:
@@ -133,10 +146,6 @@ def _workers_cause(seen: Seen, group: Group, events: Events) -> Cause:
 
 
 def _no_workers(seen: Seen, leader: Pod, events: Events) -> Cause:
-    if seen.lws.startup_policy == c.STARTUP_LEADER_READY and not leader.has_ready_condition:
-        return Cause("LeaderNotReady", "workers are created once the leader is ready", pod=leader.name)
-    if c.EXCLUSIVE_TOPOLOGY_ANNOTATION in leader.annotations and not leader.spec.node_name:
-        return Cause("LeaderNotScheduled", "workers are placed once the leader has a node", pod=leader.name)
     event = _about_leader(events.get(seen.lws.uid, ()), leader.name)
     if event is not None:
         return Cause(event.reason, _once(event.message), pod=leader.name, advice=_advice(event.message))
