@@ -27,6 +27,7 @@ from lws.webhooks.serving import ServingCertificate, serving_check, throwaway_co
 
 METRICS_CERTIFICATE: Final = "k8s-metrics-server/serving-certs"  # under $TMPDIR, else /tmp
 WEBHOOK_THREADS: Final = 10
+WEBHOOK_LEAVE: Final = 3.0  # seconds: API servers keep connections, and a request that fails is a refusal
 OTHER_THREADS: Final = 2
 
 
@@ -124,6 +125,7 @@ def webhook_server(
         log="controller-runtime.webhook",
         ssl_context=certificate.context,
         threads=WEBHOOK_THREADS,
+        leave=WEBHOOK_LEAVE,
         name="webhook server",
     )
 

@@ -8,8 +8,8 @@ metrics, webhooks) live elsewhere; they bound the bodies they read.
 
 from __future__ import annotations
 
-import errno
 import logging
+import math
 import socket
 import ssl
 import time
@@ -22,6 +22,7 @@ from cheroot import errors, wsgi
 from cheroot.server import HTTPConnection, HTTPRequest
 from cheroot.ssl import Adapter
 
+from lws.runtime.httpio import REQUEST_TIMEOUT, Reader, Writer
 from lws.runtime.logs import get_logger
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -29,11 +30,11 @@ WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 # Longer than the 90 s after which Go's clients (kube-apiserver) drop an idle connection: the side that
 # sends must be the one that closes, or a request meets a closing connection and fails.
 IDLE_TIMEOUT = 120
-REQUEST_TIMEOUT = 30.0  # seconds for one whole request to arrive, and for one answer to be taken
 MAX_HEADER_BYTES = 64 * 1024
 MAX_CONNECTIONS = 1024
 
-_PIECE = 64 * 1024
+QUIET = 0.5  # seconds without a request after which nobody is taken to be about to send one
+
 _log = get_logger("http")
 
 
@@ -46,7 +47,9 @@ class HttpServer:
 
     ``host`` ``""`` means every address, IPv4 and IPv6. ``port`` 0 asks for a free one; ``port`` is the
     real one after ``start``. The ``ssl_context`` may change its certificate while serving.
-    ``drain`` bounds, in seconds, how long ``stop`` waits for requests under way.
+    ``drain`` bounds, in seconds, how long ``stop`` waits for requests under way, and ``leave`` how long it
+    goes on before that, closing connections with their next answer, while there are requests: a client that
+    keeps connections must not find one closed just when it sends.
     """
 
     def __init__(
@@ -59,8 +62,10 @@ class HttpServer:
         threads: int,
         name: str,
         drain: int = 10,
+        leave: float = 0.0,
     ) -> None:
         self.name = name
+        self._leave = leave
         self.port = port
         self._host = host or ("::" if socket.has_dualstack_ipv6() else "0.0.0.0")
         self._server = _Server((self._host, port), app, threads=threads, name=name, drain=drain)
@@ -84,7 +89,8 @@ class HttpServer:
         self.port = listening.result()
 
     def stop(self) -> None:
-        """Accept no more, let requests under way finish, close everything."""
+        """Take leave of clients, accept no more, let requests under way finish, close everything."""
+        self._server.take_leave(self._leave)
         self._server.stop()
         if self._thread is not None:
             self._thread.join()
@@ -105,80 +111,6 @@ class HttpServer:
             _log.exception("HTTP server died", server=self.name)
 
 
-class _Reader:
-    """Buffered reading from a socket within a deadline; knows, unlike ``io``, whether bytes are waiting."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._socket = sock
-        self._buffer = bytearray()
-        self._deadline = 0.0
-        self.bytes_read = 0
-        self.closed = False
-
-    def expect_within(self, seconds: float) -> None:
-        self._deadline = time.monotonic() + seconds
-
-    def has_data(self) -> bool:
-        """Whether a read would find bytes without waiting for the network's readiness."""
-        pending = getattr(self._socket, "pending", None)  # decrypted by TLS, invisible to a selector
-        return bool(self._buffer) or (pending is not None and pending() > 0)
-
-    def readline(self, size: int) -> bytes:
-        """Up to and with the next newline, at most ``size`` bytes; less at the end of the stream."""
-        while True:
-            end = self._buffer.find(b"\n", 0, size) + 1
-            if end or len(self._buffer) >= size or not self._fill(_PIECE):
-                return self._take(end or size)
-
-    def read(self, size: int) -> bytes:
-        """``size`` bytes, less at the end of the stream; none when ``size`` is not positive."""
-        while len(self._buffer) < size and self._fill(min(_PIECE, size - len(self._buffer))):
-            pass
-        return self._take(size)
-
-    def close(self) -> None:
-        self.closed = True
-
-    def _take(self, size: int) -> bytes:
-        taken = bytes(self._buffer[: max(0, size)])
-        del self._buffer[: len(taken)]
-        self.bytes_read += len(taken)
-        return taken
-
-    def _fill(self, size: int) -> bool:
-        """Wait for bytes; False at the end of the stream."""
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("timed out")
-        self._socket.settimeout(left)
-        try:
-            data = self._socket.recv(size)
-        except ssl.SSLError as error:
-            raise ConnectionResetError(errno.ECONNRESET, str(error)) from None
-        self._buffer += data
-        return bool(data)
-
-
-class _Writer:
-    """Collects an answer, so that it leaves in one write: one TLS record or segment, no delayed ACK."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._socket = sock
-        self._pieces: list[bytes] = []
-        self.bytes_written = 0
-
-    def write(self, data: bytes) -> int:
-        self._pieces.append(data)
-        return len(data)
-
-    def flush(self) -> None:
-        if self._pieces:
-            data, self._pieces = b"".join(self._pieces), []
-            self._socket.settimeout(REQUEST_TIMEOUT)
-            self._socket.sendall(data)
-            self.bytes_written += len(data)
-
-
 class _Request(HTTPRequest):
     def read_request_headers(self) -> bool:
         if not super().read_request_headers():  # type: ignore[no-untyped-call]
@@ -195,7 +127,7 @@ class _Connection(HTTPConnection):
     RequestHandlerClass = _Request
 
     def __init__(self, server: _Server, sock: socket.socket, makefile: Any = None) -> None:
-        super().__init__(server, sock, lambda s, mode, _: _Reader(s) if "r" in mode else _Writer(s))
+        super().__init__(server, sock, lambda s, mode, _: Reader(s) if "r" in mode else Writer(s))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._shaken = not isinstance(sock, ssl.SSLSocket)
 
@@ -204,6 +136,7 @@ class _Connection(HTTPConnection):
         try:
             if not self._shaken:
                 return self._handshake()
+            self.server.last_request = time.monotonic()
             self.rfile.expect_within(REQUEST_TIMEOUT)
             keep = bool(super().communicate())  # type: ignore[no-untyped-call]
             self.wfile.flush()
@@ -248,6 +181,8 @@ class _Server(wsgi.Server):
     ConnectionClass = _Connection
     keep_alive_conn_limit = MAX_CONNECTIONS
     max_request_header_size = MAX_HEADER_BYTES
+    last_request = -math.inf  # on the monotonic clock
+    leaving = False
 
     def __init__(
         self, address: tuple[str, int], app: WsgiApp, *, threads: int, name: str, drain: int
@@ -263,6 +198,22 @@ class _Server(wsgi.Server):
             shutdown_timeout=drain,
         )
 
+    @property
+    def can_add_keepalive_connection(self) -> bool:
+        """What cheroot asks before each answer: without room for it, the answer closes its connection."""
+        return not self.leaving and self._has_room
+
+    @property
+    def _has_room(self) -> bool:
+        return bool(super().can_add_keepalive_connection)
+
+    def take_leave(self, seconds: float) -> None:
+        """Keep no connection from now on, and wait until nobody asks any more, at most ``seconds``."""
+        self.leaving = True
+        deadline = time.monotonic() + seconds
+        while (now := time.monotonic()) < min(deadline, self.last_request + QUIET):
+            time.sleep(min(0.05, deadline - now))
+
     @staticmethod
     def bind_socket(socket_: socket.socket, bind_addr: tuple[str, int]) -> socket.socket:
         try:
@@ -276,7 +227,7 @@ class _Server(wsgi.Server):
         """Hand a readable connection to a worker; a new one waits for its first byte in the selector."""
         if conn.last_used is not None:
             super().process_conn(conn)
-        elif self.can_add_keepalive_connection:
+        elif self._has_room:
             self.put_conn(conn)
         else:
             conn.close()

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from support.waiting import until
 
-from lws.runtime import httpserver
+from lws.runtime import httpio, httpserver
 from lws.runtime.httpserver import BindError, HttpServer, WsgiApp
 from lws.webhooks.certificates import LOCAL, CertificateStore
 
@@ -211,12 +212,12 @@ def test_two_requests_in_one_tls_record_are_both_answered(tls: HttpServer, store
 def test_an_answer_is_one_write(monkeypatch: pytest.MonkeyPatch, server: HttpServer) -> None:
     writes: list[int] = []
 
-    class Counting(httpserver._Writer):
+    class Counting(httpio.Writer):
         def flush(self) -> None:
             writes.append(len(self._pieces))
             super().flush()
 
-    monkeypatch.setattr(httpserver, "_Writer", Counting)
+    monkeypatch.setattr(httpserver, "Writer", Counting)
     assert request(server) == b"hello"
     assert [pieces for pieces in writes if pieces] == [3]  # head and two pieces of the body, sent as one
 
@@ -337,6 +338,28 @@ def test_stop_lets_requests_under_way_finish_and_closes_the_idle() -> None:
     assert b"Connection: close" in answer
     with pytest.raises(ConnectionRefusedError):
         connect(server)
+
+
+def test_stop_takes_leave_of_clients_that_keep_connections() -> None:
+    """None finds its connection closed when it sends; a new one is served once, too."""
+    with serving(echo, leave=10.0) as server, http_connection(server) as kept, http_connection(server) as new:
+        assert exchange(kept) == (b"hello", None)
+        stopping = threading.Thread(target=server.stop)
+        stopping.start()
+        until("its leaving", lambda: server._server.leaving)
+        assert exchange(kept) == (b"hello", "close")
+        assert exchange(new) == (b"hello", "close")
+        stopping.join(10)
+        assert not stopping.is_alive()
+    with pytest.raises(ConnectionRefusedError):
+        connect(server)
+
+
+def exchange(client: http.client.HTTPConnection) -> tuple[bytes, str | None]:
+    """The answer's body and what it says of the connection."""
+    client.request("POST", "/", b"hello")
+    answer = client.getresponse()
+    return answer.read(), answer.headers["Connection"]
 
 
 def test_nothing_is_printed(server: HttpServer, capfd: pytest.CaptureFixture[str]) -> None:
