@@ -117,7 +117,7 @@ def _kept_down(seen: Seen, group: Group, *, now: float) -> Cause | None:
     if entry is None or not speaks_of(entry, group.leader):
         return None
     failing = next((x for x in (pod_cause(pod, now=now) for pod in group.pods) if x is not None), None)
-    told = f"; {failing.pod}: {failing.message}" if failing is not None else ""
+    told = f"; {failing.message}" if failing is not None else ""
     pod = failing.pod if failing is not None else group.leader.name
     if entry.failed:
         message = f"left failed after {count(entry.restarts, 'recreation')} in a row{told}"

@@ -170,7 +170,8 @@ def _verdict(view: PlanView) -> Text:
         what = "no pod restarts" + (": only groups are added or removed" if view.steps else "")
         return Text(what, style=GOOD)
     replaced = sum(len(x.replaced) for x in view.steps)
-    text = f"{count(replaced, 'group')} replaced in {count(len(view.steps), 'step')} ({budget})"
+    waits = sum(bool(x.replaced or x.created) for x in view.steps)
+    text = f"{count(replaced, 'group')} replaced in {count(waits, 'step')} ({budget})"
     if view.from_revision != view.to_revision:
         text += f", revision {view.from_revision} -> {view.to_revision}"
     return Text(text)

@@ -42,7 +42,10 @@ class Session(NamedTuple):
             text = msgspec.json.format(msgspec.json.encode(view), indent=2).decode()
             self.console.file.write(f"{text}\n")
         else:
-            self.console.print(drawn, soft_wrap=False)
+            with self.console.capture() as captured:
+                self.console.print(drawn)
+            lines = (x.rstrip() for x in captured.get().splitlines())  # tables fill their last column
+            self.console.file.write("".join(f"{x}\n" for x in lines))
 
     def show_line(self, view: Any, drawn: RenderableType) -> None:
         """As ``show``, for one of several: each JSON document is one line."""
