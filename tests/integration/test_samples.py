@@ -105,6 +105,8 @@ REFUSALS = "admission.md"
 """Its blocks are to be refused; ``test_guides.py`` sees to that."""
 OTHERS_FILES = {"gangSchedulingManagement", "Configuration", "Kustomization", "scrape_configs"}
 """Blocks of files that no API server is sent. ``tests/unit/test_docs_reference.py`` reads our own."""
+FILE_NAMED = re.compile(r"# [\w./-]+\.ya?ml\n")
+"""A block that begins with the name of a file is that file, or a part of it: values of a chart, an overlay."""
 UNKNOWN_HERE = re.compile(r"^apiVersion: (monitoring\.coreos\.com|kueue\.x-k8s\.io|cert-manager\.io)/", re.M)
 """Kinds of other projects, whose CustomResourceDefinitions this cluster lacks."""
 
@@ -118,7 +120,9 @@ def test_a_sample_is_valid_to_the_last_member(sets: Sets, file: str) -> None:
 def yaml_blocks() -> list[tuple[Path, Block]]:
     pages = [page for page in (*GUIDES, *REFERENCE) if page.name != REFUSALS]
     found = [(page, block) for page in pages for block in blocks(page) if block.language == "yaml"]
-    return [(page, block) for page, block in found if not UNKNOWN_HERE.search(block.text)]
+    return [
+        (page, x) for page, x in found if not UNKNOWN_HERE.search(x.text) and not FILE_NAMED.match(x.text)
+    ]
 
 
 @pytest.mark.parametrize(("page", "block"), [pytest.param(*x, id=x[1].place) for x in yaml_blocks()])
@@ -139,8 +143,8 @@ def whole_documents(page: Path, part: Document) -> list[Document]:
     if set(part) <= LWS_MEMBERS:
         return [merged(sample_of(page, c.KIND), {"spec": part})]
     kinds = {"selector": "Service", "metrics": "HorizontalPodAutoscaler"}
-    [member] = part
-    return [merged(sample_of(page, kinds[member]), {"spec": part})]
+    assert set(part) <= kinds.keys(), "of which file or kind is this? begin the block with '# FILE.yaml'"
+    return [merged(sample_of(page, kinds[member]), {"spec": part}) for member in part]
 
 
 def sample_of(page: Path, kind: str) -> Document:

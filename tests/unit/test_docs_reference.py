@@ -103,3 +103,27 @@ def test_fields_are_those_of_the_api(part: str) -> None:
 def test_columns_are_those_of_the_api() -> None:
     columns = page("api").partition("## Columns")[2]
     assert set(FIRST_CELL.findall(columns)) == {x["name"] for x in crd_version()["additionalPrinterColumns"]}
+
+
+WORDS_OF_OURS = (
+    "is not served in version",
+    "apply the CustomResourceDefinition",
+    "StatefulSets cannot number their pods from 1 on (start ordinals)",
+    "wrongly carries the annotation",
+    "lost the lease",
+    "address already in use",
+    "Reconciler error",
+)
+
+
+@pytest.fixture(scope="module")
+def source() -> str:
+    """The program's text, with strings joined that stand in several literals."""
+    text = "\n".join(x.read_text() for x in sorted((ROOT / "src").rglob("*.py")))
+    return re.sub(r'"\n\s*f?"', "", text)
+
+
+@pytest.mark.parametrize("words", WORDS_OF_OURS)
+def test_symptoms_are_in_the_program_s_own_words(source: str, words: str) -> None:
+    assert words in source
+    assert words in " ".join((GUIDES_FOLDER / "troubleshooting.md").read_text().split())
