@@ -106,7 +106,7 @@ REFUSALS = "admission.md"
 OTHERS_FILES = {"gangSchedulingManagement", "Configuration", "Kustomization", "scrape_configs"}
 """Blocks of files that no API server is sent. ``tests/unit/test_docs_reference.py`` reads our own."""
 FILE_NAMED = re.compile(r"# [\w./-]+\.ya?ml\n")
-"""A block that begins with the name of a file is that file, or a part of it: values of a chart, an overlay."""
+"""A block that begins with the name of a file is that file, or a part of it: values of a chart, say."""
 UNKNOWN_HERE = re.compile(r"^apiVersion: (monitoring\.coreos\.com|kueue\.x-k8s\.io|cert-manager\.io)/", re.M)
 """Kinds of other projects, whose CustomResourceDefinitions this cluster lacks."""
 
