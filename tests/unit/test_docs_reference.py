@@ -105,6 +105,14 @@ def test_columns_are_those_of_the_api() -> None:
     assert set(FIRST_CELL.findall(columns)) == {x["name"] for x in crd_version()["additionalPrinterColumns"]}
 
 
+def test_every_alert_leads_to_a_cure() -> None:
+    rules = (ROOT / "manifests" / "prometheus" / "rules.yaml").read_text()
+    alerts = set(re.findall(r"- alert: (\w+)", rules))
+    assert len(alerts) > 5
+    told = (GUIDES_FOLDER / "troubleshooting.md").read_text()
+    assert {x for x in alerts if f"`{x}`" not in told} == set()
+
+
 WORDS_OF_OURS = (
     "is not served in version",
     "apply the CustomResourceDefinition",
