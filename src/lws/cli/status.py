@@ -7,7 +7,7 @@ counted from the groups themselves, so that nobody waits for counters.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -18,13 +18,14 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.cli.drawing import BAD, BUSY, GOOD, count
 from lws.cli.kinds import LEADERWORKERSETS
-from lws.cli.observing import Seen, groups_of, see
+from lws.cli.observing import Group, Seen, groups_of, see
 from lws.cli.pause import is_paused
 from lws.cli.session import CommandError, Session
 from lws.kube.errors import Gone, TransportError
 from lws.kube.selectors import equals
 from lws.kube.watch import error_of, watch
 from lws.objects import KubeObject, resource_version
+from lws.planning.records import failed_groups
 
 _WATCH_SECONDS = 300
 _RETRY_SECONDS = 1.0
@@ -78,10 +79,21 @@ def describe(seen: Seen) -> StatusView:
         failed=False,
         message="",
     )
-    problem = next((x for x in (condition(lws, c.STALLED), condition(lws, c.FAILED)) if x is not None), None)
+    problem = condition(lws, c.STALLED) or _failure(seen, groups, key)
     view.failed = problem is not None
     view.message = _message(view) if problem is None else problem
     return view
+
+
+def _failure(seen: Seen, groups: Sequence[Group], key: str) -> str | None:
+    """What the set says of groups that were given up, unless the roll is going to replace all of them.
+
+    Where the status cannot hold records of groups, the condition alone counts.
+    """
+    lws = seen.lws
+    replaced = {x.index for x in groups if x.outdated(key) and x.index >= lws.partition}
+    left = set(failed_groups(lws, seen.observed.leaders)) - replaced
+    return condition(lws, c.FAILED) if left or not lws.status.groups else None
 
 
 def condition(lws: LeaderWorkerSet, type_: str) -> str | None:

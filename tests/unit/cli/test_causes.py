@@ -207,9 +207,7 @@ def test_workers_that_cannot_be_created() -> None:
 
 def test_a_failed_group_says_how_to_go_on_and_what_its_pod_says() -> None:
     (cause,) = why(seen_of(entry(failed=True, restarts=3), down=(0,), statuses={"test-sample-0-1": NO_NODE}))
-    assert cause.message == (
-        "left failed after 3 recreations in a row; its containers are being started"
-    )
+    assert cause.message == ("left failed after 3 recreations in a row; its containers are being started")
     assert cause.advice.endswith("'kubectl lws restart test-sample 0'")
 
 

@@ -1,0 +1,168 @@
+"""The command line: what is taken, what is refused in one line, which namespace is meant, and colours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lws.cli import session
+from lws.cli.arguments import parse
+from lws.cli.main import COMMANDS, main
+from lws.cli.session import make_console
+
+
+def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """The line that says why; the code is 2."""
+    with pytest.raises(SystemExit) as caught:
+        parse(arguments)
+    assert caught.value.code == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    return err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ([], "COMMAND"),
+        (["frees"], "invalid choice: 'frees'"),
+        (["status"], "required: NAME"),
+        (["status", "pod/x"], "'pod/x' is no name of a LeaderWorkerSet"),
+        (["status", "x", "--timeout", "soon"], "'soon' is no duration"),
+        (["restart", "x", "-1"], "-1"),
+        (["restart", "x", "one"], "'one' is no number"),
+        (["undo", "x", "--to-revision", "1.5"], "'1.5' is no number"),
+        (["plan", "x"], "-f/--filename"),
+        (["tree", "-o", "yaml"], "invalid choice: 'yaml'"),
+        (["tree", "--outp", "json"], "unrecognized arguments"),
+        (["pause", "x", "y"], "unrecognized arguments: y"),
+    ],
+)
+def test_a_wrong_command_line(arguments: list[str], problem: str, capsys: pytest.CaptureFixture[str]) -> None:
+    line = refused(arguments, capsys)
+    assert line.startswith("error: ")
+    assert problem in line
+    assert "--help'" in line
+
+
+@pytest.mark.parametrize(
+    "arguments", [["-n", "ns", "tree"], ["tree", "-n", "ns"], ["tree", "--namespace=ns"]]
+)
+def test_common_flags_stand_before_or_after_the_command(arguments: list[str]) -> None:
+    assert vars(parse(arguments)) | {"name": "", "all_namespaces": False} == {
+        "command": "tree",
+        "name": "",
+        "all_namespaces": False,
+        "namespace": "ns",
+        "context": None,
+        "kubeconfig": None,
+        "output": None,
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["x", "lws/x", "leaderworkerset.leaderworkerset.x-k8s.io/x", "leaderworkersets/x"]
+)
+def test_names_may_be_as_kubectl_prints_them(name: str) -> None:
+    assert parse(["why", name]).name == "x"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("5m", 300), ("1h", 3600), ("500ms", 0.5), ("7", 7)]
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert parse(["status", "x", "--timeout", text]).timeout == seconds
+
+
+def test_every_command_has_help_and_somebody_who_runs_it(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parse(["--help"])
+    assert caught.value.code == 0
+    text = capsys.readouterr().out
+    for command in COMMANDS:
+        assert f"\n    {command} " in text
+        with pytest.raises(SystemExit) as caught:
+            parse([command, "--help"])
+        assert caught.value.code == 0
+        assert capsys.readouterr().out.startswith(f"usage: kubectl lws {command} ")
+
+
+def a_kubeconfig(path: Path, server: str = "https://127.0.0.1:1", **contexts: str) -> str:
+    named: list[dict[str, Any]] = [
+        {"name": name, "context": {"cluster": "c"} | ({"namespace": namespace} if namespace else {})}
+        for name, namespace in contexts.items()
+    ]
+    document = {
+        "current-context": next(iter(contexts)),
+        "contexts": named,
+        "clusters": [{"name": "c", "cluster": {"server": server}}],
+        "users": [],
+    }
+    path.write_text(yaml.safe_dump(document))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("flags", "namespace"),
+    [
+        pytest.param([], "of-one", id="of the context"),
+        pytest.param(["--context", "two"], "default", id="a context without one"),
+        pytest.param(["--context", "two", "-n", "given"], "given", id="given"),
+        pytest.param(["-A"], "", id="all"),
+    ],
+)
+@pytest.mark.parametrize("by_flag", [True, False], ids=["--kubeconfig", "KUBECONFIG"])
+def test_the_namespace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str], namespace: str, by_flag: bool
+) -> None:
+    path = a_kubeconfig(tmp_path / "config", one="of-one", two="")
+    monkeypatch.setenv("KUBECONFIG", "/nowhere" if by_flag else path)
+    words = ["tree", *flags, *(["--kubeconfig", path] if by_flag else [])]
+    with session.open_session(parse(words)) as opened:
+        assert opened.namespace == namespace
+
+
+@pytest.mark.parametrize(
+    ("flags", "problem"),
+    [
+        (["--kubeconfig", "/nowhere/config"], "kubeconfig /nowhere/config does not exist"),
+        (["--context", "three"], "there is no context 'three'; contexts in it: one"),
+        ([], "GET http://127.0.0.1:1/"),
+    ],
+)
+def test_what_goes_wrong_is_one_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    flags: list[str],
+    problem: str,
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", a_kubeconfig(tmp_path / "config", "http://127.0.0.1:1", one="x"))
+    monkeypatch.setattr("lws.kube.transport.READ_REPEATS", 0)
+    assert main(["tree", *flags]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith("error: ")
+    assert problem in err
+
+
+@pytest.mark.parametrize(
+    ("terminal", "environment", "coloured"),
+    [(True, {}, True), (True, {"NO_COLOR": "1"}, False), (False, {}, False)],
+    ids=["terminal", "NO_COLOR", "pipe"],
+)
+def test_colours(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, environment: dict[str, str], coloured: bool
+) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLORTERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"TERM": "xterm-256color", **environment}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: terminal, raising=False)
+    console = make_console()
+    with console.capture() as captured:
+        console.print("x", style="red")
+    assert ("\x1b[31m" in captured.get()) == coloured

@@ -1,0 +1,124 @@
+"""What ``kubectl apply`` of a file comes to: reading it, the patch, and the leaves that differ."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lws.cli.manifest import (
+    LAST_APPLIED,
+    as_applied,
+    check_namespace,
+    differences,
+    merge_patch,
+    read_manifest,
+)
+from lws.cli.session import CommandError
+
+SET = """
+apiVersion: leaderworkerset.x-k8s.io/v1
+kind: LeaderWorkerSet
+metadata: {name: a}
+spec: {replicas: 2}
+"""
+
+
+def test_the_set_is_found_among_other_documents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = f"kind: Service\nmetadata: {{name: a}}\n---\n---\n{SET}---\n{SET.replace('name: a', 'name: b')}"
+    path = tmp_path / "sets.yaml"
+    path.write_text(text)
+    assert read_manifest(str(path), "b")["metadata"]["name"] == "b"
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    assert read_manifest("-", "a")["spec"] == {"replicas": 2}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        pytest.param("a: [", "is not YAML: line 1", id="no-yaml"),
+        pytest.param(SET, "holds no LeaderWorkerSet 'x'; in it: a", id="another-name"),
+        pytest.param("", "in it: none", id="empty"),
+        pytest.param("[1, 2]", "in it: none", id="a-list"),
+        pytest.param(SET.replace("name: a", "name: x").replace("/v1", "/v2"), "apiVersion is", id="version"),
+        pytest.param(None, "cannot be read: No such file", id="absent"),
+        pytest.param(b"\xff", "is not UTF-8", id="bytes"),
+    ],
+)
+def test_a_file_that_is_of_no_use(tmp_path: Path, text: str | bytes | None, problem: str) -> None:
+    path = tmp_path / "x.yaml"
+    if text is not None:
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(CommandError, match=problem) as caught:
+        read_manifest(str(path), "x")
+    assert "\n" not in str(caught.value)
+
+
+def test_another_namespace_is_a_mistake() -> None:
+    check_namespace({"metadata": {}}, "one", "f")
+    check_namespace({"metadata": {"namespace": "one"}}, "one", "f")
+    with pytest.raises(CommandError, match="'two', not 'one'"):
+        check_namespace({"metadata": {"namespace": "two"}}, "one", "f")
+
+
+def a_manifest(**spec: Any) -> dict[str, Any]:
+    return {"kind": "LeaderWorkerSet", "metadata": {"name": "a"}, "spec": spec}
+
+
+def live(last: dict[str, Any] | None) -> dict[str, Any]:
+    annotations = {"theirs": "x"}
+    if last is not None:
+        annotations[LAST_APPLIED] = json.dumps(last)
+    return {"metadata": {"annotations": annotations}}
+
+
+def patch_of(last: dict[str, Any] | None, new: dict[str, Any]) -> dict[str, Any]:
+    """Without the annotation that the patch itself sets."""
+    patch = merge_patch(live(last), as_applied(new, "ns"))
+    assert patch["metadata"]["annotations"].pop(LAST_APPLIED)
+    return patch
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "spec"),
+    [
+        pytest.param(None, {"replicas": 2}, {"replicas": 2}, id="never-applied"),
+        pytest.param({"replicas": 2, "a": 1}, {"a": 1}, {"replicas": None, "a": 1}, id="taken-away"),
+        pytest.param({"a": {"b": 1, "c": 2}}, {"a": {"c": 3}}, {"a": {"b": None, "c": 3}}, id="deep"),
+        pytest.param({"a": [1, 2]}, {"a": [2]}, {"a": [2]}, id="lists-are-whole"),
+        pytest.param({"a": {"b": 1}}, {"a": 5}, {"a": 5}, id="another-kind"),
+    ],
+)
+def test_the_patch_is_that_of_kubectl_apply(
+    before: dict[str, Any] | None, after: dict[str, Any], spec: dict[str, Any]
+) -> None:
+    last = None if before is None else as_applied(a_manifest(**before), "ns")
+    patch = patch_of(last, a_manifest(**after))
+    assert patch["spec"] == spec
+    assert patch["metadata"] == {"name": "a", "namespace": "ns", "annotations": {}}
+
+
+def test_what_others_wrote_stays_and_rubbish_is_ignored() -> None:
+    """Only what was in the last manifest can be taken away; an annotation of no JSON was no manifest."""
+    odd = live(None)
+    odd["metadata"]["annotations"][LAST_APPLIED] = "{"
+    assert "theirs" not in merge_patch(odd, as_applied(a_manifest(), "ns"))["metadata"]["annotations"]
+
+
+def test_an_annotation_that_the_manifest_no_longer_has_goes() -> None:
+    last = as_applied({**a_manifest(), "metadata": {"name": "a", "annotations": {"mine": "1"}}}, "ns")
+    assert patch_of(last, a_manifest())["metadata"]["annotations"] == {"mine": None}
+
+
+def test_differences_name_leaves() -> None:
+    before = {"same": 1, "list": [{"a": 1}, 2], "longer": [1], "gone": {"x": 1}, "text": "x" * 100}
+    after = {"same": 1, "list": [{"a": 2}, 2], "longer": [1, 2], "new": None, "text": ""}
+    assert list(differences(before, after, "spec")) == [
+        'spec.gone: {"x":1} -> (none)',
+        "spec.list[0].a: 1 -> 2",
+        "spec.longer: [1] -> [1,2]",
+        f'spec.text: "{"x" * 76}... -> ""',
+    ]

@@ -1,0 +1,102 @@
+"""How far a set is: the line that is shown, and whether a wait is over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from support.cli import conditions, key_of, seen_of
+from support.groups import a_set
+
+from lws.api import constants as c
+from lws.cli.observing import Seen
+from lws.cli.pause import HELD
+from lws.cli.status import describe, draw
+
+FORMER = a_set(template={"restartPolicy": "None"})
+AVAILABLE = {c.AVAILABLE: "All replicas are ready"}
+PAUSED = {"annotations": {c.PAUSED_PARTITION_ANNOTATION: "0"}}
+
+
+def known(held: dict[str, str] | None = None, **members: Any) -> Any:
+    return conditions(a_set(**members), **(held or {}))
+
+
+def failed(**seen: Any) -> Seen:
+    """Group 0 was given up by its leader's present revision."""
+    lws = a_set()
+    key = key_of(FORMER if seen else lws)
+    entry = {"leader": "uid-test-sample-0", "revision": key, "failed": True}
+    marked = a_set(status={"groups": {"0": entry}}, partition=seen.pop("held", 0))
+    return seen_of(conditions(marked, Failed="Left failed: groups 0"), down=(0,), **seen)
+
+
+@pytest.mark.parametrize(
+    ("seen", "done", "message"),
+    [
+        pytest.param(
+            seen_of(known(AVAILABLE)), True, "successfully rolled out: 2 groups updated and ready", id="done"
+        ),
+        pytest.param(
+            seen_of(a_set()), False, "waiting for the controller to see the present spec", id="not-seen"
+        ),
+        pytest.param(seen_of(known(), down=(0,)), False, "waiting: 1 of 2 groups ready", id="starting"),
+        pytest.param(
+            seen_of(known(), former=FORMER, outdated=(0,), down=(1,)),
+            False,
+            "waiting: 1 of 2 groups updated, 1 of 2 groups ready",
+            id="rolling",
+        ),
+        pytest.param(
+            seen_of(known(), former=FORMER, outdated=(0, 1), replicas=3),
+            False,
+            "waiting: 0 of 2 groups updated, 2 of 2 groups ready, 1 surge",
+            id="surge",
+        ),
+        pytest.param(
+            seen_of(known(AVAILABLE, partition=1), former=FORMER, outdated=(0,)),
+            True,
+            "rolled out as far as it may: 1 of 2 groups updated, 1 held back by partition 1",
+            id="partition",
+        ),
+        pytest.param(
+            seen_of(known(AVAILABLE, partition=HELD, metadata=PAUSED), former=FORMER, outdated=(0,)),
+            True,
+            "paused: 1 of 2 groups updated, all ready",
+            id="paused",
+        ),
+        pytest.param(
+            seen_of(known(AVAILABLE, partition=1)),
+            True,
+            "successfully rolled out: 2 groups updated and ready",
+            id="nothing-held-back",
+        ),
+    ],
+)
+def test_what_is_said(seen: Seen, done: bool, message: str) -> None:
+    view = describe(seen)
+    assert (view.done, view.failed, view.message) == (done, False, message)
+    assert str(draw(view)) == f'leaderworkerset "test-sample" {message}'
+
+
+def test_an_answer_about_a_former_spec_ends_no_wait() -> None:
+    """The status of the moment after an edit is about the spec before it."""
+    before = known(AVAILABLE)
+    edited = replace(before, metadata=replace(before.metadata, generation=2))
+    assert describe(seen_of(before)).done
+    assert not describe(seen_of(edited)).done
+
+
+@pytest.mark.parametrize(
+    ("seen", "ends"),
+    [
+        pytest.param(seen_of(known({c.STALLED: "refused"})), True, id="stalled"),
+        pytest.param(failed(), True, id="given-up"),
+        pytest.param(failed(former=FORMER, outdated=(0,)), False, id="about-to-be-replaced"),
+        pytest.param(failed(former=FORMER, outdated=(0,), held=1), True, id="held-back-by-the-partition"),
+        pytest.param(seen_of(known({c.FAILED: "Left failed"}), down=(0,)), True, id="no-records"),
+    ],
+)
+def test_what_cannot_be_ends_a_wait(seen: Seen, ends: bool) -> None:
+    assert describe(seen).failed == ends
