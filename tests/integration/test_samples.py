@@ -5,6 +5,7 @@ What the remaining samples do, page by page, is tested in ``test_guides.py``.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from pathlib import Path
@@ -14,14 +15,15 @@ import msgspec
 import pytest
 import yaml
 from support.admission import env_of
-from support.cluster import Cluster
+from support.cluster import ROOT
 from support.pages import GUIDES, REFERENCE, Block, blocks, links
-from support.samples import SAMPLES, apply_sample, load_sample, try_out
+from support.samples import SAMPLES, apply_sample, load_sample, resource_of, try_out
 from support.sets import Document, Sets
 from support.waiting import until
 from support.wholeness import await_whole
 
 from lws.api import constants as c
+from lws.kube.client import Client
 from lws.kube.resources import EVENTS, SERVICES
 
 pytestmark = pytest.mark.integration
@@ -162,10 +164,49 @@ def merged(document: Document, change: dict[str, Any]) -> Document:
     return both
 
 
+# monitoring.md
+
+
+def test_the_account_for_scraping_may_scrape_and_nothing_else(sets: Sets) -> None:
+    """With the ClusterRole of the installation; all under names of this test's own."""
+    client, namespace = sets.client, sets.namespace
+    user = f"system:serviceaccount:{namespace}:lws-metrics-scraper"
+    text = (ROOT / "manifests" / "rbac" / "metrics-roles.yaml").read_text()
+    roles = [x for x in yaml.safe_load_all(text) if x["metadata"]["name"] == "lws-metrics-reader"]
+    made = [as_own(document, namespace) for document in (*roles, *load_sample("monitoring.yaml"))]
+    for document in made:
+        resource = resource_of(client, document)
+        client.create(resource, dict, document, namespace=namespace if resource.namespaced else "")
+    scraping = {"nonResourceAttributes": {"path": "/metrics", "verb": "get"}}
+    reading = {"resourceAttributes": {"resource": "pods", "verb": "list", "namespace": namespace}}
+    until("the right to scrape", lambda: allowed(client, user, scraping))
+    assert not allowed(client, user, reading)
+    for document in made:
+        resource = resource_of(client, document)
+        if not resource.namespaced:
+            client.delete(resource, dict, document["metadata"]["name"])
+
+
+def as_own(document: Document, namespace: str) -> Document:
+    """The document with ``lws-system`` and names for the whole cluster replaced by the namespace's."""
+    text = json.dumps(document).replace("lws-system", namespace).replace("lws-metrics-reader", namespace)
+    found: Document = json.loads(text)
+    if found["kind"] == "ClusterRoleBinding":
+        found["metadata"]["name"] = namespace
+    return found
+
+
+def allowed(client: Client, user: str, what: Document) -> bool:
+    review = {"kind": "SubjectAccessReview", "spec": {"user": user, **what}}
+    path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+    answer = client.connection.request("POST", path, body=msgspec.json.encode(review))
+    return bool(msgspec.json.decode(answer)["status"]["allowed"])
+
+
 # troubleshooting.md
 
 
-def test_symptoms_of_pods_that_cannot_be_created(sets: Sets, cluster: Cluster) -> None:
+def test_symptoms_of_pods_that_cannot_be_created(sets: Sets) -> None:
     """What the guide says is to be seen: in events of StatefulSets, in the words of its table."""
     quota = {"metadata": {"name": "few"}, "spec": {"hard": {"pods": "0"}}}
     path = f"/api/v1/namespaces/{sets.namespace}/resourcequotas"
@@ -174,7 +215,7 @@ def test_symptoms_of_pods_that_cannot_be_created(sets: Sets, cluster: Cluster) -
     sets.create("nobody", leaderTemplate=nobody)
     symptoms = {"a" * 55: "must be no more than 63 bytes", "nobody": 'serviceaccount "nobody" not found'}
     until("both symptoms", lambda: missing(sets, symptoms), lambda seen: not seen)
-    cluster.client.connection.request("POST", path, body=msgspec.json.encode(quota))
+    sets.client.connection.request("POST", path, body=msgspec.json.encode(quota))
     sets.create("quota")
     until("the third symptom", lambda: missing(sets, {"quota": "exceeded quota"}), lambda seen: not seen)
     guide = next(x for x in GUIDES if x.name == "troubleshooting.md").read_text()
