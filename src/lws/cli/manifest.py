@@ -113,7 +113,7 @@ def dry_run(session: Session, live: Document, manifest: Document, *, server_side
     path = LEADERWORKERSETS.path(metadata["namespace"], metadata["name"])
     if server_side:
         named = {**manifest, "metadata": {**manifest["metadata"], "namespace": metadata["namespace"]}}
-        query = {**_DRY_RUN, "fieldManager": "kubectl", "force": "true"}
+        query = {**_DRY_RUN, "fieldManager": "kubectl", "force": "false"}
         body, content_type = named, APPLY
     else:
         query = {**_DRY_RUN, "fieldManager": FIELD_MANAGER}

@@ -1,0 +1,212 @@
+"""What the plugin sends to an API server that says no, changes its mind, or goes away."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+from support.apiserver import ApiServer, Feed, json_answer, status_answer, write_kubeconfig
+from support.cli import conditions, seen_of
+from support.groups import a_set
+
+from lws.api import constants as c
+from lws.cli.main import main
+from lws.cli.observing import Seen
+from lws.objects import KubeObject
+
+NAMESPACED = "/namespaces/default"
+SETS = f"/apis/{c.GROUP}/v1{NAMESPACED}/leaderworkersets"
+SET = f"{SETS}/test-sample"
+STATEFULSETS = f"/apis/apps/v1{NAMESPACED}/statefulsets"
+REVISIONS = f"/apis/apps/v1{NAMESPACED}/controllerrevisions"
+PODS = f"/api/v1{NAMESPACED}/pods"
+Run = Callable[..., int]
+
+FORMER = a_set(template={"restartPolicy": "None"})
+
+
+def document(obj: KubeObject) -> Any:
+    return json.loads(msgspec.json.encode(obj))
+
+
+def serve(server: ApiServer, *moments: Seen) -> None:
+    """The set as it is read, one moment after another; the last one stays."""
+    server.on("GET", SET, *(json_answer(document(x.lws)) for x in moments))
+    for path, member in ((STATEFULSETS, "stateful_sets"), (PODS, "pods"), (REVISIONS, "revisions")):
+        lists = [json_answer({"items": [document(one) for one in getattr(x, member)]}) for x in moments]
+        server.on("GET", path, *lists)
+
+
+def at(seen: Seen, version: str) -> Seen:
+    return seen._replace(lws=replace(seen.lws, metadata=replace(seen.lws.metadata, resource_version=version)))
+
+
+@pytest.fixture
+def server() -> Iterator[ApiServer]:
+    with ApiServer() as server:
+        yield server
+
+
+@pytest.fixture
+def run(server: ApiServer, tmp_path: Path) -> Run:
+    kubeconfig = str(write_kubeconfig(tmp_path, server.url))
+    return lambda *words: main([*words, "--kubeconfig", kubeconfig])
+
+
+def sent(server: ApiServer, method: str, path: str) -> list[Any]:
+    return [x.json() for x in server.requests if (x.method, x.path) == (method, path)]
+
+
+def test_a_change_is_decided_anew_after_a_conflict(server: ApiServer, run: Run) -> None:
+    """Each write names the state it is meant for."""
+    seen = seen_of(a_set(partition=1))
+    serve(server, at(seen, "7"), at(seen, "9"))
+    server.on("PATCH", SET, status_answer(409, reason="Conflict"), json_answer(document(seen.lws)))
+    assert run("pause", "test-sample") == 0
+    assert [x["metadata"]["resourceVersion"] for x in sent(server, "PATCH", SET)] == ["7", "9"]
+
+
+def test_somebody_else_is_always_faster(
+    server: ApiServer, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    serve(server, seen_of(a_set()))
+    server.on("PATCH", SET, status_answer(409, reason="Conflict"))
+    assert run("pause", "test-sample") == 1
+    assert "somebody else changed it 5 times" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("code", [200, 403], ids=["renumbered", "not-allowed-to"])
+def test_undo_makes_the_revision_the_newest_if_it_may(
+    server: ApiServer, run: Run, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen = seen_of(a_set(), former=FORMER)
+    former = seen.revisions[0]
+    serve(server, seen)
+    answer = json_answer({}) if code == 200 else status_answer(403, reason="Forbidden")
+    server.on("PATCH", f"{REVISIONS}/{former.name}", answer)
+    server.on("PATCH", SET, json_answer(document(seen.lws)))
+    assert run("undo", "test-sample") == 0
+    assert "rolled back to revision 1" in capsys.readouterr().out
+    assert [x["revision"] for x in sent(server, "PATCH", f"{REVISIONS}/{former.name}")] == [3]
+    (patch,) = sent(server, "PATCH", SET)
+    assert [x["path"] for x in patch] == [
+        "/metadata/resourceVersion",
+        "/spec/leaderWorkerTemplate",
+        "/spec/networkConfig",
+    ]
+
+
+def test_an_undo_that_was_interrupted_between_its_writes_goes_on(server: ApiServer, run: Run) -> None:
+    """The revision has its new number already when the set has changed meanwhile; it is found by its name."""
+    seen = seen_of(a_set(), former=FORMER)
+    former = seen.revisions[0]
+    renumbered = seen._replace(revisions=(replace(former, revision=3), seen.revisions[1]))
+    serve(server, seen, renumbered)
+    server.on("PATCH", f"{REVISIONS}/{former.name}", json_answer({}))
+    server.on("PATCH", SET, status_answer(409, reason="Conflict"), json_answer(document(seen.lws)))
+    assert run("undo", "test-sample", "--to-revision", "1") == 0
+    assert [x["revision"] for x in sent(server, "PATCH", f"{REVISIONS}/{former.name}")] == [3]
+    assert len(sent(server, "PATCH", SET)) == 2
+
+
+def test_a_group_is_restarted_by_the_very_leader_that_was_seen(server: ApiServer, run: Run) -> None:
+    seen = seen_of(a_set())
+    serve(server, seen)
+    server.on("DELETE", f"{PODS}/test-sample-1", status_answer(409, reason="Conflict"))
+    assert run("restart", "test-sample", "1") == 0
+    (options,) = sent(server, "DELETE", f"{PODS}/test-sample-1")
+    assert options["preconditions"] == {"uid": "uid-test-sample-1"}
+    assert options["propagationPolicy"] == "Foreground"
+
+
+def test_status_waits_by_a_watch_and_reads_again_only_after_a_change(
+    server: ApiServer, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the watch repeats of the past is no change; a watch that the server ends is opened again."""
+    rolling = at(seen_of(conditions(a_set()), down=(1,)), "7")
+    done = at(seen_of(conditions(a_set(), Available="ready")), "9")
+    serve(server, rolling, rolling, done)
+    over, feed = Feed(), Feed()
+    over.end()
+    feed.event("ADDED", document(rolling.lws))
+    feed.event("MODIFIED", document(done.lws))
+    server.on("GET", SETS, over, feed, watch=True)
+    assert run("status", "test-sample", "--watch") == 0
+    assert capsys.readouterr().out.splitlines() == [
+        'leaderworkerset "test-sample" waiting: 1 of 2 groups ready',
+        'leaderworkerset "test-sample" successfully rolled out: 2 groups updated and ready',
+    ]
+    watches = [x.query for x in server.requests if x.path == SETS]
+    assert [(x["fieldSelector"], x["resourceVersion"]) for x in watches] == [
+        ("metadata.name=test-sample", "7")
+    ] * 2
+
+
+@pytest.mark.parametrize("as_event", [True, False], ids=["an-event", "not-found"])
+def test_status_of_a_set_that_is_deleted_ends(
+    server: ApiServer, run: Run, as_event: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rolling = seen_of(conditions(a_set()), down=(1,))
+    serve(server, rolling)
+    feed = Feed()
+    if as_event:
+        feed.event("DELETED", document(rolling.lws))
+    else:
+        server.on("GET", SET, json_answer(document(rolling.lws)), status_answer(404, reason="NotFound"))
+        feed.end()
+    server.on("GET", SETS, feed, watch=True)
+    assert run("status", "test-sample", "--watch") == 1
+    assert capsys.readouterr().err.startswith("error: leaderworkerset")
+    feed.end()
+
+
+def test_a_failure_of_the_set_ends_the_wait(server: ApiServer, run: Run) -> None:
+    serve(server, seen_of(conditions(a_set(), Stalled="refused")))
+    assert run("status", "test-sample", "--watch") == 1
+
+
+def test_a_plan_only_asks(
+    server: ApiServer, run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen = seen_of(a_set())
+    serve(server, seen)
+    live = document(seen.lws)
+    edited = {**live, "spec": {**live["spec"], "replicas": 3}}
+    manifest = {
+        "apiVersion": c.API_VERSION,
+        "kind": c.KIND,
+        "metadata": {"name": "test-sample"},
+        "spec": edited["spec"],
+    }
+    path = tmp_path / "set.json"
+    path.write_text(json.dumps(manifest))
+    for flags, media in (
+        ((), "application/merge-patch+json"),
+        (("--server-side",), "application/apply-patch+yaml"),
+    ):
+        server.on("PATCH", SET, json_answer(edited))
+        assert run("plan", "test-sample", "-f", str(path), *flags) == 0
+        assert "no pod restarts" in capsys.readouterr().out
+        asked = [x for x in server.requests if x.method == "PATCH"][-1]
+        assert asked.query["dryRun"] == "All"
+        assert asked.headers["content-type"] == media
+
+
+def test_why_does_without_events_that_may_not_be_read(
+    server: ApiServer, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    serve(server, seen_of(conditions(a_set()), missing=(1,)))
+    server.on("GET", f"/api/v1{NAMESPACED}/events", status_answer(403, reason="Forbidden"))
+    assert run("why", "test-sample") == 0
+    assert "group 1  NoLeader" in capsys.readouterr().out
+
+
+def test_a_refusal_is_one_line(server: ApiServer, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    server.on("GET", SET, status_answer(403, reason="Forbidden", message="user x may not"))
+    assert run("tree", "test-sample") == 1
+    assert capsys.readouterr().err == "error: the API server refuses: user x may not\n"
