@@ -101,7 +101,7 @@ def followed_certificate(
 ) -> ServingCertificate:
     """``tls.crt`` and ``tls.key`` of a directory, followed while serving."""
     settings = tls_settings(configuration.tls)
-    return ServingCertificate(
+    certificate = ServingCertificate(
         directory / CERTIFICATE,
         directory / KEY,
         minimum_version=settings.minimum_version,
@@ -109,6 +109,8 @@ def followed_certificate(
         on_read=metrics.certificate_reads.inc,
         on_error=metrics.certificate_read_errors.inc,
     )
+    metrics.certificate(str(directory), certificate.expiration)
+    return certificate
 
 
 def webhook_server(

@@ -57,6 +57,7 @@ class Metrics:
         self._controllers: dict[str, ControllerFamilies] = {}
         self._webhooks: dict[str, WebhookFamilies] = {}
         self._responses: dict[tuple[str, str, str], Counter] = {}
+        self._certificates: dict[str, Callable[[], float | None]] = {}
         prometheus_client.ProcessCollector(registry=self.registry)
         prometheus_client.PlatformCollector(registry=self.registry)
         prometheus_client.GCCollector(registry=self.registry)
@@ -122,6 +123,14 @@ class Metrics:
             child = self._responses[series] = self._requests.labels(code, method, host)
         child.inc()
 
+    def certificate(self, directory: str, expires: Callable[[], float | None]) -> None:
+        """Export when the certificate served from this directory expires: seconds since 1970, or not yet."""
+        self._certificates[directory] = expires
+
+    def _read_expirations(self) -> list[tuple[Sequence[str], Sequence[float]]]:
+        found = ((directory, expires()) for directory, expires in list(self._certificates.items()))
+        return [((directory,), (when,)) for directory, when in found if when is not None]
+
     def _declare_controllers(self) -> None:
         prefix, labels = "controller_runtime_", ("controller",)
         self.reconciles = self.counter(
@@ -184,6 +193,9 @@ class Metrics:
         prefix = "certwatcher_read_certificate_"
         self.certificate_reads = self.counter(prefix + "total", "Times the certificate was read.")
         self.certificate_read_errors = self.counter(prefix + "errors_total", "Times that reading it failed.")
+        name = "lws_certificate_expiration_timestamp_seconds"
+        doc = "When the certificate expires that is served now, by the directory it is read from."
+        self.at_scrape({name: doc}, ("directory",), self._read_expirations)
 
 
 class _Queues(Collector):

@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cryptography import x509
+
 from lws.runtime.clock import Clock, SystemClock
 from lws.runtime.logs import get_logger
 from lws.webhooks.certificates import LOCAL, Bundle, renewed
@@ -69,6 +71,12 @@ class ServingCertificate:
         if self._loaded is None:
             raise CertificateError("no certificate loaded")
         return ssl.PEM_cert_to_DER_cert(_first(self._loaded[0].decode("ascii", "replace")))
+
+    def expiration(self) -> float | None:
+        """When what new connections are shown expires, in seconds since 1970; None before the first load."""
+        if self._loaded is None:
+            return None
+        return x509.load_der_x509_certificate(self.certificate).not_valid_after_utc.timestamp()
 
     def reload(self) -> bool:
         """Look at the files now; whether another certificate is served. Raises CertificateError."""

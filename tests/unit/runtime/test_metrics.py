@@ -88,6 +88,7 @@ def test_there_are_no_others_but_the_process_s_own(metrics: Metrics) -> None:
         if not name.startswith(
             ("controller_runtime_", "workqueue_", "rest_client_", "leader_election_", "certwatcher_")
         )
+        and name != "lws_certificate_expiration_timestamp_seconds"
     }
     assert {name for name in foreign if not name.startswith(("process_", "python_"))} == set()
     assert {"process_cpu_seconds_total", "process_resident_memory_bytes", "python_info"} <= foreign
@@ -313,3 +314,13 @@ def test_gauges_that_are_read_at_every_scrape(metrics: Metrics) -> None:
     assert 'lws_others{name="a"} 2.0' in text
     with pytest.raises(ValueError, match="lws_things"):
         metrics.at_scrape(gauges, ("name",), list)
+
+
+def test_certificates_are_told_once_they_are_served(metrics: Metrics) -> None:
+    name = "lws_certificate_expiration_timestamp_seconds"
+    served: dict[str, float] = {}
+    metrics.certificate("/a", lambda: served.get("/a"))
+    metrics.certificate("/b", lambda: 7.0)
+    assert families(metrics)[name][1] == [(name, {"directory": "/b"}, 7.0)]
+    served["/a"] = 9.0
+    assert [value for _, _, value in families(metrics)[name][1]] == [9.0, 7.0]

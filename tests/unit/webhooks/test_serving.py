@@ -93,6 +93,8 @@ def test_a_new_certificate_is_served_after_a_reload(
     assert presented(http.port, store.ca_bundle) == der(bundles[0])
     assert serving.reload() is True
     assert presented(http.port, store.ca_bundle) == der(bundles[1]) == serving.certificate
+    expires = x509.load_pem_x509_certificate(bundles[1].certificate).not_valid_after_utc
+    assert serving.expiration() == expires.timestamp()
 
 
 def test_no_handshake_fails_while_certificates_change(
@@ -176,6 +178,7 @@ def test_starting_without_a_certificate_is_an_error(tmp_path: Path) -> None:
         serving.start()
     with pytest.raises(CertificateError, match="no certificate loaded"):
         _ = serving.certificate
+    assert serving.expiration() is None
     serving.stop()
 
 
