@@ -10,7 +10,7 @@ import platform
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from hack.controlplane import toolchain
@@ -35,8 +35,7 @@ def locate(*, say: Say, environ: Mapping[str, str] = os.environ) -> dict[str, Pa
     if not missing:
         return given
     cache = cache_directory(environ)
-    if not _complete(cache):
-        _fill(cache, say)
+    fill(cache, PACKAGES, lambda directory: _build(directory, say), say)
     return given | {name: cache / name for name in missing}
 
 
@@ -45,11 +44,11 @@ def cache_root(environ: Mapping[str, str] = os.environ) -> Path:
     return Path(home) / "lws-python" / "cluster"
 
 
-def cache_directory(environ: Mapping[str, str] = os.environ) -> Path:
+def cache_directory(environ: Mapping[str, str] = os.environ, module: Path = MODULE) -> Path:
     """Named after what decides the programs: the modules' exact versions and the platform."""
     digest = hashlib.sha256()
     for name in ("go.mod", "go.sum"):
-        digest.update((MODULE / name).read_bytes())
+        digest.update((module / name).read_bytes())
     digest.update(f"{platform.system()}/{platform.machine()}".encode())
     return cache_root(environ) / digest.hexdigest()[:16]
 
@@ -76,14 +75,17 @@ def _assets(environ: Mapping[str, str]) -> dict[str, Path]:
     return found
 
 
-def _complete(directory: Path) -> bool:
-    return all(os.access(directory / name, os.X_OK) for name in PACKAGES)
+def _complete(directory: Path, names: Iterable[str]) -> bool:
+    return all(os.access(directory / name, os.X_OK) for name in names)
 
 
-def _fill(cache: Path, say: Say) -> None:
+def fill(cache: Path, names: Collection[str], build: Callable[[Path], None], say: Say) -> None:
+    """Have ``build`` put these programs into ``cache``, wholly or not at all, unless they are there."""
+    if _complete(cache, names):
+        return
     cache.parent.mkdir(parents=True, exist_ok=True)
     with _lock(cache.with_suffix(".lock"), say):
-        if _complete(cache):  # built by the one we waited for
+        if _complete(cache, names):  # built by the one we waited for
             return
         _check_room(cache.parent)
         shutil.rmtree(cache, ignore_errors=True)
@@ -91,7 +93,7 @@ def _fill(cache: Path, say: Say) -> None:
         shutil.rmtree(building, ignore_errors=True)
         building.mkdir()
         try:
-            _build(building, say)
+            build(building)
             building.rename(cache)
         finally:
             shutil.rmtree(building, ignore_errors=True)

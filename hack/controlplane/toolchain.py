@@ -33,8 +33,13 @@ def required_version(module: str) -> tuple[int, ...]:
     return tuple(map(int, found[1].split("."))) if found else ()
 
 
-def run_go(go: Path, arguments: Sequence[str], directory: Path, say: Say) -> None:
-    """Run a ``go -v`` command and tell how far it is. Raises ClusterError with its last words."""
+def run_go(
+    go: Path, arguments: Sequence[str], directory: Path, say: Say, *, what: str = "the control plane"
+) -> None:
+    """Run a ``go -v`` command that builds ``what`` and tell how far it is.
+
+    Raises ClusterError with its last words.
+    """
     environment = os.environ | {
         "CGO_ENABLED": "0",
         "GOFLAGS": "-mod=readonly",
@@ -56,7 +61,7 @@ def run_go(go: Path, arguments: Sequence[str], directory: Path, say: Say) -> Non
         finally:
             lines.stop()
     if process.returncode:
-        raise ClusterError(_explain(lines.errors))
+        raise ClusterError(_explain(lines.errors, what))
 
 
 class Progress:
@@ -133,10 +138,10 @@ def _usable(go: Path) -> bool:
     return os.access(go, os.X_OK) and bool(_version_of(go))
 
 
-def _explain(errors: Sequence[str]) -> str:
+def _explain(errors: Sequence[str], what: str) -> str:
     if any("no space left on device" in line for line in errors):
         return "the disk is full: make room, or set XDG_CACHE_HOME, GOCACHE and GOMODCACHE to a larger disk"
-    return f"the control plane cannot be built ({_last(errors)}): check the network and the Go toolchain"
+    return f"{what} cannot be built ({_last(errors)}): check the network and the Go toolchain"
 
 
 def _last(lines: Sequence[str]) -> str:

@@ -5,65 +5,49 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import subprocess
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
-from support.cluster import ROOT, Cluster
+from support.cluster import Cluster
+from support.manager import Manager
+from support.manifests import (
+    MANIFESTS,
+    VARIANTS,
+    WEBHOOKS,
+    Document,
+    apply,
+    configuration_text,
+    dry_run,
+    kustomized,
+    manager_away,
+    only,
+    pod_spec,
+    rendered,
+)
 from support.waiting import until
 
-from hack.controlplane import binaries
 from lws.config import read_configuration, validate
 from lws.kube.client import Client
 from lws.kube.connection import Connection, connect
-from lws.kube.errors import Forbidden
-from lws.kube.resources import CRDS, MUTATING_WEBHOOKS, NAMESPACES, SECRETS, VALIDATING_WEBHOOKS, Resource
+from lws.kube.errors import Forbidden, InternalError
+from lws.kube.resources import (
+    CRDS,
+    MUTATING_WEBHOOKS,
+    NAMESPACES,
+    PODS,
+    SECRETS,
+    VALIDATING_WEBHOOKS,
+    Resource,
+)
 from lws.webhooks.rotation import Rotation, Secret
 
 pytestmark = pytest.mark.integration
 
-MANIFESTS = ROOT / "manifests"
-VARIANTS = ["default", "overlays/certmanager", "overlays/prometheus", "overlays/volcano"]
-FOREIGN = {"cert-manager.io", "monitoring.coreos.com"}  # groups whose CRDs are not ours to install
-Document = dict[str, Any]
-
-
-@cache
-def kubectl() -> str:
-    return str(binaries.locate(say=print)["kubectl"])
-
-
-@cache
-def rendered(variant: str) -> tuple[Document, ...]:
-    text = subprocess.run(
-        [kubectl(), "kustomize", MANIFESTS / variant], capture_output=True, text=True, check=True
-    ).stdout
-    return tuple(yaml.load_all(text, yaml.CSafeLoader))
-
 
 def named(variant: str, kind: str, name: str) -> Document:
-    found = [x for x in rendered(variant) if x["kind"] == kind and x["metadata"]["name"] == name]
-    assert len(found) == 1, f"{len(found)} x {kind} {name}"
-    return found[0]
-
-
-def pod_spec(variant: str) -> Document:
-    spec: Document = named(variant, "Deployment", "lws-controller-manager")["spec"]["template"]["spec"]
-    return spec
-
-
-def apply(cluster: Cluster, documents: list[Document], *flags: str) -> None:
-    subprocess.run(
-        [kubectl(), f"--kubeconfig={cluster.kubeconfig}", "apply", "--server-side", "-f", "-", *flags],
-        input=yaml.safe_dump_all(documents),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    return only(rendered(variant), kind, name)
 
 
 @pytest.fixture(scope="module")
@@ -75,18 +59,59 @@ def operator_namespace(cluster: Cluster) -> str:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_object_is_accepted(cluster: Cluster, operator_namespace: str, variant: str) -> None:
-    known = [x for x in rendered(variant) if x["apiVersion"].partition("/")[0] not in FOREIGN]
-    apply(cluster, [beside(x) for x in known], "--dry-run=server", "--force-conflicts", "--validate=strict")
+    dry_run(cluster, rendered(variant))
 
 
-def beside(document: Document) -> Document:
-    """Webhook configurations under another name: the suite's manager may have registered its own by URL."""
-    if not document["kind"].endswith("WebhookConfiguration"):
-        return document
+def test_nothing_foreign_waits_for_the_manager(cluster: Cluster, manager: Manager, namespace: str) -> None:
+    """With the webhooks registered and nobody behind them, only our own objects are held up."""
+    foreign = pod_in(namespace, "foreign", {"app": "foreign", "leaderworkerset.sigs.k8s.io/group-index": "0"})
+    ours = pod_in(namespace, "ours", {"leaderworkerset.sigs.k8s.io/name": "a"})
+    with manager_away(cluster, manager):
+        apply(cluster, [x for x in rendered("default") if x["kind"] in WEBHOOKS])
+        until("the webhooks to be called", lambda: refused(cluster.client, ours))
+        cluster.client.create(PODS, dict, foreign)
+        patch = {"metadata": {"labels": {"changed": "yes"}}}
+        cluster.client.merge_patch(PODS, dict, "foreign", patch, namespace=namespace)
+        apply(cluster, foreign_workloads(namespace))
+        until("pods of a foreign Deployment", lambda: len(cluster.client.list(PODS, dict, namespace)) == 3)
+        assert refused(cluster.client, ours)
+
+
+def pod_in(namespace: str, name: str, labels: dict[str, str]) -> Document:
     return {
-        **document,
-        "metadata": {**document["metadata"], "name": f"{document['metadata']['name']}-beside"},
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace, "labels": labels},
+        "spec": {"containers": [{"name": "c", "image": "i"}]},
     }
+
+
+def foreign_workloads(namespace: str) -> list[Document]:
+    """A Deployment and a StatefulSet of one pod each."""
+    template = {key: value for key, value in pod_in(namespace, "", {"app": "b"}).items() if key == "spec"}
+    spec = {
+        "selector": {"matchLabels": {"app": "b"}},
+        "template": {"metadata": {"labels": {"app": "b"}}, **template},
+    }
+    return [
+        {
+            "apiVersion": "apps/v1",
+            "kind": kind,
+            "metadata": {"name": "b", "namespace": namespace},
+            "spec": spec,
+        }
+        for kind in ("Deployment", "StatefulSet")
+    ]
+
+
+def refused(client: Client, pod: Document) -> bool:
+    """Whether it cannot be created because a webhook does not answer."""
+    try:
+        client.create(PODS, dict, pod)
+    except InternalError as error:
+        return "failed calling webhook" in str(error)
+    client.delete(PODS, dict, pod["metadata"]["name"], namespace=pod["metadata"]["namespace"], grace_period=0)
+    return False
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -105,9 +130,7 @@ def test_no_package_manager_deletes_the_definition_and_with_it_all_workloads() -
 def test_another_namespace_reaches_every_reference(tmp_path: Path) -> None:
     base = os.path.relpath(MANIFESTS / "default", tmp_path)
     (tmp_path / "kustomization.yaml").write_text(f"namespace: elsewhere\nresources: [{base}]\n")
-    text = subprocess.run(
-        [kubectl(), "kustomize", tmp_path], capture_output=True, text=True, check=True
-    ).stdout
+    text = yaml.safe_dump_all(kustomized(tmp_path))
     assert "lws-system" not in text
     assert text.count("namespace: elsewhere") > 10
 
@@ -115,8 +138,7 @@ def test_another_namespace_reaches_every_reference(tmp_path: Path) -> None:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_configuration_file_is_one_the_program_takes(variant: str, tmp_path: Path) -> None:
     file = tmp_path / "configuration.yaml"
-    data = named(variant, "ConfigMap", "lws-manager-config")["data"]
-    file.write_text(data["controller_manager_config.yaml"])
+    file.write_text(configuration_text(rendered(variant)))
     configuration = read_configuration(file)
     validate(configuration)
     assert configuration.internal_cert_management.enable is (variant != "overlays/certmanager")
@@ -139,12 +161,14 @@ def test_selectors_select_the_pods(variant: str) -> None:
 
 
 def test_certificates_are_mounted_from_where_they_come() -> None:
+    variants = ("default", "overlays/certmanager")
+    volumes = {variant: pod_spec(rendered(variant))["volumes"] for variant in variants}
     sources = {
-        variant: {x["name"]: x for x in pod_spec(variant)["volumes"]}["serving-certs"].keys() - {"name"}
-        for variant in VARIANTS[:2]
+        variant: {source for x in found if x["name"] == "serving-certs" for source in x if source != "name"}
+        for variant, found in volumes.items()
     }
     assert sources == {"default": {"emptyDir"}, "overlays/certmanager": {"secret"}}
-    assert not [x for x in rendered(VARIANTS[1]) if x["kind"] == "Secret"]
+    assert not [x for x in rendered("overlays/certmanager") if x["kind"] == "Secret"]
 
 
 def test_nothing_may_be_done_to_secrets_or_configurations_but_to_our_own() -> None:
