@@ -156,18 +156,29 @@ def test_a_named_group_is_recreated_once_and_no_other(kubectl: Kubectl, sets: Se
     assert "no group 7; groups: 0-2" in kubectl.lws("restart", "one-group", "7", code=1)
 
 
+def release(lws: LiveSet, group: int, *, not_of: str) -> None:
+    """Let the worker of a group become ready, once it is of another revision than ``not_of``."""
+    pods = lws.until(
+        f"group {group} to be new", lambda: [x for x in lws.group(group) if x.worker and x.revision != not_of]
+    )
+    lws.annotate_pod(pods[0].name, "hollow.lws/not-ready", None)
+
+
 def test_pause_in_the_middle_of_a_roll_and_go_on(kubectl: Kubectl, sets: Sets) -> None:
     """Nothing is replaced while paused, a scale-up comes from the old template, and the partition returns."""
     lws = sets.create("paused", replicas=3, size=2, partition=1)
     await_whole(lws)
     first = revision(lws)
-    lws.change(workerTemplate=worker(NEW, start_delay="1s"))
-    lws.until("a group on the new template", lambda: [x for x in lws.group(2) if x.revision != first])
+    lws.change(workerTemplate=worker(NEW, not_ready="true"))
+    lws.until(
+        "a group on the new template", lambda: [x for x in lws.group(2) if x.worker and x.revision != first]
+    )
     kubectl.lws("pause", "paused")
     assert "already paused" in kubectl.lws("pause", "paused")
+    release(lws, 2, not_of=first)
     lws.await_available()
     halted = kubectl.json("status", "paused")
-    assert (halted["paused"], halted["done"]) == (True, True)
+    assert (halted["paused"], halted["done"], halted["updated"]) == (True, True, 1)
     lws.scale(4)
     lws.await_available()
     assert {pod.revision for pod in lws.group(0) + lws.group(1) + lws.group(3)} == {first}
@@ -175,6 +186,8 @@ def test_pause_in_the_middle_of_a_roll_and_go_on(kubectl: Kubectl, sets: Sets) -
     assert "is paused" in kubectl.lws("undo", "paused", code=1)
     assert "its partition is 1" in kubectl.lws("resume", "paused")
     assert "is not paused" in kubectl.lws("resume", "paused")
+    for group in (3, 1):
+        release(lws, group, not_of=first)
     kubectl.lws("status", "paused", "--watch", "--timeout", "60s")
     assert c.PAUSED_PARTITION_ANNOTATION not in lws.get()["metadata"].get("annotations", {})
     updated = {group: {pod.revision for pod in lws.group(group)} == {revision(lws)} for group in range(4)}
