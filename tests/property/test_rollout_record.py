@@ -40,6 +40,7 @@ class Life:
         self.world = World(replicas, max_unavailable=2)
         self.status: dict[str, Any] = {}
         self.time = BEGAN
+        self.generation = 1
         self.begun: list[RolloutStatus] = []
         self.ended: list[tuple[RolloutStatus, str, RolloutEnded]] = []  # with the key that it ended at
         self.measured: list[RolloutEnded] = []
@@ -47,7 +48,12 @@ class Life:
     @property
     def lws(self) -> LeaderWorkerSet:
         live = self.world.lws
-        return a_set(replicas=live.replicas, partition=live.partition, status=self.status)
+        return a_set(
+            replicas=live.replicas,
+            partition=live.partition,
+            metadata={"generation": self.generation},
+            status=self.status,
+        )
 
     @property
     def record(self) -> RolloutStatus | None:
@@ -75,6 +81,7 @@ class Life:
         if patch is None or fate == "refused":
             return
         self.status = {x: value for x, value in (self.status | patch.status).items() if value is not None}
+        assert patch.status.keys() != {"rollout"}, "a write for this alone"
         ends = [x for x in patch.then if isinstance(x, RolloutEnded)]
         if ends:
             assert before is not None
@@ -88,6 +95,7 @@ class Life:
 
     def move(self, what: str, how: Any) -> None:
         self.time += 1.25
+        self.generation += what in ("edit", "scale", "partition")
         world = self.world
         match what:
             case "edit":
