@@ -84,7 +84,7 @@ def ready_since(pod: LivePod) -> str:
     return str(next(x["lastTransitionTime"] for x in conditions if x["type"] == "Ready"))
 
 
-# subgroups.md
+# subgroups.md, tpu.md, vllm-tpu.md
 
 
 def test_subgroups(sets: Sets, pools: dict[str, str]) -> None:
@@ -103,9 +103,6 @@ def test_subgroups(sets: Sets, pools: dict[str, str]) -> None:
     assert len(first) == len(second) == 1
     assert first != second
     assert len({label(pod, "subgroup-key") for pod in lws.pods() if pod.worker}) == 2
-
-
-# tpu.md, vllm-tpu.md
 
 
 @pytest.mark.parametrize("name", ["tpu", "vllm-tpu"])
