@@ -14,9 +14,11 @@ from typing import Any
 import msgspec
 import pytest
 from structlog.testing import capture_logs
-from support.apiserver import json_answer, status_answer, write_kubeconfig
+from support.admission import an_lws
+from support.apiserver import Exchange, event_line, json_answer, status_answer, write_kubeconfig
 from support.loglines import captured
-from support.quiet_server import LEASE_NAME, LISTS, QuietServer, lease_path, offer_installation
+from support.quiet_server import LEASE_NAME, LISTS, VERSION, QuietServer, lease_path, offer_installation
+from support.things import bookmark
 from support.waiting import until
 
 from lws.app import App, Options, operator_namespace
@@ -152,6 +154,15 @@ def agents(server: QuietServer, method: str, path: str) -> set[str]:
     return {request.headers["user-agent"].partition("unknown")[2] for request in found}
 
 
+def a_set_on_its_way_out(exchange: Exchange) -> None:
+    """A watch of one set, of which nothing is asked any more."""
+    metadata = {"uid": "u", "resourceVersion": "9", "deletionTimestamp": "2026-01-01T00:00:00Z"}
+    exchange.head(200)
+    exchange.chunk(event_line("ADDED", an_lws(metadata=metadata)))
+    exchange.chunk(event_line("BOOKMARK", bookmark(VERSION, initial_events_end=True)))
+    exchange.wait(threading.Event())
+
+
 class TestLeading:
     def test_a_process_alone_leads_and_gives_the_lease_up(self, start: Start, server: QuietServer) -> None:
         running = start().start()
@@ -184,6 +195,21 @@ class TestLeading:
         assert not server.matching("PUT")
         assert running.end() is None
         assert server.holder == "another"
+
+    def test_only_the_leader_tells_of_sets(self, start: Start, server: QuietServer) -> None:
+        server.on("GET", LISTS[0], a_set_on_its_way_out, watch=True)
+        server.give_lease_to("another")
+        running = start().start()
+
+        def told() -> bool:
+            return 'lws_groups_desired{name="test-sample"' in running.app.metrics.exposition()[1].decode()
+
+        until("readiness", running.ready)
+        assert not told()
+        server.give_lease_to("")
+        until("its gauges", told)
+        assert running.end() is None
+        assert not told()
 
     def test_losing_the_lease_ends_the_process(self, start: Start, server: QuietServer) -> None:
         running = start().start()
