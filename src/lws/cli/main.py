@@ -48,7 +48,3 @@ def main(arguments: list[str] | None = None) -> int:
 def _fail(reason: str) -> int:
     sys.stderr.write(f"error: {reason}\n")
     return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +149,13 @@ def test_what_goes_wrong_is_one_line(
     assert (out, err.count("\n")) == ("", 1)
     assert err.startswith("error: ")
     assert problem in err
+
+
+def test_without_its_extra_it_says_what_is_missing() -> None:
+    program = "import sys; sys.modules['rich'] = None; from lws.cli.__main__ import main; sys.exit(main())"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: kubectl lws needs the Python package rich; install 'lws[kubectl]'\n"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,21 @@
+"""The way into the plugin, which says in one line what is missing where it was installed without its extra."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> int:
+    """Run ``kubectl-lws``; the exit code."""
+    try:
+        from lws.cli.main import main as run  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != "rich":
+            raise
+        sys.stderr.write("error: kubectl lws needs the Python package rich; install 'lws[kubectl]'\n")
+        return 1
+    return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
