@@ -9,15 +9,18 @@ COPY requirements.runtime.lock /
 RUN python -m pip install --quiet --no-cache-dir --no-compile --only-binary :all: --require-hashes \
       --target /opt/lws --requirement /requirements.runtime.lock
 COPY src/lws /opt/lws/lws
-RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/lws \
+# kubectl-lws is for people's own machines.
+RUN rm -r /opt/lws/lws/cli \
+ && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/lws \
  && chmod -R a=rX,u+w /opt/lws
 
 # What the image holds, as CycloneDX: docker build --target sbom --output build .
 FROM ${BUILDER_IMAGE} AS sbom-builder
 COPY requirements.sbom.lock requirements.runtime.lock pyproject.toml /
-RUN python -m pip install --quiet --no-cache-dir --only-binary :all: --require-hashes \
-      --requirement /requirements.sbom.lock
-RUN python -W ignore -m cyclonedx_py requirements --pyproject /pyproject.toml --output-reproducible \
+RUN python -m pip install --quiet --no-cache-dir --no-compile --only-binary :all: --require-hashes \
+      --target /opt/sbom --requirement /requirements.sbom.lock
+RUN cd /opt/sbom \
+ && python -W ignore -m cyclonedx_py requirements --pyproject /pyproject.toml --output-reproducible \
       --output-file /sbom.cdx.json /requirements.runtime.lock
 
 FROM scratch AS sbom

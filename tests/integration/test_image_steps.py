@@ -5,6 +5,8 @@ What needs an engine is left out: the bases, and that nothing else is in the ima
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
 import shlex
@@ -12,10 +14,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from hack.controlplane import binaries
 
 pytestmark = pytest.mark.integration
 
@@ -32,26 +38,62 @@ def image() -> Iterator[Path]:
         root.chmod(0o755)
         (root / "opt").mkdir()
         shutil.copy(ROOT / "requirements.runtime.lock", root)
-        copied = False
-        for command in run_commands():
-            if "pip install" not in command and not copied:
-                ignore = shutil.ignore_patterns("__pycache__")
-                shutil.copytree(ROOT / "src" / "lws", root / "opt" / "lws" / "lws", ignore=ignore)
-                copied = True
-            subprocess.run(in_root(command, root), shell=True, check=True)
+        install, *rest = run_commands("builder")
+        run_step(install, root)
+        ignore = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / "src" / "lws", root / "opt" / "lws" / "lws", ignore=ignore)
+        for command in rest:
+            run_step(command, root)
         yield root
 
 
-def run_commands() -> list[str]:
-    """The RUN instructions of the builder stage."""
-    stage = DOCKERFILE.split("AS builder\n")[1].split("\nFROM ")[0].replace("\\\n", " ")
-    return re.findall(r"^RUN (.+)$", stage, re.MULTILINE)
+def run_commands(stage: str) -> list[str]:
+    """The RUN instructions of a stage."""
+    text = DOCKERFILE.split(f" AS {stage}\n")[1].split("\nFROM ")[0].replace("\\\n", " ")
+    return re.findall(r"^RUN (.+)$", text, re.MULTILINE)
+
+
+def run_step(command: str, root: Path) -> None:
+    """One instruction, with what pip would look for on the network at hand."""
+    offline = {}
+    if found := re.search(r"--requirement /(\S+)", command):
+        offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels(ROOT / found[1]))}
+    subprocess.run(in_root(command, root), shell=True, check=True, env={**os.environ, **offline})
+
+
+def wheels(lock: Path) -> Path:
+    """The wheels of a lock file for this interpreter: downloaded once, kept beside the control plane.
+
+    Most of an installation's time goes into the index pages, and their hashes are checked again anyway.
+    """
+    digest = hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()[:16]
+    kept = binaries.cache_root() / f"wheels-{digest}"
+    if not kept.is_dir():
+        fresh = Path(tempfile.mkdtemp(dir=made(kept.parent)))
+        words = [
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--only-binary",
+            ":all:",
+            "--require-hashes",
+        ]
+        subprocess.run([sys.executable, *words, "--dest", fresh, "--requirement", lock], check=True)
+        fresh.rename(kept)
+    return kept
+
+
+def made(directory: Path) -> Path:
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
 
 
 def in_root(command: str, root: Path) -> str:
     """The command with this interpreter, and ``root`` for /."""
-    command = re.sub(r"\bpython\b", shlex.quote(sys.executable), command)
-    return re.sub(r"(?<=\s)/(?=\w)", f"{root}/", command)
+    command = re.sub(r"(?<=\s)/(?=\w)", f"{root}/", command)
+    return re.sub(r"(?<![\w/-])python(?= )", shlex.quote(sys.executable), command)
 
 
 def environment(root: Path) -> dict[str, str]:
@@ -113,3 +155,61 @@ def test_no_development_package_is_in_it(image: Path) -> None:
     present = {path.name for path in (image / "opt" / "lws").iterdir()}
     assert present >= {"lws", "msgspec", "kubernetes"}
     assert not present & {"pytest", "mypy", "hypothesis", "ruff", "uv", "setuptools", "pip"}
+
+
+@pytest.fixture(scope="module")
+def sboms(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
+    """What the SBOM stage writes, in two places with two seeds."""
+    root = tmp_path_factory.mktemp("sbom")
+    for name in ("requirements.sbom.lock", "requirements.runtime.lock", "pyproject.toml"):
+        shutil.copy(ROOT / name, root)
+    install, write = run_commands("sbom-builder")
+    run_step(install, root)
+    found = []
+    for seed in ("1", "2"):
+        (root / "sbom.cdx.json").unlink(missing_ok=True)
+        command = f"PYTHONHASHSEED={seed}; export PYTHONHASHSEED; {write}"
+        run_step(command, root)
+        found.append((root / "sbom.cdx.json").read_bytes())
+    return found
+
+
+def test_the_sbom_lists_every_package_with_its_version_and_hashes(sboms: list[bytes]) -> None:
+    assert {name: listed(x) for name, x in components(sboms[0]).items()} == locked()
+
+
+def test_the_sbom_names_what_it_is_of(sboms: list[bytes]) -> None:
+    subject = json.loads(sboms[0])["metadata"]["component"]
+    assert (subject["name"], subject["version"]) == ("lws", project_version())
+
+
+def test_the_sbom_is_the_same_each_time(sboms: list[bytes]) -> None:
+    assert sboms[0] == sboms[1]
+
+
+def project_version() -> str:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        return str(tomllib.load(file)["project"]["version"])
+
+
+Locked = tuple[str, frozenset[str]]
+
+
+def components(sbom: bytes) -> dict[str, dict[str, Any]]:
+    document = json.loads(sbom)
+    assert document["bomFormat"] == "CycloneDX"
+    return {x["name"]: x for x in document["components"]}
+
+
+def listed(component: dict[str, Any]) -> Locked:
+    references = component.get("externalReferences", [])
+    hashes = [x["content"] for reference in references for x in reference.get("hashes", [])]
+    assert component["purl"] == f"pkg:pypi/{component['name']}@{component['version']}"
+    return component["version"], frozenset(hashes)
+
+
+def locked() -> dict[str, Locked]:
+    """Version and hashes of each package in the lock file."""
+    text = (ROOT / "requirements.runtime.lock").read_text().replace("\\\n", " ")
+    lines = re.findall(r"^([\w.-]+)==(\S+)(.*)$", text, re.MULTILINE)
+    return {name: (version, frozenset(re.findall(r"sha256:(\w+)", rest))) for name, version, rest in lines}
