@@ -84,3 +84,39 @@ def test_the_plan_is_what_a_world_with_real_controllers_does(numbers: dict[str, 
             before = dict(world.groups)
             world.settle()
         assert [(x.replaced, x.created) for x in plan(numbers).steps] == rounds
+
+
+@given(numbers=rolling_numbers(), data=st.data())
+@settings(max_examples=200, deadline=None)
+def test_whatever_is_there_the_plan_ends_and_accounts_for_every_group(
+    numbers: dict[str, Any], data: st.DataObject
+) -> None:
+    """In the middle of a roll, with groups down or missing: nothing healthy goes beyond the budget."""
+    former = a_set(**numbers, template={"restartPolicy": "None"})
+    edited = a_set(**numbers)
+    allowed = rollout_numbers(edited)
+    count = data.draw(st.integers(1, allowed.ceiling), label="groups")
+    some = st.sets(st.integers(0, count - 1)).map(lambda x: tuple(sorted(x)))
+    outdated, down, missing = (data.draw(some, label=x) for x in ("outdated", "down", "missing"))
+    seen = seen_of(
+        edited,
+        former=former,
+        outdated=outdated,
+        down=down,
+        missing=missing,
+        partition=data.draw(st.integers(0, count), label="partition"),
+        applied=data.draw(st.booleans(), label="applied"),
+        replicas=count,
+    )
+    view = describe(seen, edited, [])
+    serving = count - len({*down, *missing})
+    replaced = {index for step in view.steps for index in step.replaced}
+    kept = {*view.held_back, *view.stuck}
+    assert not replaced & kept
+    assert {x for x in outdated if x < allowed.replicas} - {*missing} <= replaced | kept
+    for step in view.steps:
+        # The StatefulSet controller alone may take one group more where fewer than allowed serve already.
+        floor = min(serving, allowed.replicas - allowed.max_unavailable)
+        assert step.ready >= floor - len(step.removed) - 1
+        assert step.replicas <= max(allowed.ceiling, count)
+    assert len(view.steps) <= 2 * allowed.ceiling + 2

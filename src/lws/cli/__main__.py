@@ -1,4 +1,4 @@
-"""The way into the plugin, which says in one line what is missing where it was installed without its extra."""
+"""The way into the plugin; installed without its extra, it says in one line what is missing."""
 
 from __future__ import annotations
 
