@@ -147,7 +147,7 @@ def run(options: argparse.Namespace, stop: threading.Event) -> None:
         app = App(
             Options(
                 configuration=configuration(options, store.directory),
-                kubeconfig=options.kubeconfig,
+                kubeconfig=options.controller_kubeconfig or options.kubeconfig,
                 guard_metrics=False,
             )
         )
@@ -166,6 +166,11 @@ def run(options: argparse.Namespace, stop: threading.Event) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="hack/run", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kubeconfig", required=True, help="the cluster to work on")
+    parser.add_argument(
+        "--controller-kubeconfig",
+        metavar="FILE",
+        help="as whom the controller itself acts, once CRDs are applied (default: as --kubeconfig)",
+    )
     for name in ("webhook", "metrics", "health"):
         parser.add_argument(f"--{name}-port", type=int, default=0, metavar="N", help="default: a free one")
     parser.add_argument("--gang-scheduling", choices=list(PROVIDERS), help="make a PodGroup for every group")

@@ -46,6 +46,11 @@ def sets(cluster: Cluster, manager: Manager, namespace: str) -> Sets:
     return Sets(cluster.client, namespace)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What looks at the whole run comes last."""
+    items.sort(key=lambda item: item.path.name == "test_rights.py")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Attach the controller's last log lines to a test that failed beside it."""

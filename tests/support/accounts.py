@@ -15,9 +15,8 @@ from hack.controlplane import binaries
 from lws.kube.client import Client
 from support.cluster import ROOT, Cluster
 from support.namespaces import SERVICE_ACCOUNTS
+from support.rights import ACCOUNT, NAMESPACE
 
-NAMESPACE, ACCOUNT = "lws-system", "lws-controller-manager"
-USER = f"system:serviceaccount:{NAMESPACE}:{ACCOUNT}"
 TOKEN_SECONDS = 24 * 3600
 RIGHTS = ("default/namespace.yaml", "rbac", "volcano/role.yaml")
 

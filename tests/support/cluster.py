@@ -21,6 +21,7 @@ from hack.controlplane import layout, lifecycle
 from hack.controlplane.components import components
 from lws.kube.client import Client
 from lws.kube.connection import connect
+from support.rights import COLLECTED
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = str(ROOT / "hack" / "cluster")
@@ -70,6 +71,7 @@ def running_cluster(directory: Path, *flags: str) -> Iterator[Cluster]:
         with contextlib.closing(connection):
             yield Cluster(directory, Client(connection, field_manager="tests"))
     finally:
+        COLLECTED.read(directory / "audit.log")
         command("down", directory)
 
 

@@ -26,12 +26,20 @@ from prometheus_client.parser import text_string_to_metric_families
 from lws.kube.errors import NotFound
 from lws.kube.resources import LEASES, SECRETS, Resource
 from lws.webhooks.rotation import Secret
-from support.accounts import NAMESPACE, account_kubeconfig, run_kubectl, token_of
+from support.accounts import account_kubeconfig, run_kubectl, token_of
 from support.cluster import ROOT, Cluster
 from support.manager import Sample, http_get
+from support.rights import NAMESPACE
 from support.waiting import until
 
-FLAGS = ("--arg=kube-apiserver=--enable-aggregator-routing=true",)
+FLAGS = (
+    "--arg=kube-apiserver=--enable-aggregator-routing=true",
+    # An owner reference that blocks deletion asks for a right, as in some distributions. For up to ten
+    # seconds after a CustomResourceDefinition comes, this refuses children of its kind.
+    "--arg=kube-apiserver=--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
+    # As before Kubernetes 1.32, so that lists come as lists.
+    "--arg=kube-apiserver=--feature-gates=WatchList=false",
+)
 LEASE, SERVICE, SECRET = "b8b2488c.x-k8s.io", "lws-webhook-service", "lws-webhook-server-cert"
 ENDPOINT_SLICES = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
 Document = dict[str, Any]
@@ -175,7 +183,11 @@ class Replica:
 
     @property
     def leads(self) -> bool:
-        return self.total("leader_election_master_status") == 1
+        """Whether it says so; one that is ending does not."""
+        try:
+            return self.total("leader_election_master_status") == 1
+        except OSError:
+            return False
 
     def start(self) -> None:
         file = self._directory / "config.yaml"

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from prometheus_client.parser import text_string_to_metric_families
 
 from lws.kube.resources import MUTATING_WEBHOOKS
+from support.accounts import account_kubeconfig, grant
 from support.cluster import ROOT, Cluster
 from support.waiting import until
 
@@ -42,7 +43,9 @@ class Sample(NamedTuple):
 class Manager:
     """``hack/run`` with ``flags`` against one cluster. A context manager; else call ``stop`` in any case.
 
-    ``command``: what to run in place of ``hack/run``; it takes the same flags and says the same.
+    The controller acts as its ServiceAccount, with the rights of the manifests; what ``hack/run`` does
+    before, to install it, it does as the administrator. ``command``: what to run in place of ``hack/run``; it
+    takes the same flags and says the same.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class Manager:
         self._cluster = cluster
         self._command = command
         self._flags = flags
+        self._account = directory / "account.kubeconfig"
         self._out = directory / "manager.out"
         self.log = directory / "manager.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -67,8 +71,15 @@ class Manager:
     def start(self) -> None:
         """Start it and wait until it says that it is ready."""
         assert not self.running, "it runs already"
+        if not self._account.exists():
+            grant(self._cluster)
+            account_kubeconfig(self._cluster, self._account)
         with self._out.open("wb") as out, self.log.open("ab") as log:
-            command = [*self._command, "--kubeconfig", str(self._cluster.kubeconfig), *self._flags]
+            identities = (
+                f"--kubeconfig={self._cluster.kubeconfig}",
+                f"--controller-kubeconfig={self._account}",
+            )
+            command = [*self._command, *identities, *self._flags]
             self._process = subprocess.Popen(command, stdout=out, stderr=log, start_new_session=True)
         line = until("the manager's ready line", self._ready_line, seconds=READY_SECONDS)
         self.urls = dict(word.split("=", 1) for word in line.split()[1:])
