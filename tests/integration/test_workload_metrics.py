@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from support.audit import AuditLog
+from support.cluster import Cluster
 from support.manager import Manager
 from support.sets import IMAGE, LivePod, LiveSet, Sets, template
 from support.waiting import until
 from support.wholeness import await_whole
 
 from lws.api.timestamps import epoch, instant
+from lws.controllers.resources import LEADERWORKERSETS
+from lws.kube.resources import CRDS
 from lws.planning.rollout_record import OUTCOMES
 
 pytestmark = pytest.mark.integration
@@ -92,6 +97,45 @@ def test_a_rollout_goes_on_when_the_controller_is_killed_in_the_middle(manager: 
     manager.start()
     until("the set's gauges", lambda: gauges(manager, lws))
     assert sum(rollouts(manager).values()) == 0, "what has ended is not measured again"
+
+
+@pytest.fixture
+def definition_without_records(cluster: Cluster, manager: Manager) -> Iterator[None]:
+    """As the upstream project's: the API server drops what its schema lacks. A start applies ours again."""
+    definition = cluster.client.get(CRDS, dict, "leaderworkersets.leaderworkerset.x-k8s.io")
+    [version] = definition["spec"]["versions"]
+    status = version["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]
+    del status["rollout"], status["groups"]
+    cluster.client.replace(CRDS, dict, definition)
+    yield
+    manager.kill()
+    manager.start()
+
+
+@pytest.mark.usefixtures("definition_without_records")
+def test_under_a_definition_without_records_it_is_remembered(
+    cluster: Cluster, manager: Manager, sets: Sets
+) -> None:
+    lws = sets.create(replicas=1, size=2)
+    await_whole(lws)
+    lws.until("the definition's effect", lambda: pruned(lws))
+    before, audit = rollouts(manager), AuditLog(cluster.audit_log)
+    audit.mark()
+    lws.change(workerTemplate=template("worker", NEW, start_delay="1s"))
+    until("a rollout", lambda: gauges(manager, lws).get("lws_rollout_in_progress"))
+    lws.await_available()
+    assert gained(manager, before) == {"completed": 1, "superseded": 0, "rolled_back": 0}
+    assert gauges(manager, lws)["lws_rollout_in_progress"] == 0
+    assert audit.writes()["patch leaderworkersets/status"] <= 5, "not written over and over"
+
+
+def pruned(lws: LiveSet) -> bool:
+    """Whether the API server drops such a record now."""
+    record = {"status": {"rollout": {"revision": "none"}}}
+    written = lws.client.merge_patch(
+        LEADERWORKERSETS, dict, lws.name, record, namespace=lws.namespace, subresource="status"
+    )
+    return "rollout" not in written["status"]
 
 
 def test_a_rollout_that_is_superseded_and_one_that_is_taken_back(manager: Manager, sets: Sets) -> None:
