@@ -18,7 +18,8 @@ import pytest
 from support.cluster import Cluster, running_cluster
 from support.installation import FLAGS, LEASE, SECRET, SERVICE, Installation, Replica
 from support.namespaces import make_namespace
-from support.rights import NAMESPACE
+from support.podgroups import POD_GROUPS, apply_crd
+from support.rights import NAMESPACE, Usage
 from support.sets import LiveSet, Sets
 from support.snapshots import snapshot
 from support.waiting import steady, until
@@ -26,7 +27,15 @@ from support.waiting import steady, until
 from hack.tools.run import apply_crds
 from lws.controllers.resources import LEADERWORKERSETS
 from lws.kube.errors import KubeError
-from lws.kube.resources import EVENTS, LEASES, MUTATING_WEBHOOKS, SECRETS, VALIDATING_WEBHOOKS
+from lws.kube.resources import (
+    CONTROLLER_REVISIONS,
+    EVENTS,
+    LEASES,
+    MUTATING_WEBHOOKS,
+    SECRETS,
+    SERVICES,
+    VALIDATING_WEBHOOKS,
+)
 from lws.webhooks.certificates import Bundle, new_server_certificate, service_names
 from lws.webhooks.rotation import MUTATING_CONFIGURATION, VALIDATING_CONFIGURATION
 
@@ -37,15 +46,17 @@ CONFIGURATIONS = {
     VALIDATING_CONFIGURATION: VALIDATING_WEBHOOKS,
 }
 CALLS = "controller_runtime_webhook_requests_total"
+KEY = "7bdcf6cbd6"  # of the default object (reconcilers.md, 4.3)
 RECONCILES = "controller_runtime_reconcile_total"
 PATH = "/validate-leaderworkerset-x-k8s-io-v1-leaderworkerset"
 
 
 @pytest.fixture(scope="module")
 def own_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """With the CustomResourceDefinition, before anything asks admission about owners: it looks rarely."""
+    """With the CustomResourceDefinitions, before anything asks admission about owners: it looks rarely."""
     with running_cluster(tmp_path_factory.mktemp("clusters") / "own", "--nodes=2", *FLAGS) as cluster:
         apply_crds(cluster.client)
+        apply_crd(cluster.client)
         yield cluster
 
 
@@ -242,6 +253,40 @@ class TestLeadership:
         assert set(trusted(installation)) == {after["ca.crt"]}
         assert takeover.seconds() < 20.0
         sets.create("third").await_available()
+
+
+def test_names_that_are_taken_are_looked_at_and_left_alone(installation: Installation, sets: Sets) -> None:
+    """Objects of other people, by the names that children of two sets would get."""
+    names = {SERVICES: "taken", CONTROLLER_REVISIONS: f"revised-{KEY}-1", POD_GROUPS: f"taken-0-{KEY}"}
+    bodies = {
+        SERVICES: {"spec": {"ports": [{"port": 80}]}},
+        CONTROLLER_REVISIONS: {"revision": 1, "data": {}},
+    }
+    foreign = {
+        kind: sets.client.create(
+            kind,
+            dict,
+            {
+                "apiVersion": kind.api_version,
+                "kind": kind.kind,
+                "metadata": {"name": name, "namespace": sets.namespace},
+                **bodies.get(kind, {"spec": {}}),
+            },
+        )
+        for kind, name in names.items()
+    }
+    for name in ("taken", "revised"):
+        sets.create(name)
+    until("looks at them", lambda: looked_at(installation, sets.namespace) >= set(names.values()))
+    found = {kind: sets.client.get(kind, dict, name, sets.namespace) for kind, name in names.items()}
+    assert found == foreign
+
+
+def looked_at(installation: Installation, namespace: str) -> set[str]:
+    """The names of what the manager has read there."""
+    usage = Usage()
+    usage.read(installation.cluster.audit_log)
+    return {x.name for x in usage.used if x.verb == "get" and x.namespace == namespace}
 
 
 def test_workloads_outlive_an_uninstallation(installation: Installation, sets: Sets) -> None:

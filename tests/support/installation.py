@@ -1,4 +1,6 @@
-"""The controller as it runs in a cluster: ``manifests/default`` on a real control plane, with RBAC.
+"""The controller as it runs in a cluster: the manifests on a real control plane, with RBAC.
+
+``manifests/overlays/volcano`` is ``manifests/default`` with gang scheduling, which asks for more rights.
 
 No kubelet here runs containers, so the Deployment has no pods. Its replicas are processes of this host with
 the Deployment's command line and configuration, the rights of its ServiceAccount, and a place in the
@@ -42,6 +44,7 @@ FLAGS = (
 )
 LEASE, SERVICE, SECRET = "b8b2488c.x-k8s.io", "lws-webhook-service", "lws-webhook-server-cert"
 ENDPOINT_SLICES = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
+MANIFESTS = ROOT / "manifests" / "overlays" / "volcano"
 Document = dict[str, Any]
 
 
@@ -62,7 +65,7 @@ def free_port() -> int:
 
 
 class Installation:
-    """``manifests/default``, applied.
+    """The manifests, applied.
 
     ``replicas`` are those started so far, ended ones included; ``published`` those that are called.
     """
@@ -142,7 +145,7 @@ class Installation:
 
     def _apply(self) -> list[Document]:
         """Everything, with a Deployment of no pods."""
-        text = run_kubectl(self.cluster, "kustomize", str(ROOT / "manifests" / "default"))
+        text = run_kubectl(self.cluster, "kustomize", str(MANIFESTS))
         documents: list[Document] = list(yaml.load_all(text, yaml.CSafeLoader))
         self.deployment = next(x for x in documents if x["kind"] == "Deployment")
         command: Document = self.deployment["spec"]["template"]["spec"]["containers"][0]
