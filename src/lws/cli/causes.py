@@ -28,11 +28,7 @@ def set_causes(seen: Seen, events: Events) -> list[Cause]:
     if lws.deleting:
         found.append(Cause("Deleting", "the set is being deleted"))
     if lws.status.observed_generation != lws.metadata.generation:
-        message = (
-            f"the controller has not acted on the present spec (generation {lws.metadata.generation},"
-            f" it has seen {lws.status.observed_generation})"
-        )
-        found.append(Cause("ControllerBehind", message, advice="see whether lws-controller-manager runs"))
+        found.append(_behind(seen, events))
     if (text := condition(lws, c.STALLED)) is not None:
         found.append(Cause(c.STALLED, text, advice="take the edit back, or delete the set and make it anew"))
     if leader is None:
@@ -40,6 +36,19 @@ def set_causes(seen: Seen, events: Events) -> list[Cause]:
     elif len(seen.observed.leaders) < leader.spec.replicas and (event := _failed(events, leader.uid)):
         found.append(Cause(event.reason, _once(event.message), advice=_advice(event.message)))
     return found
+
+
+def _behind(seen: Seen, events: Events) -> Cause:
+    """The controller does not run, or what it tries does not succeed."""
+    lws = seen.lws
+    message = (
+        f"the controller has not acted on the present spec (generation {lws.metadata.generation},"
+        f" it has seen {lws.status.observed_generation})"
+    )
+    event = _failed(events, lws.uid) if seen.leader is not None else None
+    if event is not None:
+        return Cause(event.reason, f"{message}; {_once(event.message)}", advice=_advice(event.message))
+    return Cause("ControllerBehind", message, advice="see whether lws-controller-manager runs")
 
 
 def _no_leader_set(seen: Seen, events: Events) -> Cause:

@@ -178,6 +178,15 @@ def test_what_cannot_be_created(message: str, advice: str) -> None:
     assert bool(told[0].advice) == bool(advice)
 
 
+def test_a_controller_that_cannot_act_says_why() -> None:
+    (cause,) = why(
+        seen_of(a_set()), {"uid-set": [failure("Failed to update leader statefulset: no", "FailedUpdate")]}
+    )
+    assert cause.reason == "FailedUpdate"
+    assert cause.message.startswith("the controller has not acted on the present spec (generation 1")
+    assert cause.message.endswith("; Failed to update leader statefulset: no")
+
+
 def test_no_leader_stateful_set() -> None:
     nothing = Seen(known())
     assert facts(why(nothing)) == [("NoStatefulSet", None, ""), ("NoLeader", 0, ""), ("NoLeader", 1, "")]
