@@ -15,6 +15,10 @@ from typing import Any
 import msgspec
 
 MESSAGE_LIMIT = 1000  # characters of a server's message that are kept
+FAIRNESS = {  # which queue of API priority and fairness a request was put into, by UIDs
+    "flow schema": "x-kubernetes-pf-flowschema-uid",
+    "priority level": "x-kubernetes-pf-prioritylevel-uid",
+}
 
 
 class KubeError(Exception):
@@ -171,7 +175,9 @@ def api_error(status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
     except (msgspec.DecodeError, ValueError):
         answer = _Status()
     if answer.kind != "Status":
-        return _classify(status, "", _foreign_message(status, headers, body), {}, wait)
+        answer = _Status(message=_foreign_message(status, headers, body))
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        answer.message = f"{answer.message or ''}{_queue(headers)}"
     return _from_status(answer, status, wait)
 
 
@@ -221,6 +227,12 @@ def _foreign_message(status: int, headers: Mapping[str, str], body: bytes) -> st
     if content_type in {"", "text/plain"} and body.strip():
         return body[:MESSAGE_LIMIT].decode(errors="replace")
     return f"an answer of type {content_type or 'none'} without a Status; is a proxy in between?"
+
+
+def _queue(headers: Mapping[str, str]) -> str:
+    """For whoever must make room: where the API server found too many requests, if it says so."""
+    named = [f"{what} {uid}" for what, name in FAIRNESS.items() if (uid := _header(headers, name))]
+    return f" ({', '.join(named)})" if named else ""
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

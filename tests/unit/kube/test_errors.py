@@ -49,6 +49,15 @@ def test_a_status_becomes_its_class(status: int, reason: str, kind: type[ApiErro
 
 
 @pytest.mark.parametrize(
+    "answer", [body(429, "TooManyRequests", "too many"), b"too many"], ids=["ours", "bare"]
+)
+def test_a_request_that_was_one_too_many_tells_its_queue(answer: bytes) -> None:
+    headers = {"X-Kubernetes-Pf-Flowschema-Uid": "f-1", "X-Kubernetes-Pf-Prioritylevel-Uid": "p-2"}
+    assert api_error(429, headers, answer).message == "too many (flow schema f-1, priority level p-2)"
+    assert api_error(503, headers, answer).message == "too many"
+
+
+@pytest.mark.parametrize(
     ("details", "named"),
     [
         ({"causes": [{"reason": "Other"}, {"reason": "NamespaceTerminating", "field": "f"}]}, True),
