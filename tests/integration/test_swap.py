@@ -26,6 +26,7 @@ from support.wholeness import await_whole, problems
 from hack.tools.run import HOST, Registration, apply_crds
 from lws.api import constants as c
 from lws.app import webhooks
+from lws.controllers.resources import LEADERWORKERSETS
 from lws.kube.client import Client
 from lws.kube.connection import connect
 from lws.runtime.httpserver import HttpServer
@@ -279,9 +280,7 @@ def test_a_roll_is_given_back_where_it_stands(scene: Scene) -> None:
     assert snapshot(lws) == before
 
     def finish() -> list[str]:
-        for pod in lws.pods():
-            if pod.document["metadata"]["annotations"].get(NOT_READY) == "true":
-                lws.annotate_pod(pod.name, NOT_READY, "false")
+        make_ready(lws)
         upstream.reconcile()
         return problems(lws)
 
@@ -292,6 +291,33 @@ def test_a_roll_is_given_back_where_it_stands(scene: Scene) -> None:
     assert {name: uid for name, uid in before.pods.items() if name not in replaced}.items() <= snapshot(
         lws
     ).pods.items()
+
+
+def test_a_roll_of_an_earlier_version_of_ours_goes_on(scene: Scene) -> None:
+    """One without ``status.rollout``: it rests while the new groups start, and ends as it would have."""
+    scene.enter()
+    at_rest, lws = scene.sets.create("rest"), scene.sets.create("roll", replicas=4, maxUnavailable=2)
+    await_whole(at_rest, lws)
+    lws.change(workerTemplate=template("worker", NEW, not_ready="true"))
+    lws.until("two new groups", lambda: new_pods(lws), lambda seen: len(seen) == 4)
+    scene.leave()
+    document = lws.get()
+    del document["status"]["rollout"]
+    lws.client.replace(LEADERWORKERSETS, dict, document, subresource="status")
+    before, version = [snapshot(x) for x in (at_rest, lws)], version_of(lws)
+    scene.enter()
+    lws.until("its record", lambda: lws.status.get("rollout"))
+    assert steady("both", lambda: [snapshot(x) for x in (at_rest, lws)], window=2.0) == before
+    lws.until("the end", lambda: make_ready(lws) or problems(lws), lambda seen: not seen)
+    assert made_since(lws, version) == Counter(pod for x in (0, 1) for pod in pods_of(lws, x))
+    assert snapshot(at_rest) == before[0]
+
+
+def make_ready(lws: LiveSet) -> None:
+    """Let the pods start that were told not to."""
+    for pod in lws.pods():
+        if pod.document["metadata"]["annotations"].get(NOT_READY) == "true":
+            lws.annotate_pod(pod.name, NOT_READY, "false")
 
 
 def new_pods(lws: LiveSet) -> list[str]:

@@ -11,24 +11,38 @@ from lws.api import constants as c
 from lws.kube.resources import PODS
 from lws.kube.selectors import equals
 from lws.kube.watch import watch
-from support.sets import LiveSet
+from support.sets import Document, LiveSet
 
 
 class Snapshot(NamedTuple):
-    """What must not change: pods, StatefulSets with their specs' generations, and revisions."""
+    """What must not change: the set, pods, restarts of containers, StatefulSets, revisions.
 
+    Objects by name with their UIDs, and with generations where there are some.
+    """
+
+    own: tuple[str, int]
     pods: dict[str, str]
+    restarts: int
     stateful_sets: dict[str, tuple[str, int]]
     revisions: dict[str, str]
 
 
 def snapshot(lws: LiveSet) -> Snapshot:
     sets = [lws.leader_set(), *lws.worker_sets()]
+    pods = lws.pods()
+    containers = [y for x in pods for y in x.document["status"].get("containerStatuses", [])]
     return Snapshot(
-        {pod.name: pod.uid for pod in lws.pods()},
-        {x["metadata"]["name"]: (x["metadata"]["uid"], x["metadata"]["generation"]) for x in sets},
+        generation(lws.get()),
+        {pod.name: pod.uid for pod in pods},
+        sum(x["restartCount"] for x in containers),
+        {x["metadata"]["name"]: generation(x) for x in sets},
         {x["metadata"]["name"]: x["metadata"]["uid"] for x in lws.revisions()},
     )
+
+
+def generation(document: Document) -> tuple[str, int]:
+    metadata = document["metadata"]
+    return str(metadata["uid"]), int(metadata["generation"])
 
 
 def made_since(lws: LiveSet, version: str) -> Counter[str]:
