@@ -290,7 +290,7 @@ def looked_at(installation: Installation, namespace: str) -> set[str]:
 
 
 def test_workloads_outlive_an_uninstallation(installation: Installation, sets: Sets) -> None:
-    """As docs/guides/installation.md says it. Nobody is asked any more, and nothing changes."""
+    """As docs/guides/uninstall.md says it. Nobody is asked any more, and nothing changes."""
     several = [sets["first"], sets["second"], sets["third"]]
     before = [snapshot(x) for x in several]
     for replica in installation.running:
