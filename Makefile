@@ -43,7 +43,7 @@ lock: setup ## Pin every dependency anew, with hashes
 	  --constraint requirements.lock --custom-compile-command "make lock" --quiet --output-file requirements.runtime.lock
 	$(BIN)/uv pip compile --group docs --generate-hashes --universal --no-emit-index-url \
 	  --constraint requirements.lock --custom-compile-command "make lock" --quiet --output-file requirements.docs.lock
-	$(BIN)/uv pip compile --group sbom --generate-hashes --universal --no-emit-index-url \
+	$(BIN)/uv pip compile --group sbom --generate-hashes --universal --no-emit-index-url --upgrade \
 	  --constraint requirements.lock --custom-compile-command "make lock" --quiet --output-file requirements.sbom.lock
 
 docs: .venv-docs/installed ## The documentation as a site, build/docs/index.html; a broken link is an error
