@@ -73,7 +73,7 @@ def test_every_mistake_of_the_file_is_told(tmp_path: Path) -> None:
         1,
         [
             f'{file}: webhook.port: must be a whole number, not the string "x"',
-            f"{file}: metrics.nonesuch: unknown field; allowed: bindAddress",
+            f"{file}: metrics.nonesuch: unknown field; allowed: bindAddress, maxSets",
         ],
     )
 

@@ -47,7 +47,7 @@ def test_other_operators_are_told_apart_by_the_job(question: Question) -> None:
 def test_the_job_is_the_name_of_the_metrics_service() -> None:
     """Without a jobLabel the Prometheus operator names a job after the Service."""
     service = yaml.safe_load((ROOT / "manifests/manager/metrics-service.yaml").read_text())
-    assert JOB == f'job="{service["metadata"]["name"]}"'
+    assert f'job="{service["metadata"]["name"]}"' == JOB
     monitor = yaml.safe_load((ROOT / "manifests/prometheus/servicemonitor.yaml").read_text())
     assert "jobLabel" not in monitor["spec"]
     assert [x["honorLabels"] for x in monitor["spec"]["endpoints"]] == [True]

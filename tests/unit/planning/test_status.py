@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from msgspec.structs import replace
 from support.groups import KEY, a_leader, a_leader_set, a_set, a_worker, a_worker_set, owner_of
 
 from lws.api import constants as c
-from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet
+from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet, RolloutStatus
 from lws.api.workloads import Pod, StatefulSet
 from lws.objects import Condition
 from lws.planning.actions import PatchStatus
@@ -159,16 +160,16 @@ class TestConditions:
 
     @pytest.mark.parametrize(("first", "second"), [(A, P), (P, A), (A, U), (U, A)])
     def test_exclusive_pairs(self, first: str, second: str) -> None:
-        merged = merge_conditions((_condition(first),), (second,), generation=1, now=NOW, at=AT)
+        merged = merge_conditions((_condition(first),), (second,), generation=1, now=NOW)
         assert [x.status for x in merged] == ["False", "True"]
 
     @pytest.mark.parametrize(("first", "second"), [(P, U), (U, P)])
     def test_pairs_that_go_together(self, first: str, second: str) -> None:
-        merged = merge_conditions((_condition(first),), (second,), generation=1, now=NOW, at=AT)
+        merged = merge_conditions((_condition(first),), (second,), generation=1, now=NOW)
         assert merged == (_condition(first), _condition(second, at=NOW))
 
     def test_a_false_condition_keeps_reason_and_message(self) -> None:
-        merged = merge_conditions((_condition(A),), (P,), generation=3, now=NOW, at=AT)
+        merged = merge_conditions((_condition(A),), (P,), generation=3, now=NOW)
         assert merged[0] == _condition(A, "False", generation=3, at=NOW)
 
     @pytest.mark.parametrize(
@@ -184,17 +185,17 @@ class TestConditions:
         ],
     )
     def test_merging_progressing(self, stored: list[Condition], changed: bool) -> None:
-        merged = merge_conditions(tuple(stored), (P,), generation=1, now=NOW, at=AT)
+        merged = merge_conditions(tuple(stored), (P,), generation=1, now=NOW)
         assert (merged != tuple(stored)) is changed
         assert {x.observed_generation for x in merged} == {1}
 
     def test_a_mere_generation_moves_the_time_of_the_due_condition_only(self) -> None:
-        merged = merge_conditions((_condition(A), _condition(P, "False")), (A,), generation=2, now=NOW, at=AT)
+        merged = merge_conditions((_condition(A), _condition(P, "False")), (A,), generation=2, now=NOW)
         assert merged == (_condition(A, generation=2, at=NOW), _condition(P, "False", generation=2))
 
     def test_conditions_of_others_are_kept(self) -> None:
         other = Condition("Paused", "True", "Wanted", "by hand", BEFORE, 1)
-        assert other in merge_conditions((other,), (A,), generation=1, now=NOW, at=AT)
+        assert other in merge_conditions((other,), (A,), generation=1, now=NOW)
 
 
 class TestPlan:
@@ -301,7 +302,7 @@ class TestFailed:
         self, stored: list[Condition], limit: int | None, status: str | None
     ) -> None:
         lws = _stored(stored, limit=limit)
-        conditions = with_failed(lws.status.conditions, lws, [], now=NOW, at=AT)
+        conditions = with_failed(lws.status.conditions, lws, [], now=NOW)
         found = [x for x in conditions if x.type == "Failed"]
         assert [x.status for x in found] == ([status] if status else [])
         assert all(
@@ -314,16 +315,16 @@ class TestFailed:
         ids=["one", "two", "many"],
     )
     def test_names_the_groups(self, failed: list[int], named: str) -> None:
-        [condition] = with_failed((), a_set(limit=2), failed, now=NOW, at=AT)
+        [condition] = with_failed((), a_set(limit=2), failed, now=NOW)
         assert (condition.status, condition.reason) == ("True", "MaxGroupRestartsExceeded")
         assert condition.message == f"Left failed after maxGroupRestarts recreations in a row: groups {named}"
 
     def test_the_time_is_that_of_the_turn(self) -> None:
         lws = a_set(limit=2)
         first = with_failed((), lws, [1], now=BEFORE)
-        [second] = with_failed(first, lws, [1, 2], now=NOW, at=AT)
+        [second] = with_failed(first, lws, [1, 2], now=NOW)
         assert (second.last_transition_time, second.message[-4:]) == (BEFORE, "1, 2")
-        [third] = with_failed((second,), lws, [], now=NOW, at=AT)
+        [third] = with_failed((second,), lws, [], now=NOW)
         assert third.last_transition_time == NOW
 
     def test_is_in_the_patch_without_an_event_of_its_own(self) -> None:
@@ -376,6 +377,8 @@ def _written(lws: LeaderWorkerSet, patch: PatchStatus) -> LeaderWorkerSet:
         "hpaPodSelector": "hpa_pod_selector",
         "observedGeneration": "observed_generation",
     }
+    if (rollout := sent.get("rollout")) is not None:
+        sent["rollout"] = msgspec.convert(rollout, RolloutStatus)
     status = replace(lws.status, **{names.get(k, k): v for k, v in sent.items()})
     if conditions is not None:
         stored = tuple(
