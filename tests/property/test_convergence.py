@@ -164,7 +164,7 @@ def _labels(obj: KubeObject) -> dict[str, str]:
     final=specs,
     data=st.data(),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_the_state_after_edits_is_that_of_a_fresh_set(
     seed: int, history: list[dict[str, Any]], final: dict[str, Any], data: st.DataObject
 ) -> None:
