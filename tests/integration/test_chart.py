@@ -100,6 +100,14 @@ def test_another_release_elsewhere_refers_to_its_own_objects(release: str, full:
     assert not re.search(r"(?<![\w-])lws-(?:controller|manager|leader|proxy|metrics-reader|alerts)", text)
 
 
+def test_names_are_cut_where_the_longest_would_not_do() -> None:
+    documents = charted(*EVERYTHING, release="1" * 53, namespace="n" * 63)
+    names = [x["metadata"]["name"] for x in documents]
+    assert max(map(len, names)) <= 63
+    spec = only(documents, "Deployment", "1" * 28 + "-controller-manager")["spec"]
+    assert spec["selector"]["matchLabels"]["app.kubernetes.io/instance"] == "1" * 53
+
+
 def test_names_that_a_drop_in_replacement_needs_are_fixed() -> None:
     """Operations 12.12, 5.2: the program, or upstream's, looks for these."""
     there = {identity(x)[1:] for x in charted(release="blue", namespace="elsewhere")}
@@ -215,6 +223,12 @@ def test_a_bad_value_is_named_in_one_line(value: str, said: str) -> None:
     lines = [line for line in done.stderr.splitlines() if line.startswith("- at ")]
     assert len(lines) == 1, done.stderr
     assert said in lines[0]
+
+
+def test_a_namespace_that_yaml_takes_for_a_number_is_refused() -> None:
+    done = template(namespace="123")
+    assert done.returncode == 1
+    assert "namespace 123: must not be a number" in done.stderr
 
 
 def test_an_older_kubernetes_is_refused() -> None:

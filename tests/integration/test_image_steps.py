@@ -133,6 +133,13 @@ def run(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_the_image_is_what_a_build_without_a_target_makes() -> None:
+    last = DOCKERFILE.rpartition("\nFROM ")[2]
+    assert last.startswith("${BASE_IMAGE}\n")
+    assert "USER 65532:65532\n" in last
+    assert "ENTRYPOINT " in last
+
+
 def test_the_entry_point_runs_as_a_stranger(image: Path) -> None:
     done = run(image, "-m", "lws", "--version")
     assert (done.returncode, done.stderr) == (0, "")
