@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 import ssl
 import subprocess
 import sys
@@ -17,15 +16,15 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
 import yaml
+from support.accounts import token_of
 from support.cluster import ROOT, Cluster
+from support.installation import free_port
 from support.manager import Answer
 from support.namespaces import SERVICE_ACCOUNTS, make_namespace
 from support.waiting import until
 
-from lws.kube.client import Client
 from lws.kube.resources import LEASES, Resource
 
 pytestmark = pytest.mark.integration
@@ -96,24 +95,11 @@ def url(
             program.terminate()
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 def address(program: subprocess.Popen[bytes], log: Path) -> str:
     """Where it says that it serves metrics; empty until then."""
     assert program.poll() is None, f"it ended: {log.read_text()}"
     said = re.search(r'Serving metrics server.*"bindAddress":"([^"]+)"', log.read_text())
     return said[1] if said else ""
-
-
-def token_of(client: Client, namespace: str, account: str) -> str:
-    path = SERVICE_ACCOUNTS.path(namespace, account, "token")
-    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
-    answer = client.connection.request("POST", path, body=msgspec.json.encode(request))
-    return str(msgspec.json.decode(answer)["status"]["token"])
 
 
 def get(url: str, token: str) -> Answer:
