@@ -14,8 +14,9 @@ from lws.api import constants as c
 from lws.config import Configuration
 from lws.config.addresses import parse_address
 from lws.controllers.gang import Gang, make_gang
+from lws.controllers.informers import make_informers
 from lws.controllers.measures import Measures
-from lws.controllers.wiring import make_controllers, make_informers
+from lws.controllers.wiring import make_controllers
 from lws.kube.client import Client
 from lws.kube.connection import SERVICE_ACCOUNT, Connection, connect
 from lws.kube.errors import ApiError

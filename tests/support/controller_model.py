@@ -16,7 +16,8 @@ from msgspec.structs import replace
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, Pod, Service, StatefulSet
 from lws.controllers.indexes import BY_GROUP, BY_SET, group_of_owned, group_of_pod, leader_set_of, set_of
-from lws.controllers.wiring import Informers, make_reconcilers
+from lws.controllers.informers import Informers
+from lws.controllers.wiring import make_reconcilers
 from lws.kube.errors import AlreadyExists, Conflict, NotFound, TransportError
 from lws.kube.resources import Resource
 from lws.objects import Key, KubeObject

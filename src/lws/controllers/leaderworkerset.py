@@ -10,9 +10,10 @@ from msgspec.structs import replace
 
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.timestamps import rfc3339
-from lws.api.workloads import ControllerRevision, Pod, Service, StatefulSet
+from lws.api.workloads import StatefulSet
 from lws.controllers.executor import REFUSED_TTL, Executor
 from lws.controllers.indexes import BY_GROUP, BY_SET
+from lws.controllers.informers import Informers
 from lws.controllers.ledger import GroupLedger
 from lws.controllers.live import LiveReader
 from lws.controllers.statuspace import StatusPace
@@ -28,7 +29,6 @@ from lws.planning.services import plan_shared_service
 from lws.planning.status import plan_status
 from lws.runtime.clock import Clock
 from lws.runtime.controller import Result
-from lws.runtime.informer import Informer
 
 # Seconds until another look at a leader StatefulSet that is being deleted.
 DELETING_RETRY = 5.0
@@ -42,22 +42,14 @@ class LeaderWorkerSetReconciler:
 
     def __init__(
         self,
+        informers: Informers,
         *,
-        sets: Informer[LeaderWorkerSet],
-        stateful_sets: Informer[StatefulSet],
-        pods: Informer[Pod],
-        revisions: Informer[ControllerRevision],
-        services: Informer[Service],
         executor: Executor,
         ledger: GroupLedger,
         live: LiveReader,
         clock: Clock,
     ) -> None:
-        self._sets = sets
-        self._stateful_sets = stateful_sets
-        self._pods = pods
-        self._revisions = revisions
-        self._services = services
+        self._informers = informers
         self._executor = executor
         self._ledger = ledger
         self._live = live
@@ -66,10 +58,10 @@ class LeaderWorkerSetReconciler:
 
     def reconcile(self, key: Key) -> Result:
         """One pass. A set on its way out is left to the garbage collector."""
-        lws = self._sets.get(key)
+        lws = self._informers.sets.get(key)
         if lws is None or lws.deleting:
             return Result()
-        leader = self._stateful_sets.get(key)
+        leader = self._informers.stateful_sets.get(key)
         if leader is not None and leader.deleting:
             return Result(requeue_after=DELETING_RETRY)
         observed = self._observe(lws, leader)
@@ -85,16 +77,16 @@ class LeaderWorkerSetReconciler:
         return ObservedSet(
             lws,
             leader=leader,
-            revisions=tuple(self._revisions.by_index(BY_SET, lws.key)),
-            leaders=tuple(self._pods.by_index(BY_SET, lws.key)),
-            worker_sets=tuple(self._stateful_sets.by_index(BY_SET, lws.key)),
-            service=self._services.get(lws.key),
+            revisions=tuple(self._informers.revisions.by_index(BY_SET, lws.key)),
+            leaders=tuple(self._informers.pods.by_index(BY_SET, lws.key)),
+            worker_sets=tuple(self._informers.stateful_sets.by_index(BY_SET, lws.key)),
+            service=self._informers.services.get(lws.key),
         )
 
     def _with_members(self, observed: ObservedSet) -> ObservedSet:
         """With all pods of the groups that may have to be recorded."""
         leaders = unrecorded(observed.lws, observed.leaders)
-        members = [pod for x in leaders for pod in self._pods.by_index(BY_GROUP, x.key)]
+        members = [pod for x in leaders for pod in self._informers.pods.by_index(BY_GROUP, x.key)]
         return replace(observed, members=tuple(members))
 
     def _roll(self, observed: ObservedSet, revision: RevisionPlan) -> str | None:
@@ -113,12 +105,14 @@ class LeaderWorkerSetReconciler:
             self._executor.run([apply])
         except Invalid as error:
             return error.message
-        self._executor.run(plan_replacements(observed, self._stateful_sets.get(lws.key), revision.key))
+        self._executor.run(
+            plan_replacements(observed, self._informers.stateful_sets.get(lws.key), revision.key)
+        )
         return None
 
     def _report(self, lws: LeaderWorkerSet, revision: RevisionPlan, refusal: str | None) -> Result:
         """Status from what is there after the writes of this pass; then obsolete revisions go."""
-        leader = self._stateful_sets.get(lws.key)
+        leader = self._informers.stateful_sets.get(lws.key)
         observed = self._with_members(self._observe(self._ledger.overlay(lws), leader))
         at = self._clock.now().timestamp()
         plan = plan_status(observed, revision.key, leader, now=rfc3339(at), at=at, refusal=refusal)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
-from lws.api.workloads import ControllerRevision, Node, Pod, Service, StatefulSet
+from lws.api.workloads import Node, Pod, StatefulSet
 from lws.controllers.executor import Executor
 from lws.controllers.gang import Gang
 from lws.controllers.indexes import BY_GROUP, BY_SET
+from lws.controllers.informers import Informers
 from lws.controllers.ledger import GroupLedger
 from lws.controllers.live import LiveReader
 from lws.controllers.losses import Losses
@@ -22,7 +23,6 @@ from lws.planning.observed import ObservedGroup
 from lws.planning.restart import plan_restart
 from lws.runtime.clock import Clock
 from lws.runtime.controller import Result
-from lws.runtime.informer import Informer
 
 
 class PodReconciler:
@@ -30,12 +30,8 @@ class PodReconciler:
 
     def __init__(
         self,
+        informers: Informers,
         *,
-        sets: Informer[LeaderWorkerSet],
-        stateful_sets: Informer[StatefulSet],
-        pods: Informer[Pod],
-        revisions: Informer[ControllerRevision],
-        services: Informer[Service],
         read_node: NodeReader,
         executor: Executor,
         ledger: GroupLedger,
@@ -44,11 +40,7 @@ class PodReconciler:
         clock: Clock,
         gang: Gang | None = None,
     ) -> None:
-        self._sets = sets
-        self._stateful_sets = stateful_sets
-        self._pods = pods
-        self._revisions = revisions
-        self._services = services
+        self._informers = informers
         self._read_node = read_node
         self._executor = executor
         self._ledger = ledger
@@ -60,7 +52,7 @@ class PodReconciler:
 
     def reconcile(self, key: Key) -> Result:
         """One pass over the group whose leader pod is ``key``; without a leader nothing is due."""
-        leader = self._pods.get(key)
+        leader = self._informers.pods.get(key)
         name = leader.labels.get(c.NAME_LABEL) if leader is not None else None
         if leader is None or not name:
             return Result()
@@ -81,16 +73,16 @@ class PodReconciler:
         return self._live.group(group, needs) if needs > group.certainty else group
 
     def _observe(self, leader: Pod, key: Key) -> ObservedGroup:
-        lws = self._sets.get(key)
+        lws = self._informers.sets.get(key)
         lws = self._ledger.overlay(lws) if lws is not None else None
         return ObservedGroup(
             lws,
             leader,
-            pods=tuple(self._pods.by_index(BY_GROUP, leader.key)),
+            pods=tuple(self._informers.pods.by_index(BY_GROUP, leader.key)),
             worker_sets=self._worker_sets(leader),
-            revisions=tuple(self._revisions.by_index(BY_SET, key)),
+            revisions=tuple(self._informers.revisions.by_index(BY_SET, key)),
             node=self._node_of(lws, leader),
-            service=self._services.get(leader.key),
+            service=self._informers.services.get(leader.key),
             pod_group=self._gang.pod_group_of(leader) if self._gang is not None else None,
             pod_groups_known=self._gang is None or self._gang.known,
             lost=self._losses.of(leader.key),
@@ -98,8 +90,8 @@ class PodReconciler:
 
     def _worker_sets(self, leader: Pod) -> tuple[StatefulSet, ...]:
         """Those an owner reference ties to a leader of this name, and whatever has taken the name."""
-        found = {x.uid: x for x in self._stateful_sets.by_index(BY_GROUP, leader.key)}
-        named = self._stateful_sets.get(leader.key)
+        found = {x.uid: x for x in self._informers.stateful_sets.by_index(BY_GROUP, leader.key)}
+        named = self._informers.stateful_sets.get(leader.key)
         if named is not None:
             found[named.uid] = named
         return tuple(found.values())

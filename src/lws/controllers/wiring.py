@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
-from lws.api.workloads import ControllerRevision, Pod, Service, StatefulSet
+from lws.api.workloads import Pod, StatefulSet
 from lws.controllers.executor import Executor, Recorder
 from lws.controllers.gang import Gang
 from lws.controllers.indexes import (
@@ -23,6 +22,7 @@ from lws.controllers.indexes import (
     leader_set_of,
     set_of,
 )
+from lws.controllers.informers import Informers
 from lws.controllers.leaderworkerset import LeaderWorkerSetReconciler
 from lws.controllers.ledger import GroupLedger
 from lws.controllers.live import LiveReader
@@ -30,15 +30,12 @@ from lws.controllers.losses import Losses
 from lws.controllers.measures import GroupStarts, Measures
 from lws.controllers.nodes import NodeReader
 from lws.controllers.pod import PodReconciler
-from lws.controllers.resources import KINDS, LEADERWORKERSETS
+from lws.controllers.resources import KINDS
 from lws.kube.client import Client
 from lws.kube.errors import ApiError, Conflict
-from lws.kube.resources import CONTROLLER_REVISIONS, PODS, SERVICES, STATEFULSETS
-from lws.kube.selectors import exists
 from lws.objects import Key, KubeObject
 from lws.planning.records import unrecorded
 from lws.planning.restart import container_restarted
-from lws.runtime.cache import Cache
 from lws.runtime.clock import Clock
 from lws.runtime.controller import Controller, Result
 from lws.runtime.handlers import Adder, EnqueueRequests
@@ -48,34 +45,6 @@ from lws.runtime.workqueue import WorkQueue
 
 # Seconds by which a set's pass waits for more news of its groups, which come in bursts.
 SETTLE = 0.1
-
-
-class Informers(NamedTuple):
-    """One for each kind; all but sets see only objects that carry a set's name label."""
-
-    sets: Informer[LeaderWorkerSet]
-    stateful_sets: Informer[StatefulSet]
-    pods: Informer[Pod]
-    revisions: Informer[ControllerRevision]
-    services: Informer[Service]
-
-
-def make_informers(cache: Cache) -> Informers:
-    """Register what is watched, with the indexes the reconcilers use."""
-    ours = exists(c.NAME_LABEL)
-    return Informers(
-        cache.informer(LEADERWORKERSETS, LeaderWorkerSet),
-        cache.informer(
-            STATEFULSETS, StatefulSet, label_selector=ours, indexes={BY_SET: set_of, BY_GROUP: group_of_owned}
-        ),
-        cache.informer(
-            PODS, Pod, label_selector=ours, indexes={BY_SET: leader_set_of, BY_GROUP: group_of_pod}
-        ),
-        cache.informer(
-            CONTROLLER_REVISIONS, ControllerRevision, label_selector=ours, indexes={BY_SET: set_of}
-        ),
-        cache.informer(SERVICES, Service, label_selector=ours),
-    )
 
 
 class Later:
@@ -177,11 +146,9 @@ def make_reconcilers(
     informers.pods.add_handler(losses)
     informers.stateful_sets.add_handler(losses)
     _watch(informers, sets, pods, executor)
-    for_sets = LeaderWorkerSetReconciler(
-        **informers._asdict(), executor=executor, ledger=ledger, live=live, clock=clock
-    )
+    for_sets = LeaderWorkerSetReconciler(informers, executor=executor, ledger=ledger, live=live, clock=clock)
     for_pods = PodReconciler(
-        **informers._asdict(),
+        informers,
         read_node=NodeReader(client, clock),
         executor=executor,
         ledger=ledger,

@@ -15,7 +15,8 @@ from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, Pod
 from lws.controllers.gang import PATIENCE, Gang
 from lws.controllers.indexes import BY_GROUP, BY_SET, group_of_owned, group_of_pod, leader_set_of, set_of
-from lws.controllers.wiring import Informers, Reconcilers, make_reconcilers
+from lws.controllers.informers import Informers
+from lws.controllers.wiring import Reconcilers, make_reconcilers
 from lws.kube.errors import Forbidden
 from lws.kube.resources import Resource
 from lws.objects import Key, KubeObject, ObjectMeta, OwnerReference
