@@ -10,12 +10,14 @@ from support.manager import Manager
 from support.namespaces import make_namespace
 from support.sets import Sets
 
+AUTOSCALER = "kube-controller-manager=--horizontal-pod-autoscaler-sync-period=1s"  # else 15 s
+
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Whoever breaks a part of it mends it before the test ends."""
     directory = tmp_path_factory.mktemp("clusters") / "shared"
-    with running_cluster(directory, "--nodes=6", "--kcm-qps=200") as cluster:
+    with running_cluster(directory, "--nodes=6", "--kcm-qps=200", f"--arg={AUTOSCALER}") as cluster:
         yield cluster
 
 
