@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 from support.cluster import Cluster, running_cluster
 from support.manager import Manager
 from support.namespaces import make_namespace
 from support.sets import Sets
+
+from hack.controlplane import binaries
+from hack.controlplane.layout import ClusterError
+from hack.tools.helm import binary
 
 AUTOSCALER = "kube-controller-manager=--horizontal-pod-autoscaler-sync-period=1s"  # else 15 s
 
@@ -51,6 +56,22 @@ def sets(cluster: Cluster, manager: Manager, namespace: str) -> Sets:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What looks at the whole run comes last."""
     items.sort(key=lambda item: item.path.name == "test_rights.py")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build what is missing first: within a test the minutes would count towards its time limit."""
+    if session.config.option.collectonly:
+        return
+    here = {item.path.stem for item in session.items if item.path.parent == Path(__file__).parent}
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    say = reporter.write_line if reporter else print
+    try:
+        if here - {"test_image_steps"}:
+            binaries.locate(say=say)
+        if here & {"test_chart", "test_releases"}:
+            binary.locate(say=say)
+    except ClusterError as error:
+        pytest.exit(str(error), returncode=1)
 
 
 @pytest.hookimpl(wrapper=True)
