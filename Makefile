@@ -15,8 +15,11 @@ demo: setup ## A local cluster, the controller and two sample groups made Availa
 
 test: verify docs test-fast test-integration ## Everything CI runs: linters, types, the docs, unit, property and golden tests, the real control plane
 
-test-fast: setup ## Unit, property, fault and golden tests: no cluster
-	$(PYTEST) -n 2 --dist worksteal tests/unit tests/property tests/golden tests/faults
+# The same examples for the same code, so that a red run is about a change. Others: make test-fast EXAMPLES=default
+EXAMPLES ?= ci
+
+test-fast: setup ## Unit, property, fault and golden tests: no cluster (EXAMPLES=default: new random examples)
+	$(PYTEST) -n 2 --dist worksteal --hypothesis-profile=$(EXAMPLES) tests/unit tests/property tests/golden tests/faults
 
 test-integration: setup ## The tests on a real control plane (builds it on first use)
 	$(PYTEST) tests/integration

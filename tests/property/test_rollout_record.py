@@ -118,7 +118,7 @@ class Life:
 
     def settle(self) -> None:
         """Nobody changes anything any more, and nothing fails."""
-        self.world.partition = 0
+        self.move("partition", 0)
         self.world.settle()
         while self.world.starting:
             self.write("accepted")
