@@ -23,7 +23,7 @@ from hack.controlplane.hollow_workers import Ages, NodeWorker, PodWorker
 from lws.kube.client import Client
 from lws.kube.connection import connect
 from lws.kube.resources import NODES, PODS
-from lws.objects import Key
+from lws.objects import Key, prepare_types
 from lws.runtime import logs
 from lws.runtime.backoff import Backoff
 from lws.runtime.controller import Controller
@@ -42,6 +42,7 @@ class Kubelet:
     """All of it, wired together; ``start`` and ``stop`` once each."""
 
     def __init__(self, client: Client, *, nodes: int, start_delay: Delay, seed: int) -> None:
+        prepare_types()
         names = node_names(nodes)
         self._keys = [Key("", name) for name in names]
         connection = client.connection

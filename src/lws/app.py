@@ -22,6 +22,7 @@ from lws.kube.connection import SERVICE_ACCOUNT, Connection, connect
 from lws.kube.errors import ApiError
 from lws.kube.version import server_version
 from lws.leadership import Leadership
+from lws.objects import prepare_types
 from lws.planning.podgroups import provider_named
 from lws.runtime.authfilter import AuthFilter
 from lws.runtime.cache import Cache
@@ -105,6 +106,7 @@ class App:
     """
 
     def __init__(self, options: Options) -> None:
+        prepare_types()
         self.options = options
         self.metrics = Metrics()
         self.manager = Manager()

@@ -6,6 +6,8 @@ ignores all others. Nothing about LeaderWorkerSets may live here, and no I/O.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -118,3 +120,21 @@ def resource_version(obj: KubeObject) -> int:
 def canonical_json(document: Any) -> bytes:
     """Compact JSON with sorted keys: equal documents give equal bytes."""
     return msgspec.json.encode(document, order="sorted")
+
+
+def prepare_types() -> None:
+    """Let msgspec work out every Struct that is defined by now; for the main thread, before it starts others.
+
+    msgspec 0.22 does this when a type is first decoded, and two threads that do so at the same moment crash
+    the process (docs/decisions/002). What is never decoded, because it cannot be, is passed over.
+    """
+    for type_ in set(_subclasses(Struct)):
+        with suppress(TypeError):
+            msgspec.json.Decoder(type_)
+
+
+def _subclasses(type_: type[Any]) -> Iterator[type[Any]]:
+    one: type[Any]
+    for one in type_.__subclasses__():
+        yield one
+        yield from _subclasses(one)
