@@ -9,26 +9,16 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from support.cli import key_of, seen_of
 from support.groups import a_set
+from support.rolling_numbers import rolling_numbers
 from support.rollout_world import World
 
 from lws.cli.plan import PlanView, describe
 from lws.planning.rollout import rollout_numbers
 
-shares = st.integers(0, 120).map("{}%".format)
-counts_or_shares = st.one_of(st.integers(0, 4), shares)
-
 
 @st.composite
-def rolling_numbers(draw: st.DrawFn) -> dict[str, Any]:
-    """Numbers that admission lets through, and a partition."""
-    numbers = {
-        "replicas": draw(st.integers(1, 9)),
-        "max_unavailable": draw(counts_or_shares),
-        "max_surge": draw(counts_or_shares),
-    }
-    resolved = rollout_numbers(a_set(**numbers))
-    assume(resolved.max_unavailable + resolved.max_surge > 0)
-    return {**numbers, "partition": draw(st.sampled_from((0, 0, 0, 1, 3, 9)))}
+def numbers_with_partition(draw: st.DrawFn) -> dict[str, Any]:
+    return {**draw(rolling_numbers(most=9)), "partition": draw(st.sampled_from((0, 0, 0, 1, 3, 9)))}
 
 
 def plan(numbers: dict[str, Any], size: int = 2) -> PlanView:
@@ -40,7 +30,7 @@ def plan(numbers: dict[str, Any], size: int = 2) -> PlanView:
     return describe(seen, edited, [])
 
 
-@given(numbers=rolling_numbers(), size=st.integers(1, 2))
+@given(numbers=numbers_with_partition(), size=st.integers(1, 2))
 @settings(max_examples=200, deadline=None)
 def test_every_step_keeps_to_the_budget_and_all_that_is_due_is_replaced_once(
     numbers: dict[str, Any], size: int
@@ -64,7 +54,7 @@ def test_every_step_keeps_to_the_budget_and_all_that_is_due_is_replaced_once(
     assert view.restarts_pods == bool(due)
 
 
-@given(numbers=rolling_numbers())
+@given(numbers=numbers_with_partition())
 @settings(max_examples=60, deadline=None)
 def test_the_plan_is_what_a_world_with_real_controllers_does(numbers: dict[str, Any]) -> None:
     """Round by round the same groups go, whether the StatefulSet controller has maxUnavailable or not."""
@@ -86,7 +76,7 @@ def test_the_plan_is_what_a_world_with_real_controllers_does(numbers: dict[str, 
         assert [(x.replaced, x.created) for x in plan(numbers).steps] == rounds
 
 
-@given(numbers=rolling_numbers(), data=st.data())
+@given(numbers=numbers_with_partition(), data=st.data())
 @settings(max_examples=200, deadline=None)
 def test_whatever_is_there_the_plan_ends_and_accounts_for_every_group(
     numbers: dict[str, Any], data: st.DataObject

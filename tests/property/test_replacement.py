@@ -5,28 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from hypothesis import assume, event, given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from support.groups import a_set
+from support.rolling_numbers import rolling_numbers
 from support.rollout_world import World
 
 from lws.planning.rollout import RolloutNumbers, rollout_numbers
-
-shares = st.integers(0, 120).map("{}%".format)
-counts_or_shares = st.one_of(st.integers(0, 4), shares)
-
-
-@st.composite
-def rolling_numbers(draw: st.DrawFn, *, most: int = 7) -> dict[str, Any]:
-    """Replicas, maxUnavailable and maxSurge that admission lets through: not both zero."""
-    numbers = {
-        "replicas": draw(st.integers(1, most)),
-        "max_unavailable": draw(counts_or_shares),
-        "max_surge": draw(counts_or_shares),
-    }
-    assume(sum(resolved(numbers)[1:3]) > 0)
-    return numbers
 
 
 def resolved(numbers: dict[str, Any]) -> RolloutNumbers:

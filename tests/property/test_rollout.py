@@ -4,29 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
-from support.groups import a_set
+from support.rolling_numbers import rolling_numbers
 from support.statefulset_sim import RollingSet
 
 from lws.planning.rollout import GroupState, next_partition, rollout_numbers
-
-shares = st.integers(0, 120).map("{}%".format)
-counts_or_shares = st.one_of(st.integers(0, 8), shares)
-
-
-@st.composite
-def rolling_numbers(draw: st.DrawFn) -> dict[str, Any]:
-    """Replicas, maxUnavailable and maxSurge that admission lets through: not both zero."""
-    numbers = {
-        "replicas": draw(st.integers(1, 6)),
-        "max_unavailable": draw(counts_or_shares),
-        "max_surge": draw(counts_or_shares),
-    }
-    resolved = rollout_numbers(a_set(**numbers))
-    assume(resolved.max_unavailable + resolved.max_surge > 0)
-    return numbers
 
 
 def finish(roll: RollingSet) -> None:
@@ -38,7 +22,7 @@ def finish(roll: RollingSet) -> None:
     roll.sim.act()
 
 
-@given(numbers=rolling_numbers(), data=st.data())
+@given(numbers=rolling_numbers(most=6, count=8), data=st.data())
 @settings(max_examples=150, deadline=None)
 def test_a_healthy_roll(numbers: dict[str, Any], data: st.DataObject) -> None:
     """From all ready to all ready and updated: never too few ready, never too many, partition only down."""
@@ -69,7 +53,7 @@ def test_a_healthy_roll(numbers: dict[str, Any], data: st.DataObject) -> None:
 class AnyRoll(RuleBasedStateMachine):
     """Users edit, groups break, passes come when they come; whatever happened, the roll ends."""
 
-    @initialize(numbers=rolling_numbers(), size=st.integers(1, 2))
+    @initialize(numbers=rolling_numbers(most=6, count=8), size=st.integers(1, 2))
     def start(self, numbers: dict[str, Any], size: int) -> None:
         self.roll = RollingSet(**numbers, size=size)
         self.raised = False
@@ -78,7 +62,7 @@ class AnyRoll(RuleBasedStateMachine):
     def change_template(self, key: str) -> None:
         self.roll.key = key
 
-    @rule(numbers=rolling_numbers())
+    @rule(numbers=rolling_numbers(most=6, count=8))
     def change_numbers(self, numbers: dict[str, Any]) -> None:
         for name, value in numbers.items():
             setattr(self.roll, name, value)
