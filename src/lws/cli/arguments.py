@@ -75,10 +75,14 @@ def _command(commands: Any, name: str, text: str, *, more: str = "", named: bool
     return parser
 
 
+def _choosing(parser: argparse.ArgumentParser) -> None:
+    """One set by its name, or all."""
+    parser.add_argument("name", metavar="NAME", nargs="?", type=_name, help="one LeaderWorkerSet; else all")
+    parser.add_argument("-A", "--all-namespaces", action="store_true", help="sets of all namespaces")
+
+
 def _looking(commands: Any) -> None:
-    tree = _command(commands, "tree", "show a set with its StatefulSets, groups and pods", named=False)
-    tree.add_argument("name", metavar="NAME", nargs="?", type=_name, help="one LeaderWorkerSet; else all")
-    tree.add_argument("-A", "--all-namespaces", action="store_true", help="sets of all namespaces")
+    _choosing(_command(commands, "tree", "show a set with its StatefulSets, groups and pods", named=False))
     status = _command(
         commands,
         "status",
@@ -93,9 +97,7 @@ def _looking(commands: Any) -> None:
         metavar="DURATION",
         help="longest wait, as 90s or 5m; 0: none",
     )
-    why = _command(commands, "why", "name what keeps a set from being ready and up to date", named=False)
-    why.add_argument("name", metavar="NAME", nargs="?", type=_name, help="one LeaderWorkerSet; else all")
-    why.add_argument("-A", "--all-namespaces", action="store_true", help="sets of all namespaces")
+    _choosing(_command(commands, "why", "name what keeps a set from being ready and up to date", named=False))
     plan = _command(
         commands,
         "plan",
