@@ -22,8 +22,7 @@ from lws.api.workloads import Pod
 from lws.kube.connection import Connection
 from lws.kube.resources import PODS
 from lws.runtime import logs
-from lws.runtime.cache import Cache
-from lws.runtime.informer import Informer
+from lws.runtime.informers import Cache, Informer
 
 TIMEOUT = 120.0  # seconds for anything
 

@@ -30,7 +30,7 @@ from lws.kube.resources import LEASES, NODES, PODS, Resource
 from lws.objects import Key, KubeObject, ObjectT
 from lws.runtime import logs
 from lws.runtime.controller import Result, TerminalError
-from lws.runtime.informer import Informer
+from lws.runtime.informers import Informer
 
 STRATEGIC_MERGE = "application/strategic-merge-patch+json"
 HEARTBEAT_SECONDS = 10.0

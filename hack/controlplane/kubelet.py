@@ -27,8 +27,7 @@ from lws.objects import Key, prepare_types
 from lws.runtime import logs
 from lws.runtime.backoff import Backoff
 from lws.runtime.controller import Controller
-from lws.runtime.handlers import EnqueueRequests
-from lws.runtime.informer import Informer
+from lws.runtime.informers import EnqueueRequests, Informer
 from lws.runtime.ratelimiter import ItemExponentialBackoff
 from lws.runtime.workqueue import WorkQueue
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from support.things import Thing, colours, key, short, thing
 
 from lws.objects import Key, resource_version
-from lws.runtime.indexer import Indexer
+from lws.runtime.informers import Indexer
 
 NAMES = ("a", "b", "c")
 COLOURS = ("", "red", "blue")

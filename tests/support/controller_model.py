@@ -22,7 +22,7 @@ from lws.kube.errors import AlreadyExists, Conflict, NotFound, TransportError
 from lws.kube.resources import Resource
 from lws.objects import Key, KubeObject
 from lws.runtime.clock import FakeClock
-from lws.runtime.indexer import Indexer
+from lws.runtime.informers import Indexer
 from support.cluster_model import Cluster, Move
 
 TYPES: dict[str, type[KubeObject]] = {

@@ -32,7 +32,7 @@ from lws.planning.actions import (
     Requeue,
 )
 from lws.runtime.events import EventRecorder
-from lws.runtime.informer import Informer
+from lws.runtime.informers import Informer
 
 # How long an object that exists outside our view (its labels are not ours) is left alone before the
 # server is asked again, in seconds.

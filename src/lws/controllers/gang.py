@@ -15,7 +15,7 @@ from lws.kube.selectors import exists
 from lws.objects import Key, KubeObject
 from lws.planning.podgroups import GangProvider
 from lws.runtime.clock import Clock
-from lws.runtime.informer import PARTIAL_METADATA, STOP_TIMEOUT, Informer
+from lws.runtime.informers import PARTIAL_METADATA, STOP_TIMEOUT, Informer
 
 PATIENCE = 5.0
 """Seconds that starting waits for the first list: without the CRD it does not come, and all else goes on."""

@@ -11,8 +11,7 @@ from lws.controllers.indexes import BY_GROUP, BY_SET, group_of_owned, group_of_p
 from lws.controllers.resources import LEADERWORKERSETS
 from lws.kube.resources import CONTROLLER_REVISIONS, PODS, SERVICES, STATEFULSETS
 from lws.kube.selectors import exists
-from lws.runtime.cache import Cache
-from lws.runtime.informer import Informer
+from lws.runtime.informers import Cache, Informer
 
 
 class Informers(NamedTuple):

@@ -22,7 +22,7 @@ from lws.planning.restart import CAUSES
 from lws.planning.rollout_record import OUTCOMES
 from lws.planning.status import group_state
 from lws.runtime.clock import Clock
-from lws.runtime.informer import Informer
+from lws.runtime.informers import Informer
 from lws.runtime.metrics import Metrics
 
 # Seconds: one minute of hollow pods up to a day of large models.

@@ -38,8 +38,7 @@ from lws.planning.records import unrecorded
 from lws.planning.restart import container_restarted
 from lws.runtime.clock import Clock
 from lws.runtime.controller import Controller, Result
-from lws.runtime.handlers import Adder, EnqueueRequests
-from lws.runtime.informer import Informer
+from lws.runtime.informers import Adder, EnqueueRequests, Informer
 from lws.runtime.metrics import Metrics
 from lws.runtime.workqueue import WorkQueue
 

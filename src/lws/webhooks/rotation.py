@@ -26,8 +26,7 @@ from lws.kube.selectors import equals
 from lws.objects import Key, KubeObject
 from lws.runtime.clock import Clock, SystemClock
 from lws.runtime.controller import Controller, Result
-from lws.runtime.handlers import EnqueueRequests
-from lws.runtime.informer import Informer
+from lws.runtime.informers import EnqueueRequests, Informer
 from lws.runtime.logs import get_logger, one_line
 from lws.runtime.metrics import Metrics
 from lws.runtime.workqueue import WorkQueue

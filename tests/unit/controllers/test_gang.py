@@ -26,7 +26,7 @@ from lws.planning.documents import owned_by_pod
 from lws.planning.podgroups import Membership
 from lws.planning.revisions import Template, revision_document, template_of
 from lws.runtime.clock import FakeClock
-from lws.runtime.indexer import Indexer
+from lws.runtime.informers import Indexer
 from lws.webhooks.pods import mutate_pod
 
 BUNCHES = Resource("example.com", "v2", "bunches", "Bunch")

@@ -18,7 +18,7 @@ from lws.kube.errors import ApiError, api_error
 from lws.kube.resources import NODES, PODS, Resource
 from lws.objects import Key
 from lws.runtime.controller import Result, TerminalError
-from lws.runtime.informer import Informer
+from lws.runtime.informers import Informer
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ import pytest
 from support.things import Thing, colours, key, short, thing
 
 from lws.objects import ObjectMeta
-from lws.runtime.indexer import MAX_OWN_DELETES, Indexer, Replaced
+from lws.runtime.informers.indexer import MAX_OWN_DELETES, Indexer, Replaced
 
 Things = Indexer[Thing]
 

@@ -21,7 +21,7 @@ from lws.kube.errors import DecodeError, Gone, NotFound, one_line
 from lws.kube.resources import Resource
 from lws.objects import Key, ObjectT
 from lws.runtime import logs
-from lws.runtime.decoding import Data, Decoder
+from lws.runtime.informers.decoding import Data, Decoder
 
 PAGE = 500  # objects, when a list must come from etcd anyway
 READ_TIMEOUT = 60.0  # seconds of silence

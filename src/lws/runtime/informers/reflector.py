@@ -21,8 +21,8 @@ from lws.objects import Key, KubeObject, ObjectT
 from lws.runtime import logs
 from lws.runtime.backoff import Backoff
 from lws.runtime.clock import Clock, SystemClock
-from lws.runtime.decoding import Decoder, InformerMetrics, NoMetrics, read_metadata
-from lws.runtime.listing import Lister, Selection, Snapshot
+from lws.runtime.informers.decoding import Decoder, InformerMetrics, NoMetrics, read_metadata
+from lws.runtime.informers.listing import Lister, Selection, Snapshot
 
 SHORTEST_WATCH = 1.0  # seconds; one that ends sooner without an event would make a busy loop
 WATCH_SECONDS = (300, 600)  # timeoutSeconds is drawn from here, so that watches do not all end at once

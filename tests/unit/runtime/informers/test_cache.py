@@ -36,9 +36,9 @@ from support.things import (
 from lws.kube.connection import connect
 from lws.kube.resources import Resource
 from lws.objects import KubeObject
-from lws.runtime.cache import Cache, CollectorPause
 from lws.runtime.clock import FakeClock
-from lws.runtime.informer import PARTIAL_METADATA
+from lws.runtime.informers.cache import Cache, CollectorPause
+from lws.runtime.informers.informer import PARTIAL_METADATA
 
 GADGETS = Resource("", "v1", "gadgets", "Gadget")
 GADGETS_PATH = "/api/v1/gadgets"
@@ -189,7 +189,7 @@ class TestLife:
 
         for number in range(3):
             cache.informer(THINGS, Thing, namespace=str(number))._thread = Stuck()
-        monkeypatch.setattr("lws.runtime.cache.time", clock)
+        monkeypatch.setattr("lws.runtime.informers.cache.time", clock)
         cache.stop(3.0)
         assert waited == [3.0, 1.0, 0.0]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lws.objects import Key, KubeObject, ObjectMeta
-from lws.runtime.handlers import EnqueueRequests
+from lws.runtime.informers.handlers import EnqueueRequests
 from lws.runtime.workqueue import LOW_PRIORITY
 
 

@@ -19,8 +19,8 @@ from lws.kube.resources import Resource
 from lws.objects import ObjectT
 from lws.runtime import logs
 from lws.runtime.clock import Clock
-from lws.runtime.informer import STOP_TIMEOUT, Informer, InformerMetrics
-from lws.runtime.listing import Selection
+from lws.runtime.informers.informer import STOP_TIMEOUT, Informer, InformerMetrics
+from lws.runtime.informers.listing import Selection
 
 _log = logs.get_logger("cache")
 

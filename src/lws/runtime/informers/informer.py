@@ -28,10 +28,10 @@ from lws.objects import Key, KubeObject, ObjectT
 from lws.runtime import logs
 from lws.runtime.backoff import Backoff
 from lws.runtime.clock import Clock
-from lws.runtime.decoding import Decoder, InformerMetrics, NoMetrics
-from lws.runtime.indexer import Indexer
-from lws.runtime.listing import PARTIAL_METADATA, Selection
-from lws.runtime.reflector import Reflector
+from lws.runtime.informers.decoding import Decoder, InformerMetrics, NoMetrics
+from lws.runtime.informers.indexer import Indexer
+from lws.runtime.informers.listing import PARTIAL_METADATA, Selection
+from lws.runtime.informers.reflector import Reflector
 
 __all__ = ["PARTIAL_METADATA", "EventHandler", "Informer", "InformerMetrics"]
 

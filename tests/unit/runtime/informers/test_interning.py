@@ -12,7 +12,7 @@ from msgspec import Struct, field
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, Pod
 from lws.objects import KubeObject
-from lws.runtime.interning import Interner, Pool
+from lws.runtime.informers.interning import Interner, Pool
 
 
 def pod_json(name: str, *, node: str = "node-1", phase: str = "Running") -> bytes:

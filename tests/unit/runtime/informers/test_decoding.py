@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 from support.things import Thing, document, key, thing
 
-from lws.runtime.decoding import MAX_REPORTED, Decoder, read_metadata
+from lws.runtime.informers.decoding import MAX_REPORTED, Decoder, read_metadata
 
 
 class Counts:

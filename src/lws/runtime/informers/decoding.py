@@ -14,7 +14,7 @@ from msgspec import Raw
 
 from lws.objects import Key, KubeObject, ObjectT
 from lws.runtime import logs
-from lws.runtime.interning import Interner
+from lws.runtime.informers.interning import Interner
 
 MAX_REPORTED = 1000  # unreadable objects remembered as logged
 

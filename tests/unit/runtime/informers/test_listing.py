@@ -17,8 +17,8 @@ from support.things import PATH, THINGS, Thing, document, key, list_document, sh
 from lws.kube.connection import Connection, connect
 from lws.kube.errors import DecodeError, Gone, KubeError, NotFound, TransportError
 from lws.kube.resources import PODS, Resource
-from lws.runtime.decoding import Decoder
-from lws.runtime.listing import PARTIAL_METADATA, ListBody, Lister, Selection, Snapshot
+from lws.runtime.informers.decoding import Decoder
+from lws.runtime.informers.listing import PARTIAL_METADATA, ListBody, Lister, Selection, Snapshot
 
 
 def items(body: bytes) -> tuple[list[Any], str]:
