@@ -25,11 +25,9 @@ from lws.kube.connection import connect
 from lws.kube.resources import NODES, PODS
 from lws.objects import Key, prepare_types
 from lws.runtime import logs
-from lws.runtime.backoff import Backoff
 from lws.runtime.controller import Controller
 from lws.runtime.informers import EnqueueRequests, Informer
-from lws.runtime.ratelimiter import ItemExponentialBackoff
-from lws.runtime.workqueue import WorkQueue
+from lws.runtime.queue import Backoff, ItemExponentialBackoff, WorkQueue
 
 POD_WORKERS = 4
 NODE_WORKERS = 2

@@ -32,8 +32,8 @@ from support.things import DEADLINE, PATH, THINGS, Thing, bookmark, colours, doc
 
 from lws.kube.connection import Connection, connect
 from lws.objects import Key, resource_version
-from lws.runtime.backoff import Backoff
 from lws.runtime.informers import Informer
+from lws.runtime.queue import Backoff
 
 NAMES = ("a", "b", "c", "d")
 COLOURS = ("", "red", "blue")

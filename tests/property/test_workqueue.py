@@ -21,8 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from support.clocks import ImpatientClock, WouldBlockError
 
 from lws.runtime.clock import FakeClock
-from lws.runtime.ratelimiter import ItemExponentialBackoff
-from lws.runtime.workqueue import WorkQueue
+from lws.runtime.queue import ItemExponentialBackoff, WorkQueue
 
 BASE, CAP = 0.5, 30.0
 ITEMS = st.sampled_from("abcdef")

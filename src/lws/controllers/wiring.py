@@ -40,7 +40,7 @@ from lws.runtime.clock import Clock
 from lws.runtime.controller import Controller, Result
 from lws.runtime.informers import Adder, EnqueueRequests, Informer
 from lws.runtime.metrics import Metrics
-from lws.runtime.workqueue import WorkQueue
+from lws.runtime.queue import WorkQueue
 
 # Seconds by which a set's pass waits for more news of its groups, which come in bursts.
 SETTLE = 0.1

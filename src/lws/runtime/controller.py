@@ -21,7 +21,7 @@ from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from lws.runtime import logs
 from lws.runtime.clock import Clock, SystemClock
-from lws.runtime.workqueue import WorkQueue
+from lws.runtime.queue import WorkQueue
 
 K = TypeVar("K", bound=Hashable)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lws.runtime.controller import ResultLabel
-from lws.runtime.workqueue import QueueState
+from lws.runtime.queue import QueueState
 
 if TYPE_CHECKING:
     from lws.runtime.metrics import Metrics

@@ -20,7 +20,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from lws.runtime.families import ControllerFamilies, QueueFamilies, WebhookFamilies
-from lws.runtime.workqueue import QueueState
+from lws.runtime.queue import QueueState
 
 __all__ = [
     "ControllerFamilies",

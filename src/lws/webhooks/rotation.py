@@ -29,7 +29,7 @@ from lws.runtime.controller import Controller, Result
 from lws.runtime.informers import EnqueueRequests, Informer
 from lws.runtime.logs import get_logger, one_line
 from lws.runtime.metrics import Metrics
-from lws.runtime.workqueue import WorkQueue
+from lws.runtime.queue import WorkQueue
 from lws.webhooks.certificates import Bundle, CertificateStore, renewed, service_names
 
 NAME: Final = "cert-rotator"

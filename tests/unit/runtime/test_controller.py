@@ -18,8 +18,7 @@ from lws.objects import Key
 from lws.runtime.clock import FakeClock
 from lws.runtime.controller import Controller, Result, TerminalError
 from lws.runtime.metrics import Metrics
-from lws.runtime.ratelimiter import ItemExponentialBackoff
-from lws.runtime.workqueue import LOW_PRIORITY, WorkQueue
+from lws.runtime.queue import LOW_PRIORITY, ItemExponentialBackoff, WorkQueue
 
 A, B = Key("ns", "a"), Key("ns", "b")
 COUNTERS = {

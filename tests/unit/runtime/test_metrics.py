@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from lws.runtime.clock import FakeClock
 from lws.runtime.controller import ResultLabel
 from lws.runtime.metrics import Metrics
-from lws.runtime.workqueue import LOW_PRIORITY, WorkQueue
+from lws.runtime.queue import LOW_PRIORITY, WorkQueue
 
 RECONCILE_BUCKETS = (
     "0.005 0.01 0.025 0.05 0.1 0.15 0.2 0.25 0.3 0.35 0.4 0.45 0.5 0.6 0.7 0.8 0.9 1 1.25 1.5 1.75 2 2.5 3 "

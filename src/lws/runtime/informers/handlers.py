@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Generic, Protocol, TypeVar
 
 from lws.objects import ObjectT
-from lws.runtime.workqueue import LOW_PRIORITY
+from lws.runtime.queue import LOW_PRIORITY
 
 K = TypeVar("K", bound=Hashable)
 K_contra = TypeVar("K_contra", bound=Hashable, contravariant=True)

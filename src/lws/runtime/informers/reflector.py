@@ -19,10 +19,10 @@ from lws.kube.errors import ApiError, DecodeError, Gone, KubeError, NotFound, To
 from lws.kube.watch import WatchEvent, error_of, watch
 from lws.objects import Key, KubeObject, ObjectT
 from lws.runtime import logs
-from lws.runtime.backoff import Backoff
 from lws.runtime.clock import Clock, SystemClock
 from lws.runtime.informers.decoding import Decoder, InformerMetrics, NoMetrics, read_metadata
 from lws.runtime.informers.listing import Lister, Selection, Snapshot
+from lws.runtime.queue import Backoff
 
 SHORTEST_WATCH = 1.0  # seconds; one that ends sooner without an event would make a busy loop
 WATCH_SECONDS = (300, 600)  # timeoutSeconds is drawn from here, so that watches do not all end at once

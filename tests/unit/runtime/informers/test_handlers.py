@@ -6,7 +6,7 @@ import pytest
 
 from lws.objects import Key, KubeObject, ObjectMeta
 from lws.runtime.informers.handlers import EnqueueRequests
-from lws.runtime.workqueue import LOW_PRIORITY
+from lws.runtime.queue import LOW_PRIORITY
 
 
 class Recorder:

@@ -36,9 +36,9 @@ from support.things import (
 
 from lws.kube.connection import Connection, connect
 from lws.objects import KubeObject
-from lws.runtime.backoff import Backoff
 from lws.runtime.informers.handlers import EnqueueRequests
 from lws.runtime.informers.informer import PARTIAL_METADATA, Informer
+from lws.runtime.queue import Backoff
 
 MakeInformer = Callable[..., Informer[Thing]]
 

@@ -30,12 +30,12 @@ from support.things import PATH, THINGS, Log, Thing, bookmark, document, list_do
 
 from lws.kube.connection import Connection, connect
 from lws.objects import Key, KubeObject
-from lws.runtime.backoff import Backoff
 from lws.runtime.clock import FakeClock
 from lws.runtime.informers import reflector as module
 from lws.runtime.informers.decoding import Decoder
 from lws.runtime.informers.listing import PARTIAL_METADATA, Selection
 from lws.runtime.informers.reflector import Reflector, default_backoff
+from lws.runtime.queue import Backoff
 
 PAUSE = 5.0  # seconds of the fake clock
 REFUSAL = status_answer(422, "Invalid", "sendInitialEvents is forbidden for watch")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from lws.runtime.backoff import Backoff
 from lws.runtime.clock import FakeClock
+from lws.runtime.queue.backoff import Backoff
 
 
 def test_grows_to_the_cap_and_stays_there() -> None:

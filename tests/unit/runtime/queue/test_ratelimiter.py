@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from lws.runtime.clock import FakeClock
-from lws.runtime.ratelimiter import ItemExponentialBackoff, TokenBucket
+from lws.runtime.queue.ratelimiter import ItemExponentialBackoff, TokenBucket
 
 
 def test_backoff_is_5_ms_doubling_to_1000_s() -> None:

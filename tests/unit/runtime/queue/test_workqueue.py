@@ -9,8 +9,8 @@ import pytest
 from support.clocks import ImpatientClock, WouldBlockError
 
 from lws.runtime.clock import FakeClock
-from lws.runtime.ratelimiter import ItemExponentialBackoff
-from lws.runtime.workqueue import LOW_PRIORITY, WorkQueue
+from lws.runtime.queue.ratelimiter import ItemExponentialBackoff
+from lws.runtime.queue.workqueue import LOW_PRIORITY, WorkQueue
 
 
 @pytest.fixture

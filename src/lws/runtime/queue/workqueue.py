@@ -22,7 +22,7 @@ from collections.abc import Hashable
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from lws.runtime.clock import Clock, SystemClock
-from lws.runtime.ratelimiter import ItemExponentialBackoff
+from lws.runtime.queue.ratelimiter import ItemExponentialBackoff
 
 K = TypeVar("K", bound=Hashable)
 
