@@ -9,8 +9,8 @@ from typing import Final
 from lws.config import LeaderElection
 from lws.kube.client import Client
 from lws.kube.resources import LEASES
+from lws.runtime.election import LeaderElector, LeadershipLost, new_identity
 from lws.runtime.events import EventRecorder
-from lws.runtime.leaderelection import LeaderElector, LeadershipLost, new_identity
 from lws.runtime.metrics import Gauge
 
 EVENT: Final = "LeaderElection"  # reason and action, as other components of a cluster have them

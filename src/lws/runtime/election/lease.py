@@ -10,7 +10,7 @@ says:
 - Writes carry the resourceVersion that the decision was made on; of two that compete one is refused.
 - Time is the local monotonic clock. The times inside the lease are for people to read.
 
-``lws.runtime.leaderelection`` runs it.
+``lws.runtime.election.elector`` runs it.
 """
 
 from __future__ import annotations

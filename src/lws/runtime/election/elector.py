@@ -14,7 +14,7 @@ from collections.abc import Callable
 from lws.kube.client import Client
 from lws.kube.errors import KubeError
 from lws.runtime.clock import Clock, SystemClock
-from lws.runtime.election import Election, LeaseLock
+from lws.runtime.election.lease import Election, LeaseLock
 from lws.runtime.logs import get_logger
 
 JITTER = 1.2

@@ -9,7 +9,7 @@ from support.leases import FakeLeases
 
 from lws.kube.errors import AlreadyExists, NotFound, TransportError
 from lws.runtime.clock import FakeClock
-from lws.runtime.election import Election, Lease, LeaseLock
+from lws.runtime.election.lease import Election, Lease, LeaseLock
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from support.leases import FakeLeases
 
 from lws.kube.errors import TransportError
 from lws.runtime.clock import FakeClock
-from lws.runtime.leaderelection import LeaderElector, LeadershipLost, new_identity
+from lws.runtime.election.elector import LeaderElector, LeadershipLost, new_identity
 
 
 class Running:
