@@ -27,7 +27,7 @@ from lws.kube.errors import (
     Unavailable,
 )
 from lws.runtime.clock import FakeClock
-from lws.runtime.events import QUEUE, TRIES, EventRecorder
+from lws.runtime.events.recorder import QUEUE, TRIES, EventRecorder
 
 SET = {
     "apiVersion": "leaderworkerset.x-k8s.io/v1",

@@ -1,7 +1,7 @@
 """Telling users what happened: ``events.k8s.io/v1`` Events, written by a thread of their own.
 
 Events are best effort. A reconcile never waits for one: what does not fit into the queue is dropped and
-counted. What becomes of repeats is ``lws.runtime.eventseries``'s.
+counted. What becomes of repeats is ``lws.runtime.events.series``'s.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from lws.kube.client import Client
 from lws.kube.errors import AlreadyExists, ApiError, KubeError, NotFound
 from lws.kube.resources import EVENTS
 from lws.runtime.clock import Clock, SystemClock
-from lws.runtime.eventseries import FINISH_AFTER, Folder, Reference, Series, Sighting, cut
+from lws.runtime.events.series import FINISH_AFTER, Folder, Reference, Series, Sighting, cut
 from lws.runtime.logs import get_logger
 
 QUEUE = 1000

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lws.runtime.eventseries import MEMORY, Folder, Series, Sighting, cut
+from lws.runtime.events.series import MEMORY, Folder, Series, Sighting, cut
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SET = (("kind", "LeaderWorkerSet"), ("name", "lws"), ("namespace", "team"))
