@@ -23,7 +23,7 @@ from hack.bench.informer import synced
 from hack.bench.podserver import compact, fake_cluster, pod
 from lws.app import MUTATE_POD, webhooks
 from lws.runtime import logs
-from lws.runtime.httpserver import HttpServer
+from lws.runtime.serving import HttpServer
 from lws.webhooks.certificates import LOCAL, CertificateStore
 from lws.webhooks.server import WebhookApp
 from lws.webhooks.serving import ServingCertificate

@@ -36,8 +36,8 @@ from lws.kube.resources import CRDS, MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS
 from lws.objects import Condition, KubeObject
 from lws.planning.podgroups import PROVIDERS
 from lws.runtime import logs
-from lws.runtime.httpserver import HttpServer
 from lws.runtime.manager import ManagerError, Phase, stop_on_signals
+from lws.runtime.serving import HttpServer
 from lws.webhooks.certificates import LOCAL, CertificateStore
 
 MANIFESTS = Path(__file__).resolve().parents[2] / "manifests"

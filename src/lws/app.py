@@ -24,13 +24,13 @@ from lws.kube.version import server_version
 from lws.leadership import Leadership
 from lws.objects import prepare_types
 from lws.planning.podgroups import provider_named
-from lws.runtime.authfilter import AuthFilter
 from lws.runtime.clock import SystemClock
 from lws.runtime.events import EventRecorder
 from lws.runtime.informers import Cache
 from lws.runtime.logs import get_logger
 from lws.runtime.manager import Manager, ManagerError, Phase
 from lws.runtime.metrics import Metrics
+from lws.runtime.serving import AuthFilter
 from lws.servers import (
     Server,
     followed_certificate,

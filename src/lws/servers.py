@@ -1,7 +1,7 @@
 """The HTTP servers of a process: health, metrics and webhooks, with their certificates.
 
-Every replica has them, leader or not. What they answer is decided in ``lws.runtime.health``,
-``lws.runtime.authfilter`` and ``lws.webhooks``; when they start is ``lws.app``'s.
+Every replica has them, leader or not. What they answer is decided in ``lws.runtime.serving.health``,
+``lws.runtime.serving.authfilter`` and ``lws.webhooks``; when they start is ``lws.app``'s.
 """
 
 from __future__ import annotations
@@ -14,12 +14,10 @@ from typing import Any, Final
 from lws.config import Configuration, Tls
 from lws.config.addresses import Address, format_address, parse_address
 from lws.config.tls import tls_settings
-from lws.runtime.authfilter import AuthFilter
-from lws.runtime.health import health_app, metrics_app
-from lws.runtime.httpserver import HttpServer, WsgiApp
 from lws.runtime.logs import get_logger
 from lws.runtime.manager import Manager
 from lws.runtime.metrics import Metrics
+from lws.runtime.serving import AuthFilter, HttpServer, WsgiApp, health_app, metrics_app
 from lws.webhooks.admission import Webhook
 from lws.webhooks.certificates import CERTIFICATE, KEY
 from lws.webhooks.server import WebhookApp

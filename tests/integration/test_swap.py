@@ -29,7 +29,7 @@ from lws.app import webhooks
 from lws.controllers.resources import LEADERWORKERSETS
 from lws.kube.client import Client
 from lws.kube.connection import connect
-from lws.runtime.httpserver import HttpServer
+from lws.runtime.serving import HttpServer
 from lws.webhooks.server import WebhookApp
 
 pytestmark = pytest.mark.integration

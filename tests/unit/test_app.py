@@ -34,8 +34,8 @@ from lws.config import (
 )
 from lws.kube.resources import SECRETS, VALIDATING_WEBHOOKS
 from lws.runtime import manager
-from lws.runtime.authfilter import ACCESS_REVIEWS, TOKEN_REVIEWS
 from lws.runtime.manager import ManagerError
+from lws.runtime.serving import ACCESS_REVIEWS, TOKEN_REVIEWS
 from lws.servers import METRICS_CERTIFICATE, Server
 from lws.webhooks.certificates import LOCAL, CertificateStore
 from lws.webhooks.rotation import VALIDATING_CONFIGURATION

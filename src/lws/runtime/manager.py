@@ -18,8 +18,8 @@ from threading import Thread
 from types import FrameType
 from typing import Any
 
-from lws.runtime.health import Check, Checks
 from lws.runtime.logs import get_logger, one_line
+from lws.runtime.serving import Check, Checks
 
 GRACE = 30.0  # seconds for everything to stop
 LOST_GRACE = 2.0  # seconds when leadership was lost: another process may lead after five

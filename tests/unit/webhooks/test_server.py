@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lws.runtime.httpserver import HttpServer
+from lws.runtime.serving import HttpServer
 from lws.webhooks.admission import AdmissionRequest, AdmissionResponse, allowed, denied, patched
 from lws.webhooks.server import MAX_BODY, WebhookApp
 

@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from lws.runtime.clock import FakeClock
-from lws.runtime.httpserver import HttpServer
+from lws.runtime.serving import HttpServer
 from lws.webhooks.certificates import LOCAL, Bundle, CertificateStore, new_server_certificate, renewed
 from lws.webhooks.server import WebhookApp
 from lws.webhooks.serving import CertificateError, ServingCertificate, serving_check, throwaway_context

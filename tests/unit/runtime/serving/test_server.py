@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from support.waiting import until
 
-from lws.runtime import httpio, httpserver
-from lws.runtime.httpserver import BindError, HttpServer, WsgiApp
+from lws.runtime.serving import io as httpio
+from lws.runtime.serving import server as httpserver
+from lws.runtime.serving.server import BindError, HttpServer, WsgiApp
 from lws.webhooks.certificates import LOCAL, CertificateStore
 
 THREADS = 2

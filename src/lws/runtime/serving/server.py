@@ -22,8 +22,8 @@ from cheroot import errors, wsgi
 from cheroot.server import HTTPConnection, HTTPRequest
 from cheroot.ssl import Adapter
 
-from lws.runtime.httpio import REQUEST_TIMEOUT, Reader, Writer
 from lws.runtime.logs import get_logger
+from lws.runtime.serving.io import REQUEST_TIMEOUT, Reader, Writer
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 

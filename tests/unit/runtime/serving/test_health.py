@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lws.runtime.health import Checks, Refusal, WsgiApp, health_app, metrics_app
+from lws.runtime.serving.health import Checks, Refusal, WsgiApp, health_app, metrics_app
 
 
 class Answer:

@@ -19,8 +19,8 @@ from lws.kube.connection import Connection
 from lws.kube.errors import DecodeError, KubeError, one_line
 from lws.kube.resources import Resource
 from lws.runtime.clock import Clock, SystemClock
-from lws.runtime.health import Refusal
 from lws.runtime.logs import get_logger
+from lws.runtime.serving.health import Refusal
 
 TOKEN_REVIEWS: Final = Resource(
     "authentication.k8s.io", "v1", "tokenreviews", "TokenReview", namespaced=False

@@ -19,9 +19,9 @@ from support.apiserver import (
 )
 
 from lws.kube.connection import connect
-from lws.runtime import authfilter
-from lws.runtime.authfilter import ACCESS_REVIEWS, TOKEN_REVIEWS, AuthFilter
 from lws.runtime.clock import FakeClock
+from lws.runtime.serving import authfilter
+from lws.runtime.serving.authfilter import ACCESS_REVIEWS, TOKEN_REVIEWS, AuthFilter
 
 TOKENS, ACCESSES = TOKEN_REVIEWS.path(), ACCESS_REVIEWS.path()
 TOKEN = "a-secret-token"

@@ -1,0 +1,22 @@
+"""What others ask of this process over HTTP: the server, health endpoints, and who may scrape the metrics.
+
+What an admission webhook answers may not live here, nor which metrics there are (``runtime.metrics``).
+"""
+
+from __future__ import annotations
+
+from lws.runtime.serving.authfilter import ACCESS_REVIEWS, TOKEN_REVIEWS, AuthFilter
+from lws.runtime.serving.health import Check, Checks, health_app, metrics_app
+from lws.runtime.serving.server import HttpServer, WsgiApp
+
+__all__ = [
+    "ACCESS_REVIEWS",
+    "TOKEN_REVIEWS",
+    "AuthFilter",
+    "Check",
+    "Checks",
+    "HttpServer",
+    "WsgiApp",
+    "health_app",
+    "metrics_app",
+]
