@@ -24,9 +24,8 @@ from hack.bench.podserver import compact, fake_cluster, pod
 from lws.app import MUTATE_POD, webhooks
 from lws.runtime import logs
 from lws.runtime.serving import HttpServer
-from lws.webhooks.certificates import LOCAL, CertificateStore
+from lws.webhooks.certificates import LOCAL, CertificateStore, ServingCertificate
 from lws.webhooks.server import WebhookApp
-from lws.webhooks.serving import ServingCertificate
 
 TARGET_MS = 30.0
 REST = 2.0  # seconds of load before and after the sync

@@ -43,9 +43,7 @@ from lws.servers import (
 from lws.version import user_agent
 from lws.webhooks import handlers
 from lws.webhooks.admission import Webhook
-from lws.webhooks.files import CertificateFiles
-from lws.webhooks.rotation import Rotation
-from lws.webhooks.serving import ServingCertificate
+from lws.webhooks.certificates import CertificateFiles, Rotation, ServingCertificate
 
 MUTATE_SET: Final = "/mutate-leaderworkerset-x-k8s-io-v1-leaderworkerset"
 VALIDATE_SET: Final = "/validate-leaderworkerset-x-k8s-io-v1-leaderworkerset"

@@ -19,9 +19,8 @@ from lws.runtime.manager import Manager
 from lws.runtime.metrics import Metrics
 from lws.runtime.serving import AuthFilter, HttpServer, WsgiApp, health_app, metrics_app
 from lws.webhooks.admission import Webhook
-from lws.webhooks.certificates import CERTIFICATE, KEY
+from lws.webhooks.certificates import CERTIFICATE, KEY, ServingCertificate, serving_check, throwaway_context
 from lws.webhooks.server import WebhookApp
-from lws.webhooks.serving import ServingCertificate, serving_check, throwaway_context
 
 METRICS_CERTIFICATE: Final = "k8s-metrics-server/serving-certs"  # under $TMPDIR, else /tmp
 WEBHOOK_THREADS: Final = 10

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from support.golden import vectors, without_empty
 
-from lws.webhooks.defaulting import default_leaderworkerset
-from lws.webhooks.validation import validate_create, validate_update
+from lws.webhooks.sets import default_leaderworkerset, validate_create, validate_update
 
 VECTORS = vectors("leaderworkerset_admission.jsonl")
 

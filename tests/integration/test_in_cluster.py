@@ -36,8 +36,13 @@ from lws.kube.resources import (
     SERVICES,
     VALIDATING_WEBHOOKS,
 )
-from lws.webhooks.certificates import Bundle, new_server_certificate, service_names
-from lws.webhooks.rotation import MUTATING_CONFIGURATION, VALIDATING_CONFIGURATION
+from lws.webhooks.certificates import (
+    MUTATING_CONFIGURATION,
+    VALIDATING_CONFIGURATION,
+    Bundle,
+    new_server_certificate,
+    service_names,
+)
 
 pytestmark = pytest.mark.integration
 

@@ -41,7 +41,7 @@ from lws.kube.resources import (
     VALIDATING_WEBHOOKS,
     Resource,
 )
-from lws.webhooks.rotation import Rotation, Secret
+from lws.webhooks.certificates import Rotation, Secret
 
 pytestmark = pytest.mark.integration
 

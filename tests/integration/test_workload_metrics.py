@@ -17,7 +17,7 @@ from support.wholeness import await_whole
 from lws.api.timestamps import epoch, instant
 from lws.controllers.resources import LEADERWORKERSETS
 from lws.kube.resources import CRDS
-from lws.planning.rollout_record import OUTCOMES
+from lws.planning.rollout import OUTCOMES
 
 pytestmark = pytest.mark.integration
 

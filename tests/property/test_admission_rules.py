@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from support.admission import Document, a_container, a_leader_pod, a_worker_pod, an_lws
 
 from lws.api import constants as c
-from lws.webhooks.defaulting import default_leaderworkerset
 from lws.webhooks.errors import AdmissionError, aggregate
 from lws.webhooks.pods import mutate_pod
-from lws.webhooks.validation import validate_create, validate_update
+from lws.webhooks.sets import default_leaderworkerset, validate_create, validate_update
 
 ODD_TEXTS = [
     "",

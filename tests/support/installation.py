@@ -27,7 +27,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from lws.kube.errors import NotFound
 from lws.kube.resources import LEASES, SECRETS, Resource
-from lws.webhooks.rotation import Secret
+from lws.webhooks.certificates import Secret
 from support.accounts import account_kubeconfig, run_kubectl, token_of
 from support.cluster import ROOT, Cluster
 from support.manager import Sample, http_get

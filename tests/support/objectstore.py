@@ -1,6 +1,6 @@
 """Named objects behind the scripted API server: list, watch, and merge patches with optimistic locking.
 
-Knows what ``lws.webhooks.rotation`` needs of an API server: objects selected by ``metadata.name``, watches
+Knows what certificate rotation needs of an API server: objects selected by ``metadata.name``, watches
 from a resourceVersion on, and a 409 for a patch that names another resourceVersion than the present one.
 """
 

@@ -19,8 +19,7 @@ from lws.api.workloads import RollingUpdate, StatefulSet, StatefulSetSpec, State
 from lws.objects import ObjectMeta
 from lws.planning.actions import Delete
 from lws.planning.observed import ObservedSet
-from lws.planning.replacement import plan_replacements
-from lws.planning.rollout import group_states, rollout_numbers, rollout_parameters
+from lws.planning.rollout import group_states, plan_replacements, rollout_numbers, rollout_parameters
 from support.groups import NAME, NAMESPACE, a_leader, a_set, a_worker_set
 
 

@@ -37,8 +37,7 @@ from lws.runtime import manager
 from lws.runtime.manager import ManagerError
 from lws.runtime.serving import ACCESS_REVIEWS, TOKEN_REVIEWS
 from lws.servers import METRICS_CERTIFICATE, Server
-from lws.webhooks.certificates import LOCAL, CertificateStore
-from lws.webhooks.rotation import VALIDATING_CONFIGURATION
+from lws.webhooks.certificates import LOCAL, VALIDATING_CONFIGURATION, CertificateStore
 
 HOST = "127.0.0.1"
 METRICS = MetricsServer(bind_address=f"{HOST}:0")

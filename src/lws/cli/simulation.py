@@ -27,8 +27,7 @@ from lws.api.workloads import (
 )
 from lws.objects import ObjectMeta, OwnerReference
 from lws.planning.observed import ObservedSet, group_index
-from lws.planning.replacement import plan_replacements
-from lws.planning.rollout import Rollout, group_states, rollout_parameters
+from lws.planning.rollout import Rollout, group_states, plan_replacements, rollout_parameters
 
 _LEADER_SET: Final = "uid-leader-set"
 _UPDATE: Final = "update"

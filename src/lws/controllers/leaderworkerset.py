@@ -22,9 +22,8 @@ from lws.objects import Key
 from lws.planning.leader import plan_leader
 from lws.planning.observed import ObservedSet
 from lws.planning.records import unrecorded
-from lws.planning.replacement import plan_replacements
 from lws.planning.revisions import RevisionPlan, plan_revision, plan_truncation, template_of
-from lws.planning.rollout import group_states, rollout_parameters
+from lws.planning.rollout import group_states, plan_replacements, rollout_parameters
 from lws.planning.services import plan_shared_service
 from lws.planning.status import plan_status
 from lws.runtime.clock import Clock

@@ -19,7 +19,7 @@ from lws.objects import Key
 from lws.planning.actions import GroupRecreated, Measurement, RolloutEnded
 from lws.planning.observed import worker_set_of
 from lws.planning.restart import CAUSES
-from lws.planning.rollout_record import OUTCOMES
+from lws.planning.rollout import OUTCOMES
 from lws.planning.status import group_state
 from lws.runtime.clock import Clock
 from lws.runtime.informers import Informer

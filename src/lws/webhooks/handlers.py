@@ -25,12 +25,11 @@ from lws.webhooks.admission import (
     errored,
     patched,
 )
-from lws.webhooks.defaulting import default_leaderworkerset
 from lws.webhooks.documents import Document
 from lws.webhooks.errors import AdmissionError, FieldError, aggregate
 from lws.webhooks.jsonpatch import diff
 from lws.webhooks.pods import mutation_stages
-from lws.webhooks.validation import validate_create, validate_update
+from lws.webhooks.sets import default_leaderworkerset, validate_create, validate_update
 
 
 def _answering(webhook: Webhook) -> Webhook:

@@ -16,7 +16,7 @@ from lws.controllers.measures import GroupStarts, Measures, set_gauges
 from lws.objects import Key, KubeObject
 from lws.planning.actions import GroupRecreated, RolloutEnded
 from lws.planning.restart import CAUSES
-from lws.planning.rollout_record import OUTCOMES
+from lws.planning.rollout import OUTCOMES
 from lws.runtime.clock import FakeClock
 from lws.runtime.metrics import Metrics
 

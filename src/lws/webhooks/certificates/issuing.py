@@ -1,7 +1,7 @@
 """The webhooks' certificate authority and serving certificate: making, judging, renewing, keeping.
 
 Pure but for :class:`CertificateStore`, which keeps the four PEM files in a directory. What they look like is
-``lws.webhooks.certificate_profile``'s, serving them ``lws.webhooks.serving``'s, writing them into a Secret or
+``profile``'s, serving them ``serving``'s, writing them into a Secret or
 a webhook configuration a controller's. The rules are specification operations.md 2.2, with one deliberate
 difference: a renewed authority is put before its predecessors in ``ca.crt`` instead of replacing them, so
 that certificates of the old one stay trusted until they are gone.
@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from msgspec import Struct
 
-from lws.webhooks.certificate_profile import (
+from lws.webhooks.certificates.profile import (
     LOCAL,
     ServerNames,
     general_names,

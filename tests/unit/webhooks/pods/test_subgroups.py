@@ -6,7 +6,7 @@ import pytest
 
 from lws.api import constants as c
 from lws.webhooks.errors import AdmissionError
-from lws.webhooks.subgroups import subgroup_index, subgroup_size
+from lws.webhooks.pods.subgroups import subgroup_index, subgroup_size
 
 
 @pytest.mark.parametrize(

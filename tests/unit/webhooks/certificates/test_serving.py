@@ -16,9 +16,14 @@ from cryptography.hazmat.primitives import serialization
 
 from lws.runtime.clock import FakeClock
 from lws.runtime.serving import HttpServer
-from lws.webhooks.certificates import LOCAL, Bundle, CertificateStore, new_server_certificate, renewed
+from lws.webhooks.certificates.issuing import LOCAL, Bundle, CertificateStore, new_server_certificate, renewed
+from lws.webhooks.certificates.serving import (
+    CertificateError,
+    ServingCertificate,
+    serving_check,
+    throwaway_context,
+)
 from lws.webhooks.server import WebhookApp
-from lws.webhooks.serving import CertificateError, ServingCertificate, serving_check, throwaway_context
 
 
 @pytest.fixture(scope="module")

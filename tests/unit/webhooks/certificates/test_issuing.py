@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from lws.webhooks import certificates
-from lws.webhooks.certificates import (
+from lws.webhooks.certificates import issuing as certificates
+from lws.webhooks.certificates.issuing import (
     LOCAL,
     Bundle,
     CertificateStore,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lws.webhooks.affinity import add_exclusive_terms, has_exclusive_terms
+from lws.webhooks.pods.placement import add_exclusive_terms, has_exclusive_terms
 
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 TOPOLOGY = "topologyKey"

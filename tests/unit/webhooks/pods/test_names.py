@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lws.webhooks.names import divide, key, parse_int, split_ordinal
+from lws.webhooks.pods.names import divide, key, parse_int, split_ordinal
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from cryptography import x509
 
 from lws.runtime.clock import Clock, SystemClock
 from lws.runtime.logs import get_logger
-from lws.webhooks.certificates import LOCAL, Bundle, renewed
+from lws.webhooks.certificates.issuing import LOCAL, Bundle, renewed
 
 POLL_INTERVAL = 10.0  # seconds
 

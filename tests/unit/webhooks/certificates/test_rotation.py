@@ -20,8 +20,8 @@ from lws.kube.connection import Connection, connect
 from lws.kube.resources import MUTATING_WEBHOOKS, SECRETS, VALIDATING_WEBHOOKS
 from lws.runtime.clock import FakeClock
 from lws.runtime.metrics import Metrics
-from lws.webhooks.certificates import Bundle, renewed, service_names, valid
-from lws.webhooks.rotation import (
+from lws.webhooks.certificates.issuing import Bundle, renewed, service_names, valid
+from lws.webhooks.certificates.rotation import (
     MUTATING_CONFIGURATION,
     PROPAGATION,
     VALIDATING_CONFIGURATION,

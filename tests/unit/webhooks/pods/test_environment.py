@@ -10,8 +10,8 @@ import pytest
 
 from lws.api import constants as c
 from lws.webhooks.documents import Document
-from lws.webhooks.environment import group_environment, with_leading, with_trailing
 from lws.webhooks.errors import AdmissionError
+from lws.webhooks.pods.environment import group_environment, with_leading, with_trailing
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from lws.webhooks.files import CertificateFiles
+from lws.webhooks.certificates.files import CertificateFiles
 
 
 def write(directory: Path, *names: str, content: str = "x") -> None:

@@ -13,8 +13,8 @@ import pytest
 from support.admission import Document, an_lws
 
 from lws.api import constants as c
-from lws.webhooks.defaulting import default_leaderworkerset
-from lws.webhooks.validation import FieldError, aggregate, validate_create, validate_update
+from lws.webhooks.sets.defaulting import default_leaderworkerset
+from lws.webhooks.sets.validation import FieldError, aggregate, validate_create, validate_update
 
 REPLICAS = "spec.replicas"
 SIZE = "spec.leaderWorkerTemplate.size"

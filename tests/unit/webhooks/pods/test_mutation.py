@@ -11,8 +11,8 @@ from support.admission import Document, a_container, a_leader_pod, a_pod, a_work
 
 from lws.api import constants as c
 from lws.webhooks.errors import AdmissionError
-from lws.webhooks.names import key
-from lws.webhooks.pods import mutate_pod
+from lws.webhooks.pods.mutation import mutate_pod
+from lws.webhooks.pods.names import key
 
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 TPU_ENV = {

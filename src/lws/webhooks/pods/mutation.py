@@ -13,13 +13,13 @@ from typing import Any
 
 from lws.api import constants as c
 from lws.planning.podgroups import GangProvider, provider_named
-from lws.webhooks.affinity import add_exclusive_terms
 from lws.webhooks.documents import Document, Metadata, PodSpec, read_pod, strings
-from lws.webhooks.environment import group_environment, with_leading, with_trailing
 from lws.webhooks.errors import AdmissionError, shown
-from lws.webhooks.names import key, parse_int, split_ordinal
-from lws.webhooks.subgroups import subgroup_index, subgroup_size
-from lws.webhooks.tpu import TpuPod, tpu_environment
+from lws.webhooks.pods.environment import group_environment, with_leading, with_trailing
+from lws.webhooks.pods.names import key, parse_int, split_ordinal
+from lws.webhooks.pods.placement import add_exclusive_terms
+from lws.webhooks.pods.subgroups import subgroup_index, subgroup_size
+from lws.webhooks.pods.tpu import TpuPod, tpu_environment
 
 _CONTAINER_LISTS = ("containers", "initContainers")
 

@@ -30,7 +30,7 @@ from lws.runtime.informers import EnqueueRequests, Informer
 from lws.runtime.logs import get_logger, one_line
 from lws.runtime.metrics import Metrics
 from lws.runtime.queue import WorkQueue
-from lws.webhooks.certificates import Bundle, CertificateStore, renewed, service_names
+from lws.webhooks.certificates.issuing import Bundle, CertificateStore, renewed, service_names
 
 NAME: Final = "cert-rotator"
 MUTATING_CONFIGURATION: Final = "lws-mutating-webhook-configuration"

@@ -15,7 +15,7 @@ from lws.api.workloads import Pod, StatefulSet
 from lws.objects import controlled_by
 from lws.planning.actions import Delete
 from lws.planning.observed import ObservedSet, group_index
-from lws.planning.rollout import GroupState, group_states, rollout_numbers
+from lws.planning.rollout.numbers import GroupState, group_states, rollout_numbers
 
 
 def plan_replacements(observed: ObservedSet, leader: StatefulSet | None, key: str) -> tuple[Delete, ...]:

@@ -15,8 +15,8 @@ from lws.api import constants as c
 from lws.api.quantities import parse_quantity
 from lws.webhooks.documents import Container, ContainerResources, Document
 from lws.webhooks.errors import AdmissionError, shown
-from lws.webhooks.names import divide, parse_int, split_ordinal
-from lws.webhooks.subgroups import subgroup_size
+from lws.webhooks.pods.names import divide, parse_int, split_ordinal
+from lws.webhooks.pods.subgroups import subgroup_size
 
 HOSTNAMES_ENV: Final = "TPU_WORKER_HOSTNAMES"
 WORKER_ID_ENV: Final = "TPU_WORKER_ID"

@@ -11,7 +11,7 @@ from support.admission import a_container
 from lws.api import constants as c
 from lws.webhooks.documents import Container
 from lws.webhooks.errors import AdmissionError
-from lws.webhooks.tpu import TpuPod, env_value, requests_tpus, tpu_environment
+from lws.webhooks.pods.tpu import TpuPod, env_value, requests_tpus, tpu_environment
 
 
 def containers(*documents: dict[str, Any]) -> list[Container | None]:

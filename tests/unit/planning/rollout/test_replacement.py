@@ -16,7 +16,7 @@ from lws.api.workloads import Pod, StatefulSet
 from lws.objects import Key, OwnerReference
 from lws.planning.actions import Delete
 from lws.planning.observed import ObservedSet
-from lws.planning.replacement import plan_replacements
+from lws.planning.rollout.replacement import plan_replacements
 
 # A letter for each group: `o` outdated, `x` and down; `N` updated, `n` and down; `m` missing. On their way
 # out: `t` outdated, `T` updated, the leader is being deleted; `w` outdated, the worker StatefulSet is.

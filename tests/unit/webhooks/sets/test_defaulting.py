@@ -9,8 +9,8 @@ import msgspec
 import pytest
 from support.admission import Document, an_lws
 
-from lws.webhooks.defaulting import default_leaderworkerset
 from lws.webhooks.jsonpatch import diff
+from lws.webhooks.sets.defaulting import default_leaderworkerset
 
 ROLLING_UPDATE = {"partition": 0, "maxUnavailable": 1, "maxSurge": 0}
 

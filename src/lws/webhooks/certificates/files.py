@@ -1,6 +1,6 @@
 """Waiting for the serving certificate's files, which somebody else puts there: the kubelet, as a rule.
 
-Nothing is read here but whether the files hold anything; ``lws.webhooks.serving`` loads them.
+Nothing is read here but whether the files hold anything; ``lws.webhooks.certificates.serving`` loads them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 from lws.runtime.logs import get_logger
-from lws.webhooks.certificates import CERTIFICATE, KEY
+from lws.webhooks.certificates.issuing import CERTIFICATE, KEY
 
 _log = get_logger("controller-runtime.webhook")
 

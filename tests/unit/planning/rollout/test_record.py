@@ -11,7 +11,7 @@ from lws.api.leaderworkerset import RolloutStatus
 from lws.api.timestamps import micro_time
 from lws.planning.actions import PatchStatus, RolloutEnded
 from lws.planning.observed import ObservedSet
-from lws.planning.rollout_record import RolloutPlan, plan_rollout_record
+from lws.planning.rollout.record import RolloutPlan, plan_rollout_record
 from lws.planning.status import plan_status, tally_groups
 
 START, NOW = 1_770_000_000.25, 1_770_000_090.75

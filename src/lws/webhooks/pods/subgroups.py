@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from lws.api import constants as c
 from lws.webhooks.errors import AdmissionError, shown
-from lws.webhooks.names import divide, parse_int
+from lws.webhooks.pods.names import divide, parse_int
 
 
 def subgroup_size(annotations: Mapping[str, str]) -> int:

@@ -12,7 +12,7 @@ from support.statefulset_sim import RollingSet
 from lws.api import constants as c
 from lws.api.workloads import StatefulSet
 from lws.planning.actions import ObjectReference
-from lws.planning.rollout import (
+from lws.planning.rollout.numbers import (
     GroupState,
     Rollout,
     RolloutNumbers,

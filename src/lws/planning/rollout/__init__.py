@@ -1,0 +1,38 @@
+"""How far a roll may go, which leaders go next, and when a roll began and ended.
+
+What the leader StatefulSet looks like may not live here (``planning.leader``).
+"""
+
+from __future__ import annotations
+
+from lws.planning.rollout.numbers import (
+    MISSING,
+    GroupState,
+    Rollout,
+    RolloutNumbers,
+    group_states,
+    next_partition,
+    partition_move,
+    rollout_numbers,
+    rollout_parameters,
+    surge_deletion,
+)
+from lws.planning.rollout.record import OUTCOMES, plan_rollout_record, rollout_document
+from lws.planning.rollout.replacement import plan_replacements
+
+__all__ = [
+    "MISSING",
+    "OUTCOMES",
+    "GroupState",
+    "Rollout",
+    "RolloutNumbers",
+    "group_states",
+    "next_partition",
+    "partition_move",
+    "plan_replacements",
+    "plan_rollout_record",
+    "rollout_document",
+    "rollout_numbers",
+    "rollout_parameters",
+    "surge_deletion",
+]
