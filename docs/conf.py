@@ -27,7 +27,8 @@ copyright = "the contributors, Apache-2.0"  # noqa: A001 - Sphinx calls it so
 extensions = ["myst_parser"]
 root_doc = "README"
 include_patterns = ["README.md", "CONTRIBUTING.md", "docs/**.md", "tests/SCENARIOS.md"]
-exclude_patterns = [".*", "build", "src", "hack", "manifests", "tests/*/**"]
+# The specification is for those who change the code, and its pages would fill every search of a user.
+exclude_patterns = [".*", "build", "src", "hack", "manifests", "tests/*/**", "docs/specification"]
 myst_heading_anchors = 4
 html_theme = "furo"
 html_theme_options = {"navigation_with_keys": True}

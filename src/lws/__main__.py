@@ -1,7 +1,7 @@
 """The program ``lws-manager``: command line and configuration in, exit code out.
 
 0: stopped by a signal, or only asked for help or version. 1: it cannot run, or cannot go on. 2: the command
-line is wrong. Each reason is one line on standard error (operations.md 1.12).
+line is wrong. Each reason is one line on standard error (operations.md, 1.12).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The command line: upstream's flags with Go's grammar, and how they override the configuration file.
 
-A flag counts only if it was typed (operations.md 1.2 and 1.3). What the settings mean is
+A flag counts only if it was typed (operations.md, 1.2 and 1.3). What the settings mean is
 ``lws.config``'s.
 """
 

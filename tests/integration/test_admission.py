@@ -1,6 +1,6 @@
 """Defaulting and validation of LeaderWorkerSets by the real API server: schema, webhooks and their order.
 
-The tables of api.md 7.1 and 7.2. Creates are dry runs. Updates are dry runs against a set that is being
+The tables of api.md, 7.1 and 7.2. Creates are dry runs. Updates are dry runs against a set that is being
 deleted, held by a finalizer: the controller leaves it alone, so it may ask for a hundred thousand pods.
 """
 

@@ -40,7 +40,7 @@ def test_nothing_is_left_whatever_the_propagation(sets: Sets) -> None:
 
 
 def test_a_set_deleted_while_it_is_made_or_rolled(sets: Sets) -> None:
-    """Nothing is made for a set on its way out (reconcilers.md, 9, 8)."""
+    """Nothing is made for a set on its way out (reconcilers.md, 9 #8)."""
     young, rolling = sets.create("young", replicas=3), sets.create("rolling", replicas=3)
     young.delete("Foreground")
     await_whole(rolling)

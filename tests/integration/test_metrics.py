@@ -1,4 +1,4 @@
-"""What a scrape of the running controller holds (operations.md 1.9), and its health endpoints."""
+"""What a scrape of the running controller holds (operations.md, 1.9), and its health endpoints."""
 
 from __future__ import annotations
 

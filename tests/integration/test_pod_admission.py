@@ -1,6 +1,6 @@
 """Pods on their way through the real API server: labels, TPU variables, exclusive placement, environment.
 
-The table of api.md 7.4. Every pod is a dry run, so nothing is left and nothing is scheduled. P28, gang
+The table of api.md, 7.4. Every pod is a dry run, so nothing is left and nothing is scheduled. P28, gang
 scheduling, needs a controller of its own and is a unit test.
 """
 
@@ -260,7 +260,7 @@ def test_every_container_learns_of_its_group_first(admit: Admit, namespace: str)
 
 
 def test_a_pod_that_cannot_be_placed_in_a_group_is_refused_and_told_why(admit: Admit) -> None:
-    """A pod that carries a set's label without the size of its group (api.md, 6, 15)."""
+    """A pod that carries a set's label without the size of its group (api.md, 6 #15)."""
     pod = a_leader_pod("test-1")
     del pod["metadata"]["annotations"][c.SIZE_ANNOTATION]
     with pytest.raises(Forbidden, match=c.SIZE_ANNOTATION):

@@ -107,7 +107,7 @@ def test_a_group_without_a_place_gets_no_workers(sets: Sets) -> None:
 
 
 def test_claim_templates_cannot_be_edited_and_the_set_says_so(sets: Sets) -> None:
-    """reconcilers.md 2.2, 12: the StatefulSet refuses; revisions do not pile up; taking it back mends it."""
+    """reconcilers.md, 2.2 and 12: the StatefulSet refuses; revisions do not pile up; undoing it mends it."""
 
     def claims(size: str) -> list[Document]:
         wants = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}

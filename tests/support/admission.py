@@ -1,4 +1,4 @@
-"""Objects as admission gets them: plain JSON, the base object of api.md 7.1 and pods of 7.4."""
+"""Objects as admission gets them: plain JSON, the base object and the pods of api.md, 7.1 and 7.4."""
 
 from __future__ import annotations
 

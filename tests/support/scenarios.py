@@ -1,4 +1,4 @@
-"""Scenarios in the shorthand of reconcilers.md 10.1: what somebody does, and what is seen then.
+"""Scenarios in the shorthand of reconcilers.md, 10.1: what somebody does, and what is seen then.
 
 A step's ``shows`` is words such as ``S=5 p=3 4/0 A✗ P✓ U✓``; each word is what one of ``READERS`` must say:
 
@@ -213,7 +213,7 @@ def worker_set_fault(lws: Document, found: Document, key: str) -> str:
 
 
 def services(one: BareSet, lws: Document) -> str:
-    """``shared`` or ``groups`` when these services, and no others, are as reconcilers.md 6 wants them."""
+    """``shared`` or ``groups`` when these services, and no others, are as reconcilers.md, 6 wants them."""
     found = {x["metadata"]["name"]: x for x in one.services()}
     leaders = {x.name: x for x in one.pods()}
     if set(found) == {one.name}:

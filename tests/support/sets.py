@@ -217,7 +217,7 @@ class Sets:
         self.client, self.namespace = client, namespace
 
     def document(self, name: str = NAME, *, metadata: Document | None = None, **members: Any) -> Document:
-        """The default object of reconcilers.md 10.0, with members changed; None takes one away."""
+        """The default object of reconcilers.md, 10.0, with members changed; None takes one away."""
         templates = {f"{role}Template": template(role) for role in ("leader", "worker")}
         named = {"name": name, "namespace": self.namespace, **(metadata or {})}
         return an_lws(metadata=named, **(templates | members))

@@ -1,7 +1,7 @@
 """The upstream controller (v0.10), as far as the API server sees it: the objects it writes, and how.
 
 Stands in for the other side of a change of controllers. Each call of a pass writes what upstream would
-(reconcilers.md 1, 2, 4 to 7): a server-side apply of the leader StatefulSet on every pass, worker
+(reconcilers.md, 1, 2, 4 to 7): a server-side apply of the leader StatefulSet on every pass, worker
 StatefulSets and services by create, the status by update with nothing of ours in it. Documents and numbers
 come from the planners that the golden vectors hold to upstream's; what upstream does with them is written out
 here. Deaths of pods are not handled.

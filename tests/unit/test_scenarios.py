@@ -22,10 +22,10 @@ def numbers(*ranges: tuple[str, int]) -> set[str]:
 
 # What the specification has under each heading.
 SCENARIOS: dict[str, set[str]] = {
-    "reconcilers.md 3.7, worked tables": numbers(("T", 20)),
-    "reconcilers.md 10.1, controller integration": numbers(("", 53)),
-    "reconcilers.md 10.2, end to end": numbers(("E", 17), ("G", 5), ("U", 1)),
-    "reconcilers.md 10.3, unit vectors": {
+    "reconcilers.md, 3.7: worked tables": numbers(("T", 20)),
+    "reconcilers.md, 10.1: controller integration": numbers(("", 53)),
+    "reconcilers.md, 10.2: end to end": numbers(("E", 17), ("G", 5), ("U", 1)),
+    "reconcilers.md, 10.3: unit vectors": {
         "W(u)",
         "decision",
         "STS maxUnavailable",
@@ -48,7 +48,7 @@ SCENARIOS: dict[str, set[str]] = {
         "deleting leader, UniquePerReplica",
         "PodGroup",
     },
-    "reconcilers.md 10.4, admission": {
+    "reconcilers.md, 10.4: admission": {
         "defaulting",
         "create rejected",
         "create accepted",
@@ -56,13 +56,13 @@ SCENARIOS: dict[str, set[str]] = {
         "update rejected",
         "pods",
     },
-    "api.md 7.1, defaulting": numbers(("D", 11)),
-    "api.md 7.2, validation": numbers(("V", 45)),
-    "api.md 7.3, validation helpers": numbers(("H", 7)),
-    "api.md 7.4, pod mutation": numbers(("P", 28)),
-    "api.md 7.5, pod helpers": numbers(("K", 3), ("A", 5), ("S", 3), ("E", 6), ("O", 7), ("R", 2)),
-    "api.md 7.6, TPU": numbers(("T", 14)),
-    "api.md 7.7, status and conditions": numbers(("C", 16)),
+    "api.md, 7.1: defaulting": numbers(("D", 11)),
+    "api.md, 7.2: validation": numbers(("V", 45)),
+    "api.md, 7.3: validation helpers": numbers(("H", 7)),
+    "api.md, 7.4: pod mutation": numbers(("P", 28)),
+    "api.md, 7.5: pod helpers": numbers(("K", 3), ("A", 5), ("S", 3), ("E", 6), ("O", 7), ("R", 2)),
+    "api.md, 7.6: TPU": numbers(("T", 14)),
+    "api.md, 7.7: status and conditions": numbers(("C", 16)),
 }
 
 
@@ -152,8 +152,8 @@ def strings(decorator: ast.expr, values: dict[str, ast.expr]) -> Iterator[str]:
         ("unit/test_scenarios.py::test_there_is_no_other_heading", True),
         ("unit/test_scenarios.py::test_there_is_another_heading", False),
         ("unit/test_scenario.py::test_there_is_no_other_heading", False),
-        ("unit/test_scenarios.py::test_every_scenario_is_listed_once[api.md 7.6, TPU]", True),
-        ("unit/test_scenarios.py::test_every_scenario_is_listed_once[api.md 7.6]", False),
+        ("unit/test_scenarios.py::test_every_scenario_is_listed_once[api.md, 7.6: TPU]", True),
+        ("unit/test_scenarios.py::test_every_scenario_is_listed_once[api.md, 7.6]", False),
         ("unit/planning/test_status.py::TestConditions::test_due", True),
         ("unit/planning/test_status.py::test_due", False),
     ],

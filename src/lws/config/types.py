@@ -1,7 +1,7 @@
 """The Configuration (``config.lws.x-k8s.io/v1alpha1``) as frozen types, with its defaults.
 
 Members are named as in the file, in snake case. Reading, judging and overriding live in the modules beside.
-Specification: operations.md 1.4.
+Specification: operations.md, 1.4.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """When a request goes out again, and after how long. Decisions only: nothing here waits or sends.
 
-The rule (runtime.md, B4-2 and B2-12). A request is repeated only if that cannot do the work twice:
+The rule (runtime.md, B4 #2 and B2 #12). A request is repeated only if that cannot do the work twice:
 
 - no connection came about: the server never saw it, any method, 3 times;
 - 429, or 503 with Retry-After: the server turned it away unread, any method, 10 tries in all;

@@ -1,6 +1,6 @@
 """Log lines: one event, constant text, facts as fields. The only place where ``structlog`` is set up.
 
-Two layouts (operations.md 1.10): ``json`` with the keys ``level``, ``ts``, ``logger`` and ``msg``, and
+Two layouts (operations.md, 1.10): ``json`` with the keys ``level``, ``ts``, ``logger`` and ``msg``, and
 ``console``, tab separated: time, level, logger, message, the other fields as JSON. What libraries say through
 the standard ``logging`` module comes out in the same layout, from warning up.
 

@@ -1,6 +1,6 @@
 """Starts the parts of a process in order, watches over them, and stops them in reverse.
 
-The order (runtime.md, B2-9) keeps parts from waiting for each other in a circle: HTTP servers, webhooks,
+The order (runtime.md, B2 #9) keeps parts from waiting for each other in a circle: HTTP servers, webhooks,
 caches (the API server may need our webhooks before it can answer them), others, leader election,
 controllers. A phase starts when the one before is ready. Nothing here knows what the parts do.
 """

@@ -1,4 +1,4 @@
-"""Every metric family of operations.md 1.9, and the only place that imports ``prometheus_client``.
+"""Every metric family of operations.md, 1.9, and the only place that imports ``prometheus_client``.
 
 Names, labels and buckets are controller-runtime's and client-go's, so that dashboards and alerts made for
 those keep working. Children are looked up once and kept; nothing on a hot path calls ``labels``. What a queue

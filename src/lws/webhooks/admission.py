@@ -2,7 +2,7 @@
 
 A webhook is a function from :class:`AdmissionRequest` to :class:`AdmissionResponse`; :func:`parse`
 and :func:`answer` lie between it and the bytes of HTTP. The rules of any one kind, and HTTP
-itself, may not live here. The table of outcomes is specification api.md 4.1.
+itself, may not live here. The table of outcomes is api.md, 4.1.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The WSGI application that answers the API server: paths, methods, sizes, metrics.
 
 Every request gets an answer and no answer holds a traceback. What an AdmissionReview says is
-``lws.webhooks.admission``'s; sockets and TLS are ``lws.runtime.serving.server``'s. Rules: operations.md 2.1.
+``lws.webhooks.admission``'s; sockets and TLS are ``lws.runtime.serving.server``'s. Rules: operations.md, 2.1.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Steps of a roll, against the worked tables of reconcilers.md 3.7 with groups that start equally fast."""
+"""Steps of a roll, against the worked tables of reconcilers.md, 3.7 with groups that start equally fast."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Group recreation: the policy table of reconcilers.md 7.3, invariants 4 and 5 of its section 9, records."""
+"""Group recreation: the policies (reconcilers.md, 7.3, 9 #4 and #5) and records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Both layouts of operations.md 1.10, what libraries say, and what must never come out."""
+"""Both layouts of operations.md, 1.10, what libraries say, and what must never come out."""
 
 from __future__ import annotations
 

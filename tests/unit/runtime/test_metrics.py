@@ -1,4 +1,4 @@
-"""The families of operations.md 1.9 by name, type, labels and buckets, and what moves them."""
+"""The families of operations.md, 1.9 by name, type, labels and buckets, and what moves them."""
 
 from __future__ import annotations
 

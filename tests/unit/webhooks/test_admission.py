@@ -1,4 +1,4 @@
-"""The table of outcomes (api.md 4.1), and that no bytes and no bug get past it."""
+"""The table of outcomes (api.md, 4.1), and that no bytes and no bug get past it."""
 
 from __future__ import annotations
 

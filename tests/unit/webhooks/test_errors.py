@@ -1,4 +1,4 @@
-"""The form of a violation and of a list of them (api.md 4.1)."""
+"""The form of a violation and of a list of them (api.md, 4.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The four webhooks, from request to answer (api.md 4.1, 5.1)."""
+"""The four webhooks, from request to answer (api.md, 4.1, 5.1)."""
 
 from __future__ import annotations
 

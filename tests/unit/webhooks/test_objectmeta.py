@@ -1,4 +1,4 @@
-"""The rules for every object's metadata (api.md 4.3, rules 1 to 3)."""
+"""The rules for every object's metadata (api.md, 4.3, rules 1 to 3)."""
 
 from __future__ import annotations
 

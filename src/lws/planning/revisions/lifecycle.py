@@ -69,7 +69,7 @@ def plan_revision(
     revisions: Sequence[ControllerRevision],
     live: Template,
 ) -> RevisionPlan:
-    """Choose the revision of this pass, or plan to create it (reconcilers.md, 1 steps 5 and 6; 4.4, 4.5).
+    """Choose the revision of this pass, or plan to create it (reconcilers.md, 1 #5 and #6, 4.4, 4.5).
 
     ``leader`` is the leader StatefulSet as observed, ``live`` the snapshot of ``lws``. ``revisions`` may hold
     those of others. Planning again after the create was lost, or from a cache that does not show it yet,

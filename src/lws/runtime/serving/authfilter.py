@@ -1,6 +1,6 @@
 """Who may scrape: the API server judges the bearer token and what its user may do.
 
-Every request passes here, so answers are remembered (operations.md 1.9). Tokens are not: only their digests
+Every request passes here, so answers are remembered (operations.md, 1.9). Tokens are not: only their digests
 are kept, and nothing of them is logged. Client certificates are not looked at.
 """
 

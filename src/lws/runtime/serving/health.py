@@ -1,6 +1,6 @@
 """What probes and scrapers ask for: the WSGI applications behind ``/healthz``, ``/readyz`` and ``/metrics``.
 
-Answers are those of the API server's own health endpoints (operations.md 1.8): ``ok``, a line per check
+Answers are those of the API server's own health endpoints (operations.md, 1.8): ``ok``, a line per check
 with ``?verbose``, ``?exclude=<name>``, a path below for one check, and never the reason of a failure, which
 may say too much to a stranger; the log has it.
 """

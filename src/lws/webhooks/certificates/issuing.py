@@ -2,7 +2,7 @@
 
 Pure but for :class:`CertificateStore`, which keeps the four PEM files in a directory. What they look like is
 ``profile``'s, serving them ``serving``'s, writing them into a Secret or
-a webhook configuration a controller's. The rules are specification operations.md 2.2, with one deliberate
+a webhook configuration a controller's. The rules are operations.md, 2.2, with one deliberate
 difference: a renewed authority is put before its predecessors in ``ca.crt`` instead of replacing them, so
 that certificates of the old one stay trusted until they are gone.
 """

@@ -1,4 +1,4 @@
-"""What the certificates of the webhooks are: the profile of specification operations.md 2.2.
+"""What the certificates of the webhooks are: the profile of operations.md, 2.2.
 
 Two deliberate differences: serial numbers are random (RFC 5280 4.1.2.2 wants positive and unique ones),
 and key identifiers are there (RFC 5280 4.2.1.1; strict verifiers ask for them). When to make certificates,

@@ -3,7 +3,7 @@
 A controller of three objects, on every replica, leader or not: it keeps the Secret's content good for
 another 90 days, tells both webhook configurations whom to trust, and writes the serving certificate into the
 directory that the webhook server reads. Replicas agree through optimistic locking: whoever writes the Secret
-first wins, the others take what they then see. Specification: operations.md 2.2; why files are written here
+first wins, the others take what they then see. Specification: operations.md, 2.2; why files are written here
 and not projected by the kubelet: docs/decisions/040-internal-certificates.md. What certificates look like and
 when they are due is ``lws.webhooks.certificates``'s.
 """

@@ -2,7 +2,7 @@
 them.
 
 Python's own ``int()`` is not used on users' text: it takes blanks, underscores and other scripts' digits, and
-refuses more than 4,300 digits with an exception of its own (api.md, pitfalls 23 and 24).
+refuses more than 4,300 digits with an exception of its own (api.md, 6 #23 and #24).
 """
 
 from __future__ import annotations

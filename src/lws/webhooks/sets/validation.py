@@ -41,7 +41,7 @@ _MAX_SURGE: Final = f"{_ROLLING_UPDATE}.maxSurge"
 _PARTITION: Final = f"{_ROLLING_UPDATE}.partition"
 _MAX_GROUP_RESTARTS: Final = "spec.maxGroupRestarts"
 _SUBDOMAIN_POLICY: Final = "spec.networkConfig.subdomainPolicy"
-# Upstream spells this path with a capital S, unlike the member itself; messages stay the same (pitfall 7).
+# Upstream spells this path with a capital S, unlike the member itself; messages stay the same (api.md, 6 #7).
 _SUBGROUP_SIZE: Final = "spec.leaderWorkerTemplate.SubGroupPolicy.subGroupSize"
 _SUBGROUP_EXCLUSIVE: Final = f"metadata.annotations.{c.SUBGROUP_EXCLUSIVE_TOPOLOGY_ANNOTATION}"
 

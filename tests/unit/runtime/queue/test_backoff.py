@@ -1,4 +1,4 @@
-"""The numbers of runtime.md B1-5: 0.8 s doubling to 30 s, jitter up to double, reset after two minutes."""
+"""The numbers of runtime.md, B1 #5: 0.8 s doubling to 30 s, jitter up to double, reset after two minutes."""
 
 from __future__ import annotations
 

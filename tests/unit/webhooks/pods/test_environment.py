@@ -1,4 +1,4 @@
-"""The variables of the group, and how they meet the user's (api.md 5.7, 7.5)."""
+"""The variables of the group, and how they meet the user's (api.md, 5.7, 7.5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pod mutation, scenario by scenario (api.md 5.2 to 5.8, 7.4)."""
+"""Pod mutation, scenario by scenario (api.md, 5.2 to 5.8, 7.4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ordinals, keys and integers as the upstream controller reads them (api.md 5.2, 7.5; pitfalls 23 and 24)."""
+"""Ordinals, keys and integers as the upstream controller reads them (api.md, 5.2, 7.5, 6 #23 and #24)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The exclusive pair of affinity terms (api.md 5.8, 7.5)."""
+"""The exclusive pair of affinity terms (api.md, 5.8, 7.5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Subgroup indexes (api.md 5.4, 7.5)."""
+"""Subgroup indexes (api.md, 5.4, 7.5)."""
 
 from __future__ import annotations
 

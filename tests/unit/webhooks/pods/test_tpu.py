@@ -1,4 +1,4 @@
-"""TPU variables (api.md 5.6, 7.6)."""
+"""TPU variables (api.md, 5.6, 7.6)."""
 
 from __future__ import annotations
 

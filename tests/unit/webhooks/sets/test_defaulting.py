@@ -1,4 +1,4 @@
-"""Defaults of a LeaderWorkerSet (api.md 4.2, 7.1). D1 to D3, D7 and D8 are the schema's: no change here."""
+"""Defaults of a LeaderWorkerSet (api.md, 4.2, 7.1). D1 to D3, D7 and D8 are the schema's: no change here."""
 
 from __future__ import annotations
 

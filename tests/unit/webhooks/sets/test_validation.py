@@ -1,4 +1,4 @@
-"""The rules of a LeaderWorkerSet (api.md 4.3, 4.4, 7.2, 7.3).
+"""The rules of a LeaderWorkerSet (api.md, 4.3, 4.4, 7.2, 7.3).
 
 V6, V13, V25 and V26 are enums, which the API server checks against the CRD's schema: nothing to see here.
 """
