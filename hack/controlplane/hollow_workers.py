@@ -140,9 +140,7 @@ class PodWorker:
             )
         except (NotFound, Conflict):
             return  # gone already; its name may be another's
-        if left is None:
-            self._pods.observe_delete(pod.key, pod.uid)
-        else:  # held by a finalizer
+        if left is not None:  # held by a finalizer
             self._pods.observe_write(left)
 
 

@@ -6,7 +6,9 @@ line is wrong. Each reason is one line on standard error (operations.md, 1.12).
 
 from __future__ import annotations
 
+import faulthandler
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -38,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _say(version_text())
     settings = flags.log_settings(typed)
     logs.configure(**msgspec.structs.asdict(settings))
+    _leave_a_way_in()
     try:
         configuration = _configuration(typed)
     except InvalidConfiguration as error:
@@ -50,6 +53,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KubeError, ManagerError) as error:
         return _fail(1, logs.one_line(error))
     return 0
+
+
+def _leave_a_way_in() -> None:
+    """A crash beneath Python leaves the stacks of all threads on standard error, and so does SIGUSR1."""
+    try:
+        faulthandler.enable()
+        faulthandler.register(signal.SIGUSR1)
+    except (OSError, ValueError):  # standard error is closed, or no file
+        _log.info("No stacks on a crash: standard error is no file")
 
 
 def _configuration(typed: Mapping[str, Any]) -> Configuration:

@@ -56,7 +56,7 @@ FAULT = st.builds(
 )
 STEP = st.one_of(
     st.tuples(st.sampled_from(["write", "own write"]), st.sampled_from(NAMES), st.sampled_from(COLOURS)),
-    st.tuples(st.sampled_from(["delete", "own delete"]), st.sampled_from(NAMES), st.just("")),
+    st.tuples(st.just("delete"), st.sampled_from(NAMES), st.just("")),
     st.tuples(st.sampled_from(["answer", "settle", "compact", "hang up"]), st.integers(0, 3), st.just("")),
 )
 
@@ -273,10 +273,6 @@ class World:
             self._answers.append(lambda: informer.observe_write(obj))
         elif verb == "delete":
             cluster.delete(what)
-        elif verb == "own delete":
-            gone = cluster.delete(what)
-            if gone is not None:
-                self._answers.append(lambda: informer.observe_delete(gone.key, gone.uid))
         elif verb == "answer":
             self.answer(what)
         elif verb == "settle":

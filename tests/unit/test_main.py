@@ -170,3 +170,23 @@ def test_a_lost_lease_is_a_failure(tmp_path: Path) -> None:
         assert process.returncode == 1
         last = said.splitlines()[-1]
         assert last.startswith("lws-manager: leader election: lost the lease lws-system/b8b2488c.x-k8s.io")
+
+
+def test_sigusr1_leaves_the_stacks_of_all_threads_and_work_goes_on(tmp_path: Path) -> None:
+    with QuietServer() as server:
+        variables = {"ENABLE_WEBHOOKS": "false", "KUBECONFIG": write_kubeconfig(tmp_path, server.url)}
+        log = tmp_path / "log"
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                command(*NOTHING_SERVED), env=environment(tmp_path, **variables), stderr=out
+            )
+        try:
+            until("the controllers", lambda: log.read_text().count("Starting workers") == 2)
+            process.send_signal(signal.SIGUSR1)
+            until("the stacks", lambda: log.read_text().count("Thread 0x") > 10)
+            assert "_next_batch" in log.read_text()
+            process.terminate()
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
+            process.wait()

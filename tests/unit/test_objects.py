@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import subprocess
 import sys
 import textwrap
@@ -9,7 +11,8 @@ import textwrap
 import msgspec
 import pytest
 
-from lws.objects import prepare_types
+import lws
+from lws.objects import _subclasses, prepare_types
 from lws.planning.actions import Delete
 
 # Types that nobody has decoded yet, and four threads that decode each for the first time at once. Without
@@ -18,6 +21,8 @@ FIRST_USES = textwrap.dedent(
     """
     import sys, threading
     import msgspec
+    from lws.kube.client import Client
+    from lws.kube.resources import PODS
     from lws.objects import prepare_types
 
     sys.setswitchinterval(1e-6)
@@ -28,9 +33,16 @@ FIRST_USES = textwrap.dedent(
         nested = [("x", inner), ("y", tuple[inner, ...]), ("z", dict[str, inner])]
         return msgspec.defstruct(f"Outer{number}", [*nested, ("w", str), ("v", int | str)])
 
+    class Answers:
+        def request(self, *_arguments, **_options):
+            return b'{"items": [' + BODY + b"]}"
+
     def use(type_, barrier):
         barrier.wait()
-        msgspec.json.decode(BODY, type=type_)
+        if sys.argv[2] == "decode":
+            msgspec.json.decode(BODY, type=type_)
+        else:
+            Client(Answers()).list(PODS, type_)
 
     types = [fresh(number) for number in range(int(sys.argv[1]))]
     prepare_types()
@@ -45,11 +57,25 @@ FIRST_USES = textwrap.dedent(
 )
 
 
-def test_threads_may_be_the_first_to_decode_a_type_that_was_prepared() -> None:
+@pytest.mark.parametrize("use", ["decode", "list"])
+def test_threads_may_be_the_first_to_decode_a_type_that_was_prepared(use: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", FIRST_USES, "500"], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", FIRST_USES, "500", use],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_no_type_has_parameters() -> None:
+    """Each ``Pages[Pod]`` would be a type of its own that ``prepare_types`` cannot know of."""
+    for module in pkgutil.walk_packages(lws.__path__, "lws."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    generic = [type_ for type_ in _subclasses(msgspec.Struct) if getattr(type_, "__parameters__", ())]
+    assert [type_ for type_ in generic if type_.__module__.startswith("lws.")] == []
 
 
 def test_types_that_cannot_be_decoded_are_passed_over() -> None:

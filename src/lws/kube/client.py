@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from functools import cache
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -18,8 +18,12 @@ APPLY = "application/apply-patch+yaml"  # JSON is YAML
 MERGE_PATCH = "application/merge-patch+json"
 
 
-class _Items(msgspec.Struct, Generic[T]):
-    items: list[T] | None = None
+class _Items(msgspec.Struct):
+    """A list, its items still text. Not generic: a parametrised type is one of its own to msgspec, which
+    ``prepare_types`` does not know, and two threads that are the first to decode it crash (decision 002).
+    """
+
+    items: list[msgspec.Raw] | None = None
 
 
 class _Probe(msgspec.Struct, rename="camel"):
@@ -75,7 +79,7 @@ class Client:
             "resourceVersion": resource_version or "",
         }
         body = self._request("GET", path, query=query)
-        return _decode(path, _Items[type_], body).items or []  # type: ignore[valid-type]
+        return [_decode(path, type_, item) for item in _decode(path, _Items, body).items or ()]
 
     def create(
         self, resource: Resource, type_: type[T], document: Mapping[str, Any], *, namespace: str = ""
@@ -176,7 +180,7 @@ class Client:
         )
 
 
-def _decode(path: str, type_: type[T], body: bytes) -> T:
+def _decode(path: str, type_: type[T], body: bytes | msgspec.Raw) -> T:
     decoder: msgspec.json.Decoder[T] = _decoder(cast(Hashable, type_))
     try:
         return decoder.decode(body)

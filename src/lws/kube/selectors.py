@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 
 def exists(key: str) -> str:
     """Objects that carry this label, whatever its value."""
     return key
 
 
-def absent(key: str) -> str:
-    """Objects without this label."""
-    return f"!{key}"
-
-
 def equals(key: str, value: str) -> str:
     """Objects whose label or field has this value."""
     return f"{key}={value}"
-
-
-def in_(key: str, values: Iterable[str]) -> str:
-    """Objects whose label has one of these values (labels only). Raises ValueError without any value."""
-    wanted = ",".join(values)
-    if not wanted:
-        raise ValueError(f"selector {key} in (): the API server demands at least one value")
-    return f"{key} in ({wanted})"
 
 
 def all_of(*requirements: str) -> str:

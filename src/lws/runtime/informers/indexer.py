@@ -16,8 +16,6 @@ from typing import Generic, NamedTuple
 
 from lws.objects import Key, KubeObject, ObjectT, resource_version
 
-MAX_OWN_DELETES = 4096  # uids remembered until the watch confirms them; far more than can be in flight
-
 
 class Replaced(NamedTuple, Generic[ObjectT]):
     """What a new list changed in the watch's view, in the order in which handlers hear of it.
@@ -74,7 +72,6 @@ class Indexer(Generic[ObjectT]):
         self._objects: dict[Key, ObjectT] = {}
         self._indexes = {name: _Index(function) for name, function in (indexes or {}).items()}
         self._views: dict[Key, ObjectT | None] = {}  # where the view is not the stored object
-        self._own_deletes: dict[str, float] = {}  # uid: a version at which it existed, inf if none is known
         self._seen = 0  # the watch has told everything up to this resourceVersion
 
     # Reading
@@ -115,31 +112,18 @@ class Indexer(Generic[ObjectT]):
     def put(self, obj: ObjectT) -> bool:
         """Store the answer of an own write; False when it is no news.
 
-        It is none when the store is as new already, when the watch has passed this resourceVersion (then a
-        missing object has been deleted since, and must not rise again), or after an own delete of the uid.
+        It is none when the store is as new already, or when the watch has passed this resourceVersion: then a
+        missing object has been deleted since, and must not rise again.
         """
         version = resource_version(obj)
         with self._lock:
             key = obj.key
             stored, view = self._objects.get(key), self._view(key)
-            if obj.uid in self._own_deletes or 0 < version <= self._seen or _newer(stored, version):
+            if 0 < version <= self._seen or _newer(stored, version):
                 return False
             self._store(key, obj)
             self._set_view(key, view)
             return True
-
-    def observe_delete(self, key: Key, uid: str) -> None:
-        """Forget the object at once, and for good: late events of this uid do not bring it back."""
-        with self._lock:
-            stored, view = self._objects.get(key), self._view(key)
-            mine = stored is not None and stored.uid == uid
-            known = max(resource_version(stored), self._seen) if mine and stored is not None else math.inf
-            self._own_deletes[uid] = known
-            if len(self._own_deletes) > MAX_OWN_DELETES:
-                del self._own_deletes[next(iter(self._own_deletes))]
-            if mine:
-                self._store(key, None)
-                self._set_view(key, view)
 
     # The watch
 
@@ -149,7 +133,7 @@ class Indexer(Generic[ObjectT]):
         with self._lock:
             key = obj.key
             before = self._view(key)
-            if obj.uid not in self._own_deletes and not _newer(self._objects.get(key), version):
+            if not _newer(self._objects.get(key), version):
                 self._store(key, obj)
             self._set_view(key, obj)
             self._seen = max(self._seen, version)
@@ -163,7 +147,6 @@ class Indexer(Generic[ObjectT]):
             before = self._view(key)
             if not _newer(self._objects.get(key), version):
                 self._store(key, None)
-            self._own_deletes.pop(obj.uid, None)
             self._set_view(key, None)
             self._seen = max(self._seen, version)
             return before
@@ -201,7 +184,6 @@ class Indexer(Generic[ObjectT]):
                     self._relist(key, obj, rewound, changes)
                 except Exception as error:  # noqa: BLE001 - of an index function: one object must not stop all
                     changes.refused.append((obj, error))
-            self._confirm_deletes(set() if rewound else {obj.uid for obj in listed.values()}, horizon)
             self._seen = resource_version if rewound else max(self._seen, resource_version)
         return changes
 
@@ -220,8 +202,7 @@ class Indexer(Generic[ObjectT]):
         view = self._view(key)
         if view is not None and (view == obj if rewound else _same(view, obj)):
             obj = view
-        stale = _newer(self._objects.get(key), resource_version(obj)) or obj.uid in self._own_deletes
-        if rewound or not stale:
+        if rewound or not _newer(self._objects.get(key), resource_version(obj)):
             self._store(key, obj)
         self._set_view(key, obj)
         if view is None:
@@ -231,12 +212,6 @@ class Indexer(Generic[ObjectT]):
             changes.added.append(obj)
         elif view is not obj:
             changes.updated.append((view, obj))
-
-    def _confirm_deletes(self, listed: set[str], horizon: float) -> None:
-        """Drop own deletes that the list has passed: no event of those uids is still to come."""
-        done = [uid for uid, version in self._own_deletes.items() if version <= horizon and uid not in listed]
-        for uid in done:
-            del self._own_deletes[uid]
 
     # Under the lock
 

@@ -143,10 +143,6 @@ class Informer(Generic[ObjectT]):
         """
         self.indexer.put(self._decoder.admit(obj))
 
-    def observe_delete(self, key: Key, uid: str) -> None:
-        """Own delete after which the object is gone, not merely marked: drop it from the index at once."""
-        self.indexer.observe_delete(key, uid)
-
 
 class _Feed(Generic[ObjectT]):
     """The reflector's sink: first the indexer, then the handlers. No fault of either ends the watch."""

@@ -1,4 +1,4 @@
-"""Two limits: how soon one item may be retried, and how many requests may leave per second.
+"""How soon one item may be retried.
 
 The numbers are controller-runtime's and client-go's (``default_rate_limiters.go``). No queue here.
 """
@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Hashable
-
-from lws.runtime.clock import Clock, SystemClock
 
 _MAX_EXPONENT = 1000  # 2.0 ** 1024 overflows a float; every cap is reached long before
 
@@ -44,30 +42,3 @@ class ItemExponentialBackoff:
     def __len__(self) -> int:
         """Items with failures on record."""
         return len(self._failures)
-
-
-class TokenBucket:
-    """``burst`` at once, ``qps`` per second in the long run. Thread-safe and first come, first served."""
-
-    def __init__(self, qps: float, burst: int, clock: Clock | None = None) -> None:
-        if qps <= 0 or burst < 1:
-            raise ValueError(f"need qps > 0 and burst >= 1, got qps {qps} and burst {burst}")
-        self._qps, self._burst = qps, float(burst)
-        self._clock = clock or SystemClock()
-        self._lock = threading.Lock()
-        self._tokens = self._burst
-        self._filled_at = self._clock.monotonic()
-
-    def delay(self) -> float:
-        """Take a token, on credit if need be; the seconds to wait before using it (0.0: go ahead)."""
-        with self._lock:
-            now = self._clock.monotonic()
-            filled = self._tokens + (now - self._filled_at) * self._qps
-            self._tokens = min(self._burst, filled) - 1.0
-            self._filled_at = now
-            return max(0.0, -self._tokens / self._qps)
-
-    def acquire(self, stop: threading.Event) -> bool:
-        """Wait for a token; False when ``stop`` was set first."""
-        seconds = self.delay()
-        return not (self._clock.sleep(seconds, stop) if seconds > 0 else stop.is_set())

@@ -54,6 +54,10 @@ class _TokenStatus(Struct, frozen=True):
     user: User | None = None
     error: str = ""
 
+    @property
+    def bearer(self) -> User | None:
+        return self.user if self.authenticated else None
+
 
 class _TokenReview(Struct, frozen=True):
     status: _TokenStatus = _TokenStatus()
@@ -86,7 +90,7 @@ class AuthFilter:
         timer = (clock or SystemClock()).monotonic
         self._connection = connection
         self._lock = threading.Lock()
-        self._users: TTLCache[bytes, User | None] = TTLCache(REMEMBERED, REMEMBER_TOKEN, timer=timer)
+        self._users: TTLCache[bytes, _TokenStatus] = TTLCache(REMEMBERED, REMEMBER_TOKEN, timer=timer)
         self._allowed: TLRUCache[_Question, bool] = TLRUCache(REMEMBERED, _until, timer=timer)
 
     def __call__(self, environ: Mapping[str, Any]) -> Refusal | None:
@@ -108,22 +112,24 @@ class AuthFilter:
     def _user(self, token: str) -> User | None:
         """Whose token it is; None for nobody's."""
         digest = hashlib.sha256(token.encode("latin-1", "replace")).digest()
-        with self._lock:
-            if digest in self._users:
-                return self._users[digest]
+        with self._lock:  # asked once: between ``in`` and ``[]`` the entry's time may run out
+            known = self._users.get(digest)
+        return (known or self._judge(token, digest)).bearer
+
+    def _judge(self, token: str, digest: bytes) -> _TokenStatus:
         status = self._review(TOKEN_REVIEWS, {"token": token}, _TokenReview).status
-        user = status.user if status.authenticated else None
-        if user is None:
+        if status.bearer is None:
             _log.info("A scraper's token was rejected", error=one_line(status.error))
         with self._lock:
-            self._users[digest] = user
-        return user
+            self._users[digest] = status
+        return status
 
     def _may(self, user: User, path: str, verb: str) -> bool:
         question = _Question(msgspec.json.encode(user), path, verb)
         with self._lock:
-            if question in self._allowed:
-                return self._allowed[question]
+            known = self._allowed.get(question)
+        if known is not None:
+            return known
         who = {"user": user.username, "uid": user.uid, "groups": user.groups, "extra": user.extra}
         spec = {**who, "nonResourceAttributes": {"path": path, "verb": verb}}
         status = self._review(ACCESS_REVIEWS, spec, _AccessReview).status

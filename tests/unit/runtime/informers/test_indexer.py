@@ -8,7 +8,7 @@ import pytest
 from support.things import Thing, colours, key, short, thing
 
 from lws.objects import ObjectMeta
-from lws.runtime.informers.indexer import MAX_OWN_DELETES, Indexer, Replaced
+from lws.runtime.informers.indexer import Indexer, Replaced
 
 Things = Indexer[Thing]
 
@@ -190,80 +190,6 @@ class TestOwnWrites:
         assert shown(things) == ["a@"]
 
 
-class TestOwnDeletes:
-    def test_late_events_do_not_bring_it_back(self) -> None:
-        things = indexer()
-        things.receive(thing("a", 1, colour="red"))
-        things.observe_delete(key("a"), "uid-a")
-        assert shown(things) == things.by_index("colour", "red") == []
-        things.receive(thing("a", 2, colour="red"))
-        assert shown(things) == things.by_index("colour", "red") == []
-        assert viewed(things) == ["a@2"]
-        gone = things.receive_deletion(thing("a", 3))
-        assert gone is not None
-        assert short(gone) == "a@2"
-        assert viewed(things) == []
-
-    def test_do_not_touch_another_object_of_that_name(self) -> None:
-        things = indexer()
-        things.receive(thing("a", 5, uid="new"))
-        things.observe_delete(key("a"), "old")
-        assert shown(things) == ["a@5"]
-
-    def test_late_answer_of_a_write_does_not_bring_it_back(self) -> None:
-        things = indexer()
-        things.receive(thing("a", 1))
-        things.observe_delete(key("a"), "uid-a")
-        assert not things.put(thing("a", 2))
-        assert shown(things) == []
-
-    def test_name_is_free_for_a_new_object(self) -> None:
-        things = indexer()
-        things.receive(thing("a", 1, uid="old"))
-        things.observe_delete(key("a"), "old")
-        assert things.put(thing("a", 4, uid="new"))
-        things.receive(thing("a", 2, uid="old"))
-        things.receive_deletion(thing("a", 3, uid="old"))
-        assert shown(things) == ["a@4"]
-        assert viewed(things) == []
-
-    def test_list_made_before_does_not_bring_it_back(self) -> None:
-        things = indexer()
-        things.receive(thing("a", 1))
-        things.observe_delete(key("a"), "uid-a")
-        replaced = things.replace([thing("a", 2)], resource_version=2)
-        assert shown(things) == []
-        assert changes(replaced) == ([], [], ["a@1 -> a@2"])
-        things.receive(thing("a", 3))
-        assert shown(things) == []
-
-    def test_of_what_nobody_told_yet_outlive_a_list_from_before(self) -> None:
-        things = indexer()
-        things.observe_delete(key("a"), "uid-a")
-        things.replace([], resource_version=1)
-        things.receive(thing("a", 2))
-        assert shown(things) == []
-        assert viewed(things) == ["a@2"]
-
-    @pytest.mark.parametrize("confirmed_by", ["the watch", "a list"])
-    def test_are_forgotten_once_confirmed(self, confirmed_by: str) -> None:
-        things = indexer()
-        things.receive(thing("a", 1))
-        things.observe_delete(key("a"), "uid-a")
-        if confirmed_by == "the watch":
-            things.receive_deletion(thing("a", 3))
-        else:
-            assert changes(things.replace([], resource_version=3)) == (["a@1"], [], [])
-        assert things._own_deletes == {}
-
-    def test_memory_is_bounded(self) -> None:
-        things = indexer()
-        for number in range(MAX_OWN_DELETES + 10):
-            things.observe_delete(key("a"), f"uid-{number}")
-        assert len(things._own_deletes) == MAX_OWN_DELETES
-        assert "uid-9" not in things._own_deletes
-
-
 class TestReplace:
     def test_tells_what_changed(self) -> None:
         things = indexer()
@@ -332,7 +258,6 @@ class TestReplace:
         things.receive(thing("b", 101))
         things.receive(thing("c", 102))
         things.put(thing("d", 103))
-        things.observe_delete(key("c"), "uid-c")
         replaced = things.replace([thing("a", 9), thing("c", 5)], resource_version=version, rewound=rewound)
         assert shown(things) == viewed(things) == ["a@9", "c@5"]
         assert changes(replaced) == (["b@101"], [], ["a@100 -> a@9", "c@102 -> c@5"])

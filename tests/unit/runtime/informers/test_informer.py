@@ -243,18 +243,6 @@ class TestOwnWrites:
         assert log.wait_for_count(4)[1:] == ["update a@3 -> a@11", "update a@11 -> a@12", "add b@13"]
         assert shown(informer) == ["a@12", "b@13"]
 
-    def test_deletes(self, server: ApiServer, make: MakeInformer) -> None:
-        scene = Scene(10, thing("a", 3))
-        server.on("GET", PATH, scene, watch=True)
-        informer = make()
-        log = started(informer)
-        informer.observe_delete(key("a"), "uid-a")
-        assert shown(informer) == []
-        scene.change("MODIFIED", thing("a", 11))
-        scene.change("DELETED", thing("a", 12))
-        assert log.wait_for_count(3)[1:] == ["update a@3 -> a@11", "delete a@12"]
-        assert shown(informer) == []
-
     def test_survive_a_relist_made_before_them(self, server: ApiServer, make: MakeInformer) -> None:
         scene, later = Scene(10, thing("a", 3)), Scene(15, thing("a", 14))
         server.on("GET", PATH, scene, later, watch=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -202,6 +203,17 @@ class TestMemory:
         rig.answers(token=status_answer(500))
         assert rig.ask() == 500
         rig.answers()
+        assert rig.ask() == 200
+
+    @pytest.mark.parametrize("looks", range(8))
+    def test_time_may_run_out_at_any_look_at_the_clock(
+        self, rig: Rig, monkeypatch: pytest.MonkeyPatch, looks: int
+    ) -> None:
+        rig.answers()
+        rig.ask()
+        times = itertools.chain([0.0] * looks, itertools.repeat(2 * authfilter.REMEMBER_ALLOWED))
+        for memory in (rig._filter._users, rig._filter._allowed):
+            monkeypatch.setattr(memory.timer, "_Timer__timer", lambda: next(times))
         assert rig.ask() == 200
 
     def test_is_bounded(self, rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
