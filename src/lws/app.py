@@ -15,8 +15,8 @@ from lws.config import Configuration
 from lws.config.addresses import parse_address
 from lws.controllers.gang import Gang, make_gang
 from lws.controllers.informers import make_informers
-from lws.controllers.measures import Measures
 from lws.controllers.wiring import make_controllers
+from lws.controllers.workloadmetrics import WorkloadMetrics
 from lws.kube.client import Client
 from lws.kube.connection import SERVICE_ACCOUNT, Connection, connect
 from lws.kube.errors import ApiError
@@ -212,7 +212,7 @@ class App:
         """Caches and controllers."""
         clock = SystemClock()
         cache = Cache(self.client.connection, clock=clock)
-        measures = Measures(self.metrics, max_sets=self.options.configuration.metrics.max_sets)
+        measures = WorkloadMetrics(self.metrics, max_sets=self.options.configuration.metrics.max_sets)
         controllers = make_controllers(
             make_informers(cache),
             client=self.client,

@@ -30,7 +30,7 @@ from support.groups import a_set
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Pod, StatefulSet
-from lws.planning.calm import backoff, decided
+from lws.planning.recreation.backoff import backoff, decided
 from lws.runtime.clock import FakeClock
 
 RUNS = 10_000

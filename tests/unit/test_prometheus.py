@@ -11,7 +11,7 @@ import pytest
 import yaml
 from support.promql import DASHBOARD, RULES, Question, dashboard_questions, rule_questions
 
-from lws.controllers.measures import Measures
+from lws.controllers.workloadmetrics import WorkloadMetrics
 from lws.runtime.metrics import Metrics
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,7 +23,7 @@ JOB = 'job="lws-controller-manager-metrics-service"'
 def exported() -> dict[str, str]:
     """Family and type of everything that a process declares."""
     metrics = Metrics()
-    Measures(metrics)
+    WorkloadMetrics(metrics)
     return dict(re.findall(r"^# TYPE (\S+) (\S+)$", metrics.exposition()[1].decode(), re.MULTILINE))
 
 

@@ -15,7 +15,7 @@ from lws.cli.observing import Group, Seen, groups_of
 from lws.cli.pause import is_paused
 from lws.cli.podcauses import Cause, pod_cause
 from lws.cli.status import condition
-from lws.planning.calm import speaks_of, stored_entry
+from lws.planning.recreation.backoff import speaks_of, stored_entry
 
 Events = Mapping[str, Sequence[Event]]
 """Warnings by the UID of the object they are about, the newest last."""

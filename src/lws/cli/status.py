@@ -25,7 +25,7 @@ from lws.kube.errors import Gone, TransportError
 from lws.kube.selectors import equals
 from lws.kube.watch import error_of, watch
 from lws.objects import KubeObject, resource_version
-from lws.planning.records import failed_groups
+from lws.planning.recreation.record import failed_groups
 
 _WATCH_SECONDS = 300
 _RETRY_SECONDS = 1.0

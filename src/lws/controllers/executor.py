@@ -14,7 +14,7 @@ from cachetools import LRUCache, TTLCache
 
 from lws.api.constants import FIELD_MANAGER, NAME_LABEL
 from lws.controllers.applied import AppliedMemory, apply_changes_nothing, digest
-from lws.controllers.ledger import GroupLedger
+from lws.controllers.groupstatus import GroupStatusMemory
 from lws.controllers.resources import KINDS, Kind
 from lws.kube.client import Client
 from lws.kube.errors import AlreadyExists, ApiError, Conflict, Invalid, KubeError, NotFound
@@ -61,13 +61,13 @@ class Executor:
         informers: Mapping[str, Informer[Any]],
         recorder: Recorder | EventRecorder,
         *,
-        ledger: GroupLedger | None = None,
+        ledger: GroupStatusMemory | None = None,
         kinds: Mapping[str, Kind] = KINDS,
         measure: Callable[[Measurement], None] = lambda _: None,
     ) -> None:
         self._client = client
         self._kinds = kinds
-        self._ledger = ledger or GroupLedger()
+        self._ledger = ledger or GroupStatusMemory()
         self._informers = informers
         self._recorder = recorder
         self._measure = measure

@@ -12,16 +12,16 @@ from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.timestamps import rfc3339
 from lws.api.workloads import StatefulSet
 from lws.controllers.executor import REFUSED_TTL, Executor
+from lws.controllers.groupstatus import GroupStatusMemory
 from lws.controllers.indexes import BY_GROUP, BY_SET
 from lws.controllers.informers import Informers
-from lws.controllers.ledger import GroupLedger
-from lws.controllers.live import LiveReader
+from lws.controllers.livereads import LiveReader
 from lws.controllers.statuspace import StatusPace
 from lws.kube.errors import Invalid
 from lws.objects import Key
 from lws.planning.leader import plan_leader
 from lws.planning.observed import ObservedSet
-from lws.planning.records import unrecorded
+from lws.planning.recreation.record import unrecorded
 from lws.planning.revisions import RevisionPlan, plan_revision, plan_truncation, template_of
 from lws.planning.rollout import group_states, plan_replacements, rollout_parameters
 from lws.planning.services import plan_shared_service
@@ -44,7 +44,7 @@ class LeaderWorkerSetReconciler:
         informers: Informers,
         *,
         executor: Executor,
-        ledger: GroupLedger,
+        ledger: GroupStatusMemory,
         live: LiveReader,
         clock: Clock,
     ) -> None:

@@ -11,16 +11,16 @@ from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Node, Pod, StatefulSet
 from lws.controllers.executor import Executor
 from lws.controllers.gang import Gang
+from lws.controllers.groupstatus import GroupStatusMemory
+from lws.controllers.incidents import Incidents
 from lws.controllers.indexes import BY_GROUP, BY_SET
 from lws.controllers.informers import Informers
-from lws.controllers.ledger import GroupLedger
-from lws.controllers.live import LiveReader
-from lws.controllers.losses import Losses
+from lws.controllers.livereads import LiveReader
 from lws.controllers.nodes import NodeReader
 from lws.objects import Key
 from lws.planning.group import PlanError, plan_group
 from lws.planning.observed import ObservedGroup
-from lws.planning.restart import plan_restart
+from lws.planning.recreation.decision import plan_restart
 from lws.runtime.clock import Clock
 from lws.runtime.controller import Result
 
@@ -34,8 +34,8 @@ class PodReconciler:
         *,
         read_node: NodeReader,
         executor: Executor,
-        ledger: GroupLedger,
-        losses: Losses,
+        ledger: GroupStatusMemory,
+        losses: Incidents,
         live: LiveReader,
         clock: Clock,
         gang: Gang | None = None,

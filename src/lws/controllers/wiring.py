@@ -13,6 +13,8 @@ from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Pod, StatefulSet
 from lws.controllers.executor import Executor, Recorder
 from lws.controllers.gang import Gang
+from lws.controllers.groupstatus import GroupStatusMemory
+from lws.controllers.incidents import Incidents
 from lws.controllers.indexes import (
     BY_GROUP,
     BY_SET,
@@ -24,18 +26,16 @@ from lws.controllers.indexes import (
 )
 from lws.controllers.informers import Informers
 from lws.controllers.leaderworkerset import LeaderWorkerSetReconciler
-from lws.controllers.ledger import GroupLedger
-from lws.controllers.live import LiveReader
-from lws.controllers.losses import Losses
-from lws.controllers.measures import GroupStarts, Measures
+from lws.controllers.livereads import LiveReader
 from lws.controllers.nodes import NodeReader
 from lws.controllers.pod import PodReconciler
 from lws.controllers.resources import KINDS
+from lws.controllers.workloadmetrics import GroupStarts, WorkloadMetrics
 from lws.kube.client import Client
 from lws.kube.errors import ApiError, Conflict
 from lws.objects import Key, KubeObject
-from lws.planning.records import unrecorded
-from lws.planning.restart import container_restarted
+from lws.planning.recreation.decision import container_restarted
+from lws.planning.recreation.record import unrecorded
 from lws.runtime.clock import Clock
 from lws.runtime.controller import Controller, Result
 from lws.runtime.informers import Adder, EnqueueRequests, Informer
@@ -72,7 +72,7 @@ def make_controllers(
     clock: Clock,
     workers: int,
     gang: Gang | None = None,
-    measures: Measures | None = None,
+    measures: WorkloadMetrics | None = None,
 ) -> tuple[Controller[Key], Controller[Key]]:
     """The LeaderWorkerSet and the pod controller, watching but not started. ``gang``: where configured."""
     sets, pods = (
@@ -86,7 +86,7 @@ def make_controllers(
         recorder=recorder,
         clock=clock,
         gang=gang,
-        measures=measures or Measures(metrics),
+        measures=measures or WorkloadMetrics(metrics),
     )
 
     def controller(name: str, reconcile: Callable[[Key], Result], queue: WorkQueue[Key]) -> Controller[Key]:
@@ -122,7 +122,7 @@ def make_reconcilers(
     recorder: Recorder,
     clock: Clock,
     gang: Gang | None = None,
-    measures: Measures | None = None,
+    measures: WorkloadMetrics | None = None,
 ) -> Reconcilers:
     """The reconcilers, and the handlers that put their keys into the two queues."""
     by_kind: dict[str, Informer[Any]] = {
@@ -132,14 +132,14 @@ def make_reconcilers(
         "ControllerRevision": informers.revisions,
         "Service": informers.services,
     }
-    ledger, losses = GroupLedger(), Losses()
+    ledger, losses = GroupStatusMemory(), Incidents()
     live = LiveReader(client, ledger)
     kinds = KINDS
     if gang is not None:
         by_kind[gang.provider.kind] = gang.pod_groups
         kinds = KINDS | {gang.provider.kind: gang.kind}
         gang.pod_groups.add_handler(EnqueueRequests(pods, group_of_owned, _appeared))
-    measures = measures or Measures(Metrics())
+    measures = measures or WorkloadMetrics(Metrics())
     executor = Executor(client, by_kind, recorder, ledger=ledger, kinds=kinds, measure=measures.record)
     _measure(informers, ledger, measures, clock)
     informers.pods.add_handler(losses)
@@ -159,7 +159,9 @@ def make_reconcilers(
     return Reconcilers(for_sets, for_pods)
 
 
-def _measure(informers: Informers, ledger: GroupLedger, measures: Measures, clock: Clock) -> None:
+def _measure(
+    informers: Informers, ledger: GroupStatusMemory, measures: WorkloadMetrics, clock: Clock
+) -> None:
     measures.watch_sets(lambda: map(ledger.overlay, informers.sets.indexer.list()))
     starts = GroupStarts(
         measures,

@@ -49,7 +49,7 @@ class RolloutEnded(Struct, frozen=True):
 
 
 class GroupRecreated(Struct, frozen=True):
-    """Count a group that is being recreated as a whole; the causes are those of ``restart``."""
+    """Count a group that is being recreated as a whole; the causes are those of ``recreation``."""
 
     cause: str
 

@@ -16,7 +16,7 @@ from lws.planning.actions import Action, Create, Record, Requeue, reference
 from lws.planning.observed import ObservedGroup, is_leader, worker_set_named
 from lws.planning.placement import PlacementError, place_workers
 from lws.planning.podgroups import GangProvider, create_pod_group
-from lws.planning.restart import plan_restart
+from lws.planning.recreation.decision import plan_restart
 from lws.planning.revisions import Template, owned_revisions, restore, template_of
 from lws.planning.services import plan_group_service
 from lws.planning.workers import worker_document

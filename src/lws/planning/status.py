@@ -17,7 +17,7 @@ from lws.api.workloads import Pod, StatefulSet
 from lws.objects import Condition, controlled_by
 from lws.planning.actions import Document, PatchStatus, Record, reference
 from lws.planning.observed import ObservedSet, group_index, worker_set_named
-from lws.planning.records import failed_groups, plan_records
+from lws.planning.recreation.record import failed_groups, plan_records
 from lws.planning.rollout import plan_rollout_record, rollout_document
 from lws.planning.stalled import with_stalled
 

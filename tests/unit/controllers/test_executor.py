@@ -11,7 +11,7 @@ from support.groups import a_leader, a_set
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet, RolloutStatus
 from lws.controllers.executor import Executor
-from lws.controllers.ledger import GroupLedger
+from lws.controllers.groupstatus import GroupStatusMemory
 from lws.kube.errors import Conflict, KubeError, NotFound, Unavailable
 from lws.planning.actions import (
     Delete,
@@ -46,7 +46,7 @@ class Server:
         self.sent: list[dict[str, Any]] = []
         self.events: list[str] = []
         self.measured: list[Measurement] = []
-        self.ledger = GroupLedger()
+        self.ledger = GroupStatusMemory()
         informers: Any = {c.KIND: self}
         client: Any = self
         self.executor = Executor(client, informers, self, ledger=self.ledger, measure=self.measured.append)

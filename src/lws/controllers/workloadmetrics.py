@@ -18,7 +18,7 @@ from lws.controllers.indexes import group_of_owned, is_leader, set_of
 from lws.objects import Key
 from lws.planning.actions import GroupRecreated, Measurement, RolloutEnded
 from lws.planning.observed import worker_set_of
-from lws.planning.restart import CAUSES
+from lws.planning.recreation.decision import CAUSES
 from lws.planning.rollout import OUTCOMES
 from lws.planning.status import group_state
 from lws.runtime.clock import Clock
@@ -40,7 +40,7 @@ _SET_LABELS = ("namespace", "name")
 SetReader = Callable[[], Iterable[LeaderWorkerSet]]
 
 
-class Measures:
+class WorkloadMetrics:
     """The families of one process; ``max_sets`` bounds how many sets have gauges of their own."""
 
     def __init__(self, metrics: Metrics, *, max_sets: int = 1000) -> None:
@@ -122,7 +122,7 @@ def _numbers(lws: LeaderWorkerSet) -> tuple[float, ...]:
 
 
 class GroupStarts:
-    """Measures how long groups take to become ready; an event handler of pods and StatefulSets.
+    """WorkloadMetrics how long groups take to become ready; an event handler of pods and StatefulSets.
 
     Only groups whose leader pod was seen to appear while this process leads: of others nobody here knows
     whether they were ready, and measured, before. So each incarnation counts once at most.
@@ -130,7 +130,7 @@ class GroupStarts:
 
     def __init__(
         self,
-        measures: Measures,
+        measures: WorkloadMetrics,
         *,
         sets: Informer[LeaderWorkerSet],
         pods: Informer[Pod],

@@ -16,7 +16,7 @@ from lws.controllers.indexes import group_of_owned, group_of_pod, is_leader
 from lws.objects import Key
 
 
-class Losses:
+class Incidents:
     """An event handler of pods and StatefulSets; to be added before those that fill the queues."""
 
     def __init__(self, groups: int = 50_000) -> None:

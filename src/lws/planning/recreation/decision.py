@@ -1,7 +1,7 @@
 """When a group must be recreated as a whole (reconcilers.md, 7.3; docs/decisions/010).
 
 Level-triggered: the decision reads what is, so it does not matter which pod's event led here, or how many
-were missed. How soon and how often is ``calm``'s; what happens to a group that stays may not live here.
+were missed. How soon and how often is ``backoff``'s; what happens to a group that stays may not live here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet
 from lws.api.workloads import Pod, StatefulSet
 from lws.objects import controller_of
 from lws.planning.actions import Action, Delete, GroupRecreated, PatchStatus, Record, Requeue, reference
-from lws.planning.calm import Step, decide, decided, entry_document, speaks_of, stored_entry
 from lws.planning.observed import (
     Certainty,
     ObservedGroup,
@@ -25,6 +24,7 @@ from lws.planning.observed import (
     members,
     worker_set_of,
 )
+from lws.planning.recreation.backoff import Step, decide, decided, entry_document, speaks_of, stored_entry
 
 
 class _Mode(Enum):

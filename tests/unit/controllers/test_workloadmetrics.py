@@ -12,21 +12,21 @@ from support.groups import NAME, NAMESPACE, a_leader, a_set, a_worker, a_worker_
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.timestamps import rfc3339
 from lws.api.workloads import Pod, StatefulSet
-from lws.controllers.measures import GroupStarts, Measures, set_gauges
+from lws.controllers.workloadmetrics import GroupStarts, WorkloadMetrics, set_gauges
 from lws.objects import Key, KubeObject
 from lws.planning.actions import GroupRecreated, RolloutEnded
-from lws.planning.restart import CAUSES
+from lws.planning.recreation.decision import CAUSES
 from lws.planning.rollout import OUTCOMES
 from lws.runtime.clock import FakeClock
 from lws.runtime.metrics import Metrics
 
 
 class Fixture:
-    """Measures over a registry of their own, and informers that are dictionaries."""
+    """WorkloadMetrics over a registry of their own, and informers that are dictionaries."""
 
     def __init__(self, *, leading: bool = True, **options: Any) -> None:
         self.metrics = Metrics()
-        self.measures = Measures(self.metrics, **options)
+        self.measures = WorkloadMetrics(self.metrics, **options)
         self.clock = FakeClock()
         self.sets: dict[Key, LeaderWorkerSet] = {}
         self.pods: dict[Key, Pod] = {}

@@ -16,9 +16,9 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet
 from lws.api.workloads import Pod, StatefulSet
 from lws.planning.actions import Document
-from lws.planning.calm import decided, entry_difference, entry_for, speaks_of, stored_entry
 from lws.planning.observed import ObservedGroup, ObservedSet, group_index, worker_set_named
-from lws.planning.restart import incarnation, started
+from lws.planning.recreation.backoff import decided, entry_difference, entry_for, speaks_of, stored_entry
+from lws.planning.recreation.decision import incarnation, started
 
 
 class Records(NamedTuple):

@@ -12,7 +12,7 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Pod
 from lws.planning.observed import ObservedSet
-from lws.planning.records import Records, failed_groups, plan_records, unrecorded
+from lws.planning.recreation.record import Records, failed_groups, plan_records, unrecorded
 
 NOW = "2026-02-03T04:05:06Z"
 DIGEST = "0123456789abcdef"

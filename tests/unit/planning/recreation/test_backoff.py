@@ -13,7 +13,7 @@ from support.groups import KEY, a_leader, a_set
 
 from lws.api.leaderworkerset import GroupStatus
 from lws.api.timestamps import epoch, rfc3339
-from lws.planning.calm import (
+from lws.planning.recreation.backoff import (
     INITIAL,
     LONGEST,
     STABLE,

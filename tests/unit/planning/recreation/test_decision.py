@@ -15,10 +15,10 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import GroupStatus
 from lws.api.workloads import ContainerStatus, Pod, PodStatus, StatefulSet
 from lws.objects import OwnerReference
-from lws.planning import restart as planner
 from lws.planning.actions import Delete, GroupRecreated, PatchStatus, Record, Requeue
 from lws.planning.observed import Certainty, ObservedGroup
-from lws.planning.restart import POD_DELETED, Restart, container_restarted, incarnation, started
+from lws.planning.recreation import decision as planner
+from lws.planning.recreation.decision import POD_DELETED, Restart, container_restarted, incarnation, started
 
 LEADER = a_leader(0, phase="Running")
 ALWAYS = c.RESTART_RECREATE_GROUP

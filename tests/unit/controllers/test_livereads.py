@@ -13,8 +13,8 @@ from support.groups import a_leader, a_set, a_worker, a_worker_set, owner_of
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Pod
-from lws.controllers.ledger import GroupLedger
-from lws.controllers.live import LiveReader
+from lws.controllers.groupstatus import GroupStatusMemory
+from lws.controllers.livereads import LiveReader
 from lws.planning.actions import PatchStatus
 from lws.planning.observed import Certainty, ObservedGroup
 
@@ -30,7 +30,7 @@ class World:
         self.workers = self.cluster.create(workers)
         self.worker = self.cluster.create(a_worker(self.leader, 1))
         self.cluster.create(a_leader(1))
-        self.ledger = GroupLedger()
+        self.ledger = GroupStatusMemory()
         client: Any = ModelClient(self.cluster, lambda: None)
         self.live = LiveReader(client, self.ledger)
         self.cached = ObservedGroup(self.lws, self.leader, pods=(self.leader, self.worker))

@@ -26,7 +26,7 @@ LIMIT: Final = 2048
 _log = logs.get_logger("groups")
 
 
-class GroupLedger:
+class GroupStatusMemory:
     """What only this process knows, by set; to be asked and told around every status write."""
 
     def __init__(self, limit: int = LIMIT) -> None:

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Pod, StatefulSet
-from lws.controllers.ledger import GroupLedger
+from lws.controllers.groupstatus import GroupStatusMemory
 from lws.controllers.resources import LEADERWORKERSETS
 from lws.kube.client import Client
 from lws.kube.errors import NotFound
@@ -22,7 +22,7 @@ class LiveReader:
     The set is read before its leader: what its status says of groups is then no newer than that leader.
     """
 
-    def __init__(self, client: Client, ledger: GroupLedger) -> None:
+    def __init__(self, client: Client, ledger: GroupStatusMemory) -> None:
         self._client = client
         self._ledger = ledger
 

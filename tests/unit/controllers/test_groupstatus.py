@@ -11,7 +11,7 @@ from support.groups import a_set
 from lws.api import constants as c
 from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet, RolloutStatus
 from lws.api.workloads import Pod
-from lws.controllers.ledger import GroupLedger
+from lws.controllers.groupstatus import GroupStatusMemory
 from lws.planning.actions import PatchStatus
 
 SET = a_set()
@@ -26,15 +26,15 @@ def _answer(groups: dict[str, Any] | None = None) -> LeaderWorkerSet:
     return a_set(status={"groups": groups or {}})
 
 
-def _dropping() -> GroupLedger:
-    ledger = GroupLedger()
+def _dropping() -> GroupStatusMemory:
+    ledger = GroupStatusMemory()
     ledger.observe(_patch({"0": ENTRY}), _answer())
     return ledger
 
 
 class TestServerThatKeeps:
     def test_everything_is_sent_and_nothing_is_kept(self) -> None:
-        ledger, patch = GroupLedger(), _patch({"0": ENTRY}, replicas=2)
+        ledger, patch = GroupStatusMemory(), _patch({"0": ENTRY}, replicas=2)
         assert ledger.absorb(patch, SET.uid) == patch
         ledger.observe(patch, _answer({"0": ENTRY}))
         assert ledger.absorb(patch, SET.uid) == patch
@@ -44,12 +44,12 @@ class TestServerThatKeeps:
         "patch", [_patch(None, replicas=2), _patch({"0": None})], ids=["no-groups", "only-removals"]
     )
     def test_an_empty_answer_to_no_entry_says_nothing(self, patch: PatchStatus) -> None:
-        ledger = GroupLedger()
+        ledger = GroupStatusMemory()
         ledger.observe(patch, _answer())
         assert ledger.absorb(_patch({"0": ENTRY}), SET.uid).status == {"groups": {"0": ENTRY}}
 
     def test_groups_beyond_the_limit_are_kept(self) -> None:
-        ledger = GroupLedger(limit=3)
+        ledger = GroupStatusMemory(limit=3)
         patch = ledger.absorb(_patch({"2": ENTRY, "3": ENTRY}, replicas=4), SET.uid)
         assert patch.status == {"replicas": 4, "groups": {"2": ENTRY}}
         seen = ledger.overlay(_answer({"2": ENTRY}))
@@ -61,7 +61,7 @@ class TestRollouts:
     RECORD: ClassVar = {"revision": "b", "from": "a", "startTime": "2026-01-01T00:00:00Z", "generation": 2}
     KEPT = RolloutStatus("b", "a", "2026-01-01T00:00:00Z", 2)
 
-    def write(self, ledger: GroupLedger, record: dict[str, Any] | None, *, keeps: bool) -> PatchStatus:
+    def write(self, ledger: GroupStatusMemory, record: dict[str, Any] | None, *, keeps: bool) -> PatchStatus:
         """What is sent of a patch, and then accepted by a server that keeps the record, or does not."""
         patch = _patch(None, rollout=record, replicas=1)
         sent = ledger.absorb(patch, SET.uid)
@@ -69,13 +69,13 @@ class TestRollouts:
         return sent
 
     def test_a_server_that_keeps_the_record_has_it_alone(self) -> None:
-        ledger = GroupLedger()
+        ledger = GroupStatusMemory()
         assert self.write(ledger, self.RECORD, keeps=True).status["rollout"] == self.RECORD
         assert ledger.overlay(SET) is SET
         assert "rollout" in self.write(ledger, None, keeps=True).status
 
     def test_of_one_that_drops_it_the_record_is_remembered_and_sent_once(self) -> None:
-        ledger = GroupLedger()
+        ledger = GroupStatusMemory()
         assert "rollout" in self.write(ledger, self.RECORD, keeps=False).status
         assert ledger.overlay(SET).status.rollout == self.KEPT
         later = {**self.RECORD, "revision": "c"}
@@ -85,13 +85,13 @@ class TestRollouts:
         assert ledger.overlay(SET) is SET
 
     def test_what_the_server_refused_is_not_remembered(self) -> None:
-        ledger = GroupLedger()
+        ledger = GroupStatusMemory()
         self.write(ledger, self.RECORD, keeps=False)
         ledger.absorb(_patch(None, rollout=None), SET.uid)  # and the write fails
         assert ledger.overlay(SET).status.rollout == self.KEPT
 
     def test_a_patch_of_nothing_else_is_accepted_without_being_sent(self) -> None:
-        ledger = GroupLedger()
+        ledger = GroupStatusMemory()
         self.write(ledger, self.RECORD, keeps=False)
         patch = _patch(None, rollout=None)
         assert ledger.absorb(patch, SET.uid).status == {}

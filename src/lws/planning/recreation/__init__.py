@@ -1,0 +1,5 @@
+"""When a group is recreated as a whole, how soon, how often, and what is remembered of it.
+
+``decision`` makes the plan, ``backoff`` counts and waits, ``record`` says which incarnation is known. How
+workers are made again may not live here: once the leader is gone, that is the pass over a new group.
+"""
