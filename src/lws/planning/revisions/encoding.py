@@ -3,21 +3,34 @@
 ``pod_template_encoding.json`` maps each member of each type to a kind and a rule; here every type is
 compiled once into a closure from a JSON value (read by ``tokens``) to canonical text. No member name
 may appear in this module: what Kubernetes knows is data.
+
+A LeaderWorkerSet's revision has gone through an untyped document (``Form.SORTED``), a DisaggregatedSet's
+has not (``Form.DECLARED``; disaggregatedset.md, 5): that is all they differ in.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from enum import Enum
 from importlib import resources
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from lws.api.quantities import canonical_quantity
-from lws.planning.revisions.tokens import Number, quote, spell_any, spell_integer, spell_time
+from lws.planning.revisions.tokens import Number, quote, spell_any, spell_given, spell_integer, spell_time
 
 Encoder = Callable[[Any], str]
+
+
+class Form(Enum):
+    """``SORTED``: members by name, numbers as they come out of a double. ``DECLARED``: members in the order
+    of ``member_order.json``, numbers exact, free-form JSON as it was given.
+    """
+
+    SORTED = "sorted"
+    DECLARED = "declared"
 
 
 class EncodingError(ValueError):
@@ -52,42 +65,48 @@ class Member(NamedTuple):
     empty: str | None
 
 
-def encoder_of(type_name: str) -> Encoder:
+def encoder_of(type_name: str, form: Form = Form.SORTED) -> Encoder:
     """The encoder of a type of the table: JSON value in, canonical text out; raises EncodingError."""
-    return _type_kind(type_name).encode
+    return _type_kind(type_name, form).encode
 
 
 @functools.cache
-def _table() -> dict[str, dict[str, str]]:
-    text = resources.files("lws.planning").joinpath("pod_template_encoding.json").read_bytes()
-    types: dict[str, dict[str, str]] = msgspec.json.decode(text)["types"]
+def _types(file: str) -> dict[str, Any]:
+    text = resources.files("lws.planning").joinpath(file).read_bytes()
+    types: dict[str, Any] = msgspec.json.decode(text)["types"]
     return types
 
 
 @functools.cache
-def _type_kind(name: str) -> Kind:
+def _type_kind(name: str, form: Form) -> Kind:
     # Recursion ends because no type of the table contains itself.
-    members = tuple(_member(member, code) for member, code in sorted(_table()[name].items()))
+    codes: dict[str, str] = _types("pod_template_encoding.json")[name]
+    members = tuple(_member(member, codes[member], form) for member in _order(name, codes, form))
     encode = _object_encoder(members)
     return Kind(encode, absent=encode({}), empty=None)
 
 
-def _member(name: str, code: str) -> Member:
-    kind = _kind(code.rstrip("!~"))
+def _order(name: str, members: Iterable[str], form: Form) -> Sequence[str]:
+    declared: list[str] | None = _types("member_order.json").get(name) if form is Form.DECLARED else None
+    return sorted(members) if declared is None else declared
+
+
+def _member(name: str, code: str, form: Form) -> Member:
+    kind = _kind(code.rstrip("!~"), form)
     rule = code[-1]
     absent = kind.absent if rule == "!" else None
     empty = {"!": None, "~": "null"}.get(rule, kind.empty)
     return Member(name, f"{quote(name)}:", kind.encode, absent, empty)
 
 
-def _kind(code: str) -> Kind:
+def _kind(code: str, form: Form) -> Kind:
     if code.startswith("*"):
-        return Kind(_kind(code[1:]).encode, absent="null", empty=None)
+        return Kind(_kind(code[1:], form).encode, absent="null", empty=None)
     if code.startswith("[]"):
-        return Kind(_list_encoder(_kind(code[2:])), absent="null", empty="[]")
+        return Kind(_list_encoder(_kind(code[2:], form)), absent="null", empty="[]")
     if code.startswith("{}"):
-        return Kind(_map_encoder(_kind(code[2:])), absent="null", empty="{}")
-    return _SCALARS.get(code) or _type_kind(code)
+        return Kind(_map_encoder(_kind(code[2:], form)), absent="null", empty="{}")
+    return _SCALARS[form].get(code) or _type_kind(code, form)
 
 
 def _object_encoder(members: tuple[Member, ...]) -> Encoder:
@@ -153,11 +172,11 @@ def _boolean(value: Any) -> str:
     return "true" if value else "false"
 
 
-def _integer_encoder(bits: int) -> Encoder:
+def _integer_encoder(bits: int, *, exact: bool = False) -> Encoder:
     def encode_integer(value: Any) -> str:
         if type(value) is not Number:
             raise EncodingError("a number is wanted")
-        return _checked(spell_integer, value, bits=bits)
+        return _checked(spell_integer, value, bits=bits, exact=exact)
 
     return encode_integer
 
@@ -184,7 +203,7 @@ def _checked(spell: Callable[..., str], text: str, **options: int) -> str:
 
 
 _INT32: Final = _integer_encoder(32)
-_SCALARS: Final = {
+_SORTED: Final = {
     "str": Kind(_string, absent='""', empty='""'),
     "bool": Kind(_boolean, absent="false", empty="false"),
     "i32": Kind(_INT32, absent="0", empty="0"),
@@ -194,3 +213,8 @@ _SCALARS: Final = {
     "time": Kind(_time, absent="null", empty=None),
     "raw": Kind(spell_any, absent="null", empty=None),
 }
+_DECLARED: Final = _SORTED | {
+    "i64": Kind(_integer_encoder(64, exact=True), absent="0", empty="0"),
+    "raw": Kind(spell_given, absent="null", empty=None),
+}
+_SCALARS: Final = {Form.SORTED: _SORTED, Form.DECLARED: _DECLARED}

@@ -53,8 +53,10 @@ def _escape(match: re.Match[str]) -> str:
     return "\ufffd" if "\ud800" <= char <= "\udfff" else f"\\u{ord(char):04x}"
 
 
-def spell_integer(text: str, *, bits: int) -> str:
+def spell_integer(text: str, *, bits: int, exact: bool = False) -> str:
     """An integer as it comes out of a double: exact up to 2⁵³, beyond that the shortest digits.
+
+    ``exact``: all digits, as the text has them.
 
     Raises ValueError when ``text`` is no integer, or one that ``bits`` bits cannot hold.
     """
@@ -64,7 +66,7 @@ def spell_integer(text: str, *, bits: int) -> str:
         raise ValueError(f"{text} is no integer") from None
     if not -(1 << (bits - 1)) <= value < 1 << (bits - 1):
         raise ValueError(f"{text} does not fit {bits} bits")
-    return str(value) if abs(value) <= _EXACT_IN_A_DOUBLE else _spell_double(float(value))
+    return str(value) if exact or abs(value) <= _EXACT_IN_A_DOUBLE else _spell_double(float(value))
 
 
 def _spell_double(value: float) -> str:
@@ -90,3 +92,14 @@ def spell_any(value: Any) -> str:
     if isinstance(value, str):
         return quote(value)
     return json.dumps(value)
+
+
+def spell_given(value: Any) -> str:
+    """Any JSON value without blanks; members and numbers as they came."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{quote(key)}:{spell_given(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(spell_given, value)) + "]"
+    if isinstance(value, str) and not isinstance(value, Number):
+        return quote(value)
+    return str(value) if isinstance(value, Number) else json.dumps(value)
