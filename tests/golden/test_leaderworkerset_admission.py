@@ -27,5 +27,17 @@ def test_admission(vector: dict[str, Any]) -> None:
         errors = validate_update(defaulted, vector["oldObject"])
     else:
         errors = validate_create(defaulted)
-    assert [{"field": x.field, "reason": x.reason} for x in errors] == (vector["errors"] or [])
+    found = [{"field": x.field, "reason": x.reason} for x in errors]
+    wanted = vector["errors"] or []
+    if was_invalid_before(vector):
+        assert all(x in wanted for x in found)
+        return
+    assert found == wanted
     assert vector["allowed"] == (not errors)
+
+
+def was_invalid_before(vector: dict[str, Any]) -> bool:
+    """Excepted by docs/decisions/130: upstream refuses every update of a set that breaks a rule already; here
+    only what the update makes worse is refused.
+    """
+    return vector["operation"] == "UPDATE" and bool(validate_create(vector["oldObject"]))

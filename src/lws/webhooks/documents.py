@@ -43,6 +43,7 @@ class Metadata(Struct, frozen=True, rename="camel"):
     generate_name: str | None = None
     namespace: str | None = None
     generation: Int64 | None = None
+    deletion_timestamp: str | None = None
     labels: StringMap | None = None
     annotations: StringMap | None = None
     owner_references: list[OwnerReference | None] | None = None

@@ -1,11 +1,14 @@
 """How admission says no: a denial, and a violation of one field in the API server's own form.
 
-Only the forms live here; which rule is broken, and what the text says, is for the rules to know.
+Only the forms live here, and what an update makes worse; which rule is broken, and what the text says, is for
+the rules to know.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -18,6 +21,7 @@ TOO_LONG: Final = "FieldValueTooLong"
 _KINDS: Final = {INVALID: "Invalid value", REQUIRED: "Required value", TOO_LONG: "Too long"}
 _VALUELESS: Final = frozenset({REQUIRED, TOO_LONG})
 _SHOWN_VALUE = 1024
+_INDEX: Final = re.compile(r"\[\d+\]")
 
 
 class AdmissionError(Exception):
@@ -25,12 +29,19 @@ class AdmissionError(Exception):
 
 
 class FieldError(Struct, frozen=True):
-    """One violation: ``reason`` is the API's cause type, ``field`` the path, ``value`` what was found."""
+    """One violation: ``reason`` is the API's cause type, ``field`` the path, ``value`` what was found.
+
+    Two more members tell :func:`worsened` whether an old object had the same violation. ``basis``: what it
+    rests on, where that is not value and detail. ``excess``: how far beyond the rule it is, where less is
+    better; the same basis is then worse only with more of it.
+    """
 
     reason: str
     field: str
     value: Any
     detail: str
+    basis: Sequence[Any] | None = None
+    excess: int = 0
 
     def __str__(self) -> str:
         """``<path>: <kind>: <value>: <detail>``; Required and Too long leave the value out."""
@@ -48,9 +59,11 @@ def shown(value: Any) -> str:
     return text if len(text) <= _SHOWN_VALUE else text[:_SHOWN_VALUE] + "..."
 
 
-def invalid(field: str, value: Any, detail: str) -> FieldError:
-    """The value is there and is not allowed."""
-    return FieldError(INVALID, field, value, detail)
+def invalid(
+    field: str, value: Any, detail: str, *, basis: Sequence[Any] | None = None, excess: int = 0
+) -> FieldError:
+    """The value is there and is not allowed; ``basis`` and ``excess`` as in :class:`FieldError`."""
+    return FieldError(INVALID, field, value, detail, basis, excess)
 
 
 def required(field: str, detail: str) -> FieldError:
@@ -58,9 +71,32 @@ def required(field: str, detail: str) -> FieldError:
     return FieldError(REQUIRED, field, "", detail)
 
 
-def too_long(field: str, limit: int) -> FieldError:
-    """The value has more than ``limit`` bytes."""
-    return FieldError(TOO_LONG, field, "", f"must have at most {limit} bytes")
+def too_long(field: str, limit: int, *, found: int) -> FieldError:
+    """The value has ``found`` bytes, more than ``limit``."""
+    return FieldError(TOO_LONG, field, "", f"must have at most {limit} bytes", excess=found)
+
+
+def worsened(new: Iterable[FieldError], old: Iterable[FieldError]) -> list[FieldError]:
+    """Those of ``new`` that ``old`` had not: an update is refused for these only (KEP-4008).
+
+    A violation is the same when reason, path (list indexes aside, as lists are reordered) and basis are. As
+    many are forgiven as there were before, so that a second label of the same bad value is a new violation.
+    """
+    known = [(_sameness(error), error.excess) for error in old]
+    left, excess = Counter(same for same, _ in known), dict(known)
+    found = []
+    for error in new:
+        same = _sameness(error)
+        if left[same] and error.excess <= excess[same]:
+            left[same] -= 1
+        else:
+            found.append(error)
+    return found
+
+
+def _sameness(error: FieldError) -> tuple[str, str, bytes]:
+    basis = (error.value, error.detail) if error.basis is None else error.basis
+    return error.reason, _INDEX.sub("[]", error.field), msgspec.json.encode(basis)
 
 
 def aggregate(errors: Iterable[FieldError]) -> str:

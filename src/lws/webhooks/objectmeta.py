@@ -103,7 +103,7 @@ def _annotations(annotations: Mapping[str, str]) -> Iterator[FieldError]:
             yield invalid("metadata.annotations", key, detail)
     size = sum(len(key.encode()) + len(value.encode()) for key, value in annotations.items())
     if size > _ANNOTATIONS_BYTES:
-        yield too_long("metadata.annotations", _ANNOTATIONS_BYTES)
+        yield too_long("metadata.annotations", _ANNOTATIONS_BYTES, found=size)
 
 
 def _owner_references(references: Iterable[OwnerReference]) -> Iterator[FieldError]:
@@ -147,14 +147,16 @@ def _managed_fields(entries: Iterable[ManagedFields]) -> Iterator[FieldError]:
         if entry.fields_type and entry.fields_type != "FieldsV1":
             yield invalid(f"{path}.fieldsType", entry.fields_type, "must be `FieldsV1`")
         yield from _manager(f"{path}.manager", entry.manager or "")
-        if len((entry.subresource or "").encode()) > _SUBRESOURCE_BYTES:
-            yield too_long(f"{path}.subresource", _SUBRESOURCE_BYTES)
+        subresource = len((entry.subresource or "").encode())
+        if subresource > _SUBRESOURCE_BYTES:
+            yield too_long(f"{path}.subresource", _SUBRESOURCE_BYTES, found=subresource)
 
 
 def _manager(path: str, manager: str) -> Iterator[FieldError]:
     """Characters beyond the limit are not looked at: the length is reported anyway."""
-    if len(manager.encode()) > _MANAGER_BYTES:
-        yield too_long(path, _MANAGER_BYTES)
+    size = len(manager.encode())
+    if size > _MANAGER_BYTES:
+        yield too_long(path, _MANAGER_BYTES, found=size)
     for position, character in enumerate(manager[:_MANAGER_BYTES]):
         if not character.isprintable():
             detail = f"must not contain U+{ord(character):04X} (at position {position}): not printable"

@@ -33,7 +33,10 @@ MISSING: Final = GroupState(ready=False, updated=False)
 
 
 class RolloutNumbers(NamedTuple):
-    """What the user allows, in groups: percentages are resolved, and surge is at most ``replicas``."""
+    """What the user allows, in groups: percentages are resolved, and surge is at most ``replicas``.
+
+    Where there are groups, ``max_unavailable`` and ``max_surge`` are never both 0.
+    """
 
     replicas: int
     max_unavailable: int
@@ -59,16 +62,19 @@ class Rollout(NamedTuple):
 
 
 def rollout_numbers(lws: LeaderWorkerSet) -> RolloutNumbers:
-    """The live numbers. Raises ValueError naming the field whose value is no number of groups."""
+    """The live numbers. Raises ValueError naming the field whose value is no number of groups.
+
+    Both may come to 0 where admission does not look: a share after a scale-down through ``/scale``. One group
+    is then rolled at a time, as Deployments do it, rather than none for ever (docs/decisions/130).
+    """
     config, total = lws.rolling_update, lws.replicas
     unavailable = 1 if config.max_unavailable is None else config.max_unavailable
     surge = 0 if config.max_surge is None else config.max_surge
-    return RolloutNumbers(
-        replicas=total,
-        max_unavailable=scaled(unavailable, total, round_up=False, field=f"{_FIELD}.maxUnavailable"),
-        max_surge=min(total, scaled(surge, total, round_up=True, field=f"{_FIELD}.maxSurge")),
-        partition=lws.partition,
-    )
+    groups_down = scaled(unavailable, total, round_up=False, field=f"{_FIELD}.maxUnavailable")
+    groups_more = min(total, scaled(surge, total, round_up=True, field=f"{_FIELD}.maxSurge"))
+    if total and not groups_down and not groups_more:
+        groups_down = 1
+    return RolloutNumbers(total, groups_down, groups_more, lws.partition)
 
 
 def group_states(

@@ -2,7 +2,8 @@
 
 All violations are collected, in the order of the specification's table; numbers in comments are its rows. A
 member that is missing reads as the schema's default, as it does for the controller. ``maxGroupRestarts`` and
-the length of the history are not upstream's and come last.
+the length of the history are not upstream's and come last. An update answers for what it makes worse only
+(docs/decisions/130).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from lws.webhooks.documents import (
     read_leaderworkerset,
     strings,
 )
-from lws.webhooks.errors import FieldError, aggregate, invalid, required
+from lws.webhooks.errors import FieldError, aggregate, invalid, required, worsened
 from lws.webhooks.objectmeta import validate_metadata
 
 __all__ = ["FieldError", "aggregate", "validate_create", "validate_update"]
@@ -60,13 +61,18 @@ def validate_create(document: Mapping[str, Any]) -> list[FieldError]:
 
 
 def validate_update(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[FieldError]:
-    """Violations of a LeaderWorkerSet that is to replace ``old``: all those of create, and of change.
+    """Violations of a LeaderWorkerSet that is to replace ``old``, which that had not: those of create, and of
+    change.
 
-    Raises ``msgspec.ValidationError`` when a member that is known here has the wrong JSON type.
+    Of a set that is being deleted only the metadata counts: its spec is not carried out any more, and the
+    garbage collector's removal of its finalizer is an update, too. Raises ``msgspec.ValidationError`` when a
+    member that is known here has the wrong JSON type.
     """
     after, before = read_leaderworkerset(new), read_leaderworkerset(old)
+    if _metadata(after).deletion_timestamp:
+        return worsened(validate_metadata(_metadata(after)), validate_metadata(_metadata(before)))
     return [
-        *_violations(after),
+        *worsened(_violations(after), _violations(before)),
         *_subgroup_change(_subgroups(after), _subgroups(before)),
         *_network_change(_network(after), _network(before)),
     ]
@@ -77,7 +83,7 @@ def _violations(lws: LeaderWorkerSet) -> list[FieldError]:
     replicas = 1 if spec.replicas is None else spec.replicas
     size = _size(lws)
     rolling = (spec.rollout_strategy or RolloutStrategy()).rolling_update_configuration
-    metadata = lws.metadata or Metadata()
+    metadata = _metadata(lws)
     return [
         *validate_metadata(metadata),
         *_shape(replicas, size),
@@ -89,16 +95,17 @@ def _violations(lws: LeaderWorkerSet) -> list[FieldError]:
 
 
 def _shape(replicas: int, size: int) -> Iterator[FieldError]:
-    """Rules 4 to 7."""
+    """Rules 4 to 7. A set that has too many pods already can be scaled down in steps."""
     if replicas < 0:
         yield invalid(_REPLICAS, replicas, _NOT_NEGATIVE)
     if replicas > MAX_REPLICAS:
-        yield invalid(_REPLICAS, replicas, f"must be less than or equal to {MAX_REPLICAS}")
+        detail = f"must be less than or equal to {MAX_REPLICAS}"
+        yield invalid(_REPLICAS, replicas, detail, basis=("replicas",), excess=replicas)
     if size < 1:
         yield invalid(_SIZE, size, "must be greater than or equal to 1")
     if replicas * size > MAX_PODS:
         detail = f"replicas times size ({size}) must be less than or equal to {MAX_PODS}"
-        yield invalid(_REPLICAS, replicas, detail)
+        yield invalid(_REPLICAS, replicas, detail, basis=("pods",), excess=replicas * size)
 
 
 def _rolling_update(rolling: RollingUpdateConfiguration, replicas: int) -> Iterator[FieldError]:
@@ -122,7 +129,8 @@ def _rolling_update(rolling: RollingUpdateConfiguration, replicas: int) -> Itera
             f"must not come to 0 when maxSurge does, or no group could be updated: with {replicas} replicas"
             " a percentage of maxUnavailable is rounded down, one of maxSurge up"
         )
-        yield invalid(_MAX_UNAVAILABLE, unavailable, detail)
+        # Not the replicas: such a set can be scaled, as its rolls take one group at a time.
+        yield invalid(_MAX_UNAVAILABLE, unavailable, detail, basis=(unavailable, surge))
 
 
 def _int_or_percent(path: str, value: int | str) -> Iterator[FieldError]:
@@ -205,10 +213,15 @@ def _subgroup_change(new: SubGroupPolicy | None, old: SubGroupPolicy | None) -> 
 
 def _network_change(new: NetworkConfig | None, old: NetworkConfig | None) -> Iterator[FieldError]:
     """Rule U4."""
-    if new is not None and new.subdomain_policy is None:
+    lacked = old is not None and old.subdomain_policy is None
+    if new is not None and new.subdomain_policy is None and not lacked:
         value = None if old is None else old.subdomain_policy
         detail = f"must be {c.SUBDOMAIN_SHARED} or {c.SUBDOMAIN_UNIQUE}"
         yield invalid(_SUBDOMAIN_POLICY, value, detail)
+
+
+def _metadata(lws: LeaderWorkerSet) -> Metadata:
+    return lws.metadata or Metadata()
 
 
 def _template(lws: LeaderWorkerSet) -> LeaderWorkerTemplate:

@@ -385,6 +385,34 @@ def test_leaders_unavailable(replicas: int, unavailable: int | str, surge: int |
     assert numbers.leaders_unavailable == expected
 
 
+@pytest.mark.parametrize(
+    ("replicas", "unavailable", "surge", "expected"),
+    [
+        pytest.param(1, "25%", 0, (1, 0), id="a share after a scale-down"),
+        pytest.param(3, 0, "0%", (1, 0), id="written so"),
+        pytest.param(3, 0, 1, (0, 1), id="surge alone is enough"),
+        pytest.param(0, 0, 0, (0, 0), id="no groups"),
+    ],
+)
+def test_numbers_that_allow_nothing_allow_one_group(
+    replicas: int, unavailable: int | str, surge: int | str, expected: tuple[int, int]
+) -> None:
+    """As Deployments resolve them."""
+    numbers = rollout_numbers(a_set(replicas=replicas, max_unavailable=unavailable, max_surge=surge))
+    assert (numbers.max_unavailable, numbers.max_surge) == expected
+
+
+def test_a_roll_ends_though_the_share_of_its_groups_came_to_none() -> None:
+    """Four groups, 25 %, a new template, and an autoscaler's scale-down to one."""
+    roll = RollingSet(replicas=4, max_unavailable="25%")
+    roll.key, roll.replicas = "b", 1
+    for _ in range(4):
+        roll.reconcile()
+        roll.sim.act()
+        roll.sim.set_ready(*roll.sim.groups)
+    assert (roll.sim.partition, roll.row()) == (0, "N")
+
+
 def test_absent_numbers_are_the_defaults() -> None:
     lws = a_set(replicas=3)
     spec = msgspec.structs.replace(lws.spec, rollout_strategy=None)

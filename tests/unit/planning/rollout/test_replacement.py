@@ -78,7 +78,7 @@ def plan(
         pytest.param("NNNN", 0, 2, [], id="nothing outdated"),
         pytest.param("oooo", 0, 4, [3, 2, 1, 0], id="all at once"),
         pytest.param("oooo", 0, 2, [3, 2], id="the budget is smaller than the window"),
-        pytest.param("oooo", 0, 0, [], id="no budget"),
+        pytest.param("oooo", 0, 0, [3], id="no budget at all is one group"),
         pytest.param("oooo", 0, 10, [3, 2, 1, 0], id="a budget beyond replicas"),
         pytest.param("xooo", 2, 2, [3], id="a group is down below the window"),
         pytest.param("xxoo", 2, 2, [], id="the budget is spent below the window"),

@@ -199,6 +199,95 @@ def test_update(before: dict[str, Any], after: dict[str, Any], wanted: list[str]
     assert fields(validate_update(new, old)) == wanted
 
 
+ZERO = {"replicas": 1, "maxUnavailable": "25%", "maxSurge": 0}
+DELETING = {"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}
+BAD_HISTORY = history("many")
+SUB_BROKEN = {"size": 6, "subgroups": sub(4)}
+TOO_MANY = {"replicas": 1_000_000, "size": 100_000}
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        pytest.param(ZERO, id="0-and-0-after-a-scale"),
+        pytest.param({"maxUnavailable": 0, "maxSurge": 0}, id="0-and-0"),
+        pytest.param({"maxUnavailable": "abc"}, id="no-share"),
+        pytest.param({"maxSurge": "200%"}, id="too-large-a-share"),
+        pytest.param({"partition": -1}, id="partition"),
+        pytest.param({"size": 0}, id="size"),
+        pytest.param({"replicas": -1}, id="replicas"),
+        pytest.param(TOO_MANY, id="product"),
+        pytest.param({"subgroups": sub(None)}, id="no-subgroup-size"),
+        pytest.param({"subgroups": sub(0)}, id="subgroup-size-0"),
+        pytest.param(SUB_BROKEN, id="subgroup-size"),
+        pytest.param({"size": 4, "subgroups": sub(2, "LeaderExcluded")}, id="leader-excluded"),
+        pytest.param({"metadata": {"annotations": SUBGROUP_EXCLUSIVE}}, id="exclusive"),
+        pytest.param({"maxGroupRestarts": -1}, id="restarts"),
+        pytest.param(BAD_HISTORY, id="history"),
+        pytest.param({"metadata": {"name": "2cube"}}, id="name"),
+        pytest.param({"metadata": {"labels": {"a": "b c"}}}, id="label"),
+        pytest.param({"metadata": {"annotations": {"a": "x" * 300_000}}}, id="annotations"),
+    ],
+)
+def test_what_the_stored_set_breaks_already_locks_nothing(stored: dict[str, Any]) -> None:
+    """A label, another image and the removal of a finalizer go through; more of it is stopped below."""
+    old = an_lws(**stored)
+    assert validate_create(old)
+    assert validate_update(old, old) == []
+    labelled = copy.deepcopy(old)
+    labelled["metadata"].setdefault("labels", {})["team"] = "a"
+    labelled["metadata"]["finalizers"] = []
+    labelled["spec"]["leaderWorkerTemplate"]["workerTemplate"] = {"spec": {"containers": []}}
+    assert validate_update(labelled, old) == []
+
+
+@pytest.mark.parametrize(
+    ("stored", "edit", "wanted"),
+    [
+        pytest.param(ZERO, {"replicas": 2}, [], id="0-and-0-is-scaled"),
+        pytest.param(ZERO, {"maxUnavailable": 1}, [], id="0-and-0-is-mended"),
+        pytest.param(ZERO, {"maxUnavailable": "10%"}, [UNAVAILABLE], id="another-share-that-is-none"),
+        pytest.param(ZERO, {"maxSurge": "0%"}, [UNAVAILABLE], id="another-surge-that-is-none"),
+        pytest.param({**ZERO, "replicas": 4}, {"replicas": 1}, [UNAVAILABLE], id="scaled-to-0-and-0-by-edit"),
+        pytest.param(ZERO, {"partition": -1}, [PARTITION], id="another-rule"),
+        pytest.param(TOO_MANY, {"replicas": 500_000}, [], id="fewer-of-too-many-pods"),
+        pytest.param(TOO_MANY, {"size": 50_000}, [], id="smaller-groups-of-too-many-pods"),
+        pytest.param(TOO_MANY, {"size": 100_001}, [REPLICAS], id="more-of-too-many-pods"),
+        pytest.param({"replicas": 1_000_002}, {"replicas": 1_000_001}, [], id="fewer-of-too-many"),
+        pytest.param({"replicas": 1_000_002}, {"replicas": 1_000_003}, [REPLICAS], id="more-of-too-many"),
+        pytest.param({"replicas": -1}, {"replicas": -2}, [REPLICAS], id="another-negative"),
+        pytest.param(SUB_BROKEN, {"size": 7}, [SUBGROUP], id="another-size-that-does-not-fit"),
+        pytest.param(SUB_BROKEN, {"size": 8}, [], id="a-size-that-fits"),
+        pytest.param(SUB_BROKEN, {"replicas": 5}, [], id="misfits-are-scaled"),
+        pytest.param(
+            BAD_HISTORY, history("few"), [f"metadata.annotations.{c.HISTORY_LIMIT_ANNOTATION}"], id="h"
+        ),
+        pytest.param(
+            {"maxUnavailable": "abc", "maxSurge": 1}, {"maxSurge": 0}, [UNAVAILABLE], id="and-now-0"
+        ),
+    ],
+)
+def test_an_update_answers_for_what_it_makes_worse(
+    stored: dict[str, Any], edit: dict[str, Any], wanted: list[str]
+) -> None:
+    assert validate_create(an_lws(**stored)) or "maxUnavailable" in stored
+    assert fields(validate_update(an_lws(**{**stored, **edit}), an_lws(**stored))) == wanted
+
+
+def test_u4_locks_nothing_either() -> None:
+    stored = an_lws(networkConfig={"subdomainPolicy": None})
+    assert validate_update(stored, stored) == []
+
+
+def test_of_a_set_that_is_being_deleted_only_the_metadata_counts() -> None:
+    """The garbage collector takes its finalizer away by an update, whatever the spec is."""
+    spec = {"maxUnavailable": 0, "maxSurge": 0, "size": -1, "subgroups": sub(0)}
+    assert validate_update(an_lws(**DELETING, **spec), an_lws()) == []
+    deleting = {**DELETING["metadata"], "labels": {"a": "b c"}}
+    assert fields(validate_update(an_lws(metadata=deleting), an_lws())) == ["metadata.labels"]
+    assert validate_update(an_lws(metadata=deleting), an_lws(metadata=deleting)) == []
+
+
 def test_v23_a_null_subdomain_policy_is_defaulted_before_it_is_validated() -> None:
     new = default_leaderworkerset(an_lws(networkConfig={"subdomainPolicy": None}))
     assert validate_update(new, an_lws(networkConfig=UNIQUE)) == []
