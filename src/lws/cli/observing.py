@@ -18,7 +18,7 @@ from lws.cli.kinds import LEADERWORKERSETS, Pod
 from lws.cli.session import CommandError, Session
 from lws.kube.errors import NotFound
 from lws.kube.resources import CONTROLLER_REVISIONS, PODS, STATEFULSETS
-from lws.kube.selectors import equals, exists
+from lws.kube.selectors import absent, all_of, equals, exists
 from lws.objects import Key, ObjectT
 from lws.planning.observed import ObservedSet, group_index, is_leader, worker_set_of
 from lws.planning.revisions import RevisionPlan, plan_revision, template_of
@@ -118,7 +118,7 @@ def see(session: Session, name: str) -> Seen:
         lws,
         tuple(client.list(STATEFULSETS, StatefulSet, namespace, label_selector=ours)),
         tuple(client.list(PODS, Pod, namespace, label_selector=ours)),
-        tuple(client.list(CONTROLLER_REVISIONS, ControllerRevision, namespace, label_selector=ours)),
+        tuple(_revisions(session, ours)),
     )
 
 
@@ -128,11 +128,19 @@ def see_all(session: Session) -> list[Seen]:
     sets = client.list(LEADERWORKERSETS, LeaderWorkerSet, namespace)
     stateful_sets = by_set(client.list(STATEFULSETS, StatefulSet, namespace, label_selector=ours))
     pods = by_set(client.list(PODS, Pod, namespace, label_selector=ours))
-    revisions = by_set(client.list(CONTROLLER_REVISIONS, ControllerRevision, namespace, label_selector=ours))
+    revisions = by_set(_revisions(session, ours))
     return [
         Seen(x, tuple(stateful_sets[x.key]), tuple(pods[x.key]), tuple(revisions[x.key]))
         for x in sorted(sets, key=lambda lws: lws.key)
     ]
+
+
+def _revisions(session: Session, ours: str) -> list[ControllerRevision]:
+    """Those of sets and of leader StatefulSets: of worker StatefulSets there is one for each group."""
+    selector = all_of(ours, absent(c.GROUP_INDEX_LABEL))
+    return session.client.list(
+        CONTROLLER_REVISIONS, ControllerRevision, session.namespace, label_selector=selector
+    )
 
 
 def by_set(objects: Iterable[ObjectT]) -> defaultdict[Key, list[ObjectT]]:

@@ -1,7 +1,8 @@
 """Where the reconcilers find what belongs together, without listing anything.
 
-``set``: by (namespace, set name), from the name label. ``group``: by (namespace, leader pod name). All of
-it is a view by names; the planners follow owner UIDs before they decide anything.
+``set``: by (namespace, set name), from the name label. ``group``: by (namespace, leader pod name).
+``revision``: by set and revision key. All of it is a view by names; the planners follow owner UIDs before
+they decide anything.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from lws.objects import Key, KubeObject, controller_of
 
 BY_SET = "set"
 BY_GROUP = "group"
+BY_REVISION = "revision"
 
 _WORKER_NAME = re.compile(r"(.*)-[0-9]+")
 
@@ -23,6 +25,12 @@ def set_of(obj: KubeObject) -> Iterable[Key]:
     """The set an object is labelled with."""
     name = obj.labels.get(c.NAME_LABEL)
     return (Key(obj.namespace, name),) if name else ()
+
+
+def revision_of(obj: KubeObject) -> Iterable[tuple[Key, str]]:
+    """The set and the revision key an object is labelled with."""
+    key = obj.labels.get(c.REVISION_LABEL)
+    return [(found, key) for found in set_of(obj)] if key else ()
 
 
 def is_leader(pod: Pod) -> bool:

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, Pod, Service, StatefulSet
-from lws.controllers.indexes import BY_GROUP, BY_SET, group_of_owned, group_of_pod, leader_set_of, set_of
+from lws.controllers.indexes import (
+    BY_GROUP,
+    BY_REVISION,
+    BY_SET,
+    group_of_owned,
+    group_of_pod,
+    leader_set_of,
+    revision_of,
+    set_of,
+)
 from lws.controllers.resources import LEADERWORKERSETS
 from lws.kube.resources import CONTROLLER_REVISIONS, PODS, SERVICES, STATEFULSETS
-from lws.kube.selectors import exists
+from lws.kube.selectors import absent, all_of, exists
 from lws.runtime.informers import Cache, Informer
+
+OWN_REVISIONS: Final = all_of(exists(c.NAME_LABEL), absent(c.GROUP_INDEX_LABEL), absent(c.WORKER_INDEX_LABEL))
+"""Revisions of sets. Those that the StatefulSet controller makes, one for each group, inherit the labels of
+pod templates: leaders' say which worker they are, workers' which group they belong to."""
 
 
 class Informers(NamedTuple):
@@ -36,7 +49,10 @@ def make_informers(cache: Cache) -> Informers:
             PODS, Pod, label_selector=ours, indexes={BY_SET: leader_set_of, BY_GROUP: group_of_pod}
         ),
         cache.informer(
-            CONTROLLER_REVISIONS, ControllerRevision, label_selector=ours, indexes={BY_SET: set_of}
+            CONTROLLER_REVISIONS,
+            ControllerRevision,
+            label_selector=OWN_REVISIONS,
+            indexes={BY_SET: set_of, BY_REVISION: revision_of},
         ),
         cache.informer(SERVICES, Service, label_selector=ours),
     )

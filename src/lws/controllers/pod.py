@@ -13,7 +13,7 @@ from lws.controllers.executor import Executor
 from lws.controllers.gang import Gang
 from lws.controllers.groupstatus import GroupStatusMemory
 from lws.controllers.incidents import Incidents
-from lws.controllers.indexes import BY_GROUP, BY_SET
+from lws.controllers.indexes import BY_GROUP, BY_REVISION
 from lws.controllers.informers import Informers
 from lws.controllers.livereads import LiveReader
 from lws.controllers.nodes import NodeReader
@@ -80,7 +80,7 @@ class PodReconciler:
             leader,
             pods=tuple(self._informers.pods.by_index(BY_GROUP, leader.key)),
             worker_sets=self._worker_sets(leader),
-            revisions=tuple(self._informers.revisions.by_index(BY_SET, key)),
+            revisions=tuple(self._informers.revisions.by_index(BY_REVISION, (key, _revision(leader)))),
             node=self._node_of(lws, leader),
             service=self._informers.services.get(leader.key),
             pod_group=self._gang.pod_group_of(leader) if self._gang is not None else None,
@@ -101,3 +101,7 @@ class PodReconciler:
         if lws is None or c.EXCLUSIVE_TOPOLOGY_ANNOTATION not in lws.annotations or not leader.spec.node_name:
             return None
         return self._read_node(leader.spec.node_name)
+
+
+def _revision(leader: Pod) -> str:
+    return leader.labels.get(c.REVISION_LABEL, "")

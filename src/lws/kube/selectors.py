@@ -8,6 +8,11 @@ def exists(key: str) -> str:
     return key
 
 
+def absent(key: str) -> str:
+    """Objects without this label."""
+    return f"!{key}"
+
+
 def equals(key: str, value: str) -> str:
     """Objects whose label or field has this value."""
     return f"{key}={value}"

@@ -51,7 +51,7 @@ class ObservedGroup(Struct, frozen=True, gc=False):
 
     ``pods``: all pods with the set's name and the group's index, whoever owns them, the leader included.
     ``worker_sets``: StatefulSets named like the leader or with the group's index. ``revisions``: those with
-    the set's name label. ``node``: the leader's. ``service``: the one named like the leader.
+    the set's name label and the leader's key. ``node``: the leader's. ``service``: the one named like it.
     ``pod_group``: with gang scheduling, the object that stands for the group, or None; it cannot be told
     without ``pod_groups_known``. ``lost``: last states of worker pods and StatefulSets that were seen to go.
     """

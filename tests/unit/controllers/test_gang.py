@@ -14,7 +14,15 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, Pod
 from lws.controllers.gang import PATIENCE, Gang
-from lws.controllers.indexes import BY_GROUP, BY_SET, group_of_owned, group_of_pod, leader_set_of, set_of
+from lws.controllers.indexes import (
+    BY_GROUP,
+    BY_SET,
+    group_of_owned,
+    group_of_pod,
+    leader_set_of,
+    revision_of,
+    set_of,
+)
 from lws.controllers.informers import Informers
 from lws.controllers.wiring import Reconcilers, make_reconcilers
 from lws.kube.errors import Forbidden
@@ -123,7 +131,7 @@ class World:
             Held(lws),
             Held(set=set_of, group=group_of_owned),
             Held(self.leader, **{BY_SET: leader_set_of, BY_GROUP: group_of_pod}),
-            Held(_decoded(revision), set=set_of),
+            Held(_decoded(revision), set=set_of, revision=revision_of),
             Held(),
         ]
         client: Any = self.client

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from lws.api import constants as c
-from lws.api.workloads import Pod, StatefulSet
-from lws.controllers.indexes import group_of_owned, group_of_pod, leader_set_of, set_of
+from lws.api.workloads import ControllerRevision, Pod, StatefulSet
+from lws.controllers.indexes import group_of_owned, group_of_pod, leader_set_of, revision_of, set_of
 from lws.objects import Key, ObjectMeta, OwnerReference
 
 
@@ -68,3 +68,15 @@ def test_pods_lead_to_their_group(pod: Pod, groups: list[Key]) -> None:
 )
 def test_what_a_leader_owns_leads_to_its_group(owners: list[OwnerReference], groups: list[Key]) -> None:
     assert list(group_of_owned(StatefulSet(metadata=metadata("a-0", {}, *owners)))) == groups
+
+
+@pytest.mark.parametrize(
+    ("labels", "keys"),
+    [
+        pytest.param({c.NAME_LABEL: "a"}, [], id="no-key"),
+        pytest.param({c.REVISION_LABEL: "k"}, [], id="no-set"),
+        pytest.param({c.NAME_LABEL: "a", c.REVISION_LABEL: "k"}, [(Key("ns", "a"), "k")], id="both"),
+    ],
+)
+def test_a_revision_is_found_by_set_and_key(labels: dict[str, str], keys: list[tuple[Key, str]]) -> None:
+    assert list(revision_of(ControllerRevision(metadata=metadata("x", labels)))) == keys
