@@ -12,7 +12,8 @@ from lws.api import constants as c
 from lws.api.intorpercent import scaled
 from lws.api.workloads import RollingUpdate, StatefulSet, StatefulSetSpec, UpdateStrategy
 from lws.objects import ObjectMeta
-from lws.planning.rollout import GroupState, rollout_parameters
+from lws.planning.groups import GroupState
+from lws.planning.rollout import rollout_parameters
 
 VECTORS = vectors("rollout.jsonl")
 

@@ -117,12 +117,12 @@ class Life:
 
     def _recorded(self) -> list[str]:
         """Groups whose present pods are on record. What is told of former ones is history, not state."""
-        leaders = {x.uid for x in self.cluster.all(Pod)} if self.lws.size > 1 else set()
+        leaders = {x.uid for x in self.cluster.all(Pod)} if self.lws.live_size > 1 else set()
         return sorted(i for i, x in self.lws.status.groups.items() if x.workers and x.leader in leaders)
 
     def _stays(self, service: Service) -> bool:
         """Not of the present policy: the shared one stays; a group's goes with its leader."""
-        return (service.name == self.lws.name) == (self.lws.subdomain_policy == c.SUBDOMAIN_UNIQUE)
+        return (service.name == self.lws.name) == (self.lws.live_subdomain_policy == c.SUBDOMAIN_UNIQUE)
 
     def _revisions(self) -> list[ControllerRevision]:
         return self.cluster.all(ControllerRevision)

@@ -10,7 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from support.rolling_numbers import rolling_numbers
 from support.statefulset_sim import RollingSet
 
-from lws.planning.rollout import GroupState, next_partition, rollout_numbers
+from lws.planning.groups import GroupState
+from lws.planning.rollout import next_partition, rollout_numbers
 
 
 def finish(roll: RollingSet) -> None:

@@ -13,6 +13,7 @@ from support.rollout_world import World
 from lws.api.leaderworkerset import LeaderWorkerSet, RolloutStatus
 from lws.api.timestamps import instant, rfc3339
 from lws.planning.actions import PatchStatus, RolloutEnded
+from lws.planning.groups import groups_of
 from lws.planning.observed import ObservedSet
 from lws.planning.status import plan_status
 
@@ -73,7 +74,12 @@ class Life:
         ]
         observed = ObservedSet(self.lws, leaders=tuple(leaders), worker_sets=tuple(sets))
         return plan_status(
-            observed, leader_set.key, leader_set.observed(), now=rfc3339(self.time), at=self.time
+            observed,
+            groups_of(observed),
+            leader_set.key,
+            leader_set.observed(),
+            now=rfc3339(self.time),
+            at=self.time,
         ).patch
 
     def write(self, fate: str) -> None:

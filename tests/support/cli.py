@@ -63,7 +63,7 @@ def seen_of(
         key, ready = keys[index in outdated], index not in down
         leader = a_leader(index, key=key, ready=ready)
         pods.append(_pod(leader, READY if ready else None, statuses, nodes))
-        if lws.size > 1:
+        if lws.live_size > 1:
             pods.append(_pod(a_worker(leader, 1, key=key), READY if ready else None, statuses, nodes))
             sets.append(a_worker_set(leader, key=key, available=int(ready)))
     revisions = [_revision(x, number) for number, x in enumerate((old, lws), start=1)]

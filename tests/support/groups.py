@@ -10,6 +10,7 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import (
     ContainerStatus,
+    ControllerRevision,
     Pod,
     PodCondition,
     PodSpec,
@@ -19,6 +20,7 @@ from lws.api.workloads import (
     StatefulSetStatus,
 )
 from lws.objects import ObjectMeta, OwnerReference
+from lws.planning.revisions import revision_document, template_of
 
 NAMESPACE = "default"
 NAME = "test-sample"
@@ -155,6 +157,12 @@ def a_worker_set(
             update_revision="b" if broken else "a",
         ),
     )
+
+
+def a_revision(lws: LeaderWorkerSet, *, key: str = KEY, number: int = 1) -> ControllerRevision:
+    """The revision that stores what is live in ``lws`` now."""
+    document = revision_document(lws, template_of(lws), key=key, number=number)
+    return msgspec.json.decode(msgspec.json.encode(document), type=ControllerRevision)
 
 
 def a_leader_set(*, replicas: int = 2, partition: int = 0, status_replicas: int | None = None) -> StatefulSet:

@@ -18,8 +18,9 @@ from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import RollingUpdate, StatefulSet, StatefulSetSpec, StatefulSetStatus, UpdateStrategy
 from lws.objects import ObjectMeta
 from lws.planning.actions import Delete
+from lws.planning.groups import Groups, groups_of
 from lws.planning.observed import ObservedSet
-from lws.planning.rollout import group_states, plan_replacements, rollout_numbers, rollout_parameters
+from lws.planning.rollout import plan_replacements, rollout_numbers, rollout_parameters
 from support.groups import NAME, NAMESPACE, a_leader, a_set, a_worker_set
 
 
@@ -142,9 +143,9 @@ class World:
     def plan(self) -> tuple[Delete, ...]:
         """What a pass would delete after its apply."""
         leader = self.seen_set.observed() if self.seen_set else None
-        return plan_replacements(self._observed(), leader, self.key)
+        return plan_replacements(self.lws, self._groups(), leader, self.key)
 
-    def _observed(self) -> ObservedSet:
+    def _groups(self) -> Groups:
         leaders = [
             a_leader(i, key=x.key, uid=x.uid, ready=x.ready, deleting=x.deleting)
             for i, x in self.seen.items()
@@ -153,18 +154,12 @@ class World:
             a_worker_set(pod, key=x.key, available=int(x.ready))
             for pod, x in zip(leaders, self.seen.values(), strict=True)
         ]
-        return ObservedSet(self.lws, leaders=tuple(leaders), worker_sets=tuple(sets))
+        return groups_of(ObservedSet(self.lws, leaders=tuple(leaders), worker_sets=tuple(sets)))
 
     def _apply(self) -> None:
-        lws, observed, before = self.lws, self._observed(), self.seen_set
+        lws, before = self.lws, self.seen_set
         leader = before.observed() if before else None
-        states = group_states(
-            lws,
-            self.key,
-            before.replicas if before else 0,
-            leaders=observed.leaders,
-            worker_sets=observed.worker_sets,
-        )
+        states = self._groups().states(self.key, before.replicas if before else 0)
         changed = before is not None and before.key != self.key
         partition, replicas = rollout_parameters(lws, leader, states, template_changed=changed)
         allowed = rollout_numbers(lws).leaders_unavailable

@@ -15,7 +15,9 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import RollingUpdate, StatefulSet, StatefulSetSpec, UpdateStrategy
 from lws.objects import ObjectMeta
-from lws.planning.rollout import GroupState, Rollout, group_states, rollout_numbers, rollout_parameters
+from lws.planning.groups import GroupState, groups_of
+from lws.planning.observed import ObservedSet
+from lws.planning.rollout import Rollout, rollout_numbers, rollout_parameters
 from support.groups import NAME, NAMESPACE, a_leader, a_set, a_worker_set
 
 
@@ -99,7 +101,8 @@ class StatefulSetSimulator:
             a_worker_set(pod, key=x.key, available=int(x.ready))
             for pod, x in zip(leaders, self.groups.values(), strict=True)
         ]
-        return group_states(lws, key, self.replicas, leaders=leaders, worker_sets=[*sets, self.observed()])
+        observed = ObservedSet(lws, leaders=tuple(leaders), worker_sets=(*sets, self.observed()))
+        return groups_of(observed).states(key, self.replicas)
 
 
 class RollingSet:

@@ -24,10 +24,12 @@ from lws.kube.errors import NotFound
 from lws.kube.resources import CONTROLLER_REVISIONS, PODS, SERVICES, STATEFULSETS, Resource
 from lws.kube.selectors import equals
 from lws.objects import ObjectT
+from lws.planning.groups import groups_of
 from lws.planning.leader import leader_document
+from lws.planning.observed import ObservedSet
 from lws.planning.revisions import Template, owned_revisions, restore, revision_document, template_of
 from lws.planning.revisions.key import revision_key
-from lws.planning.rollout import group_states, rollout_parameters
+from lws.planning.rollout import rollout_parameters
 from lws.planning.services import group_service_document, shared_service_document
 from lws.planning.workers import worker_document
 from support.sets import Document, LiveSet
@@ -81,11 +83,12 @@ class Upstream:
         key, changed = self._revision(lws, leader)
         sets, pods = self._list(STATEFULSETS, StatefulSet), self._leaders()
         count = leader.spec.replicas if leader else 0
-        states = group_states(lws, key, count, leaders=pods, worker_sets=sets)
+        groups = groups_of(ObservedSet(lws, leaders=tuple(pods), worker_sets=tuple(sets)))
+        states = groups.states(key, count)
         rollout = rollout_parameters(lws, leader, states, template_changed=changed)
         document = leader_document(lws, template_of(lws), key, **rollout._asdict())
         self._client.apply(STATEFULSETS, dict, typed(document))
-        if lws.subdomain_policy == c.SUBDOMAIN_SHARED:
+        if lws.live_subdomain_policy == c.SUBDOMAIN_SHARED:
             self._create_if_absent(SERVICES, shared_service_document(lws))
         if self._report(key):
             self._truncate(lws, key)
@@ -96,9 +99,9 @@ class Upstream:
         for leader in self._leaders():
             if leader.deleting:
                 continue
-            if lws.subdomain_policy == c.SUBDOMAIN_UNIQUE:
+            if lws.live_subdomain_policy == c.SUBDOMAIN_UNIQUE:
                 self._create_if_absent(SERVICES, group_service_document(lws, leader))
-            if lws.size != 1 and (template := self._template(lws, leader)) is not None:
+            if lws.live_size != 1 and (template := self._template(lws, leader)) is not None:
                 document = worker_document(lws, leader, template, node_selector=None)
                 self._create_if_absent(STATEFULSETS, typed(document))
 
@@ -157,7 +160,9 @@ class Upstream:
         document = self._set.get()
         lws = self._lws()
         sets = {x.name: x for x in self._list(STATEFULSETS, StatefulSet)}
-        groups = [x for x in (_state(pod, sets, key, alone=lws.size == 1) for pod in self._leaders()) if x]
+        groups = [
+            x for x in (_state(pod, sets, key, alone=lws.live_size == 1) for pod in self._leaders()) if x
+        ]
         due = [x for x in groups if lws.partition <= x[0] < lws.replicas]
         done = sum(ready and updated for _, ready, updated in due)
         wanted = sum(ready for index, ready, _ in groups if index < lws.replicas)

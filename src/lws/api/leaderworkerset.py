@@ -139,8 +139,11 @@ class LeaderWorkerSet(KubeObject, frozen=True, gc=False, rename="camel", kw_only
         return 1 if self.spec.replicas is None else self.spec.replicas
 
     @property
-    def size(self) -> int:
-        """Pods per group, leader included, of the live spec; the schema's default is 1."""
+    def live_size(self) -> int:
+        """Pods per group, leader included, of groups yet to be made; the schema's default is 1.
+
+        What is called ``live_`` stands in revisions, too: of a group that is there, ask its ``Group``.
+        """
         size = self.spec.leader_worker_template.size
         return 1 if size is None else size
 
@@ -160,7 +163,7 @@ class LeaderWorkerSet(KubeObject, frozen=True, gc=False, rename="camel", kw_only
         return self.spec.startup_policy or c.STARTUP_LEADER_CREATED
 
     @property
-    def restart_policy(self) -> str:
+    def live_restart_policy(self) -> str:
         return self.spec.leader_worker_template.restart_policy or c.RESTART_RECREATE_GROUP
 
     @property
@@ -169,7 +172,7 @@ class LeaderWorkerSet(KubeObject, frozen=True, gc=False, rename="camel", kw_only
         return self.spec.max_group_restarts
 
     @property
-    def subdomain_policy(self) -> str:
+    def live_subdomain_policy(self) -> str:
         """The live policy; an absent networkConfig means ``Shared``."""
         network = self.spec.network_config
         return (network and network.subdomain_policy) or c.SUBDOMAIN_SHARED

@@ -110,7 +110,7 @@ def _group_cause(seen: Seen, group: Group, events: Events, *, now: float) -> Cau
 
 def _held_up(seen: Seen, group: Group, leader: Pod) -> str:
     """What a leader that is not ready keeps from being made."""
-    if group.workers is not None or seen.lws.size == 1:
+    if group.workers is not None or group.alone:
         return ""
     if seen.lws.startup_policy == c.STARTUP_LEADER_READY:
         return "; its workers are created once it is ready"
@@ -144,7 +144,7 @@ def _workers_cause(seen: Seen, group: Group, events: Events) -> Cause:
     """No pod says anything: workers are missing, or all are about to be ready."""
     leader, workers = group.leader, group.workers
     assert leader is not None
-    if workers is None and seen.lws.size != 1:
+    if workers is None and not group.alone:
         return _no_workers(seen, leader, events)
     if workers is not None and len(group.pods) - 1 < workers.spec.replicas:
         if (event := _failed(events, workers.uid)) is not None:

@@ -20,19 +20,23 @@ from lws.kube.errors import NotFound
 from lws.kube.resources import CONTROLLER_REVISIONS, PODS, STATEFULSETS
 from lws.kube.selectors import absent, all_of, equals, exists
 from lws.objects import Key, ObjectT
-from lws.planning.observed import ObservedSet, group_index, is_leader, worker_set_of
+from lws.planning import groups as planners
+from lws.planning.observed import ObservedSet, group_index, is_leader
 from lws.planning.revisions import RevisionPlan, plan_revision, template_of
-from lws.planning.rollout import MISSING, GroupState, group_states
 
 
 class Group(Struct, frozen=True):
-    """One group: ``pods`` are all that carry its index, the leader included, by name."""
+    """One group: ``pods`` are all that carry its index, the leader included, by name.
+
+    ``alone``: by its own revision it is a leader without workers.
+    """
 
     index: int
     leader: Pod | None
     workers: StatefulSet | None
     pods: tuple[Pod, ...]
-    state: GroupState
+    state: planners.GroupState
+    alone: bool = False
 
     def outdated(self, key: str) -> bool:
         """Whether a part of it was made from another template; a group without some part may be new."""
@@ -90,20 +94,20 @@ def groups_of(seen: Seen, key: str) -> list[Group]:
         if (index := group_index(pod)) is not None:
             pods[index].append(pod)
     count = max([seen.expected, *(index + 1 for index in pods)])
-    observed = seen.observed
-    states = group_states(seen.lws, key, count, leaders=observed.leaders, worker_sets=observed.worker_sets)
+    planned = planners.groups_of(seen.observed).by_index
     return [
-        _group(seen, index, pods[index], states[index])
+        _group(index, pods[index], planned.get(index), key)
         for index in range(count)
         if index < seen.expected or index in pods
     ]
 
 
-def _group(seen: Seen, index: int, pods: Sequence[Pod], state: GroupState) -> Group:
-    leader = next((x for x in pods if is_leader(x) and x.name == f"{seen.lws.name}-{index}"), None)
-    workers = worker_set_of(leader, seen.stateful_sets) if leader is not None else None
+def _group(index: int, pods: Sequence[Pod], planned: planners.Group | None, key: str) -> Group:
     ordered = tuple(sorted(pods, key=lambda pod: (len(pod.name), pod.name)))
-    return Group(index, leader, workers, ordered, state if leader is not None else MISSING)
+    if planned is None:
+        return Group(index, None, None, ordered, planners.MISSING)
+    leader = next(x for x in pods if x.uid == planned.leader.uid)
+    return Group(index, leader, planned.workers, ordered, planned.state(key), alone=planned.alone)
 
 
 def see(session: Session, name: str) -> Seen:

@@ -26,8 +26,9 @@ from lws.api.workloads import (
     UpdateStrategy,
 )
 from lws.objects import ObjectMeta, OwnerReference
+from lws.planning.groups import Groups, groups_of
 from lws.planning.observed import ObservedSet, group_index
-from lws.planning.rollout import Rollout, group_states, plan_replacements, rollout_parameters
+from lws.planning.rollout import Rollout, plan_replacements, rollout_parameters
 
 _LEADER_SET: Final = "uid-leader-set"
 _UPDATE: Final = "update"
@@ -116,14 +117,7 @@ def _settle(model: Model, number: int) -> Step:
 
 def _apply(model: Model) -> None:
     """The controller's pass."""
-    observed = _observed(model)
-    states = group_states(
-        model.lws,
-        model.key,
-        model.rollout.replicas,
-        leaders=observed.leaders,
-        worker_sets=observed.worker_sets,
-    )
+    states = _groups(model).states(model.key, model.rollout.replicas)
     changed = model.applied != model.key
     model.rollout = rollout_parameters(model.lws, _leader(model), states, template_changed=changed)
     model.applied, model.annotation = model.key, str(model.lws.replicas)
@@ -141,7 +135,7 @@ def _scale(model: Model) -> None:
 
 def _torn_down(model: Model) -> list[int]:
     """What the controller deletes; else the one that the StatefulSet controller deletes by itself."""
-    planned = plan_replacements(_observed(model), _leader(model), model.key)
+    planned = plan_replacements(model.lws, _groups(model), _leader(model), model.key)
     found = [int(x.key.name.rpartition("-")[2]) for x in planned]
     if found:
         return found
@@ -154,12 +148,12 @@ def _torn_down(model: Model) -> list[int]:
     return []
 
 
-def _observed(model: Model) -> ObservedSet:
+def _groups(model: Model) -> Groups:
     leaders = [_pod(model.lws, index, group) for index, group in model.groups.items()]
     sets = [
         _worker_set(model.lws, pod, group) for pod, group in zip(leaders, model.groups.values(), strict=True)
     ]
-    return ObservedSet(model.lws, leaders=tuple(leaders), worker_sets=tuple(sets))
+    return groups_of(ObservedSet(model.lws, leaders=tuple(leaders), worker_sets=tuple(sets)))
 
 
 def _leader(model: Model) -> StatefulSet:

@@ -72,7 +72,7 @@ def describe(seen: Seen) -> SetView:
         namespace=seen.lws.namespace,
         name=seen.lws.name,
         replicas=seen.lws.replicas,
-        size=seen.lws.size,
+        size=seen.lws.live_size,
         ready=sum(x.state.ready for x in groups),
         updated=sum(x.state.updated for x in groups),
         revision=key,

@@ -19,11 +19,12 @@ from lws.controllers.livereads import LiveReader
 from lws.controllers.statuspace import StatusPace
 from lws.kube.errors import Invalid
 from lws.objects import Key
+from lws.planning.groups import Groups, groups_of
 from lws.planning.leader import plan_leader
 from lws.planning.observed import ObservedSet
 from lws.planning.recreation.record import unrecorded
 from lws.planning.revisions import RevisionPlan, plan_revision, plan_truncation, template_of
-from lws.planning.rollout import group_states, plan_replacements, rollout_parameters
+from lws.planning.rollout import plan_replacements, rollout_parameters
 from lws.planning.services import plan_shared_service
 from lws.planning.status import plan_status
 from lws.runtime.clock import Clock
@@ -64,11 +65,12 @@ class LeaderWorkerSetReconciler:
         if leader is not None and leader.deleting:
             return Result(requeue_after=DELETING_RETRY)
         observed = self._observe(lws, leader)
+        groups = groups_of(observed)
         revision = plan_revision(lws, leader, observed.revisions, template_of(lws))
         if revision.create is not None:
             self._executor.run([revision.create])
-        refusal = self._roll(observed, revision)
-        self._executor.run(plan_shared_service(lws, observed.service))
+        refusal = self._roll(observed, groups, revision)
+        self._executor.run(plan_shared_service(lws, observed.service, groups))
         result = self._report(lws, revision, refusal)
         return result if refusal is None else Result(requeue_after=result.requeue_after or REFUSED_TTL)
 
@@ -82,22 +84,16 @@ class LeaderWorkerSetReconciler:
             service=self._informers.services.get(lws.key),
         )
 
-    def _with_members(self, observed: ObservedSet) -> ObservedSet:
+    def _with_members(self, observed: ObservedSet, groups: Groups) -> ObservedSet:
         """With all pods of the groups that may have to be recorded."""
-        leaders = unrecorded(observed.lws, observed.leaders)
-        members = [pod for x in leaders for pod in self._informers.pods.by_index(BY_GROUP, x.key)]
+        some = unrecorded(observed.lws, groups.all)
+        members = [pod for x in some for pod in self._informers.pods.by_index(BY_GROUP, x.leader.key)]
         return replace(observed, members=tuple(members))
 
-    def _roll(self, observed: ObservedSet, revision: RevisionPlan) -> str | None:
+    def _roll(self, observed: ObservedSet, groups: Groups, revision: RevisionPlan) -> str | None:
         """Apply the leader StatefulSet and replace leaders; what the API server says if it refuses."""
         lws, leader = observed.lws, observed.leader
-        states = group_states(
-            lws,
-            revision.key,
-            leader.spec.replicas if leader else 0,
-            leaders=observed.leaders,
-            worker_sets=observed.worker_sets,
-        )
+        states = groups.states(revision.key, leader.spec.replicas if leader else 0)
         rollout = rollout_parameters(lws, leader, states, template_changed=revision.changed)
         apply = plan_leader(lws, leader, revision, partition=rollout.partition, replicas=rollout.replicas)
         try:
@@ -105,16 +101,18 @@ class LeaderWorkerSetReconciler:
         except Invalid as error:
             return error.message
         self._executor.run(
-            plan_replacements(observed, self._informers.stateful_sets.get(lws.key), revision.key)
+            plan_replacements(lws, groups, self._informers.stateful_sets.get(lws.key), revision.key)
         )
         return None
 
     def _report(self, lws: LeaderWorkerSet, revision: RevisionPlan, refusal: str | None) -> Result:
         """Status from what is there after the writes of this pass; then obsolete revisions go."""
         leader = self._informers.stateful_sets.get(lws.key)
-        observed = self._with_members(self._observe(self._ledger.overlay(lws), leader))
+        observed = self._observe(self._ledger.overlay(lws), leader)
+        groups = groups_of(observed)
+        observed = self._with_members(observed, groups)
         at = self._clock.now().timestamp()
-        plan = plan_status(observed, revision.key, leader, now=rfc3339(at), at=at, refusal=refusal)
+        plan = plan_status(observed, groups, revision.key, leader, now=rfc3339(at), at=at, refusal=refusal)
         if plan.patch is not None:
             delay = self._pace.delay(lws.uid, plan.patch)
             if delay:

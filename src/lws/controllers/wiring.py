@@ -34,6 +34,7 @@ from lws.controllers.workloadmetrics import GroupStarts, WorkloadMetrics
 from lws.kube.client import Client
 from lws.kube.errors import ApiError, Conflict
 from lws.objects import Key, KubeObject
+from lws.planning.groups import Group, make_group
 from lws.planning.recreation.decision import container_restarted
 from lws.planning.recreation.record import unrecorded
 from lws.runtime.clock import Clock
@@ -194,8 +195,13 @@ def _watch(informers: Informers, sets: Adder[Key], pods: Adder[Key], executor: E
                 continue
             if len(informers.pods.by_index(BY_GROUP, group)) <= workers.spec.replicas:
                 continue
-            found = (informers.sets.get(x) for x in set_of(leader))
-            yield from (lws.key for lws in found if lws is not None and unrecorded(lws, [leader]))
+            for key in set_of(leader):
+                lws = informers.sets.get(key)
+                if lws is not None and unrecorded(lws, [_own(lws, leader, workers)]):
+                    yield key
+
+    def _own(lws: LeaderWorkerSet, leader: Pod, workers: StatefulSet) -> Group:
+        return make_group(lws, leader, [workers], informers.revisions.by_index(BY_SET, lws.key))
 
     later = Later(sets)
     informers.sets.add_handler(EnqueueRequests(sets, lambda lws: (lws.key,), news))

@@ -10,17 +10,15 @@ import heapq
 import threading
 from collections.abc import Callable, Iterable, Sequence
 
-from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.timestamps import epoch
 from lws.api.workloads import Pod, StatefulSet
 from lws.controllers.indexes import group_of_owned, is_leader, set_of
 from lws.objects import Key
 from lws.planning.actions import GroupRecreated, Measurement, RolloutEnded
-from lws.planning.observed import worker_set_of
+from lws.planning.groups import make_group
 from lws.planning.recreation.decision import CAUSES
 from lws.planning.rollout import OUTCOMES
-from lws.planning.status import group_state
 from lws.runtime.clock import Clock
 from lws.runtime.informers import Informer
 from lws.runtime.metrics import Metrics
@@ -175,9 +173,7 @@ class GroupStarts:
 
     def _is_ready(self, leader: Pod) -> bool:
         lws = next((found for key in set_of(leader) if (found := self._sets.get(key)) is not None), None)
-        if lws is None or leader.deleting:
+        if lws is None:
             return False
         named = self._stateful_sets.get(leader.key)
-        workers = worker_set_of(leader, () if named is None else (named,))
-        state = group_state(leader, workers, leader.labels.get(c.REVISION_LABEL, ""), alone=lws.size == 1)
-        return state is not None and state[0]
+        return make_group(lws, leader, () if named is None else (named,)).ready

@@ -13,6 +13,7 @@ from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, Pod, StatefulSet
 from lws.objects import controller_of
 from lws.planning.actions import Action, Create, Record, Requeue, reference
+from lws.planning.groups import Group, group_of
 from lws.planning.observed import ObservedGroup, is_leader, worker_set_named
 from lws.planning.placement import PlacementError, place_workers
 from lws.planning.podgroups import GangProvider, create_pod_group
@@ -48,22 +49,23 @@ def plan_group(group: ObservedGroup, *, now: float, provider: GangProvider | Non
     Raises:
         PlanError: the node for exclusive placement is missing or unlabelled, or a template does not decode.
     """
-    lws, leader = group.lws, group.leader
-    if lws is None or leader is None or lws.deleting:
+    lws, own = group.lws, group_of(group)
+    if lws is None or own is None or lws.deleting:
         return []
     restart = plan_restart(group, now=now)
     if restart.recreating:
         return list(restart.actions)
+    leader = own.leader
     if not is_leader(leader):
         return []
     if leader.annotations.get(c.LEADER_NAME_ANNOTATION):
         return [_nested(lws, leader)]
     if leader.deleting:
         return []
-    actions = [*plan_group_service(lws, leader, group.service)]
+    actions = [*plan_group_service(lws, own, group.service)]
     try:
         actions += _plan_pod_group(group, lws, leader, provider)
-        actions += _plan_workers(group, lws, leader)
+        actions += _plan_workers(group, lws, own)
     except (PlacementError, ValueError) as error:
         raise PlanError(str(error), actions) from error
     return actions
@@ -88,9 +90,10 @@ def _plan_pod_group(
     return (create_pod_group(lws, leader, restore(revision, template_of(lws)), provider=provider),)
 
 
-def _plan_workers(group: ObservedGroup, lws: LeaderWorkerSet, leader: Pod) -> tuple[Action, ...]:
+def _plan_workers(group: ObservedGroup, lws: LeaderWorkerSet, own: Group) -> tuple[Action, ...]:
     """Create the worker StatefulSet, unless it is there, not wanted, or has to wait."""
-    if lws.size == 1:
+    leader = own.leader
+    if own.alone:
         return ()
     existing = worker_set_named(leader, group.worker_sets)
     if existing is not None:

@@ -13,6 +13,7 @@ from lws.api.workloads import Pod, Service
 from lws.objects import controller_of
 from lws.planning.actions import Action, Create, Document, Record, Requeue, reference
 from lws.planning.documents import owned_by_pod, owned_by_set
+from lws.planning.groups import Group, Groups
 
 STALE_SERVICE_RETRY = 1.0
 """Seconds until another look at a service that a former leader of the same name left behind."""
@@ -30,20 +31,25 @@ def group_service_document(lws: LeaderWorkerSet, leader: Pod) -> Document:
     return _headless(lws, leader.name, selector, owned_by_pod(leader))
 
 
-def plan_shared_service(lws: LeaderWorkerSet, service: Service | None) -> tuple[Action, ...]:
-    """For the set's pass: the live policy decides; switching away leaves an existing service alone."""
-    if service is not None or lws.subdomain_policy != c.SUBDOMAIN_SHARED:
+def plan_shared_service(lws: LeaderWorkerSet, service: Service | None, groups: Groups) -> tuple[Action, ...]:
+    """For the set's pass: wanted by the live policy, or by a group whose own revision knows no other.
+
+    Switching away leaves an existing service alone.
+    """
+    if service is not None:
         return ()
-    return (_create(lws, shared_service_document(lws)),)
+    policies = {lws.live_subdomain_policy, *(x.shape.subdomain_policy for x in groups.all)}
+    return (_create(lws, shared_service_document(lws)),) if c.SUBDOMAIN_SHARED in policies else ()
 
 
-def plan_group_service(lws: LeaderWorkerSet, leader: Pod, service: Service | None) -> tuple[Action, ...]:
+def plan_group_service(lws: LeaderWorkerSet, group: Group, service: Service | None) -> tuple[Action, ...]:
     """For the pass of a leader that is not being deleted.
 
     After a background deletion the former leader's service may still be there, about to be collected, and
     nothing watches it go: look again until it has.
     """
-    if lws.subdomain_policy != c.SUBDOMAIN_UNIQUE:
+    leader = group.leader
+    if group.shape.subdomain_policy != c.SUBDOMAIN_UNIQUE:
         return ()
     if service is None:
         return (_create(lws, group_service_document(lws, leader)),)

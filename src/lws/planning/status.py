@@ -14,9 +14,10 @@ import msgspec
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet, LeaderWorkerSetStatus, RolloutStatus
 from lws.api.workloads import Pod, StatefulSet
-from lws.objects import Condition, controlled_by
+from lws.objects import Condition
 from lws.planning.actions import Document, PatchStatus, Record, reference
-from lws.planning.observed import ObservedSet, group_index, worker_set_named
+from lws.planning.groups import Groups
+from lws.planning.observed import ObservedSet
 from lws.planning.recreation.record import failed_groups, plan_records
 from lws.planning.rollout import plan_rollout_record, rollout_document
 from lws.planning.stalled import with_stalled
@@ -61,6 +62,7 @@ class Tally(NamedTuple):
 
 def plan_status(
     observed: ObservedSet,
+    groups: Groups,
     key: str,
     leader: StatefulSet | None,
     *,
@@ -75,7 +77,7 @@ def plan_status(
     seconds since 1970. ``refusal``: why that apply was refused, if it was.
     """
     lws = observed.lws
-    tally = tally_groups(observed, key)
+    tally = tally_groups(lws, groups, key)
     due = due_conditions(tally, lws.replicas)
     conditions = merge_conditions(lws.status.conditions, due, generation=lws.metadata.generation, now=now)
     shown = with_failed(conditions, lws, failed_groups(lws, observed.leaders), now=now)
@@ -90,7 +92,7 @@ def plan_status(
         groups=lws.status.groups,
         rollout=rollout.record,
     )
-    records = plan_records(observed, leader, ready=lambda pod: _is_ready(observed, pod, key), now=now)
+    records = plan_records(observed, groups, leader, now=now)
     done = lws.partition == 0 and tally.due_updated_ready == lws.replicas
     body = _difference(lws.status, wanted) | ({"groups": records.patch} if records.patch else {})
     if not body:
@@ -102,21 +104,18 @@ def plan_status(
     return StatusPlan(patch, done, records.replacing)
 
 
-def tally_groups(observed: ObservedSet, key: str) -> Tally:
+def tally_groups(lws: LeaderWorkerSet, groups: Groups, key: str) -> Tally:
     """Count groups by their leader pods.
 
     A leader whose worker StatefulSet is not there counts nowhere, so that a set being created does not look
     like one being updated; the same holds for a leader without a proper group index.
     """
-    lws = observed.lws
-    sets = {x.name: x for x in observed.worker_sets}
     tally = [0] * len(Tally._fields)
-    for leader in observed.leaders:
-        state = group_state(leader, sets.get(leader.name), key, alone=lws.size == 1)
-        index = group_index(leader)
-        if state is None or index is None:
+    for group in groups.all:
+        index = group.index
+        if index is None or not group.complete:
             continue
-        ready, updated = state
+        ready, updated = group.ready, group.updated(key)
         wanted = index < lws.replicas
         due = wanted and index >= lws.partition
         counts = (ready, updated, wanted and ready, due, due and updated, due and updated and ready)
@@ -184,27 +183,6 @@ def _assert(stored: tuple[Condition, ...], type_: str, *, generation: int, now: 
     if all(one.type != type_ for one in stored):
         merged.append(asserted)
     return tuple(merged)
-
-
-def group_state(
-    leader: Pod, workers: StatefulSet | None, key: str, *, alone: bool
-) -> tuple[bool, bool] | None:
-    """(ready, updated) of one group; None when its worker StatefulSet is missing. ``alone``: no workers.
-
-    A StatefulSet that a former leader of the same name left behind says nothing about this one.
-    """
-    updated = leader.labels.get(c.REVISION_LABEL) == key
-    if alone:
-        return leader.ready, updated
-    if workers is None or not controlled_by(workers, leader.uid):
-        return None
-    return leader.ready and workers.ready, updated and workers.labels.get(c.REVISION_LABEL) == key
-
-
-def _is_ready(observed: ObservedSet, leader: Pod, key: str) -> bool:
-    workers = worker_set_named(leader, observed.worker_sets)
-    state = group_state(leader, workers, key, alone=observed.lws.size == 1)
-    return state is not None and state[0]
 
 
 def _hpa_pod_selector(lws: LeaderWorkerSet) -> str:

@@ -271,11 +271,18 @@ class TestRevision:
         assert [x["name"] for x in pods["spec"]["containers"]] == ["old-worker"]
         assert document["metadata"]["labels"]["team"] == "new"
 
-    def test_live_size_one_ends_the_pass_whatever_the_revision(self) -> None:
-        assert _plan(_group(a_set(size=1), of=a_set(size=4))) == []
+    def test_a_group_of_four_gets_its_workers_though_the_live_size_is_one(self) -> None:
+        """Its pods say LWS_GROUP_SIZE=4: without workers it is never ready."""
+        assert _worker_set(_plan(_group(a_set(size=1), of=a_set(size=4))))["spec"]["replicas"] == 3
 
-    def test_live_size_two_gives_an_old_single_pod_group_a_set_of_none(self) -> None:
-        assert _worker_set(_plan(_group(a_set(size=2), of=a_set(size=1))))["spec"]["replicas"] == 0
+    def test_a_group_of_one_gets_none_though_the_live_size_is_two(self) -> None:
+        assert _plan(_group(a_set(size=2), of=a_set(size=1))) == []
+
+    def test_its_service_follows_its_own_policy(self) -> None:
+        """Else its pods name a leader address that does not resolve."""
+        shared, unique = a_set(), a_set(subdomain=c.SUBDOMAIN_UNIQUE)
+        assert _kinds(_plan(_group(shared, of=unique))) == ["Service", "StatefulSet"]
+        assert _kinds(_plan(_group(unique, of=shared))) == ["StatefulSet"]
 
     def test_data_that_do_not_decode_are_an_error(self) -> None:
         broken = replace(_revision(a_set()), data=msgspec.Raw(b'{"spec":{"leaderWorkerTemplate":7}}'))

@@ -10,15 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from support.groups import KEY, a_leader, a_leader_set, a_set, a_worker, a_worker_set, owner_of
+from support.groups import KEY, a_leader, a_leader_set, a_revision, a_set, a_worker, a_worker_set, owner_of
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet, RolloutStatus
 from lws.api.workloads import Pod, StatefulSet
 from lws.objects import Condition
 from lws.planning.actions import PatchStatus
+from lws.planning.groups import groups_of
 from lws.planning.observed import ObservedSet
 from lws.planning.status import (
+    StatusPlan,
     Tally,
     due_conditions,
     merge_conditions,
@@ -55,11 +57,20 @@ def _group(index: int, state: str) -> tuple[Pod, StatefulSet | None]:
 def _observe(lws: LeaderWorkerSet, states: str) -> ObservedSet:
     groups = [_group(index, state) for index, state in enumerate(states)]
     sets = tuple(workers for _, workers in groups if workers is not None)
-    return ObservedSet(lws, leaders=tuple(leader for leader, _ in groups), worker_sets=sets)
+    leaders = tuple(leader for leader, _ in groups)
+    return ObservedSet(lws, revisions=(a_revision(lws),), leaders=leaders, worker_sets=sets)
+
+
+def tallied(observed: ObservedSet) -> Tally:
+    return tally_groups(observed.lws, groups_of(observed), KEY)
+
+
+def status_plan(observed: ObservedSet, key: str, leader: StatefulSet | None, **kwargs: Any) -> StatusPlan:
+    return plan_status(observed, groups_of(observed), key, leader, **kwargs)
 
 
 def _patch(observed: ObservedSet, leader: StatefulSet | None = None) -> PatchStatus:
-    patch = plan_status(observed, KEY, leader or a_leader_set(), now=NOW, at=AT).patch
+    patch = status_plan(observed, KEY, leader or a_leader_set(), now=NOW, at=AT).patch
     assert patch is not None
     return patch
 
@@ -67,7 +78,7 @@ def _patch(observed: ObservedSet, leader: StatefulSet | None = None) -> PatchSta
 def _statuses(observed: ObservedSet) -> dict[str, str]:
     conditions = merge_conditions(
         observed.lws.status.conditions,
-        due_conditions(tally_groups(observed, KEY), observed.lws.replicas),
+        due_conditions(tallied(observed), observed.lws.replicas),
         generation=observed.lws.metadata.generation,
         now=NOW,
     )
@@ -93,21 +104,21 @@ class TestTally:
         ],
     )
     def test_two_groups_wanted(self, states: str, partition: int, tally: Tally) -> None:
-        assert tally_groups(_observe(a_set(partition=partition), states), KEY) == tally
+        assert tallied(_observe(a_set(partition=partition), states)) == tally
 
     def test_size_one_needs_no_worker_set(self) -> None:
-        assert tally_groups(_observe(a_set(size=1), "--"), KEY) == Tally(2, 2, 2, 2, 2, 2)
+        assert tallied(_observe(a_set(size=1), "--")) == Tally(2, 2, 2, 2, 2, 2)
 
     @pytest.mark.parametrize("index", ["x", "-1", "", "1.0"])
     def test_a_bad_group_index_is_passed_over(self, index: str) -> None:
         bad = a_leader(index, ready=True)
         observed = _observe(a_set(size=1), "N")
-        assert tally_groups(replace(observed, leaders=(bad, *observed.leaders)), KEY).ready == 1
+        assert tallied(replace(observed, leaders=(bad, *observed.leaders))).ready == 1
 
     def test_worker_set_of_a_former_leader_does_not_count(self) -> None:
         leader = a_leader(0, ready=True)
         stale = a_worker_set(leader, owner=owner_of(a_leader(0, uid="former")))
-        assert tally_groups(ObservedSet(a_set(), leaders=(leader,), worker_sets=(stale,)), KEY) == Tally()
+        assert tallied(ObservedSet(a_set(), leaders=(leader,), worker_sets=(stale,))) == Tally()
 
     @pytest.mark.parametrize(
         ("available", "broken", "ready"),
@@ -118,12 +129,12 @@ class TestTally:
         leader = a_leader(0, ready=True)
         workers = a_worker_set(leader, replicas=3, available=available, broken=broken)
         observed = ObservedSet(a_set(size=4), leaders=(leader,), worker_sets=(workers,))
-        assert tally_groups(observed, KEY).ready == ready
+        assert tallied(observed).ready == ready
 
     def test_worker_set_of_another_revision_is_not_updated(self) -> None:
         leader = a_leader(0, ready=True)
         observed = ObservedSet(a_set(), leaders=(leader,), worker_sets=(a_worker_set(leader, key="old"),))
-        assert tally_groups(observed, KEY) == Tally(ready=1, wanted_ready=1, due=1)
+        assert tallied(observed) == Tally(ready=1, wanted_ready=1, due=1)
 
 
 class TestConditions:
@@ -147,7 +158,7 @@ class TestConditions:
     )
     def test_due(self, states: str, options: dict[str, Any], due: tuple[str, ...]) -> None:
         lws = a_set(**options)
-        assert due_conditions(tally_groups(_observe(lws, states), KEY), lws.replicas) == due
+        assert due_conditions(tallied(_observe(lws, states)), lws.replicas) == due
 
     def test_both_due_conditions_come_in_one_pass_and_available_goes(self) -> None:
         lws = _stored([_condition(A), _condition(P, "False")])
@@ -263,7 +274,7 @@ class TestPlan:
         }
 
     def test_a_leader_set_not_seen_yet_is_no_error(self) -> None:
-        plan = plan_status(_observe(a_set(), ""), KEY, None, now=NOW, at=AT)
+        plan = status_plan(_observe(a_set(), ""), KEY, None, now=NOW, at=AT)
         assert plan.patch is not None
         assert "replicas" not in plan.patch.status
 
@@ -282,7 +293,7 @@ class TestPlan:
     )
     def test_update_done(self, states: str, options: dict[str, Any], done: bool) -> None:
         assert (
-            plan_status(_observe(a_set(**options), states), KEY, a_leader_set(), now=NOW, at=AT).update_done
+            status_plan(_observe(a_set(**options), states), KEY, a_leader_set(), now=NOW, at=AT).update_done
             is done
         )
 
@@ -343,11 +354,12 @@ class TestRecords:
         leader = a_leader(0)
         observed = ObservedSet(
             a_set(),
+            revisions=(a_revision(a_set()),),
             leaders=(leader,),
             worker_sets=(a_worker_set(leader),),
             members=(leader, a_worker(leader, 1)),
         )
-        plan = plan_status(observed, KEY, a_leader_set(), now=NOW, at=AT)
+        plan = status_plan(observed, KEY, a_leader_set(), now=NOW, at=AT)
         assert plan.patch is not None
         assert plan.patch.status["groups"]["0"]["leader"] == leader.uid
         assert "conditions" in plan.patch.status
@@ -357,8 +369,11 @@ class TestRecords:
         leader = a_leader(0)
         lws = a_set(status={"groups": {"0": {"leader": "former", "revision": KEY, "workers": "w"}}})
         members = (leader, a_worker(leader, 1))
-        observed = ObservedSet(lws, leaders=(leader,), worker_sets=(a_worker_set(leader),), members=members)
-        assert plan_status(observed, KEY, a_leader_set(), now=NOW, at=AT).replacing == (leader,)
+        sets = (a_worker_set(leader),)
+        observed = ObservedSet(
+            lws, revisions=(a_revision(lws),), leaders=(leader,), worker_sets=sets, members=members
+        )
+        assert status_plan(observed, KEY, a_leader_set(), now=NOW, at=AT).replacing == (leader,)
 
     def test_the_time_of_being_ready_needs_a_ready_group(self) -> None:
         for state, ready in (("N", True), ("n", False), ("-", False)):
@@ -405,10 +420,10 @@ _CONDITIONS = st.lists(
 @given(_CONDITIONS, st.text("oxNn-", max_size=5), st.integers(0, 4), st.integers(0, 4))
 def test_one_pass_settles_it(conditions: list[Condition], states: str, replicas: int, partition: int) -> None:
     observed = _observe(_stored(conditions, replicas=replicas, partition=partition), states)
-    plan = plan_status(observed, KEY, a_leader_set(), now=NOW, at=AT)
+    plan = status_plan(observed, KEY, a_leader_set(), now=NOW, at=AT)
     assert plan.patch is not None  # the stored selector is empty
     after = replace(observed, lws=_written(observed.lws, plan.patch))
-    assert plan_status(after, KEY, a_leader_set(), now="later", at=AT).patch is None
+    assert status_plan(after, KEY, a_leader_set(), now="later", at=AT).patch is None
     true = {x.type for x in after.lws.status.conditions if x.status == "True"}
     assert A not in true or not true & {P, U}
     assert true & {A, P}

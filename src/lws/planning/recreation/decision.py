@@ -16,6 +16,7 @@ from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet
 from lws.api.workloads import Pod, StatefulSet
 from lws.objects import controller_of
 from lws.planning.actions import Action, Delete, GroupRecreated, PatchStatus, Record, Requeue, reference
+from lws.planning.groups import Group, group_of
 from lws.planning.observed import (
     Certainty,
     ObservedGroup,
@@ -90,22 +91,21 @@ def plan_restart(group: ObservedGroup, *, now: float) -> Restart:
 
 def started(group: ObservedGroup) -> bool:
     """Whether deaths count from now on: at once, or with an after-start policy once no pod is pending."""
-    if group.lws is None:
+    own = group_of(group)
+    if group.lws is None or own is None:
         return False
-    mode = _mode(group.lws)
+    mode = _mode(group.lws, own)
     return mode == _Mode.ALWAYS or (
-        mode == _Mode.AFTER_START and not _pending(members(group), group.lws.size)
+        mode == _Mode.AFTER_START and not _pending(members(group), own.shape.size)
     )
 
 
 def incarnation(group: ObservedGroup) -> str | None:
     """The digest of the workers' UIDs; None while the group is incomplete: a pod missing or terminating."""
-    lws, leader = group.lws, group.leader
-    if lws is None or leader is None or leader.deleting:
+    own = group_of(group)
+    if own is None or own.leader.deleting or not own.complete:
         return None
-    sets = worker_set_of(leader, group.worker_sets)
-    if sets is None and lws.size != 1:
-        return None
+    leader, sets = own.leader, own.workers
     workers = _workers(group, leader)
     count = sets.spec.replicas if sets is not None else 0
     if len(workers) != count or any(x.deleting for x in workers):
@@ -124,9 +124,9 @@ def container_restarted(pod: Pod) -> bool:
     )
 
 
-def _mode(lws: LeaderWorkerSet) -> _Mode:
-    """The table of 7.3, from the live policy; the annotation counts by presence alone."""
-    policy = lws.restart_policy
+def _mode(lws: LeaderWorkerSet, own: Group) -> _Mode:
+    """The table of 7.3, from the policy of the group's own revision; of the annotation presence counts."""
+    policy = own.shape.restart_policy
     if policy == c.RESTART_RECREATE_GROUP_AFTER_START:
         return _Mode.AFTER_START
     if policy != c.RESTART_RECREATE_GROUP:
@@ -135,7 +135,7 @@ def _mode(lws: LeaderWorkerSet) -> _Mode:
 
 
 def _pending(pods: Sequence[Pod], size: int) -> bool:
-    """The group has not started: pods are missing (by live size; terminating ones count) or Pending."""
+    """The group has not started: pods are missing (terminating ones count) or Pending."""
     return len(pods) != size or any(x.status.phase == "Pending" for x in pods)
 
 
@@ -145,15 +145,16 @@ def _cause(group: ObservedGroup, lws: LeaderWorkerSet, leader: Pod) -> _Cause | 
     What is seen of a pod stays true of it however old the cache is. That a pod of the record is missing may
     be an old cache's mistake, so this alone has to be confirmed.
     """
-    mode = _mode(lws)
-    if mode == _Mode.NEVER:
+    own = group_of(group)
+    mode = _Mode.NEVER if own is None else _mode(lws, own)
+    if own is None or mode == _Mode.NEVER:
         return None
     entry = stored_entry(lws, leader)
     mine = entry if entry is not None and speaks_of(entry, leader) else None
     failed = _failed_pod(group, leader, mode)
     if mine is not None and decided(mine):
         return _Cause(failed, Certainty.SET)
-    if mode == _Mode.AFTER_START and _pending(members(group), lws.size):
+    if mode == _Mode.AFTER_START and _pending(members(group), own.shape.size):
         return None
     if failed is not None:
         return _Cause(failed, Certainty.SET)

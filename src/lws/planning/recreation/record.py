@@ -7,8 +7,8 @@ a record may not live here.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection
-from typing import NamedTuple
+from collections.abc import Collection, Iterable
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -16,9 +16,12 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet
 from lws.api.workloads import Pod, StatefulSet
 from lws.planning.actions import Document
-from lws.planning.observed import ObservedGroup, ObservedSet, group_index, worker_set_named
+from lws.planning.groups import Group, Groups
+from lws.planning.observed import ObservedGroup, ObservedSet, group_index
 from lws.planning.recreation.backoff import decided, entry_difference, entry_for, speaks_of, stored_entry
 from lws.planning.recreation.decision import incarnation, started
+
+_RECREATING: Final = (c.RESTART_RECREATE_GROUP, c.RESTART_RECREATE_GROUP_AFTER_START)
 
 
 class Records(NamedTuple):
@@ -28,34 +31,33 @@ class Records(NamedTuple):
     replacing: tuple[Pod, ...] = ()
 
 
-def unrecorded(lws: LeaderWorkerSet, leaders: Collection[Pod]) -> list[Pod]:
-    """Leaders whose group may have to be recorded: all its pods are needed for ``plan_records``."""
-    if lws.restart_policy not in (c.RESTART_RECREATE_GROUP, c.RESTART_RECREATE_GROUP_AFTER_START):
-        return []
-    return [x for x in leaders if group_index(x) is not None and not _recorded(lws, x)]
+def unrecorded(lws: LeaderWorkerSet, groups: Iterable[Group]) -> list[Group]:
+    """Groups that may have to be recorded: all pods of them are needed for ``plan_records``."""
+    return [x for x in groups if x.shape.restart_policy in _RECREATING and not _recorded(lws, x)]
 
 
 def plan_records(
-    observed: ObservedSet, leader_set: StatefulSet | None, *, ready: Callable[[Pod], bool], now: str
+    observed: ObservedSet, groups: Groups, leader_set: StatefulSet | None, *, now: str
 ) -> Records:
     """What differs from the stored records.
 
-    ``ready``: whether a leader's group is. ``now``: RFC 3339. A group that only waits for its next
-    leader keeps its record; one that is not wanted any more and has no leader loses it.
+    ``now``: RFC 3339. A group that only waits for its next leader keeps its record; one that is not wanted
+    any more and has no leader loses it.
     """
     lws = observed.lws
-    wanted = _incarnations(observed)
+    wanted = _incarnations(observed, groups)
     patch: Document = {}
     replacing = []
-    for leader in observed.leaders:
+    for group in groups.all:
+        leader = group.leader
         stored = stored_entry(lws, leader)
         entry = wanted.get(leader.uid, stored)
         if entry is None:
             continue
-        if entry.restarts and not entry.ready_time and entry.leader == leader.uid and ready(leader):
+        if entry.restarts and not entry.ready_time and entry.leader == leader.uid and group.ready:
             entry = replace(entry, ready_time=now)
         if difference := entry_difference(stored, entry):
-            patch[str(group_index(leader))] = difference
+            patch[str(group.index)] = difference
             if stored is not None and stored.leader != entry.leader:
                 replacing.append(leader)
     return Records(patch | _removed(lws, observed.leaders, leader_set), tuple(replacing))
@@ -68,28 +70,31 @@ def failed_groups(lws: LeaderWorkerSet, leaders: Collection[Pod]) -> list[int]:
     return sorted(index for x in failed if (index := group_index(x)) is not None)
 
 
-def _recorded(lws: LeaderWorkerSet, leader: Pod) -> bool:
+def _recorded(lws: LeaderWorkerSet, group: Group) -> bool:
     """Its incarnation is known, or does not matter any more; a leader alone matters after a restart only."""
-    entry = stored_entry(lws, leader)
+    if group.index is None:
+        return True
+    entry = lws.status.groups.get(str(group.index))
     if entry is None:
-        return lws.size == 1
-    return speaks_of(entry, leader) and bool(entry.workers or decided(entry))
+        return group.alone
+    return speaks_of(entry, group.leader) and bool(entry.workers or decided(entry))
 
 
-def _incarnations(observed: ObservedSet) -> dict[str, GroupStatus]:
+def _incarnations(observed: ObservedSet, groups: Groups) -> dict[str, GroupStatus]:
     """Entries to come, by leader UID, of the groups that are complete and started but not recorded."""
     lws = observed.lws
     pods: defaultdict[int | None, list[Pod]] = defaultdict(list)
     for pod in observed.members:
         pods[group_index(pod)].append(pod)
     found = {}
-    for leader in unrecorded(lws, observed.leaders):
-        workers = worker_set_named(leader, observed.worker_sets)
+    for own in unrecorded(lws, groups.all):
+        leader = own.leader
         group = ObservedGroup(
             lws,
             leader,
-            pods=tuple(pods[group_index(leader)]),
-            worker_sets=(workers,) if workers is not None else (),
+            pods=tuple(pods[own.index]),
+            worker_sets=(own.workers,) if own.workers is not None else (),
+            revisions=observed.revisions,
         )
         digest = incarnation(group)
         if digest is not None and started(group):

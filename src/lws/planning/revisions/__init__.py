@@ -13,17 +13,21 @@ from lws.planning.revisions.lifecycle import (
     plan_truncation,
     revision_document,
 )
+from lws.planning.revisions.shape import Shape, live_shape, shape_of
 from lws.planning.revisions.template import Template, restore, template_of
 
 __all__ = [
     "MAX_HISTORY",
     "RevisionPlan",
+    "Shape",
     "Template",
     "history_limit",
+    "live_shape",
     "owned_revisions",
     "plan_revision",
     "plan_truncation",
     "restore",
     "revision_document",
+    "shape_of",
     "template_of",
 ]

@@ -6,11 +6,8 @@ What the leader StatefulSet looks like may not live here (``planning.leader``).
 from __future__ import annotations
 
 from lws.planning.rollout.numbers import (
-    MISSING,
-    GroupState,
     Rollout,
     RolloutNumbers,
-    group_states,
     next_partition,
     partition_move,
     rollout_numbers,
@@ -21,12 +18,9 @@ from lws.planning.rollout.record import OUTCOMES, plan_rollout_record, rollout_d
 from lws.planning.rollout.replacement import plan_replacements
 
 __all__ = [
-    "MISSING",
     "OUTCOMES",
-    "GroupState",
     "Rollout",
     "RolloutNumbers",
-    "group_states",
     "next_partition",
     "partition_move",
     "plan_replacements",

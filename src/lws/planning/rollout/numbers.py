@@ -7,29 +7,17 @@ beyond spec.replicas meanwhile. Numbers and the events that tell of them; docume
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple, TypeVar
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from lws.api import constants as c
 from lws.api.intorpercent import scaled
 from lws.api.leaderworkerset import LeaderWorkerSet
-from lws.api.workloads import Pod, StatefulSet
-from lws.objects import controlled_by
+from lws.api.workloads import StatefulSet
 from lws.planning.actions import ObjectReference, Record, reference
-from lws.planning.observed import group_index
+from lws.planning.groups import GroupState
 
-MemberT = TypeVar("MemberT", Pod, StatefulSet)
 _FIELD: Final = "spec.rolloutStrategy.rollingUpdateConfiguration"
-
-
-class GroupState(NamedTuple):
-    """Of one group, leader and workers together. A group that is missing is neither."""
-
-    ready: bool
-    updated: bool
-
-
-MISSING: Final = GroupState(ready=False, updated=False)
 
 
 class RolloutNumbers(NamedTuple):
@@ -75,39 +63,6 @@ def rollout_numbers(lws: LeaderWorkerSet) -> RolloutNumbers:
     if total and not groups_down and not groups_more:
         groups_down = 1
     return RolloutNumbers(total, groups_down, groups_more, lws.partition)
-
-
-def group_states(
-    lws: LeaderWorkerSet, key: str, count: int, *, leaders: Iterable[Pod], worker_sets: Iterable[StatefulSet]
-) -> tuple[GroupState, ...]:
-    """The state of groups 0 to ``count`` - 1 against revision ``key`` (reconcilers.md, 3.2).
-
-    ``leaders`` and ``worker_sets`` carry the set's name label; others among them do no harm. With a live size
-    of 1 a group is its leader alone. Stricter than upstream, which takes a group that is on its way out for
-    a ready one: what is being deleted is not ready, and another leader's StatefulSet is not this group's.
-    """
-    pods = _by_index(lws, leaders)
-    members: list[Mapping[int, Pod | StatefulSet]] = [pods]
-    if lws.size != 1:
-        sets = _by_index(lws, worker_sets)
-        members.append({i: x for i, x in sets.items() if i in pods and controlled_by(x, pods[i].uid)})
-    return tuple(_state([x.get(index) for x in members], key) for index in range(count))
-
-
-def _by_index(lws: LeaderWorkerSet, objects: Iterable[MemberT]) -> dict[int, MemberT]:
-    """Each object at the index in its label, if its name is that group's too."""
-    indexed = ((group_index(x), x) for x in objects)
-    return {index: x for index, x in indexed if index is not None and x.name == f"{lws.name}-{index}"}
-
-
-def _state(members: Sequence[Pod | StatefulSet | None], key: str) -> GroupState:
-    present = [x for x in members if x is not None]
-    if len(present) < len(members):
-        return MISSING
-    return GroupState(
-        ready=all(x.ready and not x.deleting for x in present),
-        updated=all(x.labels.get(c.REVISION_LABEL) == key for x in present),
-    )
 
 
 def rollout_parameters(

@@ -7,18 +7,20 @@ those that the user's budget allows are deleted together. How far the partition 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Pod, StatefulSet
 from lws.objects import controlled_by
 from lws.planning.actions import Delete
-from lws.planning.observed import ObservedSet, group_index
-from lws.planning.rollout.numbers import GroupState, group_states, rollout_numbers
+from lws.planning.groups import Group, Groups
+from lws.planning.rollout.numbers import rollout_numbers
 
 
-def plan_replacements(observed: ObservedSet, leader: StatefulSet | None, key: str) -> tuple[Delete, ...]:
+def plan_replacements(
+    lws: LeaderWorkerSet, groups: Groups, leader: StatefulSet | None, key: str
+) -> tuple[Delete, ...]:
     """Delete the outdated leaders from the partition up, the highest first, within the budget of groups.
 
     ``leader``: the leader StatefulSet as the apply of this pass left it; ``key``: the revision applied.
@@ -26,16 +28,11 @@ def plan_replacements(observed: ObservedSet, leader: StatefulSet | None, key: st
     StatefulSet controller has seen the applied spec: it would rebuild the pods from the former template, to
     be deleted again. Raises ValueError as ``rollout_numbers`` does.
     """
-    lws = observed.lws
     if leader is None or lws.deleting or not _rebuilds_as(leader, key):
         return ()
-    states = group_states(
-        lws, key, leader.spec.replicas, leaders=observed.leaders, worker_sets=observed.worker_sets
-    )
-    outdated = _outdated(lws, leader, observed.leaders, key)
     return tuple(
-        Delete("Pod", pod.key, pod.uid, propagation="Foreground")
-        for pod in _affordable(outdated, states, spare=_spare(lws, states))
+        Delete("Pod", x.key, x.uid, propagation="Foreground")
+        for x in _affordable(_outdated(groups, leader, key), spare=_spare(lws, groups, leader))
     )
 
 
@@ -50,38 +47,31 @@ def _rebuilds_as(leader: StatefulSet, key: str) -> bool:
     )
 
 
-def _outdated(
-    lws: LeaderWorkerSet, leader: StatefulSet, leaders: Iterable[Pod], key: str
-) -> list[tuple[int, Pod]]:
-    """Group index and leader pod of what is to be replaced, the highest index first."""
+def _outdated(groups: Groups, leader: StatefulSet, key: str) -> list[Group]:
+    """What is to be replaced, the highest index first."""
     window = range(leader.spec.update_strategy.rolling_update.partition, leader.spec.replicas)
-    indexed = ((group_index(pod), pod) for pod in leaders)
-    found = [
-        (index, pod)
-        for index, pod in indexed
-        if index is not None
-        and index in window
-        and pod.name == f"{lws.name}-{index}"
-        and pod.labels.get(c.REVISION_LABEL) != key
-        and not pod.deleting
-        and controlled_by(pod, leader.uid)
+    return [
+        group
+        for index in reversed(window)
+        if (group := groups.by_index.get(index)) is not None
+        and group.key != key
+        and not group.leader.deleting
+        and controlled_by(group.leader, leader.uid)
     ]
-    return sorted(found, key=lambda one: one[0], reverse=True)
 
 
-def _spare(lws: LeaderWorkerSet, states: Sequence[GroupState]) -> int:
+def _spare(lws: LeaderWorkerSet, groups: Groups, leader: StatefulSet) -> int:
     """How many ready groups, surge included, there are beyond those that have to stay."""
     numbers = rollout_numbers(lws)
-    return sum(x.ready for x in states) - (numbers.replicas - numbers.max_unavailable)
+    ready = sum(x.ready for i, x in groups.by_index.items() if i < leader.spec.replicas)
+    return ready - (numbers.replicas - numbers.max_unavailable)
 
 
-def _affordable(
-    outdated: Iterable[tuple[int, Pod]], states: Sequence[GroupState], *, spare: int
-) -> Iterator[Pod]:
-    """Groups that are down cost nothing; those that are ready go while one can be spared."""
-    for index, pod in outdated:
-        if states[index].ready:
+def _affordable(outdated: Iterable[Group], *, spare: int) -> Iterator[Pod]:
+    """Leaders to delete: groups that are down cost nothing, ready ones go while one can be spared."""
+    for group in outdated:
+        if group.ready:
             if spare <= 0:
                 continue
             spare -= 1
-        yield pod
+        yield group.leader

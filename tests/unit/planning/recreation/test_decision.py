@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from support.groups import KEY, a_leader, a_set, a_worker, a_worker_set, owner_of
+from support.groups import KEY, a_leader, a_revision, a_set, a_worker, a_worker_set, owner_of
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import GroupStatus
@@ -43,7 +43,9 @@ def _group(
     if sets is None:
         sets = (a_worker_set(leader, replicas=size - 1),)
     pods = (leader, *workers)
-    return ObservedGroup(lws, leader, pods=pods, worker_sets=sets, certainty=Certainty.GROUP)
+    return ObservedGroup(
+        lws, leader, pods=pods, worker_sets=sets, revisions=(a_revision(lws),), certainty=Certainty.GROUP
+    )
 
 
 def plan_restart(group: ObservedGroup, *, now: float = NOW) -> Restart:

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from support.groups import KEY, a_leader, a_leader_set, a_set, a_worker, a_worker_set, owner_of
+from support.groups import KEY, a_leader, a_leader_set, a_revision, a_set, a_worker, a_worker_set, owner_of
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Pod
+from lws.planning.groups import groups_of, make_group
 from lws.planning.observed import ObservedSet
 from lws.planning.recreation.record import Records, failed_groups, plan_records, unrecorded
 
@@ -29,14 +30,23 @@ def _entry(leader: Pod, **members: Any) -> dict[str, Any]:
 
 def _observe(lws: LeaderWorkerSet, *leaders: Pod, missing: int = 0, phase: str = "Running") -> ObservedSet:
     """Groups of these leaders, each with its StatefulSet and, but for the missing, its workers."""
-    count = lws.size - 1
+    count = lws.live_size - 1
     workers = [a_worker(x, i, phase=phase) for x in leaders for i in range(1, count + 1 - missing)]
     sets = tuple(a_worker_set(x, replicas=count) for x in leaders) if count else ()
-    return ObservedSet(lws, leaders=leaders, worker_sets=sets, members=(*leaders, *workers))
+    return ObservedSet(
+        lws,
+        revisions=(a_revision(lws),),
+        leaders=leaders,
+        worker_sets=sets,
+        members=(*leaders, *workers),
+    )
 
 
 def _plan(observed: ObservedSet, *, replicas: int = 2, ready: bool = False) -> Records:
-    return plan_records(observed, a_leader_set(replicas=replicas), ready=lambda _pod: ready, now=NOW)
+    groups = groups_of(observed)
+    if ready:
+        groups = replace(groups, all=tuple(replace(x, ready=True) for x in groups.all))
+    return plan_records(observed, groups, a_leader_set(replicas=replicas), now=NOW)
 
 
 class TestRecording:
@@ -153,7 +163,7 @@ class TestRemoval:
 
     def test_not_without_a_leader_set_to_see(self) -> None:
         observed = _observe(_set(GROUPS))
-        assert plan_records(observed, None, ready=lambda _pod: False, now=NOW) == Records({})
+        assert plan_records(observed, groups_of(observed), None, now=NOW) == Records({})
 
 
 @pytest.mark.parametrize(
@@ -174,5 +184,10 @@ def test_failed_groups(leader: dict[str, Any], entry: dict[str, Any], failed: li
 def test_unrecorded_names_those_whose_pods_are_needed() -> None:
     known, new, odd = a_leader(0), a_leader(1), a_leader("x")
     lws = _set({"0": _entry(known, workers=DIGEST)})
-    assert unrecorded(lws, [known, new, odd]) == [new]
-    assert unrecorded(_set(restart=c.RESTART_NONE), [known, new]) == []
+    assert _unrecorded(lws, known, new, odd) == [new]
+    assert _unrecorded(_set(restart=c.RESTART_NONE), known, new) == []
+
+
+def _unrecorded(lws: LeaderWorkerSet, *leaders: Pod) -> list[Pod]:
+    groups = [make_group(lws, x, [], [a_revision(lws)]) for x in leaders]
+    return [x.leader for x in unrecorded(lws, groups)]

@@ -6,17 +6,16 @@ from typing import Any
 
 import msgspec
 import pytest
-from support.groups import DELETED, NAME, a_leader, a_leader_set, a_set, a_worker_set
+from support.groups import NAME, a_leader_set, a_set
 from support.statefulset_sim import RollingSet
 
 from lws.api import constants as c
 from lws.api.workloads import StatefulSet
 from lws.planning.actions import ObjectReference
+from lws.planning.groups import GroupState
 from lws.planning.rollout.numbers import (
-    GroupState,
     Rollout,
     RolloutNumbers,
-    group_states,
     next_partition,
     partition_move,
     rollout_numbers,
@@ -544,69 +543,6 @@ def test_next_partition(states: list[GroupState], step: int, partition: int, exp
 def test_missing_groups_are_outstanding() -> None:
     assert unready_count([NEW, STARTING, OLD, DOWN, NEW], 7) == 5
     assert unready_count([NEW, NEW, DOWN], 2) == 0
-
-
-class TestGroupStates:
-    """The state vector, reconcilers.md, 3.2."""
-
-    def states(
-        self, *, leaders: list[Any], sets: list[Any], size: int = 2, count: int = 2
-    ) -> list[GroupState]:
-        return list(group_states(a_set(size=size), "new", count, leaders=leaders, worker_sets=sets))
-
-    def test_leader_and_workers_count(self) -> None:
-        pods = [a_leader(i, key="new", ready=i != 2) for i in range(5)]
-        sets = [
-            a_worker_set(pods[0], key="new"),
-            a_worker_set(pods[1], key="old"),
-            a_worker_set(pods[2], key="new"),
-            a_worker_set(pods[3], key="new", available=0),
-            a_worker_set(pods[4], key="new", broken=True),
-        ]
-        assert self.states(leaders=pods, sets=sets, count=5) == [NEW, OLD, STARTING, STARTING, STARTING]
-
-    def test_a_group_without_worker_set_is_missing(self) -> None:
-        assert self.states(leaders=[a_leader(0, key="new", ready=True)], sets=[], count=1) == [DOWN]
-
-    def test_a_group_on_its_way_out_is_not_ready(self) -> None:
-        """Upstream would take it for a ready one as long as its pods still answer."""
-        pods = [a_leader(0, key="new", ready=True, deleting=True), a_leader(1, key="new", ready=True)]
-        going = a_worker_set(pods[1], key="new")
-        metadata = msgspec.structs.replace(going.metadata, deletion_timestamp=DELETED)
-        sets = [a_worker_set(pods[0], key="new"), msgspec.structs.replace(going, metadata=metadata)]
-        assert self.states(leaders=pods, sets=sets) == [STARTING, STARTING]
-        assert self.states(leaders=pods, sets=[], size=1) == [STARTING, NEW]
-
-    def test_the_workers_of_a_former_leader_are_not_this_one_s(self) -> None:
-        former = a_worker_set(a_leader(0, key="new", uid="uid-former"), key="new")
-        pod = a_leader(0, key="new", ready=True, uid="uid-now")
-        assert self.states(leaders=[pod], sets=[former], count=1) == [DOWN]
-
-    def test_size_one_needs_no_worker_set(self) -> None:
-        pods = [a_leader(0, key="new", ready=True), a_leader(1, key="old")]
-        assert self.states(leaders=pods, sets=[], size=1) == [NEW, DOWN]
-
-    def test_a_worker_set_without_leader_is_missing(self) -> None:
-        sets = [a_worker_set(a_leader(0), key="new")]
-        assert self.states(leaders=[], sets=sets, count=1) == [DOWN]
-
-    @pytest.mark.parametrize("index", ["-1", "x", "", "1_0", "²", "7"])
-    def test_objects_without_a_slot_are_dropped(self, index: str) -> None:
-        stray = a_leader(index, key="new", ready=True)
-        good = a_leader(0, key="new", ready=True)
-        assert self.states(leaders=[stray, good], sets=[], size=1, count=1) == [NEW]
-
-    def test_another_name_in_the_slot_neither_fills_nor_hides_it(self) -> None:
-        good = a_leader(0, key="new", ready=True)
-        stray = a_leader(1, key="old")
-        labels = {**stray.labels, c.GROUP_INDEX_LABEL: "0"}
-        stray = msgspec.structs.replace(
-            stray, metadata=msgspec.structs.replace(stray.metadata, labels=labels)
-        )
-        assert self.states(leaders=[good, stray], sets=[], size=1) == [NEW, DOWN]
-
-    def test_the_leader_set_is_no_group(self) -> None:
-        assert self.states(leaders=[], sets=[a_leader_set()], count=1) == [DOWN]
 
 
 @pytest.mark.parametrize(

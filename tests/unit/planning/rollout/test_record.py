@@ -10,6 +10,7 @@ from support.groups import a_leader, a_leader_set, a_set, a_worker_set
 from lws.api.leaderworkerset import RolloutStatus
 from lws.api.timestamps import micro_time
 from lws.planning.actions import PatchStatus, RolloutEnded
+from lws.planning.groups import groups_of
 from lws.planning.observed import ObservedSet
 from lws.planning.rollout.record import RolloutPlan, plan_rollout_record
 from lws.planning.status import plan_status, tally_groups
@@ -42,7 +43,7 @@ def document(record: RolloutStatus) -> dict[str, Any]:
 
 def plan(groups: str, key: str, record: RolloutStatus | None = None, **options: Any) -> RolloutPlan:
     observed = observe(groups, record=record, **options)
-    return plan_rollout_record(observed, tally_groups(observed, key), key, at=NOW)
+    return plan_rollout_record(observed, tally_groups(observed.lws, groups_of(observed), key), key, at=NOW)
 
 
 def begun(revision: str, former: str) -> RolloutStatus:
@@ -132,7 +133,9 @@ def test_a_start_that_others_wrote(start: str, ended: RolloutEnded | None) -> No
 
 def patch_of(observed: ObservedSet) -> PatchStatus:
     leader_set = a_leader_set()
-    patch = plan_status(observed, "b", leader_set, now="2026-02-02T02:41:30Z", at=NOW).patch
+    patch = plan_status(
+        observed, groups_of(observed), "b", leader_set, now="2026-02-02T02:41:30Z", at=NOW
+    ).patch
     assert patch is not None
     return patch
 

@@ -15,6 +15,7 @@ from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Pod, StatefulSet
 from lws.objects import Key, OwnerReference
 from lws.planning.actions import Delete
+from lws.planning.groups import groups_of
 from lws.planning.observed import ObservedSet
 from lws.planning.rollout.replacement import plan_replacements
 
@@ -67,7 +68,10 @@ def plan(
     """Indexes of the groups whose leaders are to be deleted, in order."""
     pods = leaders_of(row) if leaders is None else leaders
     observed = ObservedSet(lws, leaders=tuple(pods), worker_sets=tuple(worker_sets_of(row, pods)))
-    return [int(x.key.name.rpartition("-")[2]) for x in plan_replacements(observed, leader, "b")]
+    return [
+        int(x.key.name.rpartition("-")[2])
+        for x in plan_replacements(observed.lws, groups_of(observed), leader, "b")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -122,14 +126,14 @@ def test_what_is_deleted_and_how() -> None:
     observed = ObservedSet(
         a_set(replicas=2), leaders=tuple(leaders), worker_sets=tuple(worker_sets_of(row, leaders))
     )
-    actions = plan_replacements(observed, a_rolling_set(row, partition=0), "b")
+    actions = plan_replacements(observed.lws, groups_of(observed), a_rolling_set(row, partition=0), "b")
     assert actions == (Delete("Pod", Key("default", f"{NAME}-1"), f"uid-{NAME}-1", propagation="Foreground"),)
 
 
 def test_without_workers_the_leader_is_the_group() -> None:
     row = "oooo"
     observed = ObservedSet(a_set(replicas=4, size=1, max_unavailable=2), leaders=tuple(leaders_of(row)))
-    actions = plan_replacements(observed, a_rolling_set(row, partition=2), "b")
+    actions = plan_replacements(observed.lws, groups_of(observed), a_rolling_set(row, partition=2), "b")
     assert [x.key.name for x in actions] == [f"{NAME}-3", f"{NAME}-2"]
 
 

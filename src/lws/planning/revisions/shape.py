@@ -1,0 +1,63 @@
+"""What a revision says about a group as a whole, read without the rest of its templates.
+
+A group keeps the shape of its own revision until its leader is replaced, whatever the live spec says by then.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from lws.api import constants as c
+from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.workloads import ControllerRevision
+
+
+class Shape(Struct, frozen=True, gc=False):
+    """``size``: pods, leader included. Policies are values of the API, never empty."""
+
+    size: int
+    restart_policy: str
+    subdomain_policy: str
+
+
+class _Template(Struct, rename="camel"):
+    size: int | None = None
+    restart_policy: str | None = None
+
+
+class _Network(Struct, rename="camel"):
+    subdomain_policy: str | None = None
+
+
+class _Spec(Struct, rename="camel"):
+    leader_worker_template: _Template | UnsetType = UNSET
+    network_config: _Network | UnsetType | None = UNSET
+
+
+class _Data(Struct):
+    spec: _Spec
+
+
+_decoder = msgspec.json.Decoder(_Data)
+
+
+def live_shape(lws: LeaderWorkerSet) -> Shape:
+    """What the live spec says: the shape of groups that are yet to be made."""
+    return Shape(lws.live_size, lws.live_restart_policy, lws.live_subdomain_policy)
+
+
+def shape_of(revision: ControllerRevision, live: Shape) -> Shape:
+    """The shape that ``revision`` stores; members it lacks are those of ``live``, as in ``restore``.
+
+    Raises ValueError when the data cannot be read.
+    """
+    spec = _decoder.decode(revision.data).spec
+    template, network = spec.leader_worker_template, spec.network_config
+    size, restarts, subdomain = live.size, live.restart_policy, live.subdomain_policy
+    if template is not UNSET:
+        size = 1 if template.size is None else template.size
+        restarts = template.restart_policy or c.RESTART_RECREATE_GROUP
+    if network is not UNSET:
+        subdomain = (network and network.subdomain_policy) or c.SUBDOMAIN_SHARED
+    return Shape(size, restarts, subdomain)
