@@ -52,8 +52,8 @@ def test_rollout(vector: dict[str, Any]) -> None:
 
 
 def allows_nothing(vector: dict[str, Any]) -> bool:
-    """Excepted by docs/decisions/130: maxUnavailable and maxSurge both come to 0, so upstream's roll stops for
-    ever; here it goes on with one group at a time.
+    """Excepted by docs/decisions/130: maxUnavailable and maxSurge both come to 0, so upstream's roll stops
+    for ever; here it goes on with one group at a time.
     """
     replicas = vector["replicas"]
     unavailable = scaled(vector["maxUnavailable"], replicas, round_up=False, field="maxUnavailable")
