@@ -23,6 +23,7 @@ from lws.config.tls import weak_suites
 from lws.kube.errors import KubeError
 from lws.runtime import logs
 from lws.runtime.manager import ManagerError, stop_on_signals
+from lws.runtime.serving import raise_open_files
 from lws.version import VERSION, build_date, commit, user_agent, version_text
 
 _log = logs.get_logger("setup")
@@ -47,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         where = f"{typed['config']}: " if typed.get("config") else ""
         return _fail(1, *(where + problem for problem in error.problems))
     _introduce(configuration, typed)
+    raise_open_files()
     stop = stop_on_signals()
     try:
         App(_options(configuration, typed)).run(stop)

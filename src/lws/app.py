@@ -192,7 +192,7 @@ class App:
         manager.add(CertificateFiles(directory), phase=Phase.HTTP, name="webhook certificate")
         manager.add(certificate, phase=Phase.WEBHOOKS, name="certificate watcher")
         manager.add(server, phase=Phase.WEBHOOKS)
-        manager.add_ready_check("webhooks", lambda: webhooks_answer(server, certificate))
+        manager.add_ready_check("webhooks", webhooks_answer(server, certificate))
         return server
 
     def _rotation(self, directory: Path, certificate: ServingCertificate) -> Rotation:

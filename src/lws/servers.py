@@ -17,14 +17,15 @@ from lws.config.tls import tls_settings
 from lws.runtime.logs import get_logger
 from lws.runtime.manager import Manager
 from lws.runtime.metrics import Metrics
-from lws.runtime.serving import AuthFilter, HttpServer, WsgiApp, health_app, metrics_app
+from lws.runtime.serving import AuthFilter, HttpServer, Limits, Remembered, WsgiApp, health_app, metrics_app
 from lws.webhooks.admission import Webhook
 from lws.webhooks.certificates import CERTIFICATE, KEY, ServingCertificate, serving_check, throwaway_context
-from lws.webhooks.server import WebhookApp
+from lws.webhooks.server import MAX_BODY, WebhookApp
 
 METRICS_CERTIFICATE: Final = "k8s-metrics-server/serving-certs"  # under $TMPDIR, else /tmp
 WEBHOOK_THREADS: Final = 10
 WEBHOOK_LEAVE: Final = 3.0  # seconds: API servers keep connections, and a request that fails is a refusal
+REMEMBER_ANSWER: Final = 1.0  # seconds
 OTHER_THREADS: Final = 2
 
 
@@ -124,11 +125,16 @@ def webhook_server(
         log="controller-runtime.webhook",
         ssl_context=certificate.context,
         threads=WEBHOOK_THREADS,
+        limits=Limits(body=MAX_BODY),
         leave=WEBHOOK_LEAVE,
         name="webhook server",
     )
 
 
-def webhooks_answer(server: Server, certificate: ServingCertificate) -> None:
+def webhooks_answer(server: Server, certificate: ServingCertificate) -> Remembered:
     """A readiness check: a handshake with ourselves. The port is known only once the server listens."""
-    serving_check(server.host or "localhost", server.port, certificate)()
+
+    def check() -> None:
+        serving_check(server.host or "localhost", server.port, certificate)()
+
+    return Remembered(check, REMEMBER_ANSWER)

@@ -1,7 +1,7 @@
 """The WSGI application that answers the API server: paths, methods, sizes, metrics.
 
 Every request gets an answer and no answer holds a traceback. What an AdmissionReview says is
-``lws.webhooks.admission``'s; sockets and TLS are ``lws.runtime.serving.server``'s. Rules: operations.md, 2.1.
+``lws.webhooks.admission``'s; sockets and TLS are ``lws.runtime.serving``'s. Rules: operations.md, 2.1.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any, NamedTuple, Protocol
 from lws.webhooks.admission import ReviewError, Webhook, answer, encode, errored, parse
 
 MAX_BODY = 7 * 1024 * 1024
-_PIECE = 64 * 1024
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 
@@ -91,18 +90,9 @@ class WebhookApp:
         return _Answer(HTTPStatus.OK, said, bool(panics))
 
     def _read(self, environ: dict[str, Any]) -> bytes | None:
-        """The body, or None when it is too long.
-
-        Then as much again is taken in and dropped, so that the client gets to read the refusal.
-        """
-        stream = environ["wsgi.input"]
+        """The body, or None when it is too long."""
         length = int(environ.get("CONTENT_LENGTH") or 0)  # the server has checked that it is a number
-        if length <= self._max_body:
-            return bytes(stream.read(max(0, length)))
-        for _ in range(0, min(length, 2 * self._max_body), _PIECE):
-            if not stream.read(_PIECE):
-                break
-        return None
+        return None if length > self._max_body else bytes(environ["wsgi.input"].read(max(0, length)))
 
 
 def _refusal(status: HTTPStatus, code: int, message: str) -> _Answer:

@@ -114,7 +114,7 @@ def test_standard_error_is_the_default(capsys: pytest.CaptureFixture[str]) -> No
 # Libraries
 
 
-@pytest.mark.parametrize("library", ["urllib3.connectionpool", "cheroot", "kubernetes.client", "anything"])
+@pytest.mark.parametrize("library", ["urllib3.connectionpool", "asyncio", "kubernetes.client", "anything"])
 def test_what_libraries_say_comes_out_from_warning_up(library: str) -> None:
     with captured(level="debug") as lines:
         logger = logging.getLogger(library)
@@ -131,7 +131,7 @@ def test_a_library_s_exception_has_its_traceback() -> None:
         try:
             raise OSError("gone")
         except OSError:
-            logging.getLogger("cheroot").exception("Failed")
+            logging.getLogger("asyncio").exception("Failed")
     (line,) = lines.documents
     assert line["exception"][0]["exc_value"] == "gone"
 

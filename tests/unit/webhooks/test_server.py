@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lws.runtime.serving import HttpServer
+from lws.runtime.serving import HttpServer, Limits
 from lws.webhooks.admission import AdmissionRequest, AdmissionResponse, allowed, denied, patched
 from lws.webhooks.server import MAX_BODY, WebhookApp
 
@@ -175,7 +175,8 @@ def test_latency_is_measured_while_the_request_is_in_flight(metrics: dict[str, R
 def post() -> Any:
     """Sends to a real server, as the API server does: with a query, over a kept connection."""
     app = WebhookApp({"/hook": lambda _: allowed()})
-    server = HttpServer(app, host="127.0.0.1", port=0, threads=2, name="webhook server")
+    limits = Limits(body=MAX_BODY)
+    server = HttpServer(app, host="127.0.0.1", port=0, threads=2, name="webhook server", limits=limits)
     server.start()
     client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
 

@@ -6,8 +6,10 @@ What an admission webhook answers may not live here, nor which metrics there are
 from __future__ import annotations
 
 from lws.runtime.serving.authfilter import ACCESS_REVIEWS, TOKEN_REVIEWS, AuthFilter
-from lws.runtime.serving.health import Check, Checks, health_app, metrics_app
-from lws.runtime.serving.server import HttpServer, WsgiApp
+from lws.runtime.serving.exchange import WsgiApp
+from lws.runtime.serving.health import Check, Checks, Remembered, health_app, metrics_app
+from lws.runtime.serving.limits import Limits, raise_open_files
+from lws.runtime.serving.server import HttpServer
 
 __all__ = [
     "ACCESS_REVIEWS",
@@ -16,7 +18,10 @@ __all__ = [
     "Check",
     "Checks",
     "HttpServer",
+    "Limits",
+    "Remembered",
     "WsgiApp",
     "health_app",
     "metrics_app",
+    "raise_open_files",
 ]

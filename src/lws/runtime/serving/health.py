@@ -7,16 +7,18 @@ may say too much to a stranger; the log has it.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
+from lws.runtime.clock import Clock, SystemClock
 from lws.runtime.logs import get_logger, one_line
+from lws.runtime.serving.exchange import WsgiApp
 
 Check = Callable[[], object]
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
-WsgiApp = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 _TEXT = "text/plain; charset=utf-8"
 _log = get_logger("health")
@@ -62,6 +64,32 @@ class Checks:
             _log.info("Check failed", endpoint=self.name, check=name, error=one_line(error))
             return False
         return outcome is not False
+
+
+class Remembered:
+    """A check whose outcome holds for ``seconds``: strangers may ask as often as they like."""
+
+    def __init__(self, check: Check, seconds: float, *, clock: Clock | None = None) -> None:
+        self._check, self._seconds = check, seconds
+        self._now = (clock or SystemClock()).monotonic
+        self._lock = threading.Lock()
+        self._until = -math.inf
+        self._why = ""
+
+    def __call__(self) -> None:
+        """Raises RuntimeError: one line, why it failed."""
+        with self._lock:
+            if self._now() >= self._until:
+                self._why = self._ask()
+                self._until = self._now() + self._seconds
+            if self._why:
+                raise RuntimeError(self._why)
+
+    def _ask(self) -> str:
+        try:
+            return "it does not hold" if self._check() is False else ""
+        except Exception as error:  # noqa: BLE001 - whatever a check raises means that it failed
+            return one_line(error) or type(error).__name__
 
 
 def health_app(endpoints: Mapping[str, Checks]) -> WsgiApp:

@@ -1,40 +1,37 @@
-"""A small HTTP/1.1 server for WSGI applications, with or without TLS, on cheroot.
+"""A small HTTP/1.1 server for WSGI applications, with or without TLS, on one event loop.
 
-What it adds to cheroot: a connection costs a thread only while a request is being read and answered (not
-while it is idle, and not while a client takes its time before or after the TLS handshake), a request must
-arrive within a time limit, an answer leaves in one write, and nothing is printed. Applications (health,
-metrics, webhooks) live elsewhere; they bound the bodies they read.
+One thread accepts, shakes hands, and reads whole requests within bounds; only those cost a worker thread, and
+their answers are written by the loop again. So clients that are slow, silent or many hold nobody up. When
+there are too many, those go first that have never asked for anything, the oldest first.
+Applications (health, metrics, webhooks) live elsewhere; what one connection does is ``connection``'s.
 """
 
 from __future__ import annotations
 
-import logging
+import asyncio
+import contextlib
+import errno
 import math
 import socket
 import ssl
-import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import Future
+from itertools import chain
 from threading import Thread
-from typing import Any
+from typing import Any, Final
 
-from cheroot import errors, wsgi
-from cheroot.server import HTTPConnection, HTTPRequest
-from cheroot.ssl import Adapter
+import msgspec
 
 from lws.runtime.logs import get_logger
-from lws.runtime.serving.io import REQUEST_TIMEOUT, Reader, Writer
+from lws.runtime.serving.connection import Connection, Phase
+from lws.runtime.serving.exchange import WsgiApp, call
+from lws.runtime.serving.limits import Limits, fair_connections
+from lws.runtime.serving.workers import Workers
 
-WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+BACKLOG: Final = 1024
+AT_ONCE: Final = 64  # connections accepted before the others are looked at again
+ACCEPT_AGAIN: Final = 0.005, 1.0  # seconds after a failure, doubled until it works, as Go's net/http does
+QUIET: Final = 0.5  # seconds without a request after which nobody is taken to be about to send one
 
-# Longer than the 90 s after which Go's clients (kube-apiserver) drop an idle connection: the side that
-# sends must be the one that closes, or a request meets a closing connection and fails.
-IDLE_TIMEOUT = 120
-MAX_HEADER_BYTES = 64 * 1024
-MAX_CONNECTIONS = 1024
-
-QUIET = 0.5  # seconds without a request after which nobody is taken to be about to send one
-
+_BUSY: Final = (Phase.ANSWERING, Phase.WRITING)
 _log = get_logger("http")
 
 
@@ -61,179 +58,240 @@ class HttpServer:
         ssl_context: ssl.SSLContext | None = None,
         threads: int,
         name: str,
-        drain: int = 10,
+        limits: Limits | None = None,
+        drain: float = 10.0,
         leave: float = 0.0,
     ) -> None:
         self.name = name
-        self._leave = leave
         self.port = port
         self._host = host or ("::" if socket.has_dualstack_ipv6() else "0.0.0.0")
-        self._server = _Server((self._host, port), app, threads=threads, name=name, drain=drain)
         if ssl_context is not None:
             ssl_context.set_alpn_protocols(["http/1.1"])
-            self._server.ssl_adapter = _TlsAdapter(ssl_context)
+        self._app, self._context, self._threads = app, ssl_context, threads
+        self._limits, self._drain, self._leave = limits or Limits(), drain, leave
+        self._loop: _Loop | None = None
         self._thread: Thread | None = None
 
     @property
     def alive(self) -> bool:
-        """Whether it serves: started, not stopped, and its accepting thread has not died."""
+        """Whether it serves: started, not stopped, and its event loop has not died."""
         return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
         """Listen and serve; returns once connections are accepted. Raises BindError."""
-        listening: Future[int] = Future()
-        # The workers are started by this thread and inherit that it is a daemon: no request that hangs
-        # can keep the process from ending.
-        self._thread = Thread(target=self._serve, args=(listening,), name=self.name, daemon=True)
+        try:
+            listener = _listen(self._host, self.port)
+        except OSError as error:
+            reason = "address already in use" if error.errno == errno.EADDRINUSE else str(error)
+            raise BindError(
+                f"{self.name}: cannot listen on port {self.port} of {self._host}: {reason}"
+            ) from error
+        self.port = listener.getsockname()[1]
+        workers = Workers(self._threads, self.name)
+        workers.start()
+        self._loop = _Loop(
+            self._app, workers, self._context, self._limits, drain=self._drain, leave=self._leave
+        )
+        self._thread = Thread(
+            target=self._serve, args=(self._loop, listener, workers), name=self.name, daemon=True
+        )
         self._thread.start()
-        self.port = listening.result()
 
     def stop(self) -> None:
         """Take leave of clients, accept no more, let requests under way finish, close everything."""
-        self._server.take_leave(self._leave)
-        self._server.stop()
-        if self._thread is not None:
+        if self._loop is not None and self._thread is not None:
+            self._loop.stop()
             self._thread.join()
 
-    def _serve(self, listening: Future[int]) -> None:
+    def _serve(self, loop: _Loop, listener: socket.socket, workers: Workers) -> None:
         try:
-            self._server.prepare()
-        except OSError as error:
-            reason = "address already in use" if "in use" in str(error) else str(error)
-            listening.set_exception(
-                BindError(f"{self.name}: cannot listen on port {self.port} of {self._host}: {reason}")
-            )
-            return
-        listening.set_result(self._server.bind_addr[1])
-        try:
-            self._server.serve()
+            loop.run(listener)
         except BaseException:  # noqa: BLE001 - whatever ends it, alive turns false and the manager acts
             _log.exception("HTTP server died", server=self.name)
+        finally:
+            listener.close()
+            workers.stop()
 
 
-class _Request(HTTPRequest):
-    def read_request_headers(self) -> bool:
-        if not super().read_request_headers():  # type: ignore[no-untyped-call]
-            return False
-        if self.chunked_read:
-            # cheroot's decoder is quadratic in small chunks; RFC 9110 10.1.1 lets a server ask for a length.
-            self.simple_response("411 Length Required", "send a Content-Length")
-            return False
-        self.conn.wfile.flush()  # a "100 Continue", for which the client waits before the body
-        return True
+class _Loop:
+    """The event loop of one server, and what its connections share (``connection.Hub``).
 
-
-class _Connection(HTTPConnection):
-    RequestHandlerClass = _Request
-
-    def __init__(self, server: _Server, sock: socket.socket, makefile: Any = None) -> None:
-        super().__init__(server, sock, lambda s, mode, _: Reader(s) if "r" in mode else Writer(s))
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._shaken = not isinstance(sock, ssl.SSLSocket)
-
-    def communicate(self) -> bool:
-        """Answer one request, or do the TLS handshake; whether to keep the connection."""
-        try:
-            if not self._shaken:
-                return self._handshake()
-            self.server.last_request = time.monotonic()
-            self.rfile.expect_within(REQUEST_TIMEOUT)
-            keep = bool(super().communicate())  # type: ignore[no-untyped-call]
-            self.wfile.flush()
-        except OSError as error:
-            _log.debug("Connection lost", client=self.remote_addr, error=str(error))
-            return False
-        return keep
-
-    def _handshake(self) -> bool:
-        # The request that follows is waited for by the selector, not here: Go's clients open connections
-        # ahead of need, and each would hold a thread.
-        self.socket.settimeout(REQUEST_TIMEOUT)
-        self.socket.do_handshake()
-        self._shaken = True
-        return True
-
-
-class _TlsAdapter(Adapter):
-    """Wraps without shaking hands: cheroot wraps in its only accepting thread, which must not wait."""
-
-    def __init__(self, context: ssl.SSLContext) -> None:
-        self.context = context
-
-    def bind(self, sock: socket.socket) -> socket.socket:
-        return sock
-
-    def wrap(self, sock: socket.socket) -> tuple[ssl.SSLSocket, dict[str, Any]]:
-        try:
-            return self.context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False), {}
-        except OSError as error:
-            sock.close()
-            raise errors.FatalSSLAlert(*error.args) from error
-
-    def get_environ(self) -> dict[str, Any]:
-        return {}
-
-    def makefile(self, sock: socket.socket, mode: str = "r", bufsize: int = -1) -> Any:
-        raise NotImplementedError  # _Connection makes its own
-
-
-class _Server(wsgi.Server):
-    ConnectionClass = _Connection
-    keep_alive_conn_limit = MAX_CONNECTIONS
-    max_request_header_size = MAX_HEADER_BYTES
-    last_request = -math.inf  # on the monotonic clock
-    leaving = False
+    ``_fresh`` have asked for nothing yet, ``_kept`` have; both in the order in which they may have to go.
+    """
 
     def __init__(
-        self, address: tuple[str, int], app: WsgiApp, *, threads: int, name: str, drain: int
+        self,
+        app: WsgiApp,
+        workers: Workers,
+        context: ssl.SSLContext | None,
+        limits: Limits,
+        *,
+        drain: float,
+        leave: float,
     ) -> None:
-        super().__init__(
-            address,
-            app,
-            numthreads=threads,
-            max=threads,
-            server_name=name,
-            request_queue_size=128,
-            timeout=IDLE_TIMEOUT,
-            shutdown_timeout=drain,
+        self.limits, self.context, self.leaving = limits, context, False
+        self._app, self._workers = app, workers
+        self._drain, self._leave = drain, leave
+        self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(_report)
+        self._stopping = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._last_request = -math.inf
+        self._held = 0
+        self._delay = 0.0
+        self._fresh: dict[Connection, None] = {}
+        self._kept: dict[Connection, None] = {}
+        self._busy: dict[Connection, None] = {}
+        self._unshaken: list[Connection] = []
+        self._arriving: set[asyncio.Task[Any]] = set()
+
+    def run(self, listener: socket.socket) -> None:
+        """Serve until :meth:`stop` is called by another thread."""
+        self.limits = msgspec.structs.replace(
+            self.limits, connections=fair_connections(self.limits.connections)
         )
-
-    @property
-    def can_add_keepalive_connection(self) -> bool:
-        """What cheroot asks before each answer: without room for it, the answer closes its connection."""
-        return not self.leaving and self._has_room
-
-    @property
-    def _has_room(self) -> bool:
-        return bool(super().can_add_keepalive_connection)
-
-    def take_leave(self, seconds: float) -> None:
-        """Keep no connection from now on, and wait until nobody asks any more, at most ``seconds``."""
-        self.leaving = True
-        deadline = time.monotonic() + seconds
-        while (now := time.monotonic()) < min(deadline, self.last_request + QUIET):
-            time.sleep(min(0.05, deadline - now))
-
-    @staticmethod
-    def bind_socket(socket_: socket.socket, bind_addr: tuple[str, int]) -> socket.socket:
         try:
-            socket_.bind(bind_addr)
-        except OSError:
-            socket_.close()
-            raise
-        return socket_
+            self._loop.run_until_complete(self._main(listener))
+        finally:
+            self._loop.close()
 
-    def process_conn(self, conn: _Connection) -> None:
-        """Hand a readable connection to a worker; a new one waits for its first byte in the selector."""
-        if conn.last_used is not None:
-            super().process_conn(conn)
-        elif self._has_room:
-            self.put_conn(conn)
-        else:
-            conn.close()
+    def stop(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._stopping.set)
 
-    def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
-        if level >= logging.ERROR:
-            _log.error(msg, server=self.server_name, exc_info=traceback)
-        else:
-            _log.debug(msg, server=self.server_name)
+    def joined(self, connection: Connection) -> None:
+        """A new connection; another makes room for it where there are too many."""
+        self._fresh[connection] = None
+        if len(self._fresh) + len(self._kept) + len(self._busy) > self.limits.connections:
+            self._part_with_one(connection)
+
+    def moved(self, connection: Connection) -> None:
+        """A connection has another phase."""
+        if connection.phase in _BUSY:
+            self._fresh.pop(connection, None)
+            self._kept.pop(connection, None)
+            self._busy[connection] = None
+        elif connection in self._busy:
+            del self._busy[connection]
+            those = self._fresh if connection.phase == Phase.LINGERING else self._kept
+            those[connection] = None
+            self._changed.set()
+
+    def left(self, connection: Connection) -> None:
+        for those in (self._fresh, self._kept, self._busy):
+            those.pop(connection, None)
+        self._changed.set()
+
+    def shake_soon(self, connection: Connection) -> None:
+        """Handshakes cost a millisecond each: one a turn, so that requests go on, and the newest first.
+
+        When more come than can be served, those who still wait for their answer are among the newest.
+        """
+        self._unshaken.append(connection)
+        if len(self._unshaken) == 1:
+            self._loop.call_soon(self._shake_one)
+
+    def holds(self, change: int) -> None:
+        """Connections hold more bytes, or fewer; when it is too much, who takes longest for its own goes."""
+        self._held += change
+        while self._held > self.limits.buffered:
+            everybody = chain(self._fresh, self._kept, self._busy)
+            waited_for = [one for one in everybody if one.held and one.phase != Phase.ANSWERING]
+            if not waited_for:
+                break
+            _log.debug("Connection closed: too many bytes are held")
+            min(waited_for, key=lambda one: one.since).abort()
+
+    def ask(self, connection: Connection, environ: dict[str, Any]) -> None:
+        """Have a worker answer."""
+        self._last_request = self._loop.time()
+
+        def work() -> None:
+            answer = call(self._app, environ)
+            with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+                self._loop.call_soon_threadsafe(connection.answer, answer)
+
+        self._workers.do(work)
+
+    def _shake_one(self) -> None:
+        connection = self._unshaken.pop()
+        if self._unshaken:
+            self._loop.call_soon(self._shake_one)
+        connection.shake()
+
+    async def _main(self, listener: socket.socket) -> None:
+        self._loop.add_reader(listener, self._accept, listener)
+        await self._stopping.wait()
+        self.leaving = True
+        await self._fall_quiet()
+        self._loop.remove_reader(listener)
+        listener.close()
+        for connection in [*self._fresh, *self._kept]:
+            connection.abort()
+        await self._finish_busy()
+        for connection in [*self._fresh, *self._kept, *self._busy]:
+            connection.abort()
+        await asyncio.sleep(0)  # for the transports, which close their sockets in the next turn
+
+    def _accept(self, listener: socket.socket) -> None:
+        for _ in range(AT_ONCE):
+            try:
+                client, _ = listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._accept_later(listener, error)
+                return
+            self._delay = 0.0
+            client.setblocking(False)
+            task = self._loop.create_task(
+                self._loop.connect_accepted_socket(lambda: Connection(self), client)
+            )
+            self._arriving.add(task)
+            task.add_done_callback(self._arriving.discard)
+
+    def _accept_later(self, listener: socket.socket, error: OSError) -> None:
+        """There are no descriptors or no memory left, as a rule: free one, and do not ask on and on."""
+        first, longest = ACCEPT_AGAIN
+        self._delay = min(2 * self._delay or first, longest)
+        _log.error("Cannot accept a connection", error=str(error), again=self._delay)
+        self._part_with_one()
+        self._loop.remove_reader(listener)
+        self._loop.call_later(self._delay, self._accept_again, listener)
+
+    def _accept_again(self, listener: socket.socket) -> None:
+        if listener.fileno() >= 0:
+            self._loop.add_reader(listener, self._accept, listener)
+
+    def _part_with_one(self, but: Connection | None = None) -> None:
+        """Close the connection that is missed least; ``but`` itself when there is no other."""
+        others = (one for one in chain(self._fresh, self._kept) if one is not but)
+        victim = next(others, but)
+        if victim is not None:
+            victim.abort()
+
+    async def _fall_quiet(self) -> None:
+        """Wait until nobody asks any more, for as long as leave may be taken."""
+        deadline = self._loop.time() + self._leave
+        while (left := min(deadline, self._last_request + QUIET) - self._loop.time()) > 0:
+            await asyncio.sleep(left)
+
+    async def _finish_busy(self) -> None:
+        deadline = self._loop.time() + self._drain
+        while self._busy and (left := deadline - self._loop.time()) > 0:
+            self._changed.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), left)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    both = host == "::" and socket.has_dualstack_ipv6()
+    listener = socket.create_server(address, family=family, backlog=BACKLOG, dualstack_ipv6=both)
+    listener.setblocking(False)
+    return listener
+
+
+def _report(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What nobody expected in a callback; its connection is closed by its time limit at the latest."""
+    _log.error("Event loop", error=context.get("message", ""), exc_info=context.get("exception"))

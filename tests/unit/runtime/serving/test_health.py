@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from lws.runtime.serving.health import Checks, Refusal, WsgiApp, health_app, metrics_app
+from lws.runtime.clock import FakeClock
+from lws.runtime.serving.health import Checks, Refusal, Remembered, WsgiApp, health_app, metrics_app
 
 
 class Answer:
@@ -93,6 +94,33 @@ def test_the_check_named_after_the_endpoint_can_be_replaced() -> None:
     checks = Checks("readyz")
     checks.add("readyz", lambda: False)
     assert checks.run() == {"readyz": False}
+
+
+class TestRemembered:
+    """A check that costs something is made once a while, however often strangers ask."""
+
+    @pytest.mark.parametrize(
+        ("outcomes", "says"),
+        [
+            pytest.param([None, fail], [True, True, False], id="then it fails"),
+            pytest.param([fail, None], [False, False, True], id="then it holds"),
+            pytest.param([lambda: False, None], [False, False, True], id="not holding without raising"),
+        ],
+    )
+    def test_for_a_while(self, outcomes: list[Any], says: list[bool]) -> None:
+        clock, left = FakeClock(), list(outcomes)
+
+        def check() -> object:
+            outcome = left.pop(0)
+            return outcome() if outcome else None
+
+        checks = Checks("readyz")
+        checks.add("it", Remembered(check, 1.0, clock=clock))
+        seen = []
+        for seconds in (0.0, 0.9, 0.1):
+            clock.advance(seconds)
+            seen.append((checks.run(only="it") or {})["it"])
+        assert (seen, left) == (says, [])
 
 
 def exposition(accept: str) -> tuple[str, bytes]:
