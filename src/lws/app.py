@@ -110,7 +110,7 @@ class App:
         self.manager = Manager()
         self._connections: list[Connection] = []
         limits = options.configuration.client_connection
-        connection = self._connect(pool_size=2 * options.workers + 4, qps=limits.qps, burst=limits.burst)
+        connection = self._connect(pool_size=3 * options.workers + 4, qps=limits.qps, burst=limits.burst)
         self.client = Client(connection, field_manager=c.FIELD_MANAGER)
         self.recorder = EventRecorder(
             self.client,

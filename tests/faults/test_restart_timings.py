@@ -355,7 +355,7 @@ def test_dying_between_any_two_calls_of_a_recreation_neither_loses_nor_repeats_i
 
         story.strike = strike
         story.start(lag=0)
-        while story.process is not None and story.process.pods.ready():
+        while story.process is not None and (story.process.pods.ready() or story.process.commits.ready()):
             story.step(story.process.reconciles())
         begun.append((any(x.restarting for x in story.lws.status.groups.values()), len(story.client.deleted)))
         while moves := story.cluster.moves():

@@ -112,8 +112,12 @@ class ModelClient:
     ) -> Any:
         self._trouble()
         stored = self._find(resource, Key(where["namespace"], name))
-        version = patch.get("metadata", {}).get("resourceVersion", "")
-        if version not in ("", stored.metadata.resource_version):
+        about = patch.get("metadata", {})
+        version = about.get("resourceVersion", "")
+        if (
+            version not in ("", stored.metadata.resource_version)
+            or about.get("uid", stored.uid) != stored.uid
+        ):
             raise Conflict(409)
         self.records += [
             x["leader"] for x in patch["status"].get("groups", {}).values() if version and x and "leader" in x
@@ -251,10 +255,16 @@ class Process:
         self.informers = Informers(
             *(LaggingInformer(cluster, kind, max(0, cluster.version - lag(kind))) for kind in TYPES.values())
         )
-        self.sets, self.pods = ModelQueue(clock), ModelQueue(clock)
+        self.sets, self.pods, self.commits = (ModelQueue(clock) for _ in range(3))
         made: Any = client
         self._reconcilers = make_reconcilers(
-            self.informers, self.sets, self.pods, client=made, recorder=NoEvents(), clock=clock
+            self.informers,
+            self.sets,
+            self.pods,
+            self.commits,
+            client=made,
+            recorder=NoEvents(),
+            clock=clock,
         )
         for informer in self.informers:
             informer.list()
@@ -264,14 +274,13 @@ class Process:
 
     def reconciles(self) -> list[Move]:
         """A pass for each key that is due; an error puts the key back."""
-        sets, pods = self._reconcilers
         found: list[Move] = []
-        for queue, reconcile in ((self.sets, sets.reconcile), (self.pods, pods.reconcile)):
+        for queue, reconcile in zip((self.sets, self.pods, self.commits), self._reconcilers, strict=True):
             found += [lambda q=queue, r=reconcile, x=key: self._pass(q, r, x) for key in queue.ready()]
         return found
 
     def next(self) -> float | None:
-        times = [x for x in (self.sets.next(), self.pods.next()) if x is not None]
+        times = [x for queue in (self.sets, self.pods, self.commits) if (x := queue.next()) is not None]
         return min(times, default=None)
 
     def _pass(self, queue: ModelQueue, reconcile: Callable[[Key], Any], key: Key) -> None:

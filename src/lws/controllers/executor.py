@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from cachetools import LRUCache, TTLCache
 
 from lws.api.constants import FIELD_MANAGER, NAME_LABEL
 from lws.controllers.applied import AppliedMemory, apply_changes_nothing, digest
+from lws.controllers.effects import Effects, Recorder
 from lws.controllers.groupstatus import GroupStatusMemory
 from lws.controllers.resources import KINDS, Kind
 from lws.kube.client import Client
-from lws.kube.errors import AlreadyExists, ApiError, Conflict, Invalid, KubeError, NotFound
+from lws.kube.errors import AlreadyExists, Conflict, Invalid, KubeError, NotFound, TransportError
 from lws.objects import Key, KubeObject
 from lws.planning.actions import (
     Action,
@@ -25,11 +26,11 @@ from lws.planning.actions import (
     Create,
     Delete,
     Document,
-    Effect,
     Measurement,
     PatchStatus,
     Record,
     Requeue,
+    StoreEntry,
 )
 from lws.runtime.events import EventRecorder
 from lws.runtime.informers import Informer
@@ -41,18 +42,11 @@ FOREIGN_TTL = 300.0
 REFUSED_TTL = 300.0
 
 
-class Recorder(Protocol):
-    """The one method of :class:`EventRecorder` that is used here."""
-
-    def event(
-        self, *, regarding: Any, related: Any = None, type_: str, reason: str, action: str, note: str
-    ) -> None: ...
-
-
 class Executor:
     """Runs the actions of one plan in order; the first that fails ends the plan with its exception.
 
-    ``kinds``: what a plan may name. ``measure`` is told of what plans want measured.
+    ``kinds``: what a plan may name. ``measure`` is told of what plans want measured, ``hand_over`` gets the
+    entries of groups, to be written with others of their set.
     """
 
     def __init__(
@@ -61,6 +55,7 @@ class Executor:
         informers: Mapping[str, Informer[Any]],
         recorder: Recorder | EventRecorder,
         *,
+        hand_over: Callable[[StoreEntry], None],
         ledger: GroupStatusMemory | None = None,
         kinds: Mapping[str, Kind] = KINDS,
         measure: Callable[[Measurement], None] = lambda _: None,
@@ -69,11 +64,12 @@ class Executor:
         self._kinds = kinds
         self._ledger = ledger or GroupStatusMemory()
         self._informers = informers
-        self._recorder = recorder
-        self._measure = measure
+        self._effects = Effects(recorder, measure)
+        self._hand_over = hand_over
         self._applied = AppliedMemory()
         self._foreign: TTLCache[tuple[str, Key], bool] = TTLCache(4096, FOREIGN_TTL)
         self._own: LRUCache[str, str] = LRUCache(100_000)
+        self._unanswered: LRUCache[str, bool] = LRUCache(4096)  # UIDs of what may be deleted by now
         self._refused: TTLCache[tuple[Key, bytes], Invalid] = TTLCache(4096, REFUSED_TTL)
         self._lock = threading.Lock()
 
@@ -101,45 +97,15 @@ class Executor:
                     self._delete(action)
                 case PatchStatus():
                     self._patch_status(action)
+                case StoreEntry():
+                    self._hand_over(action)
                 case Record():
-                    self._record(action)
+                    self._effects.record(action)
                 case Requeue(after):
                     requeue = after if requeue is None else min(requeue, after)
         if failure is not None:
             raise failure
         return requeue
-
-    def _record(self, *records: Record) -> None:
-        for record in records:
-            self._recorder.event(
-                regarding=record.regarding,
-                related=record.related,
-                type_=record.type,
-                reason=record.reason,
-                action=record.action,
-                note=record.note,
-            )
-
-    def _follow(self, effects: Iterable[Effect]) -> None:
-        for effect in effects:
-            if isinstance(effect, Record):
-                self._record(effect)
-            else:
-                self._measure(effect)
-
-    def _failed(self, record: Record | None, error: KubeError) -> None:
-        if record is not None:
-            text = error.message if isinstance(error, ApiError) else str(error)
-            self._record(
-                Record(
-                    record.regarding,
-                    record.type,
-                    record.reason,
-                    record.action,
-                    f"{record.note}: {text}",
-                    record.related,
-                )
-            )
 
     def _apply(self, action: Apply) -> None:
         if self._holds(action):
@@ -155,11 +121,11 @@ class Executor:
             if isinstance(error, Invalid):
                 with self._lock:
                     self._refused[refused] = error
-            self._failed(action.failed, error)
+            self._effects.failed(action.failed, error)
             raise
         self._applied.remember(action.document, written)
         self._observe(action.kind, written)
-        self._record(*action.then)
+        self._effects.follow(action.then)
 
     def _holds(self, action: Apply) -> bool:
         """The cache, or else one read of the live object, says that the apply would change nothing."""
@@ -190,43 +156,78 @@ class Executor:
         try:
             written = self._client.create(resource, type_, action.document)
         except AlreadyExists:
-            self._look_again(action.kind, key)
+            self._look_again(action, key)
+            return
+        except TransportError as error:
+            if error.refused or not self._look_again(action, key):
+                self._effects.failed(action.failed, error)
+                raise
             return
         except KubeError as error:
-            self._failed(action.failed, error)
+            self._effects.failed(action.failed, error)
             raise
         self._observe(action.kind, written)
-        self._record(*action.then)
+        self._effects.follow(action.then)
 
-    def _look_again(self, kind: str, key: Key) -> None:
-        """Another pass won, the watch is late, or the name is taken by an object outside our view."""
-        resource, type_ = self._kinds[kind]
+    def _look_again(self, action: Create, key: Key) -> bool:
+        """Whether what we create is there: the answer was lost, unless the name is taken by a stranger's."""
+        resource, type_ = self._kinds[action.kind]
         try:
             found = self._client.get(resource, type_, key.name, key.namespace)
         except NotFound:
-            return  # gone again: its delete event brings the next pass
+            return False  # gone again: its delete event brings the next pass
         if NAME_LABEL in found.labels:
-            self._observe(kind, found)
-        else:
-            with self._lock:
-                self._foreign[kind, key] = True
+            self._observe(action.kind, found)
+            self._effects.follow(action.then)
+            return True
+        with self._lock:
+            self._foreign[action.kind, key] = True
+        return False
 
     def _delete(self, action: Delete) -> None:
-        resource, type_ = self._kinds[action.kind]
         try:
-            left = self._client.delete(
-                resource,
-                type_,
-                action.key.name,
-                namespace=action.key.namespace,
-                uid=action.uid,
-                propagation=action.propagation,
-            )
-        except (NotFound, Conflict):  # gone, or another object by that name: done already
+            left = self._send_delete(action)
+        except (NotFound, Conflict) as error:  # gone, or another object by that name: done already
+            if error.repeated or self._forget_unanswered(action):
+                self._effects.follow(action.then)  # ... and by us, whose first answer was lost
             return
+        except TransportError as error:
+            if error.refused or not self._deleted(action):
+                raise
+            left = None
+        self._forget_unanswered(action)
         if left is not None:
             self._observe(action.kind, left)
-        self._follow(action.then)
+        self._effects.follow(action.then)
+
+    def _send_delete(self, action: Delete) -> KubeObject | None:
+        resource, type_ = self._kinds[action.kind]
+        return self._client.delete(
+            resource,
+            type_,
+            action.key.name,
+            namespace=action.key.namespace,
+            uid=action.uid,
+            propagation=action.propagation,
+        )
+
+    def _deleted(self, action: Delete) -> bool:
+        """Whether a delete without an answer was accepted; if not even that is answered, it is remembered."""
+        with self._lock:
+            self._unanswered[action.uid] = True
+        resource, type_ = self._kinds[action.kind]
+        try:
+            found = self._client.get(resource, type_, action.key.name, action.key.namespace)
+        except NotFound:
+            return True
+        except KubeError:
+            return False
+        return found.uid != action.uid or found.deleting
+
+    def _forget_unanswered(self, action: Delete) -> bool:
+        """Whether the answer to an earlier delete of this very object was lost."""
+        with self._lock:
+            return self._unanswered.pop(action.uid, False)
 
     def _patch_status(self, action: PatchStatus) -> None:
         informer = self._informers.get(action.kind)
@@ -236,13 +237,14 @@ class Executor:
         written = self._send_status(sent) if sent.status else None
         if uid:
             self._ledger.accepted(action, uid, written)
-        self._follow(action.then)
+        self._effects.follow(action.then)
 
     def _send_status(self, action: PatchStatus) -> KubeObject:
         resource, type_ = self._kinds[action.kind]
         patch: Document = {"status": action.status}
-        if action.resource_version:
-            patch["metadata"] = {"resourceVersion": action.resource_version}
+        conditions = {"resourceVersion": action.resource_version, "uid": action.uid}
+        if any(conditions.values()):
+            patch["metadata"] = {name: value for name, value in conditions.items() if value}
         written = self._client.merge_patch(
             resource, type_, action.key.name, patch, namespace=action.key.namespace, subresource="status"
         )

@@ -5,10 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from lws.api import constants as c
-from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Pod, StatefulSet
-from lws.controllers.groupstatus import GroupStatusMemory
-from lws.controllers.resources import LEADERWORKERSETS
 from lws.kube.client import Client
 from lws.kube.errors import NotFound
 from lws.kube.resources import PODS, STATEFULSETS
@@ -19,22 +16,20 @@ from lws.planning.observed import Certainty, ObservedGroup
 class LiveReader:
     """Quorum reads; every method raises what ``Client`` raises, but for NotFound.
 
-    The set is read before its leader: what its status says of groups is then no newer than that leader.
+    The set is not read: its size grows with the number of its groups, and each group asks. It was observed
+    before its leader is read here, so what its status says of the group is no newer than that leader; whether
+    the status still says so is made sure of when the group's entry is committed.
     """
 
-    def __init__(self, client: Client, ledger: GroupStatusMemory) -> None:
+    def __init__(self, client: Client) -> None:
         self._client = client
-        self._ledger = ledger
 
     def group(self, group: ObservedGroup, certainty: Certainty) -> ObservedGroup | None:
-        """The same group at this certainty; None when its set or its leader is gone or replaced."""
-        lws, leader = group.lws, group.leader
-        if lws is None or leader is None:
+        """The same group at this certainty; None when its leader is gone or replaced."""
+        leader = group.leader
+        if leader is None:
             return None
-        live = self._set(lws)
-        if live is None:
-            return None
-        group = replace(group, lws=live, certainty=certainty)
+        group = replace(group, certainty=certainty)
         if certainty == Certainty.GROUP:
             return self._members(group, leader)
         current = self._current(leader)
@@ -50,13 +45,6 @@ class LiveReader:
         except NotFound:
             return None
         return current if current.uid == pod.uid else None
-
-    def _set(self, lws: LeaderWorkerSet) -> LeaderWorkerSet | None:
-        try:
-            live = self._client.get(LEADERWORKERSETS, LeaderWorkerSet, lws.name, lws.namespace)
-        except NotFound:
-            return None
-        return self._ledger.overlay(live) if live.uid == lws.uid else None
 
     def _members(self, group: ObservedGroup, leader: Pod) -> ObservedGroup | None:
         """Its pods, their leader among them, and the StatefulSet of that name."""

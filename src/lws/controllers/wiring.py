@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Pod, StatefulSet
-from lws.controllers.executor import Executor, Recorder
+from lws.controllers.commits import Committer, Entries, ForeignEntries
+from lws.controllers.effects import Recorder
+from lws.controllers.executor import Executor
 from lws.controllers.gang import Gang
 from lws.controllers.groupstatus import GroupStatusMemory
 from lws.controllers.incidents import Incidents
@@ -30,11 +32,13 @@ from lws.controllers.livereads import LiveReader
 from lws.controllers.nodes import NodeReader
 from lws.controllers.pod import PodReconciler
 from lws.controllers.resources import KINDS
+from lws.controllers.settling import Settling
 from lws.controllers.workloadmetrics import GroupStarts, WorkloadMetrics
 from lws.kube.client import Client
 from lws.kube.errors import ApiError, Conflict
 from lws.objects import Key, KubeObject
 from lws.planning.groups import Group, make_group
+from lws.planning.recreation.commits import edited
 from lws.planning.recreation.decision import container_restarted
 from lws.planning.recreation.record import unrecorded
 from lws.runtime.clock import Clock
@@ -43,25 +47,15 @@ from lws.runtime.informers import Adder, EnqueueRequests, Informer
 from lws.runtime.metrics import Metrics
 from lws.runtime.queue import WorkQueue
 
-# Seconds by which a set's pass waits for more news of its groups, which come in bursts.
-SETTLE = 0.1
-
-
-class Later:
-    """A queue whose keys wait a little for more news of the same kind."""
-
-    def __init__(self, queue: Adder[Key], after: float = SETTLE) -> None:
-        self._queue, self._after = queue, after
-
-    def add(self, item: Key, *, priority: int = 0, after: float = 0.0) -> None:
-        self._queue.add(item, priority=priority, after=max(after, self._after))
+Reconcile = Callable[[Key], Result]
 
 
 class Reconcilers(NamedTuple):
-    """What works on the keys of sets, and on those of groups."""
+    """What works on the keys of sets, on those of groups, and on those of sets with entries to be written."""
 
-    for_sets: LeaderWorkerSetReconciler
-    for_pods: PodReconciler
+    for_sets: Reconcile
+    for_pods: Reconcile
+    for_entries: Reconcile
 
 
 def make_controllers(
@@ -74,15 +68,17 @@ def make_controllers(
     workers: int,
     gang: Gang | None = None,
     measures: WorkloadMetrics | None = None,
-) -> tuple[Controller[Key], Controller[Key]]:
-    """The LeaderWorkerSet and the pod controller, watching but not started. ``gang``: where configured."""
-    sets, pods = (
-        WorkQueue[Key](name, clock=clock, metrics=metrics.queue(name)) for name in ("leaderworkerset", "pod")
+) -> tuple[Controller[Key], ...]:
+    """The controllers, watching but not started. ``gang``: where configured."""
+    sets, pods, commits = (
+        WorkQueue[Key](name, clock=clock, metrics=metrics.queue(name))
+        for name in ("leaderworkerset", "pod", "groupstatus")
     )
     made = make_reconcilers(
         informers,
         sets,
         pods,
+        commits,
         client=client,
         recorder=recorder,
         clock=clock,
@@ -90,7 +86,7 @@ def make_controllers(
         measures=measures or WorkloadMetrics(metrics),
     )
 
-    def controller(name: str, reconcile: Callable[[Key], Result], queue: WorkQueue[Key]) -> Controller[Key]:
+    def controller(name: str, reconcile: Reconcile, queue: WorkQueue[Key]) -> Controller[Key]:
         return Controller(
             name,
             reconcile,
@@ -102,8 +98,9 @@ def make_controllers(
         )
 
     return (
-        controller("leaderworkerset", made.for_sets.reconcile, sets),
-        controller("pod", made.for_pods.reconcile, pods),
+        controller("leaderworkerset", made.for_sets, sets),
+        controller("pod", made.for_pods, pods),
+        controller("groupstatus", made.for_entries, commits),
     )
 
 
@@ -118,6 +115,7 @@ def make_reconcilers(
     informers: Informers,
     sets: Adder[Key],
     pods: Adder[Key],
+    commits: Adder[Key],
     *,
     client: Client,
     recorder: Recorder,
@@ -125,7 +123,7 @@ def make_reconcilers(
     gang: Gang | None = None,
     measures: WorkloadMetrics | None = None,
 ) -> Reconcilers:
-    """The reconcilers, and the handlers that put their keys into the two queues."""
+    """The reconcilers, and the handlers that put their keys into the queues."""
     by_kind: dict[str, Informer[Any]] = {
         "LeaderWorkerSet": informers.sets,
         "StatefulSet": informers.stateful_sets,
@@ -134,18 +132,28 @@ def make_reconcilers(
         "Service": informers.services,
     }
     ledger, losses = GroupStatusMemory(), Incidents()
-    live = LiveReader(client, ledger)
+    live = LiveReader(client)
+    entries = Entries(commits)
     kinds = KINDS
     if gang is not None:
         by_kind[gang.provider.kind] = gang.pod_groups
         kinds = KINDS | {gang.provider.kind: gang.kind}
         gang.pod_groups.add_handler(EnqueueRequests(pods, group_of_owned, _appeared))
     measures = measures or WorkloadMetrics(Metrics())
-    executor = Executor(client, by_kind, recorder, ledger=ledger, kinds=kinds, measure=measures.record)
+    executor = Executor(
+        client,
+        by_kind,
+        recorder,
+        ledger=ledger,
+        kinds=kinds,
+        measure=measures.record,
+        hand_over=entries.hand_over,
+    )
     _measure(informers, ledger, measures, clock)
     informers.pods.add_handler(losses)
     informers.stateful_sets.add_handler(losses)
-    _watch(informers, sets, pods, executor)
+    settling = Settling(sets)
+    _watch(informers, sets, settling, pods, executor)
     for_sets = LeaderWorkerSetReconciler(informers, executor=executor, ledger=ledger, live=live, clock=clock)
     for_pods = PodReconciler(
         informers,
@@ -157,7 +165,16 @@ def make_reconcilers(
         clock=clock,
         gang=gang,
     )
-    return Reconcilers(for_sets, for_pods)
+    committer = Committer(
+        entries,
+        client=client,
+        executor=executor,
+        ledger=ledger,
+        observe=informers.sets.observe_write,
+        groups=pods,
+        clock=clock,
+    )
+    return Reconcilers(settling.timed(for_sets.reconcile), for_pods.reconcile, committer.reconcile)
 
 
 def _measure(
@@ -175,16 +192,18 @@ def _measure(
     informers.stateful_sets.add_handler(starts)
 
 
-def _watch(informers: Informers, sets: Adder[Key], pods: Adder[Key], executor: Executor) -> None:
+def _watch(
+    informers: Informers, sets: Adder[Key], later: Adder[Key], pods: Adder[Key], executor: Executor
+) -> None:
     def groups_of(lws: LeaderWorkerSet) -> Iterable[Key]:
         return [pod.key for pod in informers.pods.by_index(BY_SET, lws.key)]
 
     def news(old: LeaderWorkerSet | None, new: LeaderWorkerSet) -> bool:
-        return not executor.wrote(new) or (old is not None and _given_up(old) != _given_up(new))
-
-    def concerns_groups(old: LeaderWorkerSet | None, new: LeaderWorkerSet) -> bool:
-        return _edited(old, new) or (
-            old is not None and old.status.groups != new.status.groups and not executor.wrote(new)
+        """The answer to our own write is none, unless it is the first to tell of what a user changed."""
+        return (
+            not executor.wrote(new)
+            or _edited(old, new)
+            or (old is not None and _given_up(old) != _given_up(new))
         )
 
     def set_to_record(pod: Pod) -> Iterable[Key]:
@@ -203,9 +222,9 @@ def _watch(informers: Informers, sets: Adder[Key], pods: Adder[Key], executor: E
     def _own(lws: LeaderWorkerSet, leader: Pod, workers: StatefulSet) -> Group:
         return make_group(lws, leader, [workers], informers.revisions.by_index(BY_SET, lws.key))
 
-    later = Later(sets)
     informers.sets.add_handler(EnqueueRequests(sets, lambda lws: (lws.key,), news))
-    informers.sets.add_handler(EnqueueRequests(pods, groups_of, concerns_groups))
+    informers.sets.add_handler(EnqueueRequests(pods, groups_of, _edited))
+    informers.sets.add_handler(ForeignEntries(pods, executor.wrote))
     informers.stateful_sets.add_handler(EnqueueRequests(later, set_of, _differs(_stateful_set_aspects)))
     informers.stateful_sets.add_handler(EnqueueRequests(pods, group_of_owned, _appeared))
     informers.pods.add_handler(EnqueueRequests(pods, group_of_pod, _differs(_pod_aspects)))
@@ -220,11 +239,7 @@ def _edited(old: LeaderWorkerSet | None, new: LeaderWorkerSet) -> bool:
 
     So may a set that appears after its pods: caches start at different moments.
     """
-    return (
-        old is None
-        or old.metadata.generation != new.metadata.generation
-        or old.annotations != new.annotations
-    )
+    return old is None or edited(old, new)
 
 
 def _given_up(lws: LeaderWorkerSet) -> list[str]:

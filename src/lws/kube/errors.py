@@ -22,7 +22,13 @@ FAIRNESS = {  # which queue of API priority and fairness a request was put into,
 
 
 class KubeError(Exception):
-    """Base of everything this package raises."""
+    """Base of everything this package raises.
+
+    ``repeated``: the request went out more than once, as an earlier answer was lost. Then NotFound, Conflict
+    and AlreadyExists may be the echo of what it did the first time.
+    """
+
+    repeated = False
 
 
 class ConfigurationError(KubeError):

@@ -22,6 +22,13 @@ FIRST_WAIT = 0.1  # seconds before repeating a lost request; doubles
 JITTER = 0.2  # share added at random, so that a herd of clients spreads
 
 
+def may_have_worked(error: KubeError) -> bool:
+    """Whether the server may have done what a request that ended like this asked for."""
+    if isinstance(error, ApiError):
+        return error.status >= 500
+    return not (isinstance(error, TransportError) and (error.refused or error.permanent))
+
+
 class Retries:
     """The state of one call. ``deadline`` on ``clock``, seconds; ``random`` gives [0, 1)."""
 

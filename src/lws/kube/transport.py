@@ -21,7 +21,7 @@ from lws.kube.credentials import Credentials
 from lws.kube.errors import ApiError, DecodeError, TransportError, api_error
 from lws.kube.faults import LOST, transport_error
 from lws.kube.ratelimit import RateLimit
-from lws.kube.retry import READ_REPEATS, Retries
+from lws.kube.retry import READ_REPEATS, Retries, may_have_worked
 from lws.kube.stream import CHUNK, Stream
 
 CONNECT_TIMEOUT = 5.0  # seconds
@@ -113,13 +113,16 @@ class Connection:
         if repeats is None:
             repeats = READ_REPEATS if method in READING else 0
         rule = Retries(repeats=repeats, deadline=call.deadline, clock=self._clock, random=self._random)
+        repeated = False
         while True:
             try:
                 return self._attempt(call)
             except (ApiError, TransportError) as error:
+                error.repeated = repeated
                 delay = rule.delay(error)
                 if delay is None or self._interrupted.wait(delay):
                     raise
+                repeated = repeated or may_have_worked(error)
 
     def stream(
         self, path: str, *, query: Mapping[str, str], read_timeout: float, accept: str = "application/json"

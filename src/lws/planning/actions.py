@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet
 from lws.objects import Key, KubeObject
 
 Document = dict[str, Any]
@@ -99,13 +100,37 @@ class Delete(Struct, frozen=True):
 
 
 class PatchStatus(Struct, frozen=True):
-    """JSON merge patch on the status subresource; ``resource_version`` set = optimistic locking."""
+    """JSON merge patch on the status subresource; ``resource_version`` set = optimistic locking.
+
+    ``uid`` set: only of that object, never of another one by its name.
+    """
 
     kind: str
     key: Key
     status: Document
     resource_version: str = ""
     then: tuple[Effect, ...] = ()
+    uid: str = ""
+
+
+class StoreEntry(Struct, frozen=True):
+    """Have the status entry of one group written, and then look at the group again.
+
+    It goes in one patch with those of other groups of the set, so the plan ends with it: what depends on the
+    entry is planned by the pass that sees it. ``lws``: the set that the decision rests on, ``index`` the
+    group's, ``leader`` its key. ``then`` follows once the API server has accepted the entry.
+    """
+
+    lws: LeaderWorkerSet
+    index: str
+    entry: GroupStatus
+    leader: Key
+    then: tuple[Effect, ...] = ()
+
+    @property
+    def base(self) -> GroupStatus | None:
+        """The entry that is to be replaced, as it was seen."""
+        return self.lws.status.groups.get(self.index)
 
 
 class Requeue(Struct, frozen=True):
@@ -114,4 +139,4 @@ class Requeue(Struct, frozen=True):
     after: float
 
 
-Action = Apply | Create | Delete | PatchStatus | Record | Requeue
+Action = Apply | Create | Delete | PatchStatus | StoreEntry | Record | Requeue

@@ -22,10 +22,10 @@ class Certainty(IntEnum):
     """How much of an observed group was read from the API server itself, where caches may lag."""
 
     CACHED = 0
-    SET = 1
-    """The set, whose status knows of recreations, and the leader."""
+    LEADER = 1
+    """The leader: it is there still, so what the status holds of another one is of a former one."""
     GROUP = 2
-    """The set, all pods of the group, and the worker StatefulSet."""
+    """All pods of the group, and the worker StatefulSet."""
 
 
 class ObservedSet(Struct, frozen=True, gc=False):

@@ -21,6 +21,7 @@ from lws.planning.actions import (
     PatchStatus,
     Record,
     RolloutEnded,
+    StoreEntry,
 )
 
 SET = a_set()
@@ -49,7 +50,15 @@ class Server:
         self.ledger = GroupStatusMemory()
         informers: Any = {c.KIND: self}
         client: Any = self
-        self.executor = Executor(client, informers, self, ledger=self.ledger, measure=self.measured.append)
+        self.handed_over: list[StoreEntry] = []
+        self.executor = Executor(
+            client,
+            informers,
+            self,
+            hand_over=self.handed_over.append,
+            ledger=self.ledger,
+            measure=self.measured.append,
+        )
 
     def merge_patch(self, *args: Any, **kwargs: Any) -> LeaderWorkerSet:
         self.sent.append(args[3]["status"])

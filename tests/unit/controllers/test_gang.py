@@ -139,6 +139,7 @@ class World:
             Informers(*informers),
             Keys(),
             self.keys,
+            Keys(),
             client=client,
             recorder=self.recorder,
             clock=FakeClock(),
@@ -146,7 +147,7 @@ class World:
         )
 
     def reconcile(self) -> float | None:
-        return self.reconcilers.for_pods.reconcile(self.leader.key).requeue_after
+        return self.reconcilers.for_pods(self.leader.key).requeue_after
 
     @property
     def made(self) -> list[str]:

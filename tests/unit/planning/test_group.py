@@ -15,9 +15,9 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Container, ContainerResources, ControllerRevision, Node, Pod, TpuQuantity
 from lws.objects import KubeObject, ObjectMeta, OwnerReference
-from lws.planning.actions import Action, Create, Delete, Document, PatchStatus, Record, Requeue
+from lws.planning.actions import Action, Create, Delete, Document, Record, Requeue, StoreEntry
 from lws.planning.group import POD_GROUP_RETRY, PlanError, plan_group
-from lws.planning.observed import Certainty, ObservedGroup
+from lws.planning.observed import ObservedGroup
 from lws.planning.placement import NodeMissingError
 from lws.planning.podgroups import VOLCANO, GangProvider
 from lws.planning.revisions import revision_document, template_of
@@ -161,14 +161,12 @@ def _failing_worker(leader: Pod) -> Pod:
 
 
 def test_restart_comes_before_everything_else() -> None:
-    group = _group(a_set(subdomain=c.SUBDOMAIN_UNIQUE), certainty=Certainty.SET)
+    group = _group(a_set(subdomain=c.SUBDOMAIN_UNIQUE))
     assert group.leader is not None
     failing = replace(group, pods=(group.leader, _failing_worker(group.leader)))
-    stored, action = _plan(failing)
-    assert isinstance(stored, PatchStatus)
-    assert isinstance(action, Delete)
-    assert action.uid == group.leader.uid
-    assert _plan(replace(failing, certainty=Certainty.CACHED)) == []
+    [stored] = _plan(failing)
+    assert isinstance(stored, StoreEntry)
+    assert (stored.leader, stored.entry.leader) == (group.leader.key, group.leader.uid)
 
 
 def test_a_leader_that_carries_leader_name_gets_a_warning_only() -> None:

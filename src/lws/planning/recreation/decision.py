@@ -15,7 +15,7 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet
 from lws.api.workloads import Pod, StatefulSet
 from lws.objects import controller_of
-from lws.planning.actions import Action, Delete, GroupRecreated, PatchStatus, Record, Requeue, reference
+from lws.planning.actions import Action, Delete, GroupRecreated, Record, Requeue, StoreEntry, reference
 from lws.planning.groups import Group, group_of
 from lws.planning.observed import (
     Certainty,
@@ -25,7 +25,7 @@ from lws.planning.observed import (
     members,
     worker_set_of,
 )
-from lws.planning.recreation.backoff import Step, decide, decided, entry_document, speaks_of, stored_entry
+from lws.planning.recreation.backoff import Step, decide, decided, speaks_of, stored_entry
 
 
 class _Mode(Enum):
@@ -143,7 +143,8 @@ def _cause(group: ObservedGroup, lws: LeaderWorkerSet, leader: Pod) -> _Cause | 
     """What asks for recreation: what was found before, what is seen, or what the record lacks.
 
     What is seen of a pod stays true of it however old the cache is. That a pod of the record is missing may
-    be an old cache's mistake, so this alone has to be confirmed.
+    be an old cache's mistake, so this has to be confirmed; and so has a leader before its entry takes the
+    place of another one's, for that may be its successor's.
     """
     own = group_of(group)
     mode = _Mode.NEVER if own is None else _mode(lws, own)
@@ -153,11 +154,11 @@ def _cause(group: ObservedGroup, lws: LeaderWorkerSet, leader: Pod) -> _Cause | 
     mine = entry if entry is not None and speaks_of(entry, leader) else None
     failed = _failed_pod(group, leader, mode)
     if mine is not None and decided(mine):
-        return _Cause(failed, Certainty.SET)
+        return _Cause(failed, Certainty.CACHED)
     if mode == _Mode.AFTER_START and _pending(members(group), own.shape.size):
         return None
     if failed is not None:
-        return _Cause(failed, Certainty.SET)
+        return _Cause(failed, Certainty.CACHED if entry is None or mine is not None else Certainty.LEADER)
     if mine is not None and _replaced(group, leader, mine):
         return _Cause(None, Certainty.GROUP)
     return None
@@ -222,23 +223,22 @@ def _digests(workers: Iterable[Pod]) -> Iterable[str]:
 
 
 def _actions(lws: LeaderWorkerSet, leader: Pod, cause: _Cause, *, now: float) -> tuple[Action, ...]:
-    """Store what is decided first, then do it."""
+    """Store what is decided first; the pass that sees it stored does it."""
     index = group_index(leader)
     if index is None:  # no group of ours by its label: nothing can be stored of it
         return (_delete(lws, leader, cause),)
     stored = stored_entry(lws, leader)
     step, entry, wait = decide(stored, leader, limit=lws.max_group_restarts, now=now)
-    tell: tuple[Record, ...] = ()
-    then: tuple[Action, ...] = ()
+    if entry != stored:
+        tell: tuple[Record, ...] = ()
+        if step == Step.WAIT:
+            tell = (_backing_off(lws, leader, cause, restarts=entry.restarts, wait=wait),)
+        elif step == Step.GIVE_UP:
+            tell = (_given_up(lws, leader, cause, restarts=entry.restarts),)
+        return (StoreEntry(lws, str(index), entry, leader.key, then=tell),)
     if step == Step.WAIT:
-        tell, then = (_backing_off(lws, leader, cause, restarts=entry.restarts, wait=wait),), (Requeue(wait),)
-    elif step == Step.GIVE_UP:
-        tell = (_given_up(lws, leader, cause, restarts=entry.restarts),)
-    else:
-        then = (_delete(lws, leader, cause),)
-    if entry == stored:
-        return then
-    return (PatchStatus(c.KIND, lws.key, {"groups": {str(index): entry_document(entry)}}, then=tell), *then)
+        return (Requeue(wait),)
+    return (_delete(lws, leader, cause),) if step == Step.RECREATE else ()
 
 
 def _delete(lws: LeaderWorkerSet, leader: Pod, cause: _Cause) -> Delete:

@@ -12,10 +12,9 @@ from msgspec.structs import replace
 from support.groups import KEY, a_leader, a_revision, a_set, a_worker, a_worker_set, owner_of
 
 from lws.api import constants as c
-from lws.api.leaderworkerset import GroupStatus
 from lws.api.workloads import ContainerStatus, Pod, PodStatus, StatefulSet
 from lws.objects import OwnerReference
-from lws.planning.actions import Delete, GroupRecreated, PatchStatus, Record, Requeue
+from lws.planning.actions import Delete, GroupRecreated, Record, Requeue, StoreEntry
 from lws.planning.observed import Certainty, ObservedGroup
 from lws.planning.recreation import decision as planner
 from lws.planning.recreation.decision import POD_DELETED, Restart, container_restarted, incarnation, started
@@ -63,12 +62,24 @@ def _recorded(*workers: Pod, leader: Pod = LEADER, **members: Any) -> dict[str, 
     return _entry(leader, workers=digest, **members)
 
 
+def _intent(plan: Restart) -> StoreEntry:
+    """What is to be stored; nothing is done beside it."""
+    [action] = plan.actions
+    assert isinstance(action, StoreEntry)
+    assert (action.index, action.leader) == ("0", LEADER.key)
+    return action
+
+
 def _stored(plan: Restart) -> dict[str, Any]:
-    [patch] = [x for x in plan.actions if isinstance(x, PatchStatus)]
-    assert plan.actions[0] is patch
-    assert (patch.kind, patch.resource_version) == (c.KIND, "")
-    entry = patch.status["groups"]["0"]
-    return {name: value for name, value in entry.items() if value is not None}
+    entry: dict[str, Any] = msgspec.to_builtins(_intent(plan).entry)
+    return entry
+
+
+def _once_stored(group: ObservedGroup, plan: Restart) -> ObservedGroup:
+    """The group as it is seen when the API server has accepted what was to be stored."""
+    assert group.lws is not None
+    status = replace(group.lws.status, groups={"0": _intent(plan).entry})
+    return replace(group, lws=replace(group.lws, status=status))
 
 
 def _workers(leader: Pod = LEADER, count: int = 3, **first: Any) -> list[Pod]:
@@ -76,9 +87,17 @@ def _workers(leader: Pod = LEADER, count: int = 3, **first: Any) -> list[Pod]:
     return [a_worker(leader, 1, **first)] + [a_worker(leader, x) for x in range(2, count + 1)]
 
 
-def _delete(plan: Restart) -> Delete:
+def _delete(group: ObservedGroup, *, now: float = NOW) -> Delete:
+    """What a group that asks for recreation gets once that is stored, which needs no more than the cache."""
+    plan = plan_restart(group, now=now)
     assert plan.recreating
-    action = plan.actions[-1]
+    if not isinstance(plan.actions[0], Delete):
+        group = _once_stored(group, plan)
+        assert plan_restart(group, now=now) == plan_restart(
+            replace(group, certainty=Certainty.CACHED), now=now
+        )
+        plan = plan_restart(group, now=now)
+    [action] = plan.actions
     assert isinstance(action, Delete)
     return action
 
@@ -95,7 +114,7 @@ def test_a_recreation_is_counted_by_its_cause_with_the_delete(
     workers: list[Pod], entry: dict[str, str] | None, cause: str
 ) -> None:
     mine = {"leader": LEADER.uid, "revision": KEY, **entry} if entry else None
-    delete = _delete(plan_restart(_group(*workers, entry=mine)))
+    delete = _delete(_group(*workers, entry=mine))
     assert [x for x in delete.then if isinstance(x, GroupRecreated)] == [GroupRecreated(cause)]
 
 
@@ -123,7 +142,7 @@ def test_policy(restart: str, metadata: dict[str, Any] | None, pending: bool, re
 
 
 def test_the_leader_is_deleted_with_uid_and_in_the_foreground_and_the_event_names_the_trigger() -> None:
-    action = _delete(plan_restart(_group(*_workers(deleting=True))))
+    action = _delete(_group(*_workers(deleting=True)))
     assert (action.kind, action.key, action.uid) == ("Pod", LEADER.key, LEADER.uid)
     assert action.propagation == "Foreground"
     [event, counted] = action.then
@@ -160,7 +179,7 @@ def test_what_triggers(traits: dict[str, Any], trigger: bool) -> None:
 @pytest.mark.parametrize("trait", [{"restarts": 1}, {"restarts": 3, "phase": "Running"}])
 def test_the_leader_itself_triggers(trait: dict[str, Any]) -> None:
     leader = a_leader(0, **trait)
-    action = _delete(plan_restart(_group(*_workers(leader), leader=leader)))
+    action = _delete(_group(*_workers(leader), leader=leader))
     assert action.then[0].note.startswith("Worker pod test-sample-0 failed, ")
 
 
@@ -171,7 +190,7 @@ def test_a_terminating_leader_is_not_deleted_again_but_the_group_counts_as_going
 
 def test_the_first_trigger_by_name_is_named_whatever_the_order() -> None:
     two, three = a_worker(LEADER, 2, restarts=1), a_worker(LEADER, 3, deleting=True)
-    action = _delete(plan_restart(_group(three, two, a_worker(LEADER, 1))))
+    action = _delete(_group(three, two, a_worker(LEADER, 1)))
     assert "Worker pod test-sample-0-2 " in action.then[0].note
 
 
@@ -213,14 +232,26 @@ def test_container_restarted(phase: str, init: int, main: int, restarted: bool) 
 
 
 class TestCertainty:
-    """What is seen of a pod needs the set alone to be made sure of; what is missing needs everything."""
+    """What is seen of a pod needs no proof; the leader does where the entry speaks of another; what is
+    missing needs everything."""
 
     @pytest.mark.parametrize("certainty", list(Certainty))
-    def test_of_what_is_seen(self, certainty: Certainty) -> None:
-        plan = plan_restart(replace(_group(*_workers(deleting=True)), certainty=certainty))
+    @pytest.mark.parametrize("entry", [None, _entry()], ids=["no-entry", "its-own-entry"])
+    def test_of_what_is_seen(self, entry: dict[str, Any] | None, certainty: Certainty) -> None:
+        plan = plan_restart(replace(_group(*_workers(deleting=True), entry=entry), certainty=certainty))
+        assert (plan.recreating, plan.needs, bool(plan.actions)) == (True, Certainty.CACHED, True)
+
+    @pytest.mark.parametrize("certainty", list(Certainty))
+    @pytest.mark.parametrize(
+        "other", [_entry(a_leader(uid="other")), _entry() | {"revision": "other"}], ids=["leader", "revision"]
+    )
+    def test_of_a_leader_in_whose_place_another_is_on_record(
+        self, other: dict[str, Any], certainty: Certainty
+    ) -> None:
+        plan = plan_restart(replace(_group(*_workers(deleting=True), entry=other), certainty=certainty))
         assert plan.recreating
         assert (plan.needs, bool(plan.actions)) == (
-            (Certainty.SET, False) if certainty == Certainty.CACHED else (Certainty.CACHED, True)
+            (Certainty.LEADER, False) if certainty == Certainty.CACHED else (Certainty.CACHED, True)
         )
 
     @pytest.mark.parametrize("certainty", list(Certainty))
@@ -264,10 +295,10 @@ class TestLost:
     )
     def test_counts(self, traits: dict[str, Any], restart: str, recreated: bool) -> None:
         group = _group(*_workers(), restart=restart)
-        plan = plan_restart(replace(group, lost=(a_worker(LEADER, 1, uid="gone", **traits),)))
-        assert plan.recreating is recreated
+        group = replace(group, lost=(a_worker(LEADER, 1, uid="gone", **traits),))
+        assert plan_restart(group).recreating is recreated
         if recreated:
-            assert _delete(plan).then[0].note.startswith("Worker pod test-sample-0-1 failed, ")
+            assert _delete(group).then[0].note.startswith("Worker pod test-sample-0-1 failed, ")
 
     def test_a_lost_stateful_set_still_proves_whose_its_workers_were(self) -> None:
         """Deleted by hand, with its pods: another one was made for the same leader."""
@@ -377,7 +408,7 @@ class TestReplaced:
         assert plan_restart(group).recreating is recreated
 
     def test_nobody_is_blamed_whom_nobody_saw(self) -> None:
-        action = _delete(plan_restart(_group(*_workers(uid="new"), entry=self.RECORD)))
+        action = _delete(_group(*_workers(uid="new"), entry=self.RECORD))
         assert action.then[0].note == (
             "A worker pod of group 0 was replaced, deleted leader pod test-sample-0 to recreate group 0"
         )
@@ -418,24 +449,12 @@ class TestStored:
 
     def test_the_first_is_counted_before_the_leader_is_deleted(self) -> None:
         plan = plan_restart(_group(*_workers(deleting=True), entry=_recorded(*_workers())))
-        assert [type(x) for x in plan.actions] == [PatchStatus, Delete]
         assert _stored(plan) == _recorded(*_workers(), restarts=1, lastRestartTime=AT, restarting=True)
 
     def test_nothing_is_left_of_a_former_leaders_entry(self) -> None:
         former = _entry(a_leader(uid="former"), workers="w", readyTime=AT, backoffUntil=AT, failed=True)
         plan = plan_restart(_group(*_workers(restarts=1), entry=former))
-        assert isinstance(plan.actions[0], PatchStatus)
-        assert plan.actions[0].status["groups"]["0"] == {
-            "leader": LEADER.uid,
-            "revision": KEY,
-            "workers": None,
-            "readyTime": None,
-            "restarts": 1,
-            "lastRestartTime": AT,
-            "restarting": True,
-            "backoffUntil": None,
-            "failed": None,
-        }
+        assert _stored(plan) == _entry(restarts=1, lastRestartTime=AT, restarting=True)
 
     def test_one_that_was_counted_is_carried_out_though_its_evidence_is_gone(self) -> None:
         entry = _entry(restarts=1, lastRestartTime=AT, restarting=True)
@@ -445,7 +464,7 @@ class TestStored:
     def test_an_after_start_policy_does_not_stop_what_was_decided(self) -> None:
         entry = _entry(restarts=1, lastRestartTime=AT, restarting=True)
         group = _group(*_workers(phase="Pending"), entry=entry, restart=AFTER_START)
-        assert _delete(plan_restart(group)).uid == LEADER.uid
+        assert _delete(group).uid == LEADER.uid
 
     def test_policy_none_does(self) -> None:
         entry = _entry(restarts=1, lastRestartTime=AT, restarting=True)
@@ -453,11 +472,12 @@ class TestStored:
 
     def test_the_second_waits_and_says_so_once(self) -> None:
         entry = _recorded(*_workers(), restarts=1, lastRestartTime=AT)
-        patch, wait = plan_restart(_group(*_workers(restarts=1), entry=entry), now=NOW + 4).actions
-        assert wait == Requeue(6.0)
-        assert isinstance(patch, PatchStatus)
-        assert patch.status["groups"]["0"]["backoffUntil"] == "2026-01-01T00:00:10Z"
-        [event] = patch.then
+        group = _group(*_workers(restarts=1), entry=entry)
+        plan = plan_restart(group, now=NOW + 4)
+        assert plan_restart(_once_stored(group, plan), now=NOW + 4).actions == (Requeue(6.0),)
+        assert _stored(plan)["backoffUntil"] == "2026-01-01T00:00:10Z"
+        [event] = _intent(plan).then
+        assert isinstance(event, Record)
         assert (event.type, event.reason, event.action) == ("Warning", "RecreateGroupBackOff", "Delete")
         assert event.note == (
             "Worker pod test-sample-0-1 failed, recreating group 0 in 6 seconds"
@@ -467,17 +487,19 @@ class TestStored:
     def test_when_the_time_has_come_it_is_recreated_whatever_is_seen(self) -> None:
         entry = _entry(restarts=1, lastRestartTime=AT, backoffUntil="2026-01-01T00:00:10Z")
         assert plan_restart(_group(*_workers(), entry=entry), now=NOW + 9).actions == (Requeue(1.0),)
-        plan = plan_restart(_group(*_workers(), entry=entry), now=NOW + 10)
+        group = _group(*_workers(), entry=entry)
+        plan = plan_restart(group, now=NOW + 10)
         assert _stored(plan) == _entry(restarts=2, lastRestartTime="2026-01-01T00:00:10Z", restarting=True)
-        assert isinstance(plan.actions[-1], Delete)
+        assert _delete(group, now=NOW + 10).uid == LEADER.uid
 
     def test_beyond_the_bound_the_group_is_left_and_says_how_to_go_on(self) -> None:
         entry = _entry(restarts=2, lastRestartTime=AT)
-        plan = plan_restart(_group(*_workers(restarts=1), entry=entry, limit=2), now=NOW + 60)
-        [patch] = plan.actions
-        assert isinstance(patch, PatchStatus)
+        group = _group(*_workers(restarts=1), entry=entry, limit=2)
+        plan = plan_restart(group, now=NOW + 60)
         assert _stored(plan) == {**entry, "failed": True}
-        [event] = patch.then
+        assert plan_restart(_once_stored(group, plan), now=NOW + 60) == Restart(True)
+        [event] = _intent(plan).then
+        assert isinstance(event, Record)
         assert (event.type, event.reason, event.action) == ("Warning", "MaxGroupRestartsExceeded", "Delete")
         assert event.note == (
             "Worker pod test-sample-0-1 failed, leaving group 0 as it is after 2 recreations in a row:"
@@ -488,10 +510,11 @@ class TestStored:
     @pytest.mark.parametrize("limit", [None, 3], ids=["removed", "raised"])
     def test_a_new_bound_resumes_a_failed_group(self, limit: int | None) -> None:
         entry = _entry(restarts=2, lastRestartTime=AT, failed=True)
-        plan = plan_restart(_group(*_workers(), entry=entry, limit=limit), now=NOW + 60)
+        group = _group(*_workers(), entry=entry, limit=limit)
+        plan = plan_restart(group, now=NOW + 60)
         assert _stored(plan)["restarts"] == 3
         assert "failed" not in _stored(plan)
-        assert isinstance(plan.actions[-1], Delete)
+        assert _delete(group, now=NOW + 60).uid == LEADER.uid
 
     def test_a_leader_without_group_index_is_deleted_all_the_same(self) -> None:
         leader = a_leader("x", restarts=1, phase="Running")
@@ -550,7 +573,7 @@ def test_any_group_is_deleted_by_its_present_leader_at_most_once_in_any_order(
     assert plan.recreating or not plan.actions
     cached = plan_restart(replace(group, certainty=Certainty.CACHED))
     assert cached.recreating is plan.recreating
-    assert all(isinstance(x, Requeue) for x in cached.actions)
+    assert cached.needs > Certainty.CACHED or cached == plan
 
 
 @settings(max_examples=300, deadline=None)
@@ -558,11 +581,8 @@ def test_any_group_is_deleted_by_its_present_leader_at_most_once_in_any_order(
 def test_what_was_stored_is_not_stored_again(group: ObservedGroup) -> None:
     """Dying after the write and before the deletion neither loses nor repeats anything."""
     plan = plan_restart(group)
-    patches = [x for x in plan.actions if isinstance(x, PatchStatus)]
-    if not patches or group.lws is None:
+    if not any(isinstance(x, StoreEntry) for x in plan.actions):
         return
-    entry = msgspec.convert(_stored(plan), GroupStatus)
-    lws = replace(group.lws, status=replace(group.lws.status, groups={"0": entry}))
-    again = plan_restart(replace(group, lws=lws))
+    again = plan_restart(_once_stored(group, plan))
     assert again.recreating
-    assert again.actions == plan.actions[1:]
+    assert not any(isinstance(x, StoreEntry) for x in again.actions)

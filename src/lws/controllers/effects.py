@@ -1,0 +1,53 @@
+"""What follows once the API server has answered: events for users, numbers for the metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from msgspec.structs import replace
+
+from lws.kube.errors import ApiError, KubeError
+from lws.planning.actions import Effect, Measurement, Record
+from lws.runtime.events import EventRecorder
+
+
+class Recorder(Protocol):
+    """The one method of :class:`EventRecorder` that is used here."""
+
+    def event(
+        self, *, regarding: Any, related: Any = None, type_: str, reason: str, action: str, note: str
+    ) -> None: ...
+
+
+class Effects:
+    """Tells the recorder of events and ``measure`` of everything else."""
+
+    def __init__(self, recorder: Recorder | EventRecorder, measure: Callable[[Measurement], None]) -> None:
+        self._recorder = recorder
+        self._measure = measure
+
+    def follow(self, effects: Iterable[Effect]) -> None:
+        """What an action that was accepted brings with it."""
+        for effect in effects:
+            if isinstance(effect, Record):
+                self.record(effect)
+            else:
+                self._measure(effect)
+
+    def record(self, record: Record) -> None:
+        """One event."""
+        self._recorder.event(
+            regarding=record.regarding,
+            related=record.related,
+            type_=record.type,
+            reason=record.reason,
+            action=record.action,
+            note=record.note,
+        )
+
+    def failed(self, record: Record | None, error: KubeError) -> None:
+        """The event of an action that failed, with what the server said."""
+        if record is not None:
+            text = error.message if isinstance(error, ApiError) else str(error)
+            self.record(replace(record, note=f"{record.note}: {text}"))
