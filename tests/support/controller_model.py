@@ -7,6 +7,7 @@ is the code that runs in production, from event handlers to the executor.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -202,6 +203,24 @@ class LaggingInformer:
     def pending(self) -> bool:
         return self._next < len(self._history)
 
+    def relist(self) -> None:
+        """The watch was lost: all that is there now, without the changes on the way."""
+        found: dict[Key, KubeObject] = {}
+        for change in self._history:
+            found[change.obj.key] = change.obj
+            if change.gone:
+                del found[change.obj.key]
+        self._next = len(self._history)
+        version = max((x.version for x in self._history), default=0)
+        changes = self.indexer.replace(found.values(), resource_version=version)
+        for handler in self._handlers:
+            for obj in changes.deleted:
+                handler.on_delete(obj)
+            for obj in changes.added:
+                handler.on_add(obj, initial=False)
+            for old, new in changes.updated:
+                handler.on_update(old, new)
+
     def deliver(self) -> None:
         """The next change."""
         change = self._history[self._next]
@@ -257,7 +276,7 @@ class Process:
         )
         self.sets, self.pods, self.commits = (ModelQueue(clock) for _ in range(3))
         made: Any = client
-        self._reconcilers = make_reconcilers(
+        reconcilers = make_reconcilers(
             self.informers,
             self.sets,
             self.pods,
@@ -266,6 +285,8 @@ class Process:
             recorder=NoEvents(),
             clock=clock,
         )
+        queues = (self.sets, self.pods, self.commits)
+        self._reconcilers = dict(zip(queues, reconcilers, strict=True))
         for informer in self.informers:
             informer.list()
 
@@ -274,13 +295,15 @@ class Process:
 
     def reconciles(self) -> list[Move]:
         """A pass for each key that is due; an error puts the key back."""
-        found: list[Move] = []
-        for queue, reconcile in zip((self.sets, self.pods, self.commits), self._reconcilers, strict=True):
-            found += [lambda q=queue, r=reconcile, x=key: self._pass(q, r, x) for key in queue.ready()]
-        return found
+        return [move for queue in self._reconcilers for move in self.passes(queue)]
+
+    def passes(self, queue: ModelQueue) -> list[Move]:
+        """The same for the keys of one queue."""
+        reconcile = self._reconcilers[queue]
+        return [partial(self._pass, queue, reconcile, key) for key in queue.ready()]
 
     def next(self) -> float | None:
-        times = [x for queue in (self.sets, self.pods, self.commits) if (x := queue.next()) is not None]
+        times = [x for queue in self._reconcilers if (x := queue.next()) is not None]
         return min(times, default=None)
 
     def _pass(self, queue: ModelQueue, reconcile: Callable[[Key], Any], key: Key) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
-from support.groups import a_leader, a_set
+from support.groups import a_leader, a_set, a_worker_set
 
 from lws.api import constants as c
-from lws.api.leaderworkerset import LeaderWorkerSet, RolloutStatus
+from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet, RolloutStatus
 from lws.controllers.executor import Executor
 from lws.controllers.groupstatus import GroupStatusMemory
-from lws.kube.errors import Conflict, KubeError, NotFound, Unavailable
+from lws.kube.errors import AlreadyExists, Conflict, KubeError, NotFound, TransportError, Unavailable
 from lws.planning.actions import (
+    Create,
     Delete,
     GroupRecreated,
     Measurement,
@@ -42,13 +44,16 @@ BEGIN = PatchStatus(
 class Server:
     """A client, an event recorder and an informer in one: answers as it is told, and notes what it hears."""
 
-    def __init__(self, error: KubeError | None = None, answer: LeaderWorkerSet = SET) -> None:
-        self.error, self.answer = error, answer
+    def __init__(
+        self, error: KubeError | None = None, answer: LeaderWorkerSet = SET, found: Any = None
+    ) -> None:
+        self.error, self.answer, self.found = error, answer, found
+        self.metadata: list[Any] = []
         self.sent: list[dict[str, Any]] = []
         self.events: list[str] = []
         self.measured: list[Measurement] = []
         self.ledger = GroupStatusMemory()
-        informers: Any = {c.KIND: self}
+        informers: Any = {c.KIND: self, "StatefulSet": self}
         client: Any = self
         self.handed_over: list[StoreEntry] = []
         self.executor = Executor(
@@ -62,6 +67,7 @@ class Server:
 
     def merge_patch(self, *args: Any, **kwargs: Any) -> LeaderWorkerSet:
         self.sent.append(args[3]["status"])
+        self.metadata.append(args[3].get("metadata"))
         if self.error is not None:
             raise self.error
         return self.answer
@@ -73,8 +79,17 @@ class Server:
     def event(self, *, reason: str, **_: Any) -> None:
         self.events.append(reason)
 
-    def get(self, _: Any) -> LeaderWorkerSet:
-        return SET
+    def create(self, *args: Any, **kwargs: Any) -> None:
+        if self.error is not None:
+            raise self.error
+
+    def get(self, *args: Any) -> Any:
+        """What the cache holds of a set, or else what the API server has."""
+        if len(args) == 1:
+            return SET
+        if isinstance(self.found, KubeError):
+            raise self.found
+        return self.found
 
     def observe_write(self, _: Any) -> None:
         """The cache takes it in."""
@@ -106,6 +121,105 @@ def test_a_leader_that_was_gone_already_is_not_counted(error: KubeError) -> None
     server = Server(error)
     server.executor.run([DELETE])
     assert (server.events, server.measured) == ([], [])
+
+
+def _lost(*, repeated: bool = False, error: KubeError | None = None) -> KubeError:
+    error = error or TransportError("lost")
+    error.repeated = repeated
+    return error
+
+
+@pytest.mark.parametrize(
+    "error", [NotFound(404, "NotFound", ""), Conflict(409, "Conflict", "")], ids=["gone", "another-one"]
+)
+def test_a_delete_whose_first_answer_was_lost_is_told_once_the_repeated_one_finds_it_done(
+    error: KubeError,
+) -> None:
+    server = Server(_lost(repeated=True, error=error))
+    server.executor.run([DELETE])
+    assert (server.events, server.measured) == (["Reason"], [RECREATED])
+
+
+GONE: list[Any] = [
+    NotFound(404),
+    replace(LEADER, metadata=replace(LEADER.metadata, uid="next")),
+    a_leader(0, deleting=True),
+]
+
+
+@pytest.mark.parametrize("found", GONE, ids=["gone", "another-one", "terminating"])
+def test_a_delete_without_an_answer_is_told_when_a_look_shows_it_done(found: Any) -> None:
+    server = Server(_lost(), found=found)
+    server.executor.run([DELETE])
+    assert (server.events, server.measured) == (["Reason"], [RECREATED])
+
+
+@pytest.mark.parametrize("found", [LEADER, Unavailable(503)], ids=["not-done", "nobody-knows"])
+def test_a_delete_without_an_answer_is_told_once_a_later_one_finds_it_done(found: Any) -> None:
+    server = Server(_lost(), found=found)
+    with pytest.raises(TransportError):
+        server.executor.run([DELETE])
+    assert (server.events, server.measured) == ([], [])
+    server.error = NotFound(404)
+    for _ in range(2):
+        server.executor.run([DELETE])
+    assert (server.events, server.measured) == (["Reason"], [RECREATED])
+
+
+def test_a_delete_that_never_left_is_not_told() -> None:
+    server = Server(TransportError("refused", refused=True))
+    with pytest.raises(TransportError):
+        server.executor.run([DELETE])
+    server.error = NotFound(404)
+    server.executor.run([DELETE])
+    assert (server.events, server.measured) == ([], [])
+
+
+CREATE = Create("StatefulSet", msgspec.to_builtins(a_worker_set(LEADER)), then=(EVENT,))
+
+
+@pytest.mark.parametrize("error", [AlreadyExists(409), TransportError("lost")], ids=["409", "lost"])
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_create_whose_answer_was_lost_is_told_when_it_is_found(error: KubeError, ours: bool) -> None:
+    found = a_worker_set(LEADER)
+    if not ours:
+        found = replace(found, metadata=replace(found.metadata, labels={}))
+    server = Server(error, found=found)
+    if ours or isinstance(error, AlreadyExists):
+        server.executor.run([CREATE])
+    else:
+        with pytest.raises(TransportError):
+            server.executor.run([CREATE])
+    assert server.events == (["Reason"] if ours else [])
+
+
+def test_a_create_that_did_not_arrive_is_an_error() -> None:
+    server = Server(TransportError("lost"), found=NotFound(404))
+    with pytest.raises(TransportError):
+        server.executor.run([CREATE])
+    assert server.events == []
+
+
+def test_entries_of_groups_are_handed_over_and_nothing_is_sent() -> None:
+    server = Server()
+    one = StoreEntry(SET, "0", GroupStatus("l"), LEADER.key)
+    assert server.executor.run([one]) is None
+    assert (server.handed_over, server.sent) == ([one], [])
+
+
+@pytest.mark.parametrize(
+    ("conditions", "metadata"),
+    [
+        ({}, None),
+        ({"uid": "u"}, {"uid": "u"}),
+        ({"resource_version": "7"}, {"resourceVersion": "7"}),
+        ({"resource_version": "7", "uid": "u"}, {"resourceVersion": "7", "uid": "u"}),
+    ],
+)
+def test_a_status_patch_carries_what_it_depends_on(conditions: Any, metadata: Any) -> None:
+    server = Server()
+    server.executor.run([PatchStatus(c.KIND, SET.key, {"replicas": 2}, **conditions)])
+    assert server.metadata == [metadata]
 
 
 def test_under_a_definition_that_drops_the_record_its_end_is_measured_once_accepted() -> None:

@@ -1,6 +1,6 @@
 """When a group is recreated as a whole, how soon, how often, and what is remembered of it.
 
-``decision`` makes the plan, ``backoff`` counts and waits, ``record`` says which incarnation is known, ``commits``
-puts what is decided of many groups into one patch. How
-workers are made again may not live here: once the leader is gone, that is the pass over a new group.
+``decision`` makes the plan, ``backoff`` counts and waits, ``record`` says which incarnation is known, and
+``commits`` puts what was decided about many groups into one patch. How workers are made again may not live
+here: once the leader is gone, that is the pass over a new group.
 """

@@ -1,0 +1,46 @@
+"""How long a set's pass waits for more news of its groups."""
+
+from __future__ import annotations
+
+import pytest
+from support.controller_model import ModelQueue
+
+from lws.controllers.settling import SETTLE, SHARE, Settling
+from lws.objects import Key
+from lws.runtime.clock import FakeClock
+from lws.runtime.controller import Result
+
+KEY, OTHER = Key("d", "large"), Key("d", "small")
+
+
+@pytest.mark.parametrize("cost", [0.001, 0.017, 0.108, 1.0])
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_set_waits_the_longer_the_more_its_last_pass_cost(cost: float, fails: bool) -> None:
+    queue, cpu = ModelQueue(FakeClock()), FakeClock()
+    settling = Settling(queue, cpu.monotonic)
+
+    def reconcile(_: Key) -> Result:
+        cpu.advance(cost)
+        if fails:
+            raise KeyError
+        return Result(requeue_after=7.0)
+
+    measured = settling.timed(reconcile)
+    if fails:
+        with pytest.raises(KeyError):
+            measured(KEY)
+    else:
+        assert measured(KEY) == Result(requeue_after=7.0)
+    settling.add(OTHER)
+    assert queue.next() == pytest.approx(SETTLE)
+    queue.take(OTHER)
+    settling.add(KEY)
+    wait = queue.next()
+    assert wait == pytest.approx(max(SETTLE, SHARE * cost))
+    assert cost / (cost + wait) <= 1 / (1 + SHARE) + 1e-9, "of one core"
+
+
+def test_who_asks_for_longer_gets_it() -> None:
+    queue = ModelQueue(FakeClock())
+    Settling(queue).add(KEY, after=5.0)
+    assert queue.next() == 5.0
