@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,6 +66,29 @@ class AuditLog:
         """Writes by what they were, leases left out."""
         return Counter(x.what for x in self.requests() if x.verb in WRITES and x.resource != "leases")
 
+    def deleted_pods(self, names: frozenset[str] | set[str]) -> dict[str, datetime]:
+        """When the agent's delete of a pod of each of these names was last answered; none, no entry."""
+        return {
+            entry["objectRef"]["name"]: _answered(entry)
+            for entry in self._entries()
+            if entry["verb"] == "delete"
+            and entry.get("userAgent", "").startswith(self._agent)
+            and entry.get("objectRef", {}).get("resource") == "pods"
+            and entry["objectRef"].get("name") in names
+            and entry.get("responseStatus", {}).get("code") == 200
+        }
+
+    def pod_statuses(self) -> list[datetime]:
+        """When kubelets wrote the status of a pod."""
+        return [
+            _answered(entry)
+            for entry in self._entries()
+            if entry["verb"] == "patch"
+            and "kubelet" in entry.get("userAgent", "")
+            and entry.get("objectRef", {}).get("resource") == "pods"
+            and entry["objectRef"].get("subresource") == "status"
+        ]
+
     def ended_pods(self, names: frozenset[str] | set[str]) -> Counter[str]:
         """How often a pod of each of these names was ended for good (the kubelet's final delete)."""
         ended: Counter[str] = Counter(dict.fromkeys(names, 0))
@@ -76,6 +100,10 @@ class AuditLog:
             if kubelet and about.get("name") in names and entry.get("responseStatus", {}).get("code") == 200:
                 ended[about["name"]] += 1
         return ended
+
+
+def _answered(entry: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(entry["stageTimestamp"])
 
 
 def is_event(what: str) -> bool:

@@ -1,0 +1,150 @@
+"""What one set of very many groups costs: its creation, its roll, all of it failing at once, its deletion.
+
+``python -m hack.bench.large [--groups 1000] [--kcm-qps 200]`` brings up a cluster with a controller.
+Requests are counted in the API server's audit log; CPU and memory are the kernel's figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from hack.bench.audit import AuditLog
+from hack.bench.sets import (
+    NAMESPACE,
+    SETS,
+    Manager,
+    a_set,
+    await_all,
+    await_quiet,
+    change_image,
+    cluster,
+    done,
+    report,
+    writes,
+)
+from lws.kube.client import Client
+from lws.kube.connection import connect
+from lws.kube.resources import PODS
+
+NAME = "large"
+LEAD = 15.0  # seconds between the last pod's preparation and the moment at which all containers restart
+
+
+class Bench:
+    """One set, and the controller that is measured."""
+
+    def __init__(self, client: Client, audit: AuditLog, manager: Manager, groups: int) -> None:
+        self._client = client
+        self._audit = audit
+        self._manager = manager
+        self._groups = groups
+        self._began = 0.0
+        self._cpu = 0.0
+
+    def begin(self) -> None:
+        self._audit.mark()
+        self._cpu = self._manager.usage().cpu
+        self._began = time.monotonic()
+
+    def end(self, title: str, **more: Any) -> None:
+        """Report; the controller may still have things to write, which count."""
+        seconds = time.monotonic() - self._began
+        await_quiet(self._audit)
+        used = self._manager.usage()
+        report(
+            title,
+            seconds=round(seconds, 1),
+            cpuSeconds=round(used.cpu - self._cpu, 1),
+            rssMB=used.rss_mb,
+            **writes(self._audit, self._groups),
+            **more,
+        )
+
+    def create(self, size: int) -> None:
+        document = a_set(NAME, self._groups, size, "server:1")
+        document["spec"]["rolloutStrategy"]["rollingUpdateConfiguration"]["maxUnavailable"] = "10%"
+        self.begin()
+        self._client.create(SETS, dict, document)
+        await_all(self._client, done)
+        self.end("create")
+
+    def roll(self) -> None:
+        self.begin()
+        change_image(self._client, NAME, "server:2")
+        await_all(self._client, done)
+        self.end("roll")
+
+    def fail(self) -> None:
+        """All containers restart at one moment."""
+        pods = self._client.list(PODS, dict, NAMESPACE)
+        at = time.time() + LEAD + len(pods) / 100
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda pod: self._restart_at(pod, at), pods))
+        if time.time() > at:
+            raise SystemExit("the failure came before all pods were prepared for it")
+        leaders = {f"{NAME}-{index}" for index in range(self._groups)}
+        self.begin()
+        while len(stopped := self._audit.deleted_pods(leaders)) < self._groups:
+            if time.monotonic() - self._began > 900:
+                raise SystemExit(f"only {len(stopped)} of {self._groups} leaders were told to stop")
+            time.sleep(1)
+        patches = self._audit.writes()["patch leaderworkersets/status"]
+        first = min(self._audit.pod_statuses())
+        told = (max(stopped.values()) - first).total_seconds()
+        await_all(self._client, done)
+        self.end("mass failure", allLeadersToldSeconds=round(told, 1), statusPatchesUntilThen=patches)
+
+    def _restart_at(self, pod: dict[str, Any], at: float) -> None:
+        began = datetime.fromisoformat(pod["status"]["startTime"]).timestamp()
+        note = {"metadata": {"annotations": {"hollow.lws/restart": f"{at - began:.0f}s"}}}
+        self._client.merge_patch(PODS, dict, pod["metadata"]["name"], note, namespace=NAMESPACE)
+
+    def delete(self) -> None:
+        self.begin()
+        self._client.delete(SETS, dict, NAME, namespace=NAMESPACE)
+        deadline = time.monotonic() + 900
+        while self._client.list(PODS, dict, NAMESPACE):
+            if time.monotonic() > deadline:
+                raise SystemExit("pods are left")
+            time.sleep(0.5)
+        self.end("delete")
+
+
+def bench(options: argparse.Namespace, directory: Path) -> None:
+    flags = [f"--nodes={options.nodes}", f"--kcm-qps={options.kcm_qps}"]
+    with cluster(str(directory / "cluster"), *flags) as kubeconfig:
+        audit = AuditLog(directory / "cluster" / "audit.log")
+        client = Client(connect(kubeconfig=kubeconfig, user_agent="bench", pool_size=10))
+        manager = Manager(kubeconfig, directory / "controller.log")
+        try:
+            one = Bench(client, audit, manager, options.groups)
+            one.create(options.size)
+            for step in ("roll", "fail", "delete"):
+                if step not in options.without:
+                    getattr(one, step)()
+        finally:
+            manager.stop()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="hack/bench/large", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--groups", type=int, default=1000)
+    parser.add_argument("--size", type=int, default=2, help="pods per group")
+    parser.add_argument("--nodes", type=int, default=8)
+    parser.add_argument("--kcm-qps", type=int, default=200, help="of kube-controller-manager")
+    parser.add_argument("--without", nargs="*", default=(), choices=("roll", "fail", "delete"))
+    print(f"# {datetime.now(UTC):%Y-%m-%d %H:%M} UTC", file=sys.stderr)
+    with tempfile.TemporaryDirectory(prefix="lws-bench-") as directory:
+        bench(parser.parse_args(), Path(directory))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
