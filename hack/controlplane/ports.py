@@ -16,6 +16,7 @@ ROLES = (APISERVER, ETCD, ETCD_PEER, CONTROLLER_MANAGER, SCHEDULER)
 # Below the range the kernel gives to outgoing connections, so that none of those can sit on a chosen port.
 AUTOMATIC = range(20000, 32000, 10)
 LISTEN = "0A"
+NOBODYS = "0"  # the inode of a socket that no process has any more
 
 
 class Owner(NamedTuple):
@@ -66,7 +67,7 @@ def _reserve_fixed(base: int) -> tuple[dict[str, int], Reservation]:
     ports = numbered(base)
     for role, port in ports.items():
         if not is_free(port):
-            raise ClusterError(in_use(role, port, owner_of(port)))
+            raise ClusterError(in_use(role, port, holder_of(port)))
     try:
         return ports, Reservation(base)
     except OSError as error:
@@ -75,9 +76,8 @@ def _reserve_fixed(base: int) -> tuple[dict[str, int], Reservation]:
         ) from error
 
 
-def in_use(role: str, port: int, owner: Owner | None) -> str:
-    whose = f"pid {owner.pid} ({owner.command})" if owner else "a process of another user"
-    return f"port {port} (for {role}) is in use by {whose}: stop it or choose another --port-base"
+def in_use(role: str, port: int, holder: str) -> str:
+    return f"port {port} (for {role}) is in use by {holder} or choose another --port-base"
 
 
 def is_free(port: int) -> bool:
@@ -99,9 +99,21 @@ def answers(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def holder_of(port: int) -> str:
+    """Who holds a port that is not free, and what to do about it.
+
+    The kernel itself holds those of ended connections for about a minute (TIME_WAIT); no process owns them.
+    """
+    if owner := owner_of(port):
+        return f"pid {owner.pid} ({owner.command}): stop it"
+    if set(inodes(port)) == {NOBODYS}:
+        return "a connection that has ended: wait a minute"
+    return "a process that is not yours to see: have it stopped"
+
+
 def owner_of(port: int) -> Owner | None:
     """The process that holds a local port, None where /proc does not show it (another user's)."""
-    sockets = {f"socket:[{inode}]" for inode in inodes(port)}
+    sockets = {f"socket:[{inode}]" for inode in inodes(port) if inode != NOBODYS}
     for directory in Path("/proc").glob("[0-9]*"):
         if sockets & set(_open_files(directory)):
             pid = int(directory.name)
