@@ -13,16 +13,22 @@ demo: setup ## A local cluster, the controller and two sample groups made Availa
 
 ##@ Check
 
-test: verify docs test-fast test-integration ## Everything CI runs: linters, types, the docs, unit, property and golden tests, the real control plane
+test: verify docs ## Everything CI runs: linters, types, the docs, unit, property and golden tests, the real control plane
+	@$(MAKE) --no-print-directory --jobs 2 $(TOGETHER) test-fast test-integration
 
+# Side by side, because the one computes and the other waits; what each says comes when it has ended.
+TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 # The same examples for the same code, so that a red run is about a change. Others: make test-fast EXAMPLES=default
 EXAMPLES ?= ci
 
 test-fast: setup ## Unit, property, fault and golden tests: no cluster (EXAMPLES=default: new random examples)
-	$(PYTEST) -n 2 --dist worksteal --hypothesis-profile=$(EXAMPLES) tests/unit tests/property tests/golden tests/faults
+	nice -n 5 $(PYTEST) -n 2 --dist worksteal --hypothesis-profile=$(EXAMPLES) tests/unit tests/property tests/golden tests/faults
+
+# Control planes at once. One takes a tenth of a core and 700 MB.
+WORKERS ?= 4
 
 test-integration: setup ## The tests on a real control plane (builds it on first use)
-	$(PYTEST) tests/integration
+	$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder tests/integration
 
 verify: setup ## Linter, formatter, strict types, and who may import whom
 	$(BIN)/ruff check .

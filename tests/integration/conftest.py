@@ -1,4 +1,8 @@
-"""One control plane and one controller for the whole run; a fresh namespace for each test."""
+"""A control plane and a controller for each worker of the run; a fresh namespace for each test.
+
+Workers share neither (docs/decisions/160-parallel-tests.md). All tests of a file run in one worker, one after
+the other, so a test may stop the controller, count what it does, or break the cluster if it mends it.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +13,28 @@ import pytest
 from support.cluster import Cluster, running_cluster
 from support.manager import Manager
 from support.namespaces import make_namespace
+from support.rights import COLLECTED
 from support.sets import Sets
+from support.wholerun import Run
 
 from hack.controlplane import binaries
 from hack.controlplane.layout import ClusterError
 from hack.tools.helm import binary
 
+HERE = Path(__file__).parent
+# Files that take longest, in this order (--durations tells); all others may come in any order after them.
+LONGEST = ("test_in_cluster", "test_swap", "test_scenarios")
+LAST = ("test_rights",)
 AUTOSCALER = "kube-controller-manager=--horizontal-pod-autoscaler-sync-period=1s"  # else 15 s
+
+
+@pytest.fixture(scope="session", autouse=True)
+def run(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Run]:
+    """Begins before everything else that a test may ask for, so it ends after all that."""
+    run = Run(tmp_path_factory.getbasetemp())
+    run.begin()
+    yield run
+    run.end(request.session.testsfailed, COLLECTED)
 
 
 @pytest.fixture(scope="session")
@@ -54,21 +73,32 @@ def sets(cluster: Cluster, manager: Manager, namespace: str) -> Sets:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What looks at the whole run comes last."""
-    items.sort(key=lambda item: item.path.name == "test_rights.py")
+    """The longest files first, so that none is left for the end; what looks at the whole run last."""
+    place = {f"{name}.py": number for number, name in enumerate((*LONGEST, "", *LAST))}
+    items.sort(key=lambda item: place.get(item.path.name, place[".py"]))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Build what is missing first: within a test the minutes would count towards its time limit."""
-    if session.config.option.collectonly:
-        return
-    here = {item.path.stem for item in session.items if item.path.parent == Path(__file__).parent}
-    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if not session.config.option.collectonly:
+        build(session.config, {item.path.stem for item in session.items if item.path.parent == HERE})
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    """Before there are workers, who could not say how far it is. Nobody knows yet which tests will run."""
+    if not config.option.collectonly:
+        build(config, {path.stem for path in HERE.glob("test_*.py")})
+
+
+def build(config: pytest.Config, files: set[str]) -> None:
+    """Everything that the tests in these files need."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
     say = reporter.write_line if reporter else print
     try:
-        if here - {"test_image_steps"}:
+        if files - {"test_image_steps"}:
             binaries.locate(say=say)
-        if here & {"test_chart", "test_releases"}:
+        if files & {"test_chart", "test_releases"}:
             binary.locate(say=say)
     except ClusterError as error:
         pytest.exit(str(error), returncode=1)

@@ -10,16 +10,21 @@ T = TypeVar("T")
 
 SECONDS = 60.0  # until a test gives up; a loaded machine may need a good part of it
 EVERY = 0.05
+# A look asks the API server: what is not there at once is looked for less and less often, so that those who
+# wait leave the machine to those who work.
+RAREST = 0.25
+SLOWER = 1.15
 
 
 def until(
     what: str, look: Callable[[], T], met: Callable[[T], object] = bool, *, seconds: float = SECONDS
 ) -> T:
     """What ``look`` returns once ``met`` of it is true; else AssertionError with ``what`` and that look."""
-    deadline = time.monotonic() + seconds
+    deadline, pause = time.monotonic() + seconds, EVERY
     while not met(seen := look()):
         assert time.monotonic() < deadline, f"waited {seconds:g} s for {what}; last seen: {seen!r}"
-        time.sleep(EVERY)
+        time.sleep(pause)
+        pause = min(pause * SLOWER, RAREST)
     return seen
 
 
