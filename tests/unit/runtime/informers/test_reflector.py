@@ -110,7 +110,8 @@ class Rig:
         assert self.clock.await_waiters(1)
 
     def told(self, count: int) -> list[str]:
-        return self.sink.wait_for_count(count)
+        """The first so many lines, once they are there; more may be on their way."""
+        return self.sink.wait_for_count(count)[:count]
 
     def requests(self, count: int) -> list[Request]:
         return self.server.wait_for(count, "GET", PATH)
