@@ -4,7 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
-PYTEST := $(BIN)/python -m pytest
+# Tests run make, too, which would look for the job server of this one.
+PYTEST := env -u MAKEFLAGS $(BIN)/python -m pytest
 
 ##@ Use
 
