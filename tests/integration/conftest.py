@@ -23,7 +23,14 @@ from hack.tools.helm import binary
 
 HERE = Path(__file__).parent
 # Files that take longest, in this order (--durations tells); all others may come in any order after them.
-LONGEST = ("test_in_cluster", "test_swap", "test_scenarios")
+LONGEST = (
+    "test_late_deaths",
+    "test_kubectl_lws",
+    "test_image_steps",
+    "test_in_cluster",
+    "test_swap",
+    "test_rollout",
+)
 LAST = ("test_rights",)
 AUTOSCALER = "kube-controller-manager=--horizontal-pod-autoscaler-sync-period=1s"  # else 15 s
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-SECONDS = 60.0  # until a test gives up; a loaded machine may need a good part of it
+SECONDS = 120.0  # until a test gives up; a loaded machine may need a good part of it
 EVERY = 0.05
 # A look asks the API server: what is not there at once is looked for less and less often, so that those who
 # wait leave the machine to those who work.
