@@ -84,15 +84,18 @@ class LeaderWorkerSetSpec(Struct, frozen=True, gc=False, rename="camel", omit_de
 class GroupStatus(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     """What outlives the controller about one group: which pods it consists of, and its recreations.
 
-    ``leader`` is the UID of the leader pod that ``workers``, ``ready_time``, ``restarting``,
-    ``backoff_until`` and ``failed`` speak of, ``revision`` that pod's revision key. ``workers``: digest of
-    the worker pods' UIDs when the group was first complete. ``restarts`` counts recreations in a row. Times
-    are RFC 3339, empty when there is none. The upstream controller knows nothing of it.
+    ``leader`` is the UID of the leader pod that ``workers``, ``restart_counts``, ``ready_time``,
+    ``restarting``, ``backoff_until`` and ``failed`` speak of, ``revision`` that pod's revision key.
+    ``workers``: digest of the worker pods' UIDs when the group was first complete. ``restart_counts``: of
+    containers, by pod, up to which restarts are no failures (``0=2,3=1``: the leader, the third worker).
+    ``restarts`` counts recreations in a row. Times are RFC 3339, empty when there is none. The upstream
+    controller knows nothing of it.
     """
 
     leader: str = ""
     revision: str = ""
     workers: str = ""
+    restart_counts: str = ""
     ready_time: str = ""
     restarts: int = 0
     last_restart_time: str = ""

@@ -47,6 +47,8 @@ class PodStatus(Struct, frozen=True, gc=False, rename="camel", omit_defaults=Tru
     conditions: tuple[PodCondition, ...] = ()
     container_statuses: tuple[ContainerStatus, ...] = ()
     init_container_statuses: tuple[ContainerStatus, ...] = ()
+    observed_generation: int = 0
+    resize: str = ""
 
 
 class Pod(KubeObject, frozen=True, gc=False, rename="camel"):
@@ -64,6 +66,32 @@ class Pod(KubeObject, frozen=True, gc=False, rename="camel"):
     def ready(self) -> bool:
         """Running and Ready (api.md, 1.6)."""
         return self.status.phase == "Running" and self.has_ready_condition
+
+    @property
+    def restarts(self) -> int:
+        """Of all its containers together; it only grows."""
+        status = self.status
+        return sum(x.restart_count for x in (*status.init_container_statuses, *status.container_statuses))
+
+    @property
+    def ended(self) -> bool:
+        """All its containers have ended for good: the StatefulSet controller will replace it."""
+        return self.status.phase in ("Failed", "Succeeded")
+
+    @property
+    def disrupted(self) -> bool:
+        """Something outside ends it: an eviction, a taint, a preemption, its node (KEP-3329)."""
+        return any(x.type == "DisruptionTarget" and x.status == "True" for x in self.status.conditions)
+
+    @property
+    def resizing(self) -> bool:
+        """The kubelet is changing its resources in place, which may restart containers.
+
+        Told by a condition from Kubernetes 1.33 on, by ``status.resize`` before.
+        """
+        return self.status.resize == "InProgress" or any(
+            x.type == "PodResizeInProgress" and x.status == "True" for x in self.status.conditions
+        )
 
 
 class RollingUpdate(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):

@@ -8,7 +8,7 @@ live as long as this process. What they say may not be judged here.
 from __future__ import annotations
 
 import threading
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from cachetools import LRUCache
@@ -26,27 +26,65 @@ LIMIT: Final = 2048
 _log = logs.get_logger("groups")
 
 
-class GroupStatusMemory:
-    """What only this process knows, by set; to be asked and told around every status write."""
+class _Kept:
+    """The groups of one set: ``entries`` is replaced and never changed, so it may be handed out."""
 
-    def __init__(self, limit: int = LIMIT) -> None:
+    def __init__(self, entries: dict[str, GroupStatus]) -> None:
+        self.entries = entries
+        self._stored: dict[str, GroupStatus] | None = None
+        self._merged: dict[str, GroupStatus] = {}
+
+    def __len__(self) -> int:
+        return 1 + len(self.entries)
+
+    def over(self, stored: dict[str, GroupStatus]) -> dict[str, GroupStatus]:
+        """These over what the server holds; made once for each state of both."""
+        if not stored:
+            return self.entries
+        if self._stored is not stored:
+            self._merged, self._stored = {**stored, **self.entries}, stored
+        return self._merged
+
+
+class GroupStatusMemory:
+    """What only this process knows, by set; to be asked and told around every status write.
+
+    An event handler of sets, too: what is known of one goes with it. ``groups``: how many are remembered at
+    most, of all sets together, at some 0.5 kB each.
+    """
+
+    def __init__(self, limit: int = LIMIT, *, groups: int = 100_000) -> None:
         self._limit = limit
         self._dropped = False
-        self._kept: LRUCache[str, dict[str, Document]] = LRUCache(10_000)
+        self._kept: LRUCache[str, _Kept] = LRUCache(groups, getsizeof=len)
         self._rollouts_dropped = False
         self._rollouts: LRUCache[str, RolloutStatus] = LRUCache(10_000)
         self._lock = threading.Lock()
+
+    def on_add(self, obj: LeaderWorkerSet, *, initial: bool) -> None:
+        """Nothing is known of it yet."""
+
+    def on_update(self, old: LeaderWorkerSet, new: LeaderWorkerSet) -> None:
+        """It is still there."""
+
+    def on_delete(self, obj: LeaderWorkerSet) -> None:
+        with self._lock:
+            self._kept.pop(obj.uid, None)
+            self._rollouts.pop(obj.uid, None)
+
+    @property
+    def sets(self) -> int:
+        """How many sets something is remembered of."""
+        return len(self._kept.keys() | self._rollouts.keys())
 
     def overlay(self, lws: LeaderWorkerSet) -> LeaderWorkerSet:
         """The set with everything that is known of its groups and of its rollout."""
         with self._lock:
             kept, rollout = self._kept.get(lws.uid), self._rollouts.get(lws.uid)
-            entries = msgspec.convert(kept, dict[str, GroupStatus]) if kept else {}
-        if not entries and rollout is None:
-            return lws
-        status = replace(
-            lws.status, groups={**lws.status.groups, **entries}, rollout=lws.status.rollout or rollout
-        )
+            if kept is None and rollout is None:
+                return lws
+            groups = kept.over(lws.status.groups) if kept is not None else lws.status.groups
+        status = replace(lws.status, groups=groups, rollout=lws.status.rollout or rollout)
         return replace(lws, status=status)
 
     def absorb(self, patch: PatchStatus, uid: str) -> PatchStatus:
@@ -105,13 +143,19 @@ class GroupStatusMemory:
 
     def _keep(self, uid: str, patch: dict[str, Document | None]) -> None:
         """A JSON merge patch over what is kept."""
-        kept: dict[str, Any] = self._kept.get(uid, {})
+        if not patch:
+            return
+        known = self._kept.get(uid)
+        entries = dict(known.entries) if known is not None else {}
         for index, members in patch.items():
-            merged = {**kept.get(index, {}), **(members or {})}
-            kept[index] = {name: value for name, value in merged.items() if value is not None}
             if members is None:
-                del kept[index]
-        if kept:
+                entries.pop(index, None)
+                continue
+            merged = {**msgspec.to_builtins(entries.get(index, GroupStatus())), **members}
+            present = {name: value for name, value in merged.items() if value is not None}
+            entries[index] = msgspec.convert(present, GroupStatus)
+        kept = _Kept(entries)
+        if entries and len(kept) <= self._kept.maxsize:
             self._kept[uid] = kept
         else:
             self._kept.pop(uid, None)

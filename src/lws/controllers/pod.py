@@ -12,7 +12,7 @@ from lws.api.workloads import Node, Pod, StatefulSet
 from lws.controllers.executor import Executor
 from lws.controllers.gang import Gang
 from lws.controllers.groupstatus import GroupStatusMemory
-from lws.controllers.incidents import Incidents
+from lws.controllers.incidents import IncidentLog
 from lws.controllers.indexes import BY_GROUP, BY_REVISION
 from lws.controllers.informers import Informers
 from lws.controllers.livereads import LiveReader
@@ -35,7 +35,7 @@ class PodReconciler:
         read_node: NodeReader,
         executor: Executor,
         ledger: GroupStatusMemory,
-        losses: Incidents,
+        incidents: IncidentLog,
         live: LiveReader,
         clock: Clock,
         gang: Gang | None = None,
@@ -44,7 +44,7 @@ class PodReconciler:
         self._read_node = read_node
         self._executor = executor
         self._ledger = ledger
-        self._losses = losses
+        self._incidents = incidents
         self._live = live
         self._clock = clock
         self._gang = gang
@@ -85,7 +85,7 @@ class PodReconciler:
             service=self._informers.services.get(leader.key),
             pod_group=self._gang.pod_group_of(leader) if self._gang is not None else None,
             pod_groups_known=self._gang is None or self._gang.known,
-            lost=self._losses.of(leader.key),
+            incidents=self._incidents.of(leader),
         )
 
     def _worker_sets(self, leader: Pod) -> tuple[StatefulSet, ...]:

@@ -16,7 +16,7 @@ from lws.controllers.effects import Recorder
 from lws.controllers.executor import Executor
 from lws.controllers.gang import Gang
 from lws.controllers.groupstatus import GroupStatusMemory
-from lws.controllers.incidents import Incidents
+from lws.controllers.incidents import IncidentLog, judge_of
 from lws.controllers.indexes import (
     BY_GROUP,
     BY_SET,
@@ -39,7 +39,6 @@ from lws.kube.errors import ApiError, Conflict
 from lws.objects import Key, KubeObject
 from lws.planning.groups import Group, make_group
 from lws.planning.recreation.commits import edited
-from lws.planning.recreation.decision import container_restarted
 from lws.planning.recreation.record import unrecorded
 from lws.runtime.clock import Clock
 from lws.runtime.controller import Controller, Result
@@ -131,7 +130,8 @@ def make_reconcilers(
         "ControllerRevision": informers.revisions,
         "Service": informers.services,
     }
-    ledger, losses = GroupStatusMemory(), Incidents()
+    ledger = GroupStatusMemory()
+    incidents = IncidentLog(informers.pods.get, judge_of(informers, ledger))
     live = LiveReader(client)
     entries = Entries(commits)
     kinds = KINDS
@@ -150,8 +150,9 @@ def make_reconcilers(
         hand_over=entries.hand_over,
     )
     _measure(informers, ledger, measures, clock)
-    informers.pods.add_handler(losses)
-    informers.stateful_sets.add_handler(losses)
+    informers.sets.add_handler(ledger)
+    informers.pods.add_handler(incidents)
+    informers.stateful_sets.add_handler(incidents)
     settling = Settling(sets)
     _watch(informers, sets, settling, pods, executor)
     for_sets = LeaderWorkerSetReconciler(informers, executor=executor, ledger=ledger, live=live, clock=clock)
@@ -160,7 +161,7 @@ def make_reconcilers(
         read_node=NodeReader(client, clock),
         executor=executor,
         ledger=ledger,
-        losses=losses,
+        incidents=incidents,
         live=live,
         clock=clock,
         gang=gang,
@@ -278,7 +279,7 @@ def _pod_aspects(pod: Pod) -> object:
     """What a group's pass reads of a pod; of readiness and node only the leader's."""
     led = (pod.has_ready_condition, pod.spec.node_name) if is_leader(pod) else ()
     owners = pod.metadata.owner_references  # a worker may be adopted by a new StatefulSet
-    return (pod.deleting, pod.status.phase, container_restarted(pod), owners, *led)
+    return (pod.deleting, pod.status.phase, pod.restarts, pod.resizing, owners, *led)
 
 
 def _leader_aspects(pod: Pod) -> object:

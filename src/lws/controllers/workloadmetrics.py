@@ -17,7 +17,7 @@ from lws.controllers.indexes import group_of_owned, is_leader, set_of
 from lws.objects import Key
 from lws.planning.actions import GroupRecreated, Measurement, RolloutEnded
 from lws.planning.groups import make_group
-from lws.planning.recreation.decision import CAUSES
+from lws.planning.recreation.evidence import CAUSES
 from lws.planning.rollout import OUTCOMES
 from lws.runtime.clock import Clock
 from lws.runtime.informers import Informer

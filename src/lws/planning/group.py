@@ -18,12 +18,16 @@ from lws.planning.observed import ObservedGroup, is_leader, worker_set_named
 from lws.planning.placement import PlacementError, place_workers
 from lws.planning.podgroups import GangProvider, create_pod_group
 from lws.planning.recreation.decision import plan_restart
+from lws.planning.recreation.record import plan_excuses
 from lws.planning.revisions import Template, owned_revisions, restore, template_of
 from lws.planning.services import plan_group_service
 from lws.planning.workers import worker_document
 
 REVISION_RETRY = 1.0
 """Seconds until another look for a revision that is not there yet."""
+
+UNKNOWN_RETRY = 30.0
+"""Seconds until another look at a group whose revision is not there; nothing tells a group when it comes."""
 
 POD_GROUP_RETRY = 10.0
 """Seconds until another look whether the cluster serves PodGroups."""
@@ -62,13 +66,15 @@ def plan_group(group: ObservedGroup, *, now: float, provider: GangProvider | Non
         return [_nested(lws, leader)]
     if leader.deleting:
         return []
-    actions = [*plan_group_service(lws, own, group.service)]
+    actions: list[Action] = [*plan_group_service(lws, own, group.service)]
+    if not own.known:  # what its policy and shape are, and so whether it has died, cannot be told yet
+        actions.append(Requeue(UNKNOWN_RETRY))
     try:
         actions += _plan_pod_group(group, lws, leader, provider)
         actions += _plan_workers(group, lws, own)
     except (PlacementError, ValueError) as error:
         raise PlanError(str(error), actions) from error
-    return actions
+    return [*actions, *plan_excuses(group)]
 
 
 def _plan_pod_group(

@@ -7,7 +7,7 @@ rule about what to do may live here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import IntEnum
 
 from msgspec import Struct
@@ -46,6 +46,23 @@ class ObservedSet(Struct, frozen=True, gc=False):
     members: tuple[Pod, ...] = ()
 
 
+class Incidents(Struct, frozen=True, gc=False):
+    """What the watch showed of one group's pods, judged while it happened; nothing after a restart of ours.
+
+    ``lost``: worker pods that went, are going or failed when deaths counted, as they were before, and worker
+    StatefulSets that are gone, which prove whose pods those were; ``unjudged``: such pods of which it could
+    not be told, because a cache lagged, whether deaths counted. ``excused_deletions``: UIDs of pods that
+    began to go before deaths counted. ``restarted``: UIDs of pods whose containers restarted when that
+    counted. ``excused_restarts``: by pod UID, the restart count up to which restarts are no failures.
+    """
+
+    lost: tuple[Pod | StatefulSet, ...] = ()
+    unjudged: tuple[Pod, ...] = ()
+    excused_deletions: frozenset[str] = frozenset()
+    restarted: frozenset[str] = frozenset()
+    excused_restarts: Mapping[str, int] = {}
+
+
 class ObservedGroup(Struct, frozen=True, gc=False):
     """One group, keyed by its leader pod.
 
@@ -53,7 +70,7 @@ class ObservedGroup(Struct, frozen=True, gc=False):
     ``worker_sets``: StatefulSets named like the leader or with the group's index. ``revisions``: those with
     the set's name label and the leader's key. ``node``: the leader's. ``service``: the one named like it.
     ``pod_group``: with gang scheduling, the object that stands for the group, or None; it cannot be told
-    without ``pod_groups_known``. ``lost``: last states of worker pods and StatefulSets that were seen to go.
+    without ``pod_groups_known``.
     """
 
     lws: LeaderWorkerSet | None
@@ -65,7 +82,7 @@ class ObservedGroup(Struct, frozen=True, gc=False):
     service: Service | None = None
     pod_group: KubeObject | None = None
     pod_groups_known: bool = True
-    lost: tuple[Pod | StatefulSet, ...] = ()
+    incidents: Incidents = Incidents()
     certainty: Certainty = Certainty.CACHED
 
 

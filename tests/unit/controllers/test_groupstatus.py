@@ -123,6 +123,40 @@ class TestServerThatDrops:
         assert _dropping().overlay(other) is other
 
 
+class TestMemory:
+    """It ends with what it is about."""
+
+    def test_a_set_that_is_deleted_takes_all_that_is_known_of_it_along(self) -> None:
+        ledger = _dropping()
+        TestRollouts().write(ledger, TestRollouts.RECORD, keeps=False)
+        ledger.on_add(SET, initial=False)
+        ledger.on_update(SET, SET)
+        assert ledger.sets == 1
+        ledger.on_delete(SET)
+        assert (ledger.sets, ledger.overlay(SET)) == (0, SET)
+
+    def test_groups_are_bounded_and_not_sets(self) -> None:
+        ledger = GroupStatusMemory(limit=0, groups=6)
+        several = [a_set(metadata={"uid": uid}) for uid in ("a", "b", "c")]
+        for lws in several:
+            ledger.absorb(_patch({"0": ENTRY, "1": ENTRY}), lws.uid)
+        assert [len(ledger.overlay(x).status.groups) for x in several] == [0, 2, 2]
+        ledger.absorb(_patch({str(x): ENTRY for x in range(9)}), "a")
+        assert ledger.overlay(several[0]) is several[0]
+
+    def test_the_view_is_made_once_for_each_change(self) -> None:
+        """A pass of each of many groups asks for it."""
+        ledger = GroupStatusMemory(limit=1)
+        ledger.absorb(_patch({"0": ENTRY, "1": ENTRY}), SET.uid)
+        stored = _answer({"0": ENTRY})
+        first = ledger.overlay(stored).status.groups
+        assert first.keys() == {"0", "1"}
+        assert ledger.overlay(replace(stored)).status.groups is first
+        ledger.absorb(_patch({"1": {"restarts": 2}}), SET.uid)
+        assert ledger.overlay(stored).status.groups["1"].restarts == 2
+        assert first["1"].restarts == 1, "what was handed out does not change"
+
+
 def test_other_kinds_are_none_of_its_business() -> None:
     patch = PatchStatus("Other", SET.key, {"groups": {"0": ENTRY}})
     ledger = _dropping()

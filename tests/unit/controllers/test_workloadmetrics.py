@@ -15,7 +15,7 @@ from lws.api.workloads import Pod, StatefulSet
 from lws.controllers.workloadmetrics import GroupStarts, WorkloadMetrics, set_gauges
 from lws.objects import Key, KubeObject
 from lws.planning.actions import GroupRecreated, RolloutEnded
-from lws.planning.recreation.decision import CAUSES
+from lws.planning.recreation.evidence import CAUSES
 from lws.planning.rollout import OUTCOMES
 from lws.runtime.clock import FakeClock
 from lws.runtime.metrics import Metrics

@@ -79,15 +79,21 @@ def entry_for(stored: GroupStatus | None, leader: Pod) -> GroupStatus:
     return replace(entry, restarts=stored.restarts, last_restart_time=stored.last_restart_time)
 
 
-def decide(stored: GroupStatus | None, leader: Pod, *, limit: int | None, now: float) -> Decision:
+def decide(
+    stored: GroupStatus | None, leader: Pod, *, counts: bool, limit: int | None, now: float
+) -> Decision:
     """What becomes of a leader whose group asks for recreation.
 
-    ``limit``: the set's maxGroupRestarts; ``now``: seconds since 1970. The count goes up before the leader
-    is deleted, and only once for each leader, so dying in between neither loses nor repeats a recreation.
+    ``counts``: it failed by itself. What was done to a group that had not failed before, an eviction or a
+    deletion, recreates it at once and leaves the row as it is. ``limit``: the set's maxGroupRestarts;
+    ``now``: seconds since 1970. The count goes up before the leader is deleted, and only once for each
+    leader, so dying in between neither loses nor repeats a recreation.
     """
     entry = _forgiven(entry_for(stored, leader), now)
     if entry.restarting:
         return Decision(Step.RECREATE, entry)
+    if not counts and not decided(entry):
+        return Decision(Step.RECREATE, replace(entry, restarting=True))
     if limit is not None and entry.restarts >= limit:
         return Decision(Step.GIVE_UP, replace(entry, failed=True, backoff_until=""))
     until = epoch(entry.backoff_until or entry.last_restart_time)

@@ -7,7 +7,7 @@ a record may not live here.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
@@ -15,11 +15,21 @@ from msgspec.structs import replace
 from lws.api import constants as c
 from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet
 from lws.api.workloads import Pod, StatefulSet
-from lws.planning.actions import Document
-from lws.planning.groups import Group, Groups
-from lws.planning.observed import ObservedGroup, ObservedSet, group_index
+from lws.planning.actions import Document, StoreEntry
+from lws.planning.groups import Group, Groups, group_of
+from lws.planning.observed import ObservedGroup, ObservedSet, group_index, members
 from lws.planning.recreation.backoff import decided, entry_difference, entry_for, speaks_of, stored_entry
-from lws.planning.recreation.decision import incarnation, started
+from lws.planning.recreation.evidence import (
+    Mode,
+    digests,
+    format_counts,
+    has_started,
+    mode_of,
+    ordinal_of,
+    parse_counts,
+    record_of,
+    workers_of,
+)
 
 _RECREATING: Final = (c.RESTART_RECREATE_GROUP, c.RESTART_RECREATE_GROUP_AFTER_START)
 
@@ -88,18 +98,66 @@ def _incarnations(observed: ObservedSet, groups: Groups) -> dict[str, GroupStatu
         pods[group_index(pod)].append(pod)
     found = {}
     for own in unrecorded(lws, groups.all):
-        leader = own.leader
-        group = ObservedGroup(
-            lws,
-            leader,
-            pods=tuple(pods[own.index]),
-            worker_sets=(own.workers,) if own.workers is not None else (),
-            revisions=observed.revisions,
-        )
-        digest = incarnation(group)
-        if digest is not None and started(group):
-            found[leader.uid] = replace(entry_for(stored_entry(lws, leader), leader), workers=digest)
+        entry = _incarnation(lws, own, pods[own.index])
+        if entry is not None:
+            found[own.leader.uid] = entry
     return found
+
+
+def _incarnation(lws: LeaderWorkerSet, own: Group, pods: Sequence[Pod]) -> GroupStatus | None:
+    """The entry to come of one group; None while it is not whole, or deaths do not count yet."""
+    workers = whole_workers(own, pods)
+    if workers is None:
+        return None
+    started = has_started(own, (own.leader, *workers))
+    mode = mode_of(lws, own)
+    if mode == Mode.AFTER_START and not started:
+        return None
+    stored = stored_entry(lws, own.leader)
+    entry = replace(entry_for(stored, own.leader), workers=list(digests(workers))[-1])
+    relabelled = stored is not None and stored.leader == own.leader.uid and stored.revision != own.key
+    if mode == Mode.AFTER_START or relabelled:
+        return replace(entry, restart_counts=counts_of(own, (own.leader, *workers)))
+    return entry
+
+
+def whole_workers(own: Group, pods: Sequence[Pod]) -> list[Pod] | None:
+    """The workers in order; None while one is missing, terminating, or of another revision than the leader.
+
+    A mix of two revisions is no incarnation: what is of the other one is being replaced, and that is no
+    death.
+    """
+    if own.leader.deleting or not own.complete:
+        return None
+    sets = (own.workers,) if own.workers is not None else ()
+    workers = workers_of(ObservedGroup(None, own.leader, pods=tuple(pods), worker_sets=sets), own.leader)
+    count = own.workers.spec.replicas if own.workers is not None else 0
+    if len(workers) != count or any(x.deleting or x.labels.get(c.REVISION_LABEL) != own.key for x in workers):
+        return None
+    return workers
+
+
+def counts_of(own: Group, pods: Iterable[Pod]) -> str:
+    """The restart counts of these pods as the record holds them."""
+    return format_counts({ordinal_of(x, own.leader): x.restarts for x in pods})
+
+
+def plan_excuses(group: ObservedGroup) -> tuple[StoreEntry, ...]:
+    """Raise the recorded restart counts by what was no failure, so that it outlives this process."""
+    lws, own = group.lws, group_of(group)
+    record = record_of(lws, own.leader) if lws is not None and own is not None else None
+    if lws is None or own is None or record is None:
+        return ()
+    before, excused = parse_counts(record.restart_counts), group.incidents.excused_restarts
+    raised = dict(before)
+    for pod in members(group):
+        ordinal = ordinal_of(pod, own.leader)
+        if not pod.resizing and excused.get(pod.uid, 0) > before.get(ordinal, 0):
+            raised[ordinal] = excused[pod.uid]
+    if raised == before:
+        return ()
+    entry = replace(record, restart_counts=format_counts(raised))
+    return (StoreEntry(lws, str(own.index), entry, own.leader.key),)
 
 
 def _removed(

@@ -122,20 +122,50 @@ class TestDecide:
         ],
     )
     def test_step(self, stored: GroupStatus | None, limit: int | None, step: Step, wait: float) -> None:
-        decision = decide(stored, LEADER, limit=limit, now=NOW)
+        decision = decide(stored, LEADER, counts=True, limit=limit, now=NOW)
         assert (decision.step, decision.wait) == (step, wait)
         assert decision.entry.failed is (step == Step.GIVE_UP)
         assert decision.entry.restarting is (step == Step.RECREATE)
         assert bool(decision.entry.backoff_until) is (step == Step.WAIT)
 
+    @pytest.mark.parametrize(
+        ("stored", "step", "entry"),
+        [
+            pytest.param(None, Step.RECREATE, _entry(restarting=True), id="the-first"),
+            pytest.param(
+                _entry(restarts=3, last_restart_time=_ago(1)),
+                Step.RECREATE,
+                _entry(restarts=3, last_restart_time=_ago(1), restarting=True),
+                id="at-once-and-not-counted-within-a-row",
+            ),
+            pytest.param(
+                _entry(restarts=5, last_restart_time=_ago(700), ready_time=_ago(STABLE)),
+                Step.RECREATE,
+                _entry(ready_time=_ago(STABLE), restarting=True),
+                id="after-being-stable-the-row-has-ended",
+            ),
+            pytest.param(
+                _entry(restarts=3, last_restart_time=_ago(1), failed=True),
+                Step.GIVE_UP,
+                _entry(restarts=3, last_restart_time=_ago(1), failed=True),
+                id="what-had-failed-before-stays",
+            ),
+        ],
+    )
+    def test_what_was_done_to_a_group_does_not_count(
+        self, stored: GroupStatus | None, step: Step, entry: GroupStatus
+    ) -> None:
+        decision = decide(stored, LEADER, counts=False, limit=3, now=NOW)
+        assert (decision.step, decision.entry) == (step, entry)
+
     def test_a_stable_group_counts_from_one_again(self) -> None:
         stored = _entry(restarts=5, last_restart_time=_ago(700), ready_time=_ago(STABLE))
-        entry = decide(stored, LEADER, limit=None, now=NOW).entry
+        entry = decide(stored, LEADER, counts=True, limit=None, now=NOW).entry
         assert (entry.restarts, entry.last_restart_time) == (1, _ago(0))
 
     def test_counting_happens_once_for_each_leader(self) -> None:
-        first = decide(None, LEADER, limit=None, now=NOW).entry
-        assert decide(first, LEADER, limit=None, now=NOW + 1).entry == first
+        first = decide(None, LEADER, counts=True, limit=None, now=NOW).entry
+        assert decide(first, LEADER, counts=True, limit=None, now=NOW + 1).entry == first
 
 
 _TIMES = st.sampled_from(["", "nonsense", *(_ago(x) for x in (-9999, -100, 0, 5, 100, 700))])
@@ -154,18 +184,18 @@ _ENTRIES = st.none() | st.builds(
 
 
 @settings(max_examples=500, deadline=None)
-@given(_ENTRIES, st.none() | st.integers(0, 12))
+@given(_ENTRIES, st.none() | st.integers(0, 12), st.booleans())
 def test_any_entry_leads_somewhere_and_deciding_again_changes_nothing(
-    stored: GroupStatus | None, limit: int | None
+    stored: GroupStatus | None, limit: int | None, counts: bool
 ) -> None:
-    decision = decide(stored, LEADER, limit=limit, now=NOW)
-    again = decide(decision.entry, LEADER, limit=limit, now=NOW)
+    decision = decide(stored, LEADER, counts=counts, limit=limit, now=NOW)
+    again = decide(decision.entry, LEADER, counts=counts, limit=limit, now=NOW)
     assert again.step == decision.step
     assert again.entry == decision.entry
     assert decision.entry.leader == LEADER.uid
     assert 0 <= decision.wait <= 2 * LONGEST
     counted = stored is not None and stored.restarting and entry_for(stored, LEADER) == stored
-    if limit is not None and decision.step == Step.RECREATE and not counted:
+    if limit is not None and decision.step == Step.RECREATE and counts and not counted:
         assert decision.entry.restarts <= limit
 
 
@@ -179,10 +209,10 @@ def test_a_group_that_fails_whenever_it_can_is_recreated_ever_more_rarely_up_to_
     for number, delay in enumerate(delays):
         leader = a_leader(0, uid=f"uid-{number}")
         now += delay
-        decision = decide(stored, leader, limit=limit, now=now)
+        decision = decide(stored, leader, counts=True, limit=limit, now=now)
         if decision.step == Step.WAIT:
             now += decision.wait
-            decision = decide(decision.entry, leader, limit=limit, now=now)
+            decision = decide(decision.entry, leader, counts=True, limit=limit, now=now)
         if decision.step == Step.GIVE_UP:
             break
         assert decision.step == Step.RECREATE

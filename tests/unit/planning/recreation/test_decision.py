@@ -12,12 +12,15 @@ from msgspec.structs import replace
 from support.groups import KEY, a_leader, a_revision, a_set, a_worker, a_worker_set, owner_of
 
 from lws.api import constants as c
-from lws.api.workloads import ContainerStatus, Pod, PodStatus, StatefulSet
+from lws.api.workloads import ContainerStatus, Pod, PodCondition, PodStatus, StatefulSet
 from lws.objects import OwnerReference
 from lws.planning.actions import Delete, GroupRecreated, Record, Requeue, StoreEntry
-from lws.planning.observed import Certainty, ObservedGroup
+from lws.planning.groups import group_of
+from lws.planning.observed import Certainty, Incidents, ObservedGroup
 from lws.planning.recreation import decision as planner
-from lws.planning.recreation.decision import POD_DELETED, Restart, container_restarted, incarnation, started
+from lws.planning.recreation.decision import Restart
+from lws.planning.recreation.evidence import POD_DELETED, deaths_count, digests
+from lws.planning.recreation.record import whole_workers
 
 LEADER = a_leader(0, phase="Running")
 ALWAYS = c.RESTART_RECREATE_GROUP
@@ -53,6 +56,14 @@ def plan_restart(group: ObservedGroup, *, now: float = NOW) -> Restart:
 
 def _entry(leader: Pod = LEADER, **members: Any) -> dict[str, Any]:
     return {"leader": leader.uid, "revision": KEY, **members}
+
+
+def incarnation(group: ObservedGroup) -> str | None:
+    """The digest that the record of this group would have."""
+    own = group_of(group)
+    assert own is not None
+    workers = whole_workers(own, group.pods)
+    return None if workers is None else list(digests(workers))[-1]
 
 
 def _recorded(*workers: Pod, leader: Pod = LEADER, **members: Any) -> dict[str, Any]:
@@ -132,11 +143,13 @@ def test_a_recreation_is_counted_by_its_cause_with_the_delete(
     ],
 )
 def test_policy(restart: str, metadata: dict[str, Any] | None, pending: bool, recreated: bool) -> None:
+    """``pending``: the group has not started yet, so the watch took down nothing that counts after it."""
     workers = [
         *_workers(count=2, deleting=True),
         a_worker(LEADER, 3, phase="Pending" if pending else "Running"),
     ]
-    plan = plan_restart(_group(*workers, restart=restart, metadata=metadata))
+    entry = None if pending else _recorded(*_workers())
+    plan = plan_restart(_group(*workers, entry=entry, restart=restart, metadata=metadata))
     assert plan.recreating is recreated
     assert bool(plan.actions) is recreated
 
@@ -194,17 +207,6 @@ def test_the_first_trigger_by_name_is_named_whatever_the_order() -> None:
     assert "Worker pod test-sample-0-2 " in action.then[0].note
 
 
-@pytest.mark.parametrize("count", [2, 4], ids=["one-missing", "one-too-many"])
-def test_after_start_waits_for_exactly_the_live_size(count: int) -> None:
-    group = _group(*_workers(count=count, restarts=1), restart=AFTER_START)
-    assert plan_restart(group) == Restart(False)
-
-
-def test_after_start_does_not_count_pods_of_a_former_incarnation() -> None:
-    stale = a_worker(LEADER, 9, uid="stale", phase="Pending", owner=owner_of(a_leader(0, uid="former")))
-    assert plan_restart(_group(*_workers(restarts=1), stale, restart=AFTER_START)).recreating
-
-
 def test_nothing_without_set_or_leader() -> None:
     worker = a_worker(LEADER, 1, deleting=True)
     assert plan_restart(ObservedGroup(a_set(), None, pods=(worker,))) == Restart(False)
@@ -222,13 +224,14 @@ def test_nothing_without_set_or_leader() -> None:
         ("", 1, 0, False),
     ],
 )
-def test_container_restarted(phase: str, init: int, main: int, restarted: bool) -> None:
+def test_containers_that_restart(phase: str, init: int, main: int, restarted: bool) -> None:
     status = PodStatus(
         phase=phase,
         init_container_statuses=(ContainerStatus(0), ContainerStatus(init)),
         container_statuses=(ContainerStatus(main),),
     )
-    assert container_restarted(Pod(status=status)) is restarted
+    group = _group(replace(a_worker(LEADER, 1), status=status))
+    assert plan_restart(group).recreating is restarted
 
 
 class TestCertainty:
@@ -285,7 +288,7 @@ class TestLost:
         ("traits", "restart", "recreated"),
         [
             pytest.param({}, ALWAYS, True, id="of-this-leader"),
-            pytest.param({}, AFTER_START, False, id="perhaps-before-the-start"),
+            pytest.param({}, AFTER_START, True, id="judged-when-it-went"),
             pytest.param({}, c.RESTART_NONE, False, id="policy-none"),
             pytest.param({"key": "other"}, ALWAYS, False, id="of-another-revision"),
             pytest.param(
@@ -295,7 +298,8 @@ class TestLost:
     )
     def test_counts(self, traits: dict[str, Any], restart: str, recreated: bool) -> None:
         group = _group(*_workers(), restart=restart)
-        group = replace(group, lost=(a_worker(LEADER, 1, uid="gone", **traits),))
+        lost = (a_worker(LEADER, 1, uid="gone", **traits),)
+        group = replace(group, incidents=Incidents(lost=lost))
         assert plan_restart(group).recreating is recreated
         if recreated:
             assert _delete(group).then[0].note.startswith("Worker pod test-sample-0-1 failed, ")
@@ -307,11 +311,11 @@ class TestLost:
         lost = a_worker_set(LEADER)
         lost = replace(lost, metadata=replace(lost.metadata, uid="set-lost"))
         group = _group(*_workers())
-        assert not plan_restart(replace(group, lost=(gone,))).recreating
-        assert plan_restart(replace(group, lost=(gone, lost))).recreating
+        assert not plan_restart(replace(group, incidents=Incidents(lost=(gone,)))).recreating
+        assert plan_restart(replace(group, incidents=Incidents(lost=(gone, lost)))).recreating
         going = replace(group, pods=(*group.pods, a_worker(LEADER, 3, uid="x", owner=owner, deleting=True)))
-        assert plan_restart(replace(going, lost=(lost,))).recreating
-        assert not plan_restart(replace(going, lost=())).recreating
+        assert plan_restart(replace(going, incidents=Incidents(lost=(lost,)))).recreating
+        assert not plan_restart(replace(going, incidents=Incidents(lost=()))).recreating
 
 
 class TestIncarnation:
@@ -345,17 +349,33 @@ class TestIncarnation:
     def test_digest_is_short(self) -> None:
         assert len(incarnation(_group(*_workers())) or "") == 16
 
+    def test_of_a_mix_of_revisions_is_none(self) -> None:
+        """What is of the other revision is being replaced; its end would look like a death."""
+        assert incarnation(_group(*_workers(key="other"))) is None
+
     @pytest.mark.parametrize(
-        ("restart", "phase", "counts"),
+        ("restart", "first", "counts"),
         [
-            (ALWAYS, "Pending", True),
-            (AFTER_START, "Pending", False),
-            (AFTER_START, "Running", True),
-            (c.RESTART_NONE, "Running", False),
+            (ALWAYS, {"phase": "Pending"}, True),
+            (AFTER_START, {"phase": "Pending"}, False),
+            (AFTER_START, {"phase": "Running"}, True),
+            (AFTER_START, {"deleting": True}, False),
+            (c.RESTART_NONE, {"phase": "Running"}, False),
         ],
     )
-    def test_started(self, restart: str, phase: str, counts: bool) -> None:
-        assert started(_group(*_workers(phase=phase), restart=restart)) is counts
+    def test_whether_deaths_count_by_then(self, restart: str, first: dict[str, Any], counts: bool) -> None:
+        group = _group(*_workers(**first), restart=restart)
+        own = group_of(group)
+        assert group.lws is not None
+        assert own is not None
+        assert deaths_count(group.lws, own, group.pods) is counts
+
+    def test_deaths_count_once_the_group_was_whole_though_a_pod_is_pending_again(self) -> None:
+        group = _group(*_workers(phase="Pending"), entry=_recorded(*_workers()), restart=AFTER_START)
+        own = group_of(group)
+        assert group.lws is not None
+        assert own is not None
+        assert deaths_count(group.lws, own, group.pods)
 
 
 class TestReplaced:
@@ -393,8 +413,8 @@ class TestReplaced:
             pytest.param(_group(*_workers(uid="new"), entry=RECORD, restart="None"), False, id="policy-none"),
             pytest.param(
                 _group(*_workers(uid="new", phase="Pending"), entry=RECORD, restart=AFTER_START),
-                False,
-                id="after-start-while-pending",
+                True,
+                id="after-start-though-its-successor-is-pending",
             ),
             pytest.param(
                 _group(*_workers(uid="new"), entry=RECORD, restart=AFTER_START), True, id="after-start-later"
@@ -448,8 +468,20 @@ class TestStored:
     """What is written of a recreation, and when."""
 
     def test_the_first_is_counted_before_the_leader_is_deleted(self) -> None:
-        plan = plan_restart(_group(*_workers(deleting=True), entry=_recorded(*_workers())))
+        plan = plan_restart(_group(*_workers(restarts=1), entry=_recorded(*_workers())))
         assert _stored(plan) == _recorded(*_workers(), restarts=1, lastRestartTime=AT, restarting=True)
+
+    @pytest.mark.parametrize(
+        "plan",
+        [
+            plan_restart(_group(*_workers(deleting=True), entry=_recorded(*_workers()), limit=0)),
+            plan_restart(_group(*_workers(uid="new"), entry=_recorded(*_workers()), limit=0)),
+        ],
+        ids=["deleted", "replaced"],
+    )
+    def test_what_was_done_to_it_is_intended_first_and_not_counted(self, plan: Restart) -> None:
+        """Whoever dies in between finds the intent; a bound of failures does not hold it up."""
+        assert _stored(plan) == _recorded(*_workers(), restarting=True)
 
     def test_nothing_is_left_of_a_former_leaders_entry(self) -> None:
         former = _entry(a_leader(uid="former"), workers="w", readyTime=AT, backoffUntil=AT, failed=True)
@@ -586,3 +618,155 @@ def test_what_was_stored_is_not_stored_again(group: ObservedGroup) -> None:
     again = plan_restart(_once_stored(group, plan))
     assert again.recreating
     assert not any(isinstance(x, StoreEntry) for x in again.actions)
+
+
+class TestPolicyOfItsOwnRevision:
+    """What is live now was not asked for when the group was made."""
+
+    @pytest.mark.parametrize("live", [ALWAYS, AFTER_START])
+    def test_what_happened_under_none_is_no_death(self, live: str) -> None:
+        lws = a_set(replicas=1, size=4, restart=live)
+        former = a_revision(a_set(replicas=1, size=4, restart=c.RESTART_NONE))
+        for workers in (_workers(restarts=3), _workers(deleting=True)):
+            group = replace(_group(*workers), lws=lws, revisions=(former,))
+            gone = replace(group, incidents=Incidents(lost=(a_worker(LEADER, 1, uid="gone"),)))
+            assert plan_restart(group) == plan_restart(gone) == Restart(False)
+
+    def test_it_goes_on_though_the_live_policy_is_none(self) -> None:
+        group = _group(*_workers(restarts=1))
+        assert plan_restart(replace(group, lws=a_set(replicas=1, size=4, restart="None"))).recreating
+
+    def test_without_its_revision_nothing_is_torn_down(self) -> None:
+        group = replace(_group(*_workers(restarts=1)), revisions=())
+        assert plan_restart(group) == Restart(False)
+
+    @pytest.mark.parametrize(("size", "counts"), [(4, True), (3, False), (5, False)])
+    def test_a_group_has_started_when_it_is_as_large_as_its_own_revision_says(
+        self, size: int, counts: bool
+    ) -> None:
+        group = _group(*_workers(), size=size, restart=AFTER_START)
+        own = group_of(group)
+        assert own is not None
+        for live in (3, 4, 5):
+            assert deaths_count(a_set(size=live, restart=AFTER_START), own, group.pods) is counts
+
+
+class TestBaseline:
+    """Restart counts say nothing by themselves: they are measured from where the policy began to apply."""
+
+    @pytest.mark.parametrize(
+        ("counts", "recreated"),
+        [("0=2,2=1", False), ("0=2", True), ("0=1,2=1", True), ("", True), ("0=2,2=7", False), ("2=x", True)],
+    )
+    def test_only_what_came_later_counts(self, counts: str, recreated: bool) -> None:
+        leader = a_leader(0, phase="Running", restarts=2)
+        workers = [a_worker(leader, 1), a_worker(leader, 2, restarts=1)]
+        entry = _recorded(*workers, leader=leader, restartCounts=counts)
+        for policy in (AFTER_START, ALWAYS):
+            group = _group(*workers, leader=leader, size=3, entry=entry, restart=policy)
+            assert plan_restart(group).recreating is recreated
+
+    def test_without_a_record_an_after_start_group_has_none(self) -> None:
+        """The leader crashed until its workers were there, as the policy is for."""
+        group = _group(*_workers(restarts=2), restart=AFTER_START)
+        assert plan_restart(group) == Restart(False)
+        seen = Incidents(restarted=frozenset({"uid-test-sample-0-1"}))
+        assert plan_restart(replace(group, incidents=seen)).recreating
+
+    def test_taking_the_experimental_annotation_away_makes_no_deaths_of_what_was_before(self) -> None:
+        """It is in no revision: the group's policy changes under way."""
+        workers = _workers(restarts=2)
+        group = _group(*workers, entry=_recorded(*workers, restartCounts="1=2"))
+        assert plan_restart(group) == Restart(False)
+        excused = Incidents(excused_restarts={"uid-test-sample-0-1": 2})
+        assert plan_restart(replace(_group(*workers), incidents=excused)) == Restart(False)
+
+    def test_a_relabelled_leader_has_none_until_it_is_recorded_again(self) -> None:
+        leader = a_leader(0, phase="Running", restarts=1)
+        group = _group(*_workers(leader), leader=leader, entry=_entry(leader, revision="old"))
+        assert plan_restart(group) == Restart(False)
+
+    @pytest.mark.parametrize(
+        "status",
+        [
+            PodStatus("Running", (PodCondition("PodResizeInProgress", "True"),), (ContainerStatus(1),)),
+            PodStatus("Running", (), (ContainerStatus(1),), resize="InProgress"),
+        ],
+        ids=["condition", "before-1.33"],
+    )
+    def test_a_pod_that_is_being_resized_may_restart(self, status: PodStatus) -> None:
+        pod = replace(a_worker(LEADER, 1), status=status)
+        group = _group(pod, *_workers()[1:], entry=_recorded(*_workers()))
+        assert plan_restart(group) == Restart(False)
+        done = replace(pod, status=replace(status, conditions=(), resize=""))
+        group = _group(done, *_workers()[1:], entry=_recorded(*_workers()))
+        assert plan_restart(group).recreating
+        excused = Incidents(excused_restarts={pod.uid: 1})
+        assert plan_restart(replace(group, incidents=excused)) == Restart(False)
+
+
+class TestBeforeTheStart:
+    """Of an after-start group that is not recorded yet, only the watch knows what came first."""
+
+    GROUP = _group(*_workers(deleting=True), restart=AFTER_START)
+
+    def test_what_nobody_saw_begin_is_no_death(self) -> None:
+        assert plan_restart(self.GROUP) == Restart(False)
+        unjudged = Incidents(unjudged=(a_worker(LEADER, 1),))
+        assert plan_restart(replace(self.GROUP, incidents=unjudged)) == Restart(False)
+        assert plan_restart(replace(_group(*_workers()), incidents=unjudged)).recreating, "always"
+
+    def test_a_deletion_that_began_before_it_is_none_after_it(self) -> None:
+        """Its grace period may outlast the start of the others, and the record's write."""
+        before = Incidents(excused_deletions=frozenset({"uid-test-sample-0-1"}))
+        for restart in (AFTER_START, ALWAYS):
+            group = _group(*_workers(deleting=True), restart=restart)
+            assert plan_restart(replace(group, incidents=before)) == Restart(False)
+
+    def test_one_that_began_after_it_is_one_though_the_successor_is_pending(self) -> None:
+        """An evicted pod whose successor finds no room: the verdict is the same as if that were running."""
+        gone = a_worker(LEADER, 1, uid="gone")
+        for phase in ("Pending", "Running"):
+            group = _group(*_workers(phase=phase), restart=AFTER_START)
+            assert plan_restart(replace(group, incidents=Incidents(lost=(gone,)))).recreating
+
+
+def test_a_pod_that_failed_is_waited_for_until_it_is_deleted() -> None:
+    failed = a_worker(LEADER, 1, phase="Failed")
+    group = replace(_group(failed, *_workers()[1:]), incidents=Incidents(lost=(failed,)))
+    assert plan_restart(group) == Restart(False)
+    going = _group(a_worker(LEADER, 1, phase="Failed", deleting=True), *_workers()[1:])
+    assert plan_restart(replace(going, incidents=group.incidents)).recreating
+
+
+class TestCauses:
+    """What a group has done itself counts against maxGroupRestarts; what was done to it does not."""
+
+    DISRUPTED = PodCondition("DisruptionTarget", "True")
+
+    @pytest.mark.parametrize(
+        ("lost", "restarts", "cause", "counts"),
+        [
+            ({"phase": "Failed"}, 0, "pod_failed", True),
+            ({"phase": "Running"}, 0, "pod_deleted", False),
+            ({"phase": "Running", "disrupted": True}, 0, "pod_disrupted", False),
+            ({"phase": "Failed", "disrupted": True}, 0, "pod_disrupted", False),
+            ({"phase": "Running", "disrupted": True}, 1, "pod_disrupted", False),
+            ({"phase": "Running"}, 1, "pod_deleted", False),
+            ({"phase": "Failed"}, 1, "pod_failed", True),
+            (None, 1, "container_restarted", True),
+        ],
+    )
+    def test_of_what_went_and_of_what_its_neighbours_did_then(
+        self, lost: dict[str, Any] | None, restarts: int, cause: str, counts: bool
+    ) -> None:
+        traits = dict(lost or {})
+        disrupted = traits.pop("disrupted", False)
+        gone = a_worker(LEADER, 1, uid="gone", **traits)
+        if disrupted:
+            gone = replace(gone, status=replace(gone.status, conditions=(self.DISRUPTED,)))
+        group = _group(a_worker(LEADER, 1), a_worker(LEADER, 2, restarts=restarts), a_worker(LEADER, 3))
+        group = replace(group, incidents=Incidents(lost=(gone,) if lost is not None else ()))
+        plan = plan_restart(group)
+        assert [x for x in _delete(group).then if isinstance(x, GroupRecreated)] == [GroupRecreated(cause)]
+        assert ("restarts" in _stored(plan)) is counts

@@ -12,8 +12,8 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Pod
 from lws.planning.groups import groups_of, make_group
-from lws.planning.observed import ObservedSet
-from lws.planning.recreation.record import Records, failed_groups, plan_records, unrecorded
+from lws.planning.observed import Incidents, ObservedGroup, ObservedSet
+from lws.planning.recreation.record import Records, failed_groups, plan_excuses, plan_records, unrecorded
 
 NOW = "2026-02-03T04:05:06Z"
 DIGEST = "0123456789abcdef"
@@ -131,6 +131,68 @@ class TestRecording:
         plan = _plan(_observe(_set({"0": stored}), a_leader(0)))
         assert plan.patch["0"]["revision"] == KEY
         assert plan.replacing == ()
+
+
+class TestBaseline:
+    """The restart counts from which deaths count."""
+
+    def _observe(self, restart: str, *counts: int, stored: dict[str, Any] | None = None) -> Any:
+        leader = a_leader(0, phase="Running", restarts=counts[0])
+        workers = [a_worker(leader, i, restarts=x) for i, x in enumerate(counts[1:], start=1)]
+        lws = _set({"0": stored} if stored else None, size=len(counts), restart=restart)
+        sets = (a_worker_set(leader, replicas=len(workers)),)
+        members = (leader, *workers)
+        revisions = (a_revision(lws),)
+        return ObservedSet(lws, revisions=revisions, leaders=(leader,), worker_sets=sets, members=members)
+
+    @pytest.mark.parametrize(
+        ("restart", "counts", "recorded"),
+        [
+            (c.RESTART_RECREATE_GROUP_AFTER_START, (2, 0, 1), "0=2,2=1"),
+            (c.RESTART_RECREATE_GROUP_AFTER_START, (0, 0, 0), None),
+            (c.RESTART_RECREATE_GROUP, (2, 0, 1), None),
+        ],
+        ids=["what-came-before-the-start", "nothing-did", "deaths-count-from-birth"],
+    )
+    def test_is_recorded_with_the_incarnation(
+        self, restart: str, counts: tuple[int, ...], recorded: str | None
+    ) -> None:
+        assert _plan(self._observe(restart, *counts)).patch["0"].get("restartCounts") == recorded
+
+    def test_of_a_relabelled_leader_begins_with_its_new_revision(self) -> None:
+        stored = {"leader": a_leader(0).uid, "revision": "old", "workers": DIGEST}
+        observed = self._observe(c.RESTART_RECREATE_GROUP, 1, 3, stored=stored)
+        assert _plan(observed).patch["0"]["restartCounts"] == "0=1,1=3"
+
+    def test_a_mix_of_revisions_is_not_recorded(self) -> None:
+        observed = self._observe(c.RESTART_RECREATE_GROUP, 0, 0)
+        mixed = (observed.members[0], a_worker(observed.leaders[0], 1, key="other"))
+        assert _plan(replace(observed, members=mixed)) == Records({})
+
+
+class TestExcuses:
+    def _plan(self, excused: dict[str, int], **entry: Any) -> list[Any]:
+        leader = a_leader(0, phase="Running")
+        worker = a_worker(leader, 1, restarts=3)
+        lws = _set({"0": _entry(leader, workers=DIGEST, **entry)}, size=2)
+        group = ObservedGroup(
+            lws,
+            leader,
+            pods=(leader, worker),
+            worker_sets=(a_worker_set(leader),),
+            revisions=(a_revision(lws),),
+            incidents=Incidents(excused_restarts=excused),
+        )
+        return [(x.index, x.entry.restart_counts, x.entry.workers) for x in plan_excuses(group)]
+
+    def test_restarts_of_a_resize_are_written_down_once(self) -> None:
+        uid = a_worker(a_leader(0), 1).uid
+        assert self._plan({uid: 3}) == [("0", "1=3", DIGEST)]
+        assert self._plan({uid: 3}, restartCounts="0=1,1=2") == [("0", "0=1,1=3", DIGEST)]
+        assert self._plan({uid: 3}, restartCounts="1=3") == self._plan({}) == self._plan({"gone": 9}) == []
+
+    def test_not_without_a_record(self) -> None:
+        assert self._plan({a_worker(a_leader(0), 1).uid: 3}, revision="old") == []
 
 
 class TestReadyTime:
