@@ -75,8 +75,11 @@ class AnyRoll(RuleBasedStateMachine):
     @rule()
     def reconcile(self) -> None:
         sim = self.roll.sim
-        before, changed = sim.partition, sim.key != self.roll.key
+        before, changed, existing = sim.partition, sim.key != self.roll.key, sim.replicas
+        due = range(self.roll.partition, self.roll.replicas)
+        rolling = any(i in sim.groups and sim.groups[i].key != self.roll.key for i in due)
         planned = self.roll.reconcile()
+        assert rolling or planned.replicas <= max(self.roll.replicas, existing)
         assert planned.partition >= self.roll.partition
         assert changed or planned.partition <= max(before, self.roll.partition)
         assert self.roll.replicas <= planned.replicas <= rollout_numbers(self.roll.lws).ceiling
@@ -123,7 +126,7 @@ def test_next_partition_stays_inside_its_window(states: list[GroupState], step: 
     """Never above the partition it had; never so low that more than ``step`` groups could be down at once."""
     moved = next_partition(states, step=step, partition=partition)
     tail = len(states)
-    while tail and all(states[tail - 1]):
+    while tail and states[tail - 1].done:
         tail -= 1
     assert moved <= partition
     assert moved >= min(partition, max(0, tail - step))

@@ -21,13 +21,27 @@ from lws.planning.revisions import Shape, live_shape, owned_revisions, shape_of,
 
 
 class GroupState(NamedTuple):
-    """Of one group, leader and workers together. A group that is missing is neither."""
+    """Of one group, leader and workers together.
+
+    ``missing``: nothing of it is there that was made from another revision; it is neither ready nor updated.
+    """
 
     ready: bool
     updated: bool
+    missing: bool = False
+
+    @property
+    def done(self) -> bool:
+        """Nothing is left for a roll to do."""
+        return self.ready and self.updated
+
+    @property
+    def outdated(self) -> bool:
+        """It is there, whole or in part, and a roll has to replace it."""
+        return not (self.updated or self.missing)
 
 
-MISSING = GroupState(ready=False, updated=False)
+MISSING = GroupState(ready=False, updated=False, missing=True)
 
 
 class Group(Struct, frozen=True, gc=False):
@@ -64,8 +78,10 @@ class Group(Struct, frozen=True, gc=False):
         return self.alone or self.workers is None or self.workers.labels.get(c.REVISION_LABEL) == key
 
     def state(self, key: str) -> GroupState:
-        """Against revision ``key``; a group whose worker StatefulSet is missing counts as missing."""
-        return GroupState(self.ready, self.updated(key)) if self.complete else MISSING
+        """Against revision ``key``; a group whose worker StatefulSet is missing counts as missing, unless its
+        leader is of another revision.
+        """
+        return GroupState(self.ready, self.updated(key), missing=not self.complete and self.key == key)
 
 
 class Groups(Struct, frozen=True, gc=False):

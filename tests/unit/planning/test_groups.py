@@ -11,7 +11,7 @@ from support.groups import DELETED, KEY, a_leader, a_leader_set, a_revision, a_s
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision
-from lws.planning.groups import GroupState, groups_of, make_group
+from lws.planning.groups import MISSING, GroupState, groups_of, make_group
 from lws.planning.observed import ObservedSet
 from lws.planning.revisions import Shape, template_of
 
@@ -42,7 +42,7 @@ class TestGroupStates:
         assert self.states(leaders=pods, sets=sets, count=5) == [NEW, OLD, STARTING, STARTING, STARTING]
 
     def test_a_group_without_worker_set_is_missing(self) -> None:
-        assert self.states(leaders=[a_leader(0, key="new", ready=True)], sets=[], count=1) == [DOWN]
+        assert self.states(leaders=[a_leader(0, key="new", ready=True)], sets=[], count=1) == [MISSING]
 
     def test_a_group_on_its_way_out_is_not_ready(self) -> None:
         """Upstream would take it for a ready one as long as its pods still answer."""
@@ -56,7 +56,7 @@ class TestGroupStates:
     def test_the_workers_of_a_former_leader_are_not_this_one_s(self) -> None:
         former = a_worker_set(a_leader(0, key="new", uid="uid-former"), key="new")
         pod = a_leader(0, key="new", ready=True, uid="uid-now")
-        assert self.states(leaders=[pod], sets=[former], count=1) == [DOWN]
+        assert self.states(leaders=[pod], sets=[former], count=1) == [MISSING]
 
     def test_size_one_needs_no_worker_set(self) -> None:
         pods = [a_leader(0, key="new", ready=True), a_leader(1, key="old")]
@@ -64,7 +64,7 @@ class TestGroupStates:
 
     def test_a_worker_set_without_leader_is_missing(self) -> None:
         sets = [a_worker_set(a_leader(0), key="new")]
-        assert self.states(leaders=[], sets=sets, count=1) == [DOWN]
+        assert self.states(leaders=[], sets=sets, count=1) == [MISSING]
 
     @pytest.mark.parametrize("index", ["-1", "x", "", "1_0", "²", "7"])
     def test_objects_without_a_slot_are_dropped(self, index: str) -> None:
@@ -79,10 +79,10 @@ class TestGroupStates:
         stray = msgspec.structs.replace(
             stray, metadata=msgspec.structs.replace(stray.metadata, labels=labels)
         )
-        assert self.states(leaders=[good, stray], sets=[], size=1) == [NEW, DOWN]
+        assert self.states(leaders=[good, stray], sets=[], size=1) == [NEW, MISSING]
 
     def test_the_leader_set_is_no_group(self) -> None:
-        assert self.states(leaders=[], sets=[a_leader_set()], count=1) == [DOWN]
+        assert self.states(leaders=[], sets=[a_leader_set()], count=1) == [MISSING]
 
 
 EDITED = a_set(size=1, restart=c.RESTART_RECREATE_GROUP, subdomain=c.SUBDOMAIN_UNIQUE)
@@ -164,6 +164,7 @@ def test_a_group_of_one_needs_no_workers_though_the_live_size_is_another() -> No
 def test_a_group_of_four_needs_its_workers_though_the_live_size_is_one() -> None:
     leader = a_leader(0, ready=True)
     observed = ObservedSet(EDITED, revisions=(a_revision(FORMER),), leaders=(leader,))
-    assert groups_of(observed).states(KEY, 1) == (DOWN,)
+    assert groups_of(observed).states(KEY, 1) == (MISSING,)
+    assert groups_of(observed).states("new", 1) == (DOWN,), "its leader is there, to be replaced"
     workers = a_worker_set(leader, replicas=3, available=2)
     assert groups_of(msgspec.structs.replace(observed, worker_sets=(workers,))).states(KEY, 1) == (STARTING,)

@@ -1,7 +1,8 @@
 """How far a rollout may go: partition and replicas of the leader StatefulSet (reconcilers.md, 3).
 
 A group is updated from the highest index down once the partition is at or below it; surge groups stand in
-beyond spec.replicas meanwhile. Numbers and the events that tell of them; documents are made in ``leader``.
+beyond spec.replicas meanwhile, and at no other time (docs/decisions/131). Numbers and the events that tell of
+them; documents are made in ``leader``.
 """
 
 from __future__ import annotations
@@ -82,16 +83,18 @@ def rollout_parameters(
     if leader is None:
         decided = Rollout(0, numbers.replicas)
     elif template_changed:
-        decided = _begin(numbers, leader.spec.replicas)
+        decided = _begin(numbers, leader.spec.replicas, states)
     else:
         decided = _proceed(numbers, leader, states)
     return decided._replace(partition=max(decided.partition, numbers.partition))
 
 
-def _begin(numbers: RolloutNumbers, current: int) -> Rollout:
+def _begin(numbers: RolloutNumbers, current: int, states: Sequence[GroupState]) -> Rollout:
     """A new template: every existing group is held back first. No surge on top of a pending scale-up."""
     replicas = numbers.replicas
-    wanted = replicas if current < replicas else wanted_replicas(numbers, unready=replicas)
+    wanted = replicas
+    if current >= replicas:
+        wanted = _groups(numbers, current, states, unready=replicas)
     return Rollout(min(replicas, current), wanted)
 
 
@@ -101,12 +104,23 @@ def _proceed(numbers: RolloutNumbers, leader: StatefulSet, states: Sequence[Grou
     partition = leader.spec.update_strategy.rolling_update.partition
     if current < replicas or (partition == 0 and current == replicas):
         return Rollout(partition, replicas)
-    wanted = wanted_replicas(numbers, unready=unready_count(states, replicas))
+    wanted = _groups(numbers, current, states, unready=unready_count(states, replicas))
     # The number of the last apply. Where somebody removed it, this pass restores it and goes no further.
     if leader.annotations.get(c.REPLICAS_ANNOTATION) != str(replicas):
         return Rollout(min(partition, numbers.ceiling), wanted)
     step = numbers.max_unavailable + current - replicas
     return Rollout(next_partition(states, step=step, partition=partition), wanted)
+
+
+def _groups(numbers: RolloutNumbers, current: int, states: Sequence[GroupState], *, unready: int) -> int:
+    """Groups to keep or to make, of which there are ``current``: surge groups begin in a roll only.
+
+    A roll is told by a group that is outdated and that the user's partition lets go. The partition itself
+    tells nothing: that of a canary or of a paused set stays where nothing rolls.
+    """
+    wanted = wanted_replicas(numbers, unready=unready)
+    rolling = any(x.outdated for x in states[numbers.partition : numbers.replicas])
+    return wanted if rolling else min(current, wanted)
 
 
 def wanted_replicas(numbers: RolloutNumbers, *, unready: int) -> int:
@@ -122,7 +136,7 @@ def wanted_replicas(numbers: RolloutNumbers, *, unready: int) -> int:
 
 def unready_count(states: Sequence[GroupState], replicas: int) -> int:
     """How many of the groups 0 to ``replicas`` - 1 are missing, not ready or not updated."""
-    return replicas - sum(x.ready and x.updated for x in states[:replicas])
+    return replicas - sum(x.done for x in states[:replicas])
 
 
 def next_partition(states: Sequence[GroupState], *, step: int, partition: int) -> int:
@@ -130,7 +144,7 @@ def next_partition(states: Sequence[GroupState], *, step: int, partition: int) -
 
     ``step`` is how many groups may be down at once, the starting surge groups among them.
     """
-    done = sum(1 for _ in itertools.takewhile(all, reversed(states)))
+    done = sum(1 for _ in itertools.takewhile(lambda x: x.done, reversed(states)))
     base = max(0, len(states) - done - step)
     # Groups broken below the window have used up part of what may be down.
     start = base + sum(not x.ready for x in states[:base])

@@ -6,13 +6,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from support.groups import NAME, a_leader_set, a_set
+from support.groups import NAME, a_leader, a_leader_set, a_set, a_worker_set
 from support.statefulset_sim import RollingSet
 
 from lws.api import constants as c
 from lws.api.workloads import StatefulSet
 from lws.planning.actions import ObjectReference
-from lws.planning.groups import GroupState
+from lws.planning.groups import GroupState, groups_of
+from lws.planning.observed import ObservedSet
 from lws.planning.rollout.numbers import (
     Rollout,
     RolloutNumbers,
@@ -316,6 +317,63 @@ TABLES: dict[str, tuple[dict[str, Any], list[Row]]] = {
 }
 
 
+# With a partition, a set that is not rolling keeps to its replicas (docs/decisions/131).
+AT_REST: dict[str, tuple[dict[str, Any], list[Row]]] = {
+    "scaled up": (
+        {"replicas": 4, "partition": 2, "max_surge": 1},
+        [("replicas 7", 2, 7, "NNNNnnn"), ("", 2, 7, "NNNNnnn"), ("ready 4 5 6", 2, 7, "NNNNNNN")],
+    ),
+    "two groups unready": (
+        {"replicas": 4, "partition": 2, "max_surge": 1},
+        [("down 0 1", 2, 4, "nnNN"), ("down 2 3", 2, 4, "nnnn")],
+    ),
+    "paused, and unready": (
+        {"replicas": 4, "partition": 1_000_000, "max_surge": 2, "max_unavailable": 0},
+        [("down 0 3", 1_000_000, 4, "nNNn"), ("", 1_000_000, 4, "nNNn")],
+    ),
+    "paused, and edited": (
+        {"replicas": 4, "partition": 1_000_000, "max_surge": 2},
+        [
+            ("template b", 1_000_000, 4, "oooo"),
+            ("", 1_000_000, 4, "oooo"),
+            ("partition 0", 3, 6, "ooonnn"),
+        ],
+    ),
+    "the partition taken away": (
+        {"replicas": 4, "partition": 2, "max_surge": 1, "max_unavailable": 0},
+        [("down 0 partition 0", 1, 4, "nNNN"), ("ready 0", 0, 4, "NNNN")],
+    ),
+    "an edit taken back before anything moved": (
+        {"replicas": 4, "partition": 2, "max_unavailable": 0, "max_surge": 1},
+        [
+            ("template b", 4, 5, "oooon"),
+            ("template a", 4, 5, "NNNNn"),
+            ("", 4, 4, "NNNN"),
+            ("", 2, 4, "NNNN"),
+        ],
+    ),
+    "a canary surges and keeps its surge group": (
+        {"replicas": 4, "partition": 3, "max_unavailable": 0, "max_surge": 1},
+        [
+            ("template b", 4, 5, "oooon"),
+            ("ready 4", 3, 5, "ooonN"),
+            ("", 3, 5, "ooonN"),
+            ("ready 3", 3, 5, "oooNN"),
+            ("partition 2", 2, 5, "oonNN"),
+        ],
+    ),
+    "a canary of groups that are all down": (
+        {"replicas": 3, "partition": 1, "max_unavailable": 0, "max_surge": 1},
+        [
+            ("down 0 1 2 template b", 3, 4, "xxxn"),
+            ("ready 3", 2, 4, "xxnN"),
+            ("ready 2", 1, 4, "xnNN"),
+            ("ready 1 0", 1, 4, "oNNN"),
+        ],
+    ),
+}
+
+
 def happen(roll: RollingSet, what: str) -> None:
     """``verb number... verb number...``"""
     verb = ""
@@ -336,7 +394,7 @@ def happen(roll: RollingSet, what: str) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2], ids=["leaders alone", "with workers"])
-@pytest.mark.parametrize(("start", "rows"), TABLES.values(), ids=TABLES)
+@pytest.mark.parametrize(("start", "rows"), [*TABLES.values(), *AT_REST.values()], ids=[*TABLES, *AT_REST])
 def test_worked_table(start: dict[str, Any], rows: list[Row], size: int) -> None:
     roll = RollingSet(**start, size=size)
     observed = []
@@ -346,6 +404,25 @@ def test_worked_table(start: dict[str, Any], rows: list[Row], size: int) -> None
         roll.sim.act()
         observed.append((what, *rollout, roll.row()))
     assert observed == rows
+
+
+@pytest.mark.parametrize("size", [1, 2], ids=["leaders alone", "with workers"])
+@pytest.mark.parametrize(
+    ("replicas", "partition", "surge"), [(4, 2, 1), (6, 9, 3), (3, 1_000_000, 1)], ids=["2", "9", "paused"]
+)
+def test_a_new_set_with_a_partition_has_no_surge_groups(
+    replicas: int, partition: int, surge: int, size: int
+) -> None:
+    """As it is created, group by group: nothing is rolled out (kubernetes-sigs/lws#614)."""
+    lws = a_set(replicas=replicas, partition=partition, max_surge=surge, size=size)
+    observed = leader(replicas, partition=partition, annotation=str(replicas))
+    for there in range(replicas + 1):
+        pods = [a_leader(i, key="new", ready=i % 2 == 0) for i in range(there)]
+        sets = [a_worker_set(pod, key="new", available=0) for pod in pods[:-1]]
+        groups = groups_of(ObservedSet(lws, leaders=tuple(pods), worker_sets=tuple(sets)))
+        states = groups.states("new", replicas)
+        planned = rollout_parameters(lws, observed, states, template_changed=False)
+        assert planned == (partition, replicas)
 
 
 @pytest.mark.parametrize(
