@@ -1,7 +1,8 @@
 """The environment variables that let TPU processes of a group find each other (api.md, 5.6).
 
-Only what is to be appended is computed here; the pod is put together elsewhere. Arithmetic truncates toward
-zero, and nothing is computed for host lists too long to be stored in a pod.
+Only what is to be appended is computed here; the pod is put together elsewhere. Who is in a subgroup is told
+by ``subgroups``, as for the labels (docs/decisions/132). Nothing is computed for host lists too long to be
+stored in a pod.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from lws.api import constants as c
 from lws.api.quantities import parse_quantity
 from lws.webhooks.documents import Container, ContainerResources, Document
 from lws.webhooks.errors import AdmissionError, shown
-from lws.webhooks.pods.names import divide, parse_int, split_ordinal
-from lws.webhooks.pods.subgroups import subgroup_size
+from lws.webhooks.pods.names import parse_int, split_ordinal
+from lws.webhooks.pods.subgroups import subgroup_members, subgroup_size
 
 HOSTNAMES_ENV: Final = "TPU_WORKER_HOSTNAMES"
 WORKER_ID_ENV: Final = "TPU_WORKER_ID"
@@ -77,71 +78,76 @@ def env_value(container: Container | None, name: str) -> str | None:
 def tpu_environment(pod: TpuPod, containers: Sequence[Container | None]) -> dict[int, list[Document]]:
     """The entries to append to ``env``, by index into ``containers`` (regular ones, then init containers).
 
-    Empty when no container requests TPUs, or when the first that does already has its place spelled out.
+    Every TPU container of every pod of the slice is one process; a slice is a subgroup, or the whole group
+    where there are none. Empty when no container requests TPUs, or when the first that does already has its
+    place spelled out.
     """
     chosen = [index for index, container in enumerate(containers) if requests_tpus(container)]
     if not chosen or _is_configured(containers[chosen[0]]):
         return {}
-    if c.SUBGROUP_SIZE_ANNOTATION in pod.annotations:
-        return {chosen[0]: _subgroup_environment(pod, containers[chosen[0]])}
+    one = _subgroup_slice(pod) if c.SUBGROUP_SIZE_ANNOTATION in pod.annotations else _group_slice(pod)
     ports = [_port(containers[index], DEFAULT_PORT + position) for position, index in enumerate(chosen)]
-    return dict(zip(chosen, _group_environments(pod, [containers[i] for i in chosen], ports), strict=True))
-
-
-def _group_environments(
-    pod: TpuPod, containers: Sequence[Container | None], ports: Sequence[str]
-) -> list[list[Document]]:
-    """Without subgroups every TPU container of every pod of the group is one process."""
-    leader, ordinal = pod.leader
-    with_leader = pod.leader_has_tpus or pod.is_leader
-    rank = ordinal if with_leader else ordinal - 1
-    processes = len(containers)
-    hosts = _hosts(pod, leader, range(1, pod.size), with_leader=with_leader, copies=processes)
+    hosts = _hosts(pod, one, copies=len(ports))
     hostnames = ",".join(host for host in hosts for _ in ports)
     addresses = ",".join(f"{host}:{port}" for host in hosts for port in ports)
-    return [
-        _entries(hostnames, str(rank * processes + position), leader, addresses)
-        + _port_entry(container, ports[position])
-        for position, container in enumerate(containers)
-    ]
+    return {
+        index: _entries(hostnames, str(one.place * len(ports) + position), one.leader, addresses)
+        + _port_entry(containers[index], ports[position])
+        for position, index in enumerate(chosen)
+    }
 
 
-def _subgroup_environment(pod: TpuPod, container: Container | None) -> list[Document]:
-    """With subgroups, the first TPU container of each pod of the subgroup is one process."""
+class _Slice(NamedTuple):
+    """The pods that work together. ``leader``: name of the group's leader pod, ``with_leader``: whether it is
+    one of them; ``workers``: the others, by worker index. ``place``: of the pod that is asked about.
+    """
+
+    leader: str
+    with_leader: bool
+    workers: range
+    place: int
+
+
+def _group_slice(pod: TpuPod) -> _Slice:
+    leader, ordinal = pod.leader
+    with_leader = pod.leader_has_tpus or pod.is_leader
+    return _Slice(leader, with_leader, range(1, pod.size), ordinal if with_leader else ordinal - 1)
+
+
+def _subgroup_slice(pod: TpuPod) -> _Slice:
+    """The pods with this one's subgroup index that request TPUs: workers all do when one does.
+
+    A pod whose template presets another index than its own place has (api.md, pitfall 16) is alone: which
+    others got that index cannot be told from here.
+    """
     size = subgroup_size(pod.annotations)
     index = _number(pod.labels, c.SUBGROUP_INDEX_LABEL)
     worker = _number(pod.labels, c.WORKER_INDEX_LABEL)
     leader, _ = pod.leader
-    if pod.is_leader:
-        identity = 0
-        workers, with_leader = range(size * index + 1, size * (index + 1)), True
-    elif pod.leader_has_tpus:
-        identity = divide(worker, size)[1]
-        with_leader = index == 0
-        workers = range(1 if with_leader else size * index, size * (index + 1))
-    else:
-        index, identity = divide(worker - 1, size)
-        workers, with_leader = range(size * index + 1, size * (index + 1) + 1), False
-    hosts = _hosts(pod, leader, workers, with_leader=with_leader, copies=1)
-    port = _port(container, DEFAULT_PORT)
-    addresses = ",".join(f"{host}:{port}" for host in hosts)
-    return _entries(",".join(hosts), str(identity), leader, addresses) + _port_entry(container, port)
+    members = subgroup_members(size=pod.size, subgroup=size, index=index)
+    if worker not in members:
+        members = range(worker, worker + 1)
+    excluded = pod.annotations.get(c.SUBGROUP_POLICY_TYPE_ANNOTATION) == c.SUBGROUP_LEADER_EXCLUDED
+    with_leader = pod.is_leader or (pod.leader_has_tpus and members.start == 0 and not excluded)
+    workers = range(max(1, members.start), members.stop)
+    place = 0 if pod.is_leader else worker - workers.start + with_leader
+    return _Slice(leader, with_leader, workers, place)
 
 
-def _hosts(pod: TpuPod, leader: str, workers: range, *, with_leader: bool, copies: int) -> list[str]:
+def _hosts(pod: TpuPod, one: _Slice, *, copies: int) -> list[str]:
     """The host name of each pod; a list that could not be stored with the pod is a denial.
 
     ``copies`` processes a pod appear in the list, and the whole list is in each of them.
     """
-    count = max(0, workers.stop - workers.start) + with_leader
-    if count * copies * copies * (len(leader) + len(pod.subdomain) + 2) > _STORABLE_BYTES:
+    count = max(0, one.workers.stop - one.workers.start) + one.with_leader
+    if count * copies * copies * (len(one.leader) + len(pod.subdomain) + 2) > _STORABLE_BYTES:
         raise AdmissionError(
             f"annotations {c.SIZE_ANNOTATION} and {c.SUBGROUP_SIZE_ANNOTATION} ask for {count} TPU hosts"
             f" of {copies} processes: must name few enough for {HOSTNAMES_ENV} to fit into a pod"
             f" of {_STORABLE_BYTES} bytes"
         )
-    first = [f"{leader}.{pod.subdomain}"] if with_leader else []
-    return first + [f"{leader}-{worker}.{pod.subdomain}" for worker in workers]
+    first = [f"{one.leader}.{pod.subdomain}"] if one.with_leader else []
+    return first + [f"{one.leader}-{worker}.{pod.subdomain}" for worker in one.workers]
 
 
 def _entries(hostnames: str, identity: str, leader: str, addresses: str) -> list[Document]:

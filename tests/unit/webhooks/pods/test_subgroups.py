@@ -6,7 +6,7 @@ import pytest
 
 from lws.api import constants as c
 from lws.webhooks.errors import AdmissionError
-from lws.webhooks.pods.subgroups import subgroup_index, subgroup_size
+from lws.webhooks.pods.subgroups import subgroup_index, subgroup_members, subgroup_size
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,20 @@ from lws.webhooks.pods.subgroups import subgroup_index, subgroup_size
 def test_index_of_each_worker(size: int, subgroup: int, indexes: list[int]) -> None:
     workers = range(len(indexes))
     assert [subgroup_index(size=size, subgroup=subgroup, worker=w) for w in workers] == indexes
+
+
+@pytest.mark.parametrize("subgroup", [1, 2, 3, 4, 7, 9, 10])
+@pytest.mark.parametrize("size", range(1, 14))
+def test_members_are_those_whose_index_it_is(size: int, subgroup: int) -> None:
+    for index in range(-1, size + 2):
+        members = subgroup_members(size=size, subgroup=subgroup, index=index)
+        assert list(members) == [
+            w for w in range(size) if subgroup_index(size=size, subgroup=subgroup, worker=w) == index
+        ]
+
+
+def test_a_negative_size_has_no_members() -> None:
+    assert not any(subgroup_members(size=4, subgroup=-2, index=index) for index in (-1, 0, 1))
 
 
 def test_size_is_read() -> None:

@@ -156,38 +156,62 @@ def test_t4_a_configured_first_container_is_left_alone(name: str, subgroup: str 
 
 
 def in_subgroup(
-    name: str, s: int, index: int, *, leader: bool = False, leader_has_tpus: bool = False
+    name: str, size: int, s: int, index: int, *, leader: bool = False, leader_has_tpus: bool = False
 ) -> TpuPod:
     worker = "0" if leader else name.rpartition("-")[2]
-    return a_tpu_pod(name, subgroup=str(s), index=str(index), worker=worker, leader_has_tpus=leader_has_tpus)
+    return a_tpu_pod(
+        name,
+        size=size,
+        subgroup=str(s),
+        index=str(index),
+        worker=worker,
+        leader_has_tpus=leader_has_tpus,
+    )
 
 
 @pytest.mark.parametrize(
     ("pod", "workers", "identity"),
     [
-        pytest.param(in_subgroup(G0, 1, 0, leader=True), (0,), "0", id="leader-s1"),
-        pytest.param(in_subgroup(G0, 2, 0, leader=True), (0, 1), "0", id="leader-s2"),
-        pytest.param(in_subgroup(G0, 2, 1, leader=True), (0, 3), "0", id="leader-preset-index"),
+        pytest.param(in_subgroup(G0, 3, 1, 0, leader=True), (0,), "0", id="leader-s1"),
+        pytest.param(in_subgroup(G0, 4, 2, 0, leader=True), (0, 1), "0", id="leader-s2"),
+        pytest.param(in_subgroup(G0, 5, 2, 0, leader=True), (0, 1, 2), "0", id="leader-s2-of-5"),
+        pytest.param(in_subgroup(G0, 4, 4, 0, leader=True), (0, 1, 2, 3), "0", id="leader-s-is-size"),
+        pytest.param(in_subgroup(G0, 4, 2, 1, leader=True), (0,), "0", id="leader-preset-index"),
         pytest.param(
-            in_subgroup(f"{G1}-3", 5, 0, leader_has_tpus=True), (0, 1, 2, 3, 4), "3", id="L-first-subgroup"
+            in_subgroup(f"{G1}-3", 10, 5, 0, leader_has_tpus=True),
+            (0, 1, 2, 3, 4),
+            "3",
+            id="L-first-subgroup",
         ),
         pytest.param(
-            in_subgroup(f"{G1}-7", 4, 1, leader_has_tpus=True), (4, 5, 6, 7), "3", id="L-second-subgroup"
+            in_subgroup(f"{G1}-7", 8, 4, 1, leader_has_tpus=True), (4, 5, 6, 7), "3", id="L-second-subgroup"
         ),
-        pytest.param(in_subgroup(f"{G1}-5", 4, 1), (5, 6, 7, 8), "0", id="not-L"),
-        pytest.param(in_subgroup(f"{G0}-2", 2, 0), (1, 2), "1", id="leader-excluded"),
-        pytest.param(in_subgroup("prefill-0-1", 1, 1, leader_has_tpus=True), (1,), "0", id="s1-w1-L"),
-        pytest.param(in_subgroup("prefill-0-1", 1, 1), (1,), "0", id="s1-w1-not-L"),
-        pytest.param(in_subgroup("prefill-0-2", 1, 2, leader_has_tpus=True), (2,), "0", id="s1-w2-L"),
-        pytest.param(in_subgroup("prefill-0-2", 1, 2), (2,), "0", id="s1-w2-not-L"),
-        pytest.param(in_subgroup(f"{G0}-2", 2, 0, leader_has_tpus=True), (0, 1), "0", id="pitfall-18"),
-        pytest.param(in_subgroup(f"{G0}-3", -2, 0), (), "0", id="negative-s"),
+        pytest.param(in_subgroup(f"{G1}-5", 9, 4, 1), (5, 6, 7, 8), "0", id="not-L"),
+        pytest.param(in_subgroup(f"{G0}-2", 5, 2, 0), (1, 2), "1", id="leader-excluded"),
+        pytest.param(in_subgroup("prefill-0-1", 3, 1, 1, leader_has_tpus=True), (1,), "0", id="s1-w1-L"),
+        pytest.param(in_subgroup("prefill-0-1", 3, 1, 1), (1,), "0", id="s1-w1-not-L"),
+        pytest.param(in_subgroup("prefill-0-2", 3, 1, 2, leader_has_tpus=True), (2,), "0", id="s1-w2-L"),
+        pytest.param(in_subgroup("prefill-0-2", 3, 1, 2), (2,), "0", id="s1-w2-not-L"),
+        pytest.param(in_subgroup(f"{G0}-2", 5, 2, 0, leader_has_tpus=True), (0, 1, 2), "2", id="pitfall-18"),
+        pytest.param(
+            in_subgroup(f"{G0}-4", 9, 4, 0, leader_has_tpus=True), (0, 1, 2, 3, 4), "4", id="nine-4-L"
+        ),
+        pytest.param(in_subgroup(f"{G0}-8", 9, 4, 1, leader_has_tpus=True), (5, 6, 7, 8), "3", id="nine-8-L"),
+        pytest.param(in_subgroup(f"{G0}-3", 8, 4, 0), (1, 2, 3), "2", id="eight-3-not-L"),
+        pytest.param(in_subgroup(f"{G0}-4", 8, 4, 1), (4, 5, 6, 7), "0", id="eight-4-not-L"),
+        pytest.param(in_subgroup(f"{G0}-7", 8, 4, 1), (4, 5, 6, 7), "3", id="eight-7-not-L"),
+        pytest.param(
+            in_subgroup(f"{G0}-3", 4, 4, 0, leader_has_tpus=True), (0, 1, 2, 3), "3", id="s-is-size-L"
+        ),
+        pytest.param(in_subgroup(f"{G0}-3", 4, 4, 0), (1, 2, 3), "2", id="s-is-size-not-L"),
+        pytest.param(in_subgroup(f"{G0}-1", 4, 2, 7), (1,), "0", id="preset-index"),
+        pytest.param(in_subgroup(f"{G0}-3", 4, -2, -1), (3,), "0", id="negative-s"),
     ],
 )
 def test_t5_subgroups(pod: TpuPod, workers: tuple[int, ...], identity: str) -> None:
     leader = pod.name if pod.is_leader else pod.name.rpartition("-")[0]
     hosts = [f"{leader}-{w}.default" if w else f"{leader}.default" for w in workers]
-    assert added_to(pod, PLAIN, TPU, TPU) == {
+    assert added_to(pod, PLAIN, TPU) == {
         1: {
             "TPU_WORKER_HOSTNAMES": ",".join(hosts),
             "TPU_WORKER_ID": identity,
@@ -195,6 +219,19 @@ def test_t5_subgroups(pod: TpuPod, workers: tuple[int, ...], identity: str) -> N
             "TPU_PROCESS_ADDRESSES": ",".join(f"{host}:8476" for host in hosts),
             "TPU_PROCESS_PORT": "8476",
         }
+    }
+
+
+def test_two_containers_in_a_subgroup_are_two_processes() -> None:
+    """kubernetes-sigs/lws#754, which upstream did for groups only."""
+    pod = in_subgroup(f"{G0}-2", 4, 2, 1)
+    found = added_to(pod, TPU, PLAIN, TPU)
+    hosts = [f"{G0}-{worker}.default" for worker in (2, 2, 3, 3)]
+    assert [found[i]["TPU_WORKER_ID"] for i in (0, 2)] == ["0", "1"]
+    assert [found[i]["TPU_PROCESS_PORT"] for i in (0, 2)] == ["8476", "8477"]
+    assert {found[i]["TPU_WORKER_HOSTNAMES"] for i in (0, 2)} == {",".join(hosts)}
+    assert {found[i]["TPU_PROCESS_ADDRESSES"] for i in (0, 2)} == {
+        ",".join(f"{host}:{port}" for host, port in zip(hosts, (8476, 8477) * 2, strict=True))
     }
 
 
@@ -240,13 +277,13 @@ def test_t12_every_tpu_container_without_subgroups(documents: list[Any], chosen:
 
 
 @pytest.mark.parametrize(
-    ("documents", "first"),
-    [([TPU], [0]), ([PLAIN, TPU, TPU], [1]), ([PLAIN], [])],
+    ("documents", "chosen"),
+    [([TPU], [0]), ([PLAIN, TPU, TPU], [1, 2]), ([PLAIN], [])],
     ids=["single", "mixed", "none"],
 )
-def test_t13_only_the_first_tpu_container_in_a_subgroup(documents: list[Any], first: list[int]) -> None:
+def test_t13_every_tpu_container_in_a_subgroup(documents: list[Any], chosen: list[int]) -> None:
     pod = a_tpu_pod(G0, worker="0", subgroup="2", index="0")
-    assert list(added_to(pod, *documents)) == first
+    assert list(added_to(pod, *documents)) == chosen
 
 
 @pytest.mark.parametrize(
@@ -303,9 +340,11 @@ def test_env_lookup(env: Any, found: str | None) -> None:
     "pod",
     [
         pytest.param(a_tpu_pod(G0, worker="0", size=2**63 - 1), id="size"),
-        pytest.param(a_tpu_pod(G0, worker="0", subgroup=str(2**63 - 1), index="0"), id="subgroup"),
         pytest.param(
-            a_tpu_pod(f"{G0}-1", worker="1", subgroup=str(2**62), index="9", leader_has_tpus=True), id="index"
+            a_tpu_pod(G0, worker="0", size=2**63 - 1, subgroup=str(2**63 - 1), index="0"), id="subgroup"
+        ),
+        pytest.param(
+            a_tpu_pod(f"{G0}-1", worker="1", size=2**63 - 1, subgroup=str(2**40), index="0"), id="worker"
         ),
     ],
 )
