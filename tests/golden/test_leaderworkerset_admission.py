@@ -32,8 +32,18 @@ def test_admission(vector: dict[str, Any]) -> None:
     if was_invalid_before(vector):
         assert all(x in wanted for x in found)
         return
+    if name_may_leave_no_room(vector):
+        assert found in (wanted, [*wanted, {"field": "metadata.name", "reason": "FieldValueInvalid"}])
+        return
     assert found == wanted
     assert vector["allowed"] == (not errors)
+
+
+def name_may_leave_no_room(vector: dict[str, Any]) -> bool:
+    """Excepted by docs/decisions/133: upstream admits names that are too long for the label values of worker
+    pods; here a new set of such a name is refused. How long depends on numbers (tests/unit has them).
+    """
+    return vector["operation"] == "CREATE" and 44 < len(vector["object"]["metadata"].get("name", "")) <= 63
 
 
 def was_invalid_before(vector: dict[str, Any]) -> bool:

@@ -211,9 +211,12 @@ def test_symptoms_of_pods_that_cannot_be_created(sets: Sets) -> None:
     quota = {"metadata": {"name": "few"}, "spec": {"hard": {"pods": "0"}}}
     path = f"/api/v1/namespaces/{sets.namespace}/resourcequotas"
     nobody = {"spec": {"serviceAccountName": "nobody", "containers": [{"name": "a", "image": "a"}]}}
-    sets.create("a" * 55)
+    sets.create("a" * 52, size=1).change(size=2)
     sets.create("nobody", leaderTemplate=nobody)
-    symptoms = {"a" * 55: "must be no more than 63 bytes", "nobody": 'serviceaccount "nobody" not found'}
+    symptoms = {
+        "a" * 52 + "-0": "must be no more than 63 bytes",
+        "nobody": 'serviceaccount "nobody" not found',
+    }
     until("both symptoms", lambda: missing(sets, symptoms), lambda seen: not seen)
     sets.client.connection.request("POST", path, body=msgspec.json.encode(quota))
     sets.create("quota")

@@ -14,7 +14,7 @@ from support.admission import Document, a_container, a_leader_pod, a_worker_pod,
 from lws.api import constants as c
 from lws.webhooks.errors import AdmissionError, aggregate
 from lws.webhooks.pods import mutate_pod
-from lws.webhooks.sets import default_leaderworkerset, validate_create, validate_update
+from lws.webhooks.sets import default_leaderworkerset, validate_create, validate_update, warn
 
 ODD_TEXTS = [
     "",
@@ -146,6 +146,7 @@ def test_any_set_is_answered(lws: Document) -> None:
     assert default_leaderworkerset(defaulted) is defaulted
     errors = validate_update(defaulted, LWS)
     assert aggregate(errors) == aggregate(validate_update(defaulted, LWS))
+    assert all(len(x) <= 256 for x in warn(defaulted, LWS))
     known = {str(x) for x in validate_create(LWS)}
     assert [x for x in validate_create(defaulted) if str(x) not in known] == [
         x for x in errors if x in validate_create(defaulted)

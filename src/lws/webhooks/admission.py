@@ -92,21 +92,25 @@ class AdmissionRequest(Struct, frozen=True, rename="camel"):
 
 
 class AdmissionResponse(NamedTuple):
-    """The answer. ``code`` is an HTTP status inside the review, never the HTTP status of the answer."""
+    """The answer. ``code`` is an HTTP status inside the review, never the HTTP status of the answer.
+
+    ``warnings`` are shown to whoever asked, whether it is allowed or not.
+    """
 
     allowed: bool
     code: int = 200
     reason: str = ""
     message: str = ""
     patch: Sequence[Operation] = ()
+    warnings: Sequence[str] = ()
 
 
 Webhook = Callable[[AdmissionRequest], AdmissionResponse]
 
 
-def allowed() -> AdmissionResponse:
+def allowed(warnings: Sequence[str] = ()) -> AdmissionResponse:
     """Let it pass as it is."""
-    return AdmissionResponse(True)
+    return AdmissionResponse(True, warnings=warnings)
 
 
 def patched(operations: Sequence[Operation]) -> AdmissionResponse:
@@ -187,6 +191,8 @@ def encode(response: AdmissionResponse, *, uid: str = "", api_version: str = V1)
     if response.patch:
         answer["patchType"] = "JSONPatch"
         answer["patch"] = base64.b64encode(msgspec.json.encode(response.patch)).decode("ascii")
+    if response.warnings:
+        answer["warnings"] = list(response.warnings)
     return msgspec.json.encode({"apiVersion": api_version, "kind": "AdmissionReview", "response": answer})
 
 

@@ -143,6 +143,10 @@ class PodSpec(Struct, frozen=True, rename="camel"):
     init_containers: list[Container | None] | None = None
 
 
+class PodTemplate(Struct, frozen=True, rename="camel"):
+    spec: PodSpec | None = None
+
+
 class Pod(Struct, frozen=True, rename="camel"):
     metadata: Metadata | None = None
     spec: PodSpec | None = None

@@ -26,10 +26,10 @@ from lws.webhooks.admission import (
     patched,
 )
 from lws.webhooks.documents import Document
-from lws.webhooks.errors import AdmissionError, FieldError, aggregate
+from lws.webhooks.errors import AdmissionError, aggregate
 from lws.webhooks.jsonpatch import diff
 from lws.webhooks.pods import mutation_stages
-from lws.webhooks.sets import default_leaderworkerset, validate_create, validate_update
+from lws.webhooks.sets import default_leaderworkerset, validate_create, validate_update, warn
 
 
 def _answering(webhook: Webhook) -> Webhook:
@@ -55,9 +55,16 @@ def mutate_leaderworkerset(request: AdmissionRequest) -> AdmissionResponse:
 
 @_answering
 def validate_leaderworkerset(request: AdmissionRequest) -> AdmissionResponse:
-    """Deny a LeaderWorkerSet that breaks a rule, with all violations in the message (api.md, 4.3 and 4.4)."""
-    errors = _violations(request)
-    return denied(aggregate(errors)) if errors else allowed()
+    """Deny a LeaderWorkerSet that breaks a rule, with all violations in the message (api.md, 4.3 and 4.4).
+
+    Other operations than creating and updating change nothing that a rule is about.
+    """
+    if request.operation not in {CREATE, UPDATE}:
+        return allowed()
+    new = request.decode(Document)
+    old = request.decode_old(Document) if request.operation == UPDATE else None
+    errors = validate_create(new) if old is None else validate_update(new, old)
+    return denied(aggregate(errors)) if errors else allowed(warn(new, old))
 
 
 def pod_mutator(gang: str | None) -> Webhook:
@@ -84,12 +91,3 @@ def _mutated(
     document = request.decode(Document)
     steps = pairwise((document, *stages(document)))
     return patched([operation for before, after in steps for operation in diff(before, after)])
-
-
-def _violations(request: AdmissionRequest) -> list[FieldError]:
-    """Other operations than creating and updating change nothing that a rule is about."""
-    if request.operation == CREATE:
-        return validate_create(request.decode(Document))
-    if request.operation == UPDATE:
-        return validate_update(request.decode(Document), request.decode_old(Document))
-    return []

@@ -13,7 +13,9 @@ from typing import Final
 from lws.webhooks.documents import ManagedFields, Metadata, OwnerReference, strings
 from lws.webhooks.errors import FieldError, invalid, required, too_long
 
-_LABEL_BYTES: Final = 63
+MOST_LABEL: Final = 63
+"""Bytes of a DNS label, and of a label value."""
+
 _SUBDOMAIN_BYTES: Final = 253
 _ANNOTATIONS_BYTES: Final = 256 * 1024
 _MANAGER_BYTES: Final = 128
@@ -77,7 +79,7 @@ def _namespace(namespace: str) -> Iterator[FieldError]:
     if not namespace:
         yield required("metadata.namespace", "")
         return
-    for detail in _matches(namespace.encode(), _DNS1123_LABEL, _LABEL_BYTES, _DNS1123_RULE):
+    for detail in dns1123_label(namespace.encode()):
         yield invalid("metadata.namespace", namespace, detail)
 
 
@@ -92,7 +94,7 @@ def _labels(labels: Mapping[str, str]) -> Iterator[FieldError]:
             yield invalid("metadata.labels", key, detail)
         if value:
             for detail in _matches(
-                value.encode(), _NAME_PART, _LABEL_BYTES, f"must be empty, or {_NAME_PART_RULE}"
+                value.encode(), _NAME_PART, MOST_LABEL, f"must be empty, or {_NAME_PART_RULE}"
             ):
                 yield invalid("metadata.labels", value, detail)
 
@@ -163,8 +165,13 @@ def _manager(path: str, manager: str) -> Iterator[FieldError]:
             yield invalid(path, manager, detail)
 
 
+def dns1123_label(value: bytes) -> list[str]:
+    """What is wrong with it; empty when it is one."""
+    return _matches(value, _DNS1123_LABEL, MOST_LABEL, _DNS1123_RULE)
+
+
 def _dns1035_label(value: bytes) -> list[str]:
-    return _matches(value, _DNS1035_LABEL, _LABEL_BYTES, _DNS1035_RULE)
+    return _matches(value, _DNS1035_LABEL, MOST_LABEL, _DNS1035_RULE)
 
 
 def _qualified_name(name: str) -> list[str]:
@@ -180,7 +187,7 @@ def _qualified_name(name: str) -> list[str]:
         details.extend(f"prefix part {detail}" for detail in wrong)
     if not part:
         details.append("name part must not be empty")
-    wrong = _matches(part.encode(), _NAME_PART, _LABEL_BYTES, _NAME_PART_RULE)
+    wrong = _matches(part.encode(), _NAME_PART, MOST_LABEL, _NAME_PART_RULE)
     return details + [f"name part {detail}" for detail in wrong]
 
 

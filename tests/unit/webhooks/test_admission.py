@@ -248,3 +248,9 @@ def test_object_error_is_raised_to_those_who_want_to_know() -> None:
     _, request = parse(review(object=[1]))
     with pytest.raises(ObjectError, match="Expected `object`, got `array`"):
         request.decode(Replicas)
+
+
+def test_warnings_are_on_the_wire_where_there_are_any() -> None:
+    response = json.loads(encode(allowed(["a", "b"]), uid=UID))["response"]
+    assert (response["allowed"], response["warnings"]) == (True, ["a", "b"])
+    assert "warnings" not in json.loads(encode(allowed(), uid=UID))["response"]

@@ -68,6 +68,19 @@ def test_a_broken_set_is_denied_with_all_violations() -> None:
     )
 
 
+def test_what_is_allowed_may_come_with_a_warning() -> None:
+    answer = ask(validate_leaderworkerset, an_lws(replicas=1, maxSurge=2))
+    assert answer.allowed
+    assert [x.partition(":")[0].rpartition(".")[2] for x in answer.warnings] == ["maxSurge"]
+    again = ask(
+        validate_leaderworkerset,
+        an_lws(replicas=1, maxSurge=2),
+        old=an_lws(replicas=1, maxSurge=2),
+        operation="UPDATE",
+    )
+    assert again == ALLOWED
+
+
 def test_a_forbidden_change_is_denied_on_update_only() -> None:
     new, old = an_lws(subgroups={"subGroupSize": 2}), an_lws(subgroups={"subGroupSize": 1})
     assert ask(validate_leaderworkerset, new, old=old) == ALLOWED

@@ -13,6 +13,7 @@ from lws.planning.rollout.numbers import (
     rollout_numbers,
     rollout_parameters,
     surge_deletion,
+    surge_shortfall,
 )
 from lws.planning.rollout.record import OUTCOMES, plan_rollout_record, rollout_document
 from lws.planning.rollout.replacement import plan_replacements
@@ -29,4 +30,5 @@ __all__ = [
     "rollout_numbers",
     "rollout_parameters",
     "surge_deletion",
+    "surge_shortfall",
 ]

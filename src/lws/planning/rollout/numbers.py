@@ -134,6 +134,16 @@ def wanted_replicas(numbers: RolloutNumbers, *, unready: int) -> int:
     return numbers.replicas + max(0, unready - numbers.max_unavailable)
 
 
+def surge_shortfall(replicas: int, *, max_unavailable: int, max_surge: int) -> int:
+    """How many of the surge groups that are asked for a roll does not begin with.
+
+    Where ``replicas`` is at most ``max_surge``, what may be down is taken off the surge: with one group and
+    the default of maxUnavailable there is none, and the only group goes first (kubernetes-sigs/lws#688).
+    """
+    numbers = RolloutNumbers(replicas, max_unavailable, min(replicas, max_surge), 0)
+    return numbers.ceiling - wanted_replicas(numbers, unready=replicas)
+
+
 def unready_count(states: Sequence[GroupState], replicas: int) -> int:
     """How many of the groups 0 to ``replicas`` - 1 are missing, not ready or not updated."""
     return replicas - sum(x.done for x in states[:replicas])

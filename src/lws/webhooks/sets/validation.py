@@ -1,33 +1,34 @@
 """What a LeaderWorkerSet must obey beyond its schema (api.md, 4.3 and 4.4).
 
 All violations are collected, in the order of the specification's table; numbers in comments are its rows. A
-member that is missing reads as the schema's default, as it does for the controller. ``maxGroupRestarts`` and
-the length of the history are not upstream's and come last. An update answers for what it makes worse only
-(docs/decisions/130).
+member that is missing reads as the schema's default, as it does for the controller. ``maxGroupRestarts``, the
+length of the history and names that pods are made from are not upstream's and come last. An update answers
+for what it makes worse only (docs/decisions/130).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from lws.api import constants as c
-from lws.api.intorpercent import is_percent, scalable_percent, share
+from lws.api.intorpercent import is_percent
 from lws.planning.revisions import MAX_HISTORY, history_limit
 from lws.webhooks.documents import (
+    Document,
     LeaderWorkerSet,
     LeaderWorkerSetSpec,
     LeaderWorkerTemplate,
     Metadata,
     NetworkConfig,
-    RollingUpdateConfiguration,
-    RolloutStrategy,
     SubGroupPolicy,
     read_leaderworkerset,
     strings,
 )
 from lws.webhooks.errors import FieldError, aggregate, invalid, required, worsened
-from lws.webhooks.objectmeta import validate_metadata
+from lws.webhooks.objectmeta import MOST_LABEL, dns1123_label, validate_metadata
+from lws.webhooks.sets.names import Named, counted
+from lws.webhooks.sets.numbers import Numbers, numbers_of
 
 __all__ = ["FieldError", "aggregate", "validate_create", "validate_update"]
 
@@ -40,6 +41,7 @@ _ROLLING_UPDATE: Final = "spec.rolloutStrategy.rollingUpdateConfiguration"
 _MAX_UNAVAILABLE: Final = f"{_ROLLING_UPDATE}.maxUnavailable"
 _MAX_SURGE: Final = f"{_ROLLING_UPDATE}.maxSurge"
 _PARTITION: Final = f"{_ROLLING_UPDATE}.partition"
+_CLAIMS: Final = "spec.leaderWorkerTemplate.volumeClaimTemplates"
 _MAX_GROUP_RESTARTS: Final = "spec.maxGroupRestarts"
 _SUBDOMAIN_POLICY: Final = "spec.networkConfig.subdomainPolicy"
 # Upstream spells this path with a capital S, unlike the member itself; messages stay the same (api.md, 6 #7).
@@ -57,7 +59,8 @@ def validate_create(document: Mapping[str, Any]) -> list[FieldError]:
 
     Raises ``msgspec.ValidationError`` when a member that is known here has the wrong JSON type.
     """
-    return _violations(read_leaderworkerset(document))
+    lws = read_leaderworkerset(document)
+    return [*_violations(lws), *_naming(lws)]
 
 
 def validate_update(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[FieldError]:
@@ -79,19 +82,31 @@ def validate_update(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[Fiel
 
 
 def _violations(lws: LeaderWorkerSet) -> list[FieldError]:
-    spec = lws.spec or LeaderWorkerSetSpec()
-    replicas = 1 if spec.replicas is None else spec.replicas
-    size = _size(lws)
-    rolling = (spec.rollout_strategy or RolloutStrategy()).rolling_update_configuration
+    numbers = numbers_of(lws)
     metadata = _metadata(lws)
     return [
         *validate_metadata(metadata),
-        *_shape(replicas, size),
-        *_rolling_update(rolling or RollingUpdateConfiguration(), replicas),
-        *_subgrouping(_subgroups(lws), size, strings(metadata.annotations)),
-        *_restarts(spec.max_group_restarts),
+        *_shape(numbers.replicas, numbers.size),
+        *_rolling_update(numbers),
+        *_subgrouping(_subgroups(lws), numbers.size, strings(metadata.annotations)),
+        *_restarts((lws.spec or LeaderWorkerSetSpec()).max_group_restarts),
         *_history(strings(metadata.annotations)),
+        *_claims(_template(lws).volume_claim_templates or ()),
     ]
+
+
+def _naming(lws: LeaderWorkerSet) -> Iterator[FieldError]:
+    """Only of a new set: the name of one that is there cannot be mended. One that is no label is reported."""
+    numbers = numbers_of(lws)
+    named = Named(_metadata(lws).name or "", numbers.most_groups, numbers.size)
+    if named.fits or len(named.name) > MOST_LABEL:
+        return
+    detail = (
+        f"must be no more than {named.limit} characters for {counted(max(1, named.groups))} of size"
+        f" {named.size}, surge included: their pods get label values of name, group index and a hash, which"
+        f" may have no more than {MOST_LABEL}"
+    )
+    yield invalid("metadata.name", named.name, detail)
 
 
 def _shape(replicas: int, size: int) -> Iterator[FieldError]:
@@ -108,23 +123,20 @@ def _shape(replicas: int, size: int) -> Iterator[FieldError]:
         yield invalid(_REPLICAS, replicas, detail, basis=("pods",), excess=replicas * size)
 
 
-def _rolling_update(rolling: RollingUpdateConfiguration, replicas: int) -> Iterator[FieldError]:
+def _rolling_update(numbers: Numbers) -> Iterator[FieldError]:
     """Rules 8 to 15."""
-    unavailable = 1 if rolling.max_unavailable is None else rolling.max_unavailable
-    surge = 0 if rolling.max_surge is None else rolling.max_surge
+    replicas, unavailable, surge = numbers.replicas, numbers.max_unavailable, numbers.max_surge
     yield from _int_or_percent(_MAX_UNAVAILABLE, unavailable)
     yield from _int_or_percent(_MAX_SURGE, surge)
-    if (rolling.partition or 0) < 0:
-        yield invalid(_PARTITION, rolling.partition, _NOT_NEGATIVE)
-    scaled_unavailable = _scaled(unavailable, replicas, round_up=False)
-    scaled_surge = _scaled(surge, replicas, round_up=True)
+    if numbers.partition < 0:
+        yield invalid(_PARTITION, numbers.partition, _NOT_NEGATIVE)
     for path, value, scaled in (
-        (_MAX_UNAVAILABLE, unavailable, scaled_unavailable),
-        (_MAX_SURGE, surge, scaled_surge),
+        (_MAX_UNAVAILABLE, unavailable, numbers.unavailable),
+        (_MAX_SURGE, surge, numbers.surge),
     ):
         if scaled is None:
             yield invalid(path, value, f"must be a number or a percentage that can be taken of {_REPLICAS}")
-    if not scaled_unavailable and not scaled_surge and replicas != 0:
+    if not numbers.unavailable and not numbers.surge and replicas != 0:
         detail = (
             f"must not come to 0 when maxSurge does, or no group could be updated: with {replicas} replicas"
             " a percentage of maxUnavailable is rounded down, one of maxSurge up"
@@ -144,14 +156,6 @@ def _int_or_percent(path: str, value: int | str) -> Iterator[FieldError]:
         digits = value[:-1].lstrip("0")
         if len(digits) > 3 or int(digits or "0") > 100:
             yield invalid(path, value, "must not be greater than 100%")
-
-
-def _scaled(value: int | str, replicas: int, *, round_up: bool) -> int | None:
-    """The number of groups that is meant, None for text that gives none (api.md, 1.7)."""
-    if isinstance(value, int):
-        return value
-    percent = scalable_percent(value)
-    return None if percent is None else share(percent, replicas, round_up=round_up)
 
 
 def _subgrouping(
@@ -198,6 +202,19 @@ def _history(annotations: Mapping[str, str]) -> Iterator[FieldError]:
         yield invalid(_HISTORY_LIMIT, text, f"must be an integer from 0 to {MAX_HISTORY}")
 
 
+def _claims(claims: Sequence[Document | None]) -> Iterator[FieldError]:
+    """Not upstream's: a claim's name becomes that of a volume, without which no pod can be made."""
+    for index, claim in enumerate(claims):
+        metadata = (claim or {}).get("metadata")
+        name = metadata.get("name") if isinstance(metadata, dict) else None
+        path = f"{_CLAIMS}[{index}].metadata.name"
+        if not name:
+            yield required(path, "a claim template must have a name")
+        elif isinstance(name, str):
+            for detail in dns1123_label(name.encode()):
+                yield invalid(path, name, detail)
+
+
 def _subgroup_change(new: SubGroupPolicy | None, old: SubGroupPolicy | None) -> Iterator[FieldError]:
     """Rules U1 to U3. A size that is missing now is reported as such, not as changed."""
     if new is not None and old is not None:
@@ -226,11 +243,6 @@ def _metadata(lws: LeaderWorkerSet) -> Metadata:
 
 def _template(lws: LeaderWorkerSet) -> LeaderWorkerTemplate:
     return (lws.spec and lws.spec.leader_worker_template) or LeaderWorkerTemplate()
-
-
-def _size(lws: LeaderWorkerSet) -> int:
-    size = _template(lws).size
-    return 1 if size is None else size
 
 
 def _subgroups(lws: LeaderWorkerSet) -> SubGroupPolicy | None:
