@@ -1,7 +1,8 @@
 """``kubectl lws plan``: what a roll of an edit would do, step by step, before it is made.
 
-The edit goes through the API server's dry run; whether it is another template, and which groups then go in
-which step, is decided by the controller's own planners (``simulation``).
+The edit, and the StatefulSets that the controller would make of it, go through the API server's dry run;
+whether it is another template, and which groups then go in which step, is decided by the controller's own
+planners (``simulation``).
 """
 
 from __future__ import annotations
@@ -16,23 +17,26 @@ from rich.text import Text
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
-from lws.cli.drawing import BUSY, GOOD, QUIET, count, numbers, table
+from lws.cli.drawing import BAD, BUSY, GOOD, QUIET, count, numbers, table
 from lws.cli.manifest import LAST_APPLIED, check_namespace, differences, dry_run, live_document, read_manifest
 from lws.cli.observing import Seen, groups_of, revision_of, see
 from lws.cli.pause import is_paused
 from lws.cli.session import CommandError, Session
 from lws.cli.simulation import Model, ModelGroup, Step, steps
+from lws.cli.trial import Trial, try_out
 from lws.objects import KubeObject
 from lws.planning.leader import leader_document
 from lws.planning.revisions import RevisionPlan
-from lws.planning.rollout import Rollout, RolloutNumbers, rollout_numbers
+from lws.planning.rollout import Rollout, RolloutNumbers, rollout_numbers, surge_shortfall
 
 _SHOWN = 20
+ACCEPTED = Trial()
 
 
 class PlanView(Struct, rename="camel"):
     """``held_back``: outdated groups below the partition at the end; ``stuck``: those above it.
 
+    ``refused``: what the API server says to the StatefulSets; where that is the leaders', there are no steps.
     ``restarts_pods``: whether any group is replaced. ``from_revision`` and ``to_revision`` are keys.
     """
 
@@ -50,18 +54,23 @@ class PlanView(Struct, rename="camel"):
     held_back: list[int]
     stuck: list[int]
     notes: list[str]
+    refused: list[str] = []
 
 
-def describe(seen: Seen, edited: LeaderWorkerSet, changes: list[str]) -> PlanView:
-    """What would happen once ``seen.lws`` is ``edited``. Raises CommandError."""
+def describe(seen: Seen, edited: LeaderWorkerSet, changes: list[str], trial: Trial = ACCEPTED) -> PlanView:
+    """What would happen once ``seen.lws`` is ``edited``, and the server answered ``trial``.
+
+    Raises CommandError.
+    """
     revision = revision_of(seen, edited)
     try:
         allowed = rollout_numbers(edited)
     except ValueError as error:
         raise CommandError(str(error)) from error
     model = model_of(seen, edited, revision.key)
-    done = list(steps(model))
-    outdated = [i for i, x in model.groups.items() if x.key != model.key and i < allowed.replicas]
+    done = [] if trial.leader else list(steps(model))
+    left = [] if trial.leader else [i for i, x in model.groups.items() if x.key != model.key]
+    outdated = [i for i in left if i < allowed.replicas]
     return PlanView(
         namespace=edited.namespace,
         name=edited.name,
@@ -76,7 +85,8 @@ def describe(seen: Seen, edited: LeaderWorkerSet, changes: list[str]) -> PlanVie
         steps=done,
         held_back=sorted(i for i in outdated if i < allowed.partition),
         stuck=sorted(i for i in outdated if i >= allowed.partition),
-        notes=_notes(seen, edited, revision, allowed),
+        notes=[*_notes(seen, edited, revision, allowed), *(f"not tried: {x}" for x in trial.untried)],
+        refused=_refused(trial),
     )
 
 
@@ -132,9 +142,25 @@ def _notes(seen: Seen, edited: LeaderWorkerSet, revision: RevisionPlan, allowed:
             "an annotation of the set reaches the pods: the StatefulSet controller replaces leaders one after"
             " another, although the template is the same"
         )
+    if shortfall := surge_shortfall(
+        allowed.replicas, max_unavailable=allowed.max_unavailable, max_surge=allowed.max_surge
+    ):
+        notes.append(
+            f"{count(shortfall, 'surge group')} fewer than maxSurge, as replicas is not above it and"
+            " maxUnavailable is taken off; with maxUnavailable 0 surge groups come first"
+        )
     if allowed.max_surge and allowed.partition > allowed.max_surge:
         notes.append("surge groups stay as long as the partition holds back more groups than maxSurge")
     return notes
+
+
+def _refused(trial: Trial) -> list[str]:
+    refused = []
+    if trial.leader:
+        refused.append(f"the API server refuses the leader StatefulSet, so no group changes: {trial.leader}")
+    if trial.workers:
+        refused.append(f"the API server refuses worker StatefulSets, new groups get none: {trial.workers}")
+    return refused
 
 
 def _leader_template(lws: LeaderWorkerSet, revision: RevisionPlan) -> Any:
@@ -148,7 +174,9 @@ def draw(view: PlanView) -> RenderableType:
     )
     lines += [Text(x) for x in shown or ["no change"]]
     lines.append(Text(""))
-    lines.append(_verdict(view))
+    lines += [Text(x, style=BAD) for x in view.refused]
+    if view.steps or not view.refused:
+        lines.append(_verdict(view))
     if view.steps:
         lines.append(_drawn_steps(view))
     if view.held_back:
@@ -198,9 +226,10 @@ def run(session: Session, options: Any) -> int:
     wanted = dry_run(session, live, manifest, server_side=options.server_side)
     changes = [*differences(live["spec"], wanted["spec"], "spec"), *_metadata_changes(live, wanted)]
     edited = msgspec.json.decode(msgspec.json.encode(wanted), type=LeaderWorkerSet)
-    view = describe(see(session, options.name), edited, changes)
+    seen = see(session, options.name)
+    view = describe(seen, edited, changes, try_out(session, seen, edited, revision_of(seen, edited)))
     session.show(view, draw(view))
-    return 0
+    return 1 if view.refused else 0
 
 
 def _metadata_changes(live: dict[str, Any], wanted: dict[str, Any]) -> list[str]:

@@ -17,6 +17,7 @@ from support.groups import a_set
 from lws.api import constants as c
 from lws.cli.main import main
 from lws.cli.observing import Seen
+from lws.kube.client import APPLY
 from lws.objects import KubeObject
 
 NAMESPACED = "/namespaces/default"
@@ -170,31 +171,108 @@ def test_a_failure_of_the_set_ends_the_wait(server: ApiServer, run: Run) -> None
     assert run("status", "test-sample", "--watch") == 1
 
 
+@pytest.fixture
+def edit(server: ApiServer, tmp_path: Path) -> Callable[..., list[str]]:
+    """Words of a plan whose edit the server takes; members of the spec to change, and flags."""
+
+    def words(*flags: str, **members: Any) -> list[str]:
+        seen = seen_of(a_set())
+        serve(server, seen)
+        live = document(seen.lws)
+        spec = {**live["spec"], **members}
+        metadata = {"name": "test-sample"}
+        manifest = {"apiVersion": c.API_VERSION, "kind": c.KIND, "metadata": metadata, "spec": spec}
+        path = tmp_path / "set.json"
+        path.write_text(json.dumps(manifest))
+        server.on("PATCH", SET, json_answer({**live, "spec": spec}))
+        return ["plan", "test-sample", "-f", str(path), *flags]
+
+    return words
+
+
+LEADERS = f"{STATEFULSETS}/test-sample"
+NAME_TAKEN = status_answer(409, reason="AlreadyExists", message="exists")
+
+
+@pytest.mark.parametrize(
+    ("flags", "media"),
+    [((), "application/merge-patch+json"), (("--server-side",), APPLY)],
+    ids=["patch", "apply"],
+)
 def test_a_plan_only_asks(
-    server: ApiServer, run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    server: ApiServer,
+    run: Run,
+    edit: Callable[..., list[str]],
+    capsys: pytest.CaptureFixture[str],
+    *,
+    flags: tuple[str, ...],
+    media: str,
 ) -> None:
-    seen = seen_of(a_set())
-    serve(server, seen)
-    live = document(seen.lws)
-    edited = {**live, "spec": {**live["spec"], "replicas": 3}}
-    manifest = {
-        "apiVersion": c.API_VERSION,
-        "kind": c.KIND,
-        "metadata": {"name": "test-sample"},
-        "spec": edited["spec"],
-    }
-    path = tmp_path / "set.json"
-    path.write_text(json.dumps(manifest))
-    for flags, media in (
-        ((), "application/merge-patch+json"),
-        (("--server-side",), "application/apply-patch+yaml"),
-    ):
-        server.on("PATCH", SET, json_answer(edited))
-        assert run("plan", "test-sample", "-f", str(path), *flags) == 0
-        assert "no pod restarts" in capsys.readouterr().out
-        asked = [x for x in server.requests if x.method == "PATCH"][-1]
-        assert asked.query["dryRun"] == "All"
-        assert asked.headers["content-type"] == media
+    """About the set, its leader StatefulSet and a worker StatefulSet, whose name is taken."""
+    words = edit(*flags, replicas=3)
+    server.on("PATCH", LEADERS, json_answer({}))
+    server.on("POST", STATEFULSETS, NAME_TAKEN)
+    assert run(*words) == 0
+    assert "no pod restarts" in capsys.readouterr().out
+    asked = [x for x in server.requests if x.method != "GET"]
+    assert [(x.method, x.path) for x in asked] == [("PATCH", SET), ("PATCH", LEADERS), ("POST", STATEFULSETS)]
+    assert [x.query["dryRun"] for x in asked] == ["All"] * 3
+    assert [x.headers["content-type"] for x in asked] == [media, APPLY, "application/json"]
+    assert [x.query["fieldManager"] for x in asked[1:]] == ["lws", "lws"]
+
+
+REFUSAL = "updates to statefulset spec for fields other than 'replicas' are forbidden"
+
+
+@pytest.mark.parametrize("code", [422, 403, 400])
+def test_a_plan_says_what_the_leaders_are_refused_for(
+    server: ApiServer, run: Run, edit: Callable[..., list[str]], capsys: pytest.CaptureFixture[str], code: int
+) -> None:
+    words = edit(replicas=4)
+    server.on("PATCH", LEADERS, status_answer(code, reason="Refused", message=REFUSAL))
+    server.on("POST", STATEFULSETS, NAME_TAKEN)
+    assert run(*words) == 1
+    out = capsys.readouterr().out
+    assert f"refuses the leader StatefulSet, so no group changes: {REFUSAL}" in out
+    assert "STEP" not in out
+    assert "no pod restarts" not in out
+
+
+def test_a_plan_says_what_workers_are_refused_for(
+    server: ApiServer, run: Run, edit: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = edit("-o", "json", replicas=4)
+    server.on("PATCH", LEADERS, json_answer({}))
+    server.on("POST", STATEFULSETS, status_answer(422, reason="Invalid", message="restartPolicy: Never"))
+    assert run(*words) == 1
+    view = json.loads(capsys.readouterr().out)
+    assert view["refused"] == [
+        "the API server refuses worker StatefulSets, new groups get none: restartPolicy: Never"
+    ]
+    assert view["steps"], "leaders would go all the same"
+
+
+def test_a_plan_says_what_it_could_not_try(
+    server: ApiServer, run: Run, edit: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = edit(replicas=4)
+    for method, path, verb in (("PATCH", LEADERS, "patch"), ("POST", STATEFULSETS, "create")):
+        message = f'User "jane" cannot {verb} resource "statefulsets" in API group "apps"'
+        server.on(method, path, status_answer(403, reason="Forbidden", message=message))
+    assert run(*words) == 0
+    out = capsys.readouterr().out
+    assert 'note: not tried: leader StatefulSet: User "jane" cannot patch resource' in out
+    assert 'note: not tried: worker StatefulSet: User "jane" cannot create resource' in out
+    assert "STEP" in out
+
+
+def test_a_server_that_fails_has_refused_nothing(
+    server: ApiServer, run: Run, edit: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = edit(replicas=4)
+    server.on("PATCH", LEADERS, status_answer(500, reason="InternalError", message="a webhook is away"))
+    assert run(*words) == 1
+    assert capsys.readouterr().out == ""
 
 
 def test_why_does_without_events_that_may_not_be_read(

@@ -20,6 +20,35 @@ def edit(numbers: dict[str, Any], **seen: Any) -> PlanView:
     return describe(seen_of(former, **seen), a_set(**numbers), [])
 
 
+def test_an_edit_of_the_restart_policy_is_a_roll_like_any_other() -> None:
+    """It is a part of the revision: within maxUnavailable, and not all groups at once."""
+    former = a_set(replicas=4, max_unavailable=2, template={"restartPolicy": "None"})
+    edited = a_set(replicas=4, max_unavailable=2, template={"restartPolicy": "RecreateGroupOnPodRestart"})
+    view = describe(seen_of(former), edited, [])
+    assert view.restarts_pods
+    assert [x.replaced for x in view.steps] == [[3, 2], [1, 0]]
+    assert [x.ready for x in view.steps] == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "told"),
+    [
+        ({"replicas": 1, "max_surge": 2}, "1 surge group fewer than maxSurge"),
+        ({"replicas": 4, "max_surge": 4, "max_unavailable": 3}, "3 surge groups fewer than maxSurge"),
+        ({"replicas": 1, "max_surge": 2, "max_unavailable": 0}, ""),
+        ({"replicas": 4, "max_surge": 1}, ""),
+    ],
+)
+def test_surge_that_is_not_used_is_told(numbers: dict[str, Any], told: str) -> None:
+    """kubernetes-sigs/lws#688: and the steps show it."""
+    view = edit(numbers)
+    assert ([x for x in view.notes if "maxSurge" in x] != []) == bool(told)
+    assert all(told in x for x in view.notes)
+    assert sum(len(x.created) for x in view.steps) == min(numbers["replicas"], numbers["max_surge"]) - int(
+        told[:1] or 0
+    )
+
+
 def short(view: PlanView) -> list[tuple[list[int], list[int], list[int], int]]:
     return [(x.replaced, x.created, x.removed, x.ready) for x in view.steps]
 

@@ -1,0 +1,101 @@
+"""Whether the API server would take the StatefulSets of an edited set, found by dry runs.
+
+The server takes a set whose StatefulSets it refuses: for claim templates, which cannot change, or for a pod
+template that no StatefulSet may have. Documents are the controller's own. Nothing is stored.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.workloads import StatefulSet
+from lws.cli.observing import Seen
+from lws.cli.session import Session
+from lws.kube.client import APPLY
+from lws.kube.errors import AlreadyExists, ApiError, Conflict, Forbidden
+from lws.kube.resources import STATEFULSETS
+from lws.planning.actions import Document
+from lws.planning.leader import leader_document
+from lws.planning.revisions import RevisionPlan
+from lws.planning.workers import worker_document
+
+CONTROLLER: Final = "lws"
+"""The controller's field manager: what it owns it may change."""
+
+
+class Trial(Struct, frozen=True):
+    """The server's words: ``leader`` and ``workers`` where it refuses the StatefulSet, else empty.
+
+    ``untried``: which of them could not be asked about, and why.
+    """
+
+    leader: str = ""
+    workers: str = ""
+    untried: tuple[str, ...] = ()
+
+
+def try_out(session: Session, seen: Seen, edited: LeaderWorkerSet, revision: RevisionPlan) -> Trial:
+    """Apply the leader StatefulSet and create a worker StatefulSet, both as dry runs.
+
+    Raises ApiError for what speaks of no document: a server that is overloaded, or credentials that expired.
+    """
+    untried: list[str] = []
+    leader = "" if seen.leader is None else _refusal(session, _leader(seen.leader, edited, revision), untried)
+    document = _workers(seen, edited, revision)
+    workers = "" if document is None else _refusal(session, document, untried)
+    return Trial(leader, workers, tuple(untried))
+
+
+def _leader(leader: StatefulSet, edited: LeaderWorkerSet, revision: RevisionPlan) -> Document:
+    partition = leader.spec.update_strategy.rolling_update.partition
+    return leader_document(
+        edited, revision.template, revision.key, partition=partition, replicas=leader.spec.replicas
+    )
+
+
+def _workers(seen: Seen, edited: LeaderWorkerSet, revision: RevisionPlan) -> Document | None:
+    """That of a group which is there, without owner: to name one takes a right of its own. None where there
+    is no group, or workers are not wanted.
+    """
+    leader = next(iter(seen.observed.leaders), None)
+    if leader is None or revision.template.size == 1:
+        return None
+    document = worker_document(edited, leader, revision.template, node_selector=None)
+    metadata = {name: x for name, x in document["metadata"].items() if name != "ownerReferences"}
+    return {**document, "metadata": metadata}
+
+
+def _refusal(session: Session, document: Document, untried: list[str]) -> str:
+    """The server's words, empty when it accepts. A name that is taken is told only of what is valid."""
+    metadata = document["metadata"]
+    applied = "ownerReferences" in metadata
+    query = {"dryRun": "All", "fieldManager": CONTROLLER} | ({"force": "true"} if applied else {})
+    try:
+        session.client.connection.request(
+            "PATCH" if applied else "POST",
+            STATEFULSETS.path(metadata["namespace"], metadata["name"] if applied else ""),
+            query=query,
+            body=msgspec.json.encode(document),
+            content_type=APPLY if applied else "application/json",
+        )
+    except (AlreadyExists, Conflict):
+        return ""
+    except Forbidden as error:
+        if _speaks_of_rights(error):
+            untried.append(f"{'leader' if applied else 'worker'} StatefulSet: {error.message}")
+            return ""
+        return error.message
+    except ApiError as error:
+        if error.status in {401, 404, 429} or error.status >= 500:
+            raise
+        return error.message
+    return ""
+
+
+def _speaks_of_rights(error: Forbidden) -> bool:
+    """Of the user's, in the words of the API server's authorization; policies are refused with 403, too."""
+    return " cannot patch resource " in error.message or " cannot create resource " in error.message
