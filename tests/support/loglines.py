@@ -36,10 +36,10 @@ class Lines:
 
 @contextmanager
 def captured(*, format: logs.Format = "json", level: str = "debug", **others: Any) -> Iterator[Lines]:  # noqa: A002
-    """Configure logging into ``Lines``, and undo it at the end."""
+    """Configure logging into ``Lines``, or ``stream``, and undo it at the end."""
     root, lines = logging.getLogger(), Lines()
     handlers, threshold = list(root.handlers), root.level
-    logs.configure(format=format, level=level, stream=lines.stream, **others)
+    logs.configure(**{"format": format, "level": level, "stream": lines.stream, **others})
     try:
         yield lines
     finally:

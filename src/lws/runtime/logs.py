@@ -24,6 +24,7 @@ import msgspec
 
 from lws.objects import Key
 from lws.runtime.leanimports import without
+from lws.runtime.logwriter import LineWriter
 
 with without("rich"):  # for a renderer that is not used here: a tenth of the memory of the whole process
     import structlog
@@ -60,8 +61,12 @@ _SECRET_FIELDS = frozenset({"authorization", "password", "token", "secret", "pri
 _NAMING_FIELDS = {"namespace", "name"}
 
 
-class _Handler(logging.StreamHandler[TextIO]):
+class _Handler(logging.StreamHandler[LineWriter]):
     """A type of its own, so that configuring again finds and replaces it."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
+        """A record that cannot be made a line is lost like one that cannot be written."""
+        self.stream.lose()
 
 
 def parse_level(text: str) -> int:
@@ -93,17 +98,17 @@ def configure(
     if format not in ("json", "console"):
         raise ValueError(f"log format {format!r}: need json or console")
     threshold = parse_level(level)
-    stream = stream or sys.stderr
     prepare: list[Processor] = [_name_logger, add_log_level, _stamp(time_encoding)]
     shorten = _tracebacks_from(parse_level(traceback_level))
     finish: list[Processor] = [shorten, _guard, *(_JSON if format == "json" else _CONSOLE)]
+    writer = LineWriter(stream or sys.stderr, lambda lost: _line_about(lost, [*prepare, *finish]))
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, *prepare, *finish],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.WriteLoggerFactory(file=stream),
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, writer)),
         cache_logger_on_first_use=False,
     )
-    _route_libraries([structlog.stdlib.add_logger_name, *prepare], finish, stream)
+    _route_libraries([structlog.stdlib.add_logger_name, *prepare], finish, writer)
 
 
 def get_logger(name: str) -> Logger:
@@ -130,9 +135,18 @@ def one_line(error: BaseException) -> str:
     return _bounded(text or type(error).__name__)
 
 
-def _route_libraries(prepare: list[Processor], finish: list[Processor], stream: TextIO) -> None:
+def _line_about(lost: int, processors: list[Processor]) -> str:
+    """That so many lines were lost, in our layout, without a logger."""
+    event: Any = {"event": "Log lines could not be written, and may be missing", "logger_name": "logs"}
+    event["lines"] = lost
+    for process in processors:
+        event = process(None, "warning", event)
+    return str(event)
+
+
+def _route_libraries(prepare: list[Processor], finish: list[Processor], writer: LineWriter) -> None:
     """The standard ``logging`` module, from warning up, in our layout."""
-    handler = _Handler(stream)
+    handler = _Handler(writer)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=prepare,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import errno
+import io
 import json
 import logging
 import re
+import sys
 from typing import Any
 
 import msgspec
@@ -14,6 +17,7 @@ from support.loglines import captured
 
 from lws.objects import Key, KubeObject, ObjectMeta
 from lws.runtime import logs
+from lws.runtime.logwriter import lost_lines
 
 POD_TEMPLATE = {"spec": {"containers": [{"env": [{"name": "PASSWORD", "value": "hunter2"}]}]}}
 
@@ -263,3 +267,76 @@ def test_tracebacks_from_a_level_on(level: str, with_traceback: list[str]) -> No
     )
     for line in lines.documents:
         assert ("exception" in line) != (line.get("error") == "OSError: gone")
+
+
+class BadStream(io.StringIO):
+    """A stream on a disk that is full, until it is not."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error: Exception | None = error
+
+    def write(self, text: str) -> int:
+        if self.error is not None:
+            raise self.error
+        return super().write(text)
+
+
+FAULTS = [
+    pytest.param(OSError(errno.ENOSPC, "No space left on device"), id="disk full"),
+    pytest.param(BrokenPipeError(errno.EPIPE, "Broken pipe"), id="reader gone"),
+    pytest.param(BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"), id="reader asleep"),
+    pytest.param(ValueError("I/O operation on closed file."), id="closed"),
+]
+
+
+class TestLinesThatCannotBeWritten:
+    @pytest.mark.parametrize("format_", ["json", "console"])
+    @pytest.mark.parametrize("fault", FAULTS)
+    def test_are_counted_and_told_once_writing_works_again(
+        self, fault: Exception, format_: logs.Format
+    ) -> None:
+        stream = BadStream(fault)
+        with captured(format=format_, stream=stream):
+            before = lost_lines()
+            logs.get_logger("x").info("lost")
+            logs.get_logger("x").error("lost", exc_info=fault)
+            logging.getLogger("urllib3").warning("lost")
+            assert lost_lines() - before == 3
+            stream.error = None
+            logs.get_logger("x").info("fine")
+            logs.get_logger("x").info("fine")
+        lines = stream.getvalue().splitlines()
+        assert ["fine" in line for line in lines] == [True, False, True]
+        assert "Log lines could not be written, and may be missing" in lines[1]
+        assert re.search(r'"lines": ?3', lines[1])
+
+    def test_that_cannot_be_flushed_count_once(self) -> None:
+        stream = io.StringIO()
+        stream.flush = lambda: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full"))  # type: ignore[method-assign]
+        with captured(stream=stream):
+            before = lost_lines()
+            logs.get_logger("x").info("lost")
+        assert lost_lines() - before == 1
+
+    def test_because_the_program_was_started_without_standard_error(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys, "stderr", None)
+        with captured(stream=None):
+            before = lost_lines()
+            logs.get_logger("x").info("lost")
+        assert lost_lines() - before == 1
+
+    def test_a_library_whose_record_is_no_line(self) -> None:
+        record = logging.LogRecord("urllib3", logging.WARNING, "", 0, "%d of %d", (1,), None)
+        with captured() as lines:
+            before = lost_lines()
+            (ours,) = (x for x in logging.getLogger().handlers if isinstance(x, logs._Handler))
+            ours.handle(record)
+            assert lost_lines() - before == 1
+            logs.get_logger("x").info("fine")
+        assert [line["msg"] for line in lines.documents] == [
+            "fine",
+            "Log lines could not be written, and may be missing",
+        ]
