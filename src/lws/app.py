@@ -26,7 +26,7 @@ from lws.objects import prepare_types
 from lws.planning.podgroups import provider_named
 from lws.runtime.clock import SystemClock
 from lws.runtime.events import EventRecorder
-from lws.runtime.informers import Cache
+from lws.runtime.informers import Cache, InformerMetrics
 from lws.runtime.logs import get_logger
 from lws.runtime.manager import Manager, ManagerError, Phase
 from lws.runtime.metrics import Metrics
@@ -116,6 +116,7 @@ class App:
             self.client,
             controller=c.REPORTING_CONTROLLER,
             instance=f"{c.REPORTING_CONTROLLER}-{socket.gethostname()}",
+            on_dropped=self.metrics.on_event_dropped,
         )
         self.health_server = self._serve_health()
         self.metrics_server = self._serve_metrics()
@@ -211,7 +212,8 @@ class App:
     def _control(self) -> None:
         """Caches and controllers."""
         clock = SystemClock()
-        cache = Cache(self.client.connection, clock=clock)
+        watching = self.metrics.informers()
+        self.cache = cache = Cache(self.client.connection, clock=clock, metrics=watching)
         measures = WorkloadMetrics(self.metrics, max_sets=self.options.configuration.metrics.max_sets)
         controllers = make_controllers(
             make_informers(cache),
@@ -220,7 +222,7 @@ class App:
             metrics=self.metrics,
             clock=clock,
             workers=self.options.workers,
-            gang=self._gang(clock),
+            gang=self._gang(clock, watching),
             measures=measures,
         )
         self.manager.add(cache, phase=Phase.CACHES, name="caches")
@@ -229,12 +231,17 @@ class App:
         for controller in controllers:
             self.manager.add(controller, phase=Phase.CONTROLLERS, name=f"controller {controller.name}")
         self.manager.add(Patience(self.client.connection), phase=Phase.CONTROLLERS, name="patience")
+        watching.declare(*cache.silences())
+        self.metrics.silences(cache.silences)
+        self.manager.add_health_check("informers", cache.check)
         self.manager.add_ready_check("caches", lambda: all(x.has_synced for x in cache.informers))
 
-    def _gang(self, clock: SystemClock) -> Gang | None:
+    def _gang(self, clock: SystemClock, watching: InformerMetrics) -> Gang | None:
         if not self.options.gang:
             return None
-        gang = make_gang(provider_named(self.options.gang), self.client.connection, clock=clock)
+        provider = provider_named(self.options.gang)
+        gang = make_gang(provider, self.client.connection, clock=clock, metrics=watching)
+        self.manager.add_health_check("gang-informer", gang.check)
         self.manager.add(gang, phase=Phase.CACHES, name=f"watch of {gang.provider.plural}")
         return gang
 

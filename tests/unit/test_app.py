@@ -15,7 +15,7 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 from support.admission import an_lws
-from support.apiserver import Exchange, event_line, json_answer, status_answer, write_kubeconfig
+from support.apiserver import Exchange, Feed, event_line, json_answer, status_answer, write_kubeconfig
 from support.loglines import captured
 from support.quiet_server import LEASE_NAME, LISTS, VERSION, QuietServer, lease_path, offer_installation
 from support.things import bookmark
@@ -32,7 +32,7 @@ from lws.config import (
     Tls,
     Webhook,
 )
-from lws.kube.resources import SECRETS, VALIDATING_WEBHOOKS
+from lws.kube.resources import EVENTS, SECRETS, VALIDATING_WEBHOOKS
 from lws.runtime import manager
 from lws.runtime.manager import ManagerError
 from lws.runtime.serving import ACCESS_REVIEWS, TOKEN_REVIEWS
@@ -316,6 +316,46 @@ class TestServing:
             with pytest.raises(ssl.SSLError):
                 connection.request("GET", "/")
             connection.close()
+
+
+class TestWhatTheMachineryCounts:
+    """The real process exports what its informers and its recorder count."""
+
+    def test_families(self, start: Start, server: QuietServer) -> None:
+        pods = Feed()
+        pods.event("ADDED", {"metadata": {"name": "a", "resourceVersion": "3"}, "spec": []})
+        pods.event("BOOKMARK", bookmark(VERSION, initial_events_end=True))
+        server.on("GET", LISTS[2], status_answer(500), pods, watch=True)
+        server.on("GET", LISTS[2], status_answer(500), watch=False)
+        server.on("POST", EVENTS.path("lws-system"), status_answer(403, "Forbidden"))
+        running = start().start()
+
+        def exported(series: str) -> bool:
+            return f"{series}\n" in running.app.metrics.exposition()[1].decode()
+
+        until("readiness", running.ready)
+        assert exported('lws_informer_watches_total{resource="leaderworkersets"} 1.0')
+        assert exported('lws_informer_unreadable_objects_total{resource="pods"} 1.0')
+        assert exported('lws_informer_handler_failures_total{resource="pods"} 0.0')
+        assert not exported('lws_informer_failures_total{resource="pods"} 0.0')
+        text = running.app.metrics.exposition()[1].decode()
+        assert 'lws_informer_silence_seconds{resource="services"}' in text
+        until("the refusal", lambda: exported('lws_events_dropped_total{reason="refused"} 1.0'))
+
+    def test_an_informer_that_ends_fails_the_liveness_check_and_ends_the_process(
+        self, start: Start, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(manager, "_LOOK", 3600.0)
+        running = start(leader_election=LeaderElection(leader_elect=False)).start()
+        until("readiness", running.ready)
+        assert running.get(running.app.health_server, "/healthz/informers") == (200, "ok")
+        (pods,) = (x for x in running.app.cache.informers if x.resource.plural == "pods")
+        monkeypatch.setattr(pods, "_thread", threading.Thread())
+        pods._thread.start()
+        pods._thread.join()
+        assert running.get(running.app.health_server, "/healthz")[0] == 500
+        running.app.manager._wake.set()
+        assert str(running.join()) == "caches: it died"
 
 
 class TestCertificates:

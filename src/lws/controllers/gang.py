@@ -15,7 +15,7 @@ from lws.kube.selectors import exists
 from lws.objects import Key, KubeObject
 from lws.planning.podgroups import GangProvider
 from lws.runtime.clock import Clock
-from lws.runtime.informers import PARTIAL_METADATA, STOP_TIMEOUT, Informer
+from lws.runtime.informers import PARTIAL_METADATA, STOP_TIMEOUT, Informer, InformerMetrics
 
 PATIENCE = 5.0
 """Seconds that starting waits for the first list: without the CRD it does not come, and all else goes on."""
@@ -50,6 +50,15 @@ class Gang:
         self._since = self._clock.monotonic()
         self.pod_groups.start()
 
+    @property
+    def alive(self) -> bool:
+        """Whether the watch goes on."""
+        return self.pod_groups.alive
+
+    def check(self) -> None:
+        """A liveness check, as the cache's."""
+        self.pod_groups.check()
+
     def wait_ready(self, timeout: float) -> bool:
         """Whether it is known what there is, or waiting for that has gone on long enough."""
         synced = self.pod_groups.wait_for_sync(timeout)
@@ -59,7 +68,9 @@ class Gang:
         self.pod_groups.stop(timeout)
 
 
-def make_gang(provider: GangProvider, connection: Connection, *, clock: Clock) -> Gang:
+def make_gang(
+    provider: GangProvider, connection: Connection, *, clock: Clock, metrics: InformerMetrics | None = None
+) -> Gang:
     """Watches what carries a set's name label, in all namespaces. Its informer is none of the shared ones:
     those must have synced before anything is reconciled.
     """
@@ -71,5 +82,6 @@ def make_gang(provider: GangProvider, connection: Connection, *, clock: Clock) -
         label_selector=exists(c.NAME_LABEL),
         accept=PARTIAL_METADATA,
         clock=clock,
+        metrics=metrics,
     )
     return Gang(provider, informer, clock=clock)

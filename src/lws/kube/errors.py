@@ -40,12 +40,16 @@ class TransportError(KubeError):
 
     ``refused``: no connection came about, so the server surely has not seen the request.
     ``permanent``: trying again cannot help (an untrusted certificate, a closed Connection).
+    ``silent``: there was a connection, and nothing came for too long.
     """
 
-    def __init__(self, message: str, *, refused: bool = False, permanent: bool = False) -> None:
+    def __init__(
+        self, message: str, *, refused: bool = False, permanent: bool = False, silent: bool = False
+    ) -> None:
         super().__init__(message)
         self.refused = refused
         self.permanent = permanent
+        self.silent = silent
 
 
 class DecodeError(KubeError):

@@ -41,7 +41,8 @@ def transport_error(error: HTTPError, what: str) -> TransportError:
             text += "check the certificate authority, the server's name, and both clocks"
             return TransportError(f"{what}: {text}", refused=True, permanent=True)
     refused = isinstance(error, ConnectTimeoutError | ProxyError)
-    return TransportError(f"{what}: {one_line(_text(error, causes))}", refused=refused)
+    silent = isinstance(error, ReadTimeoutError)
+    return TransportError(f"{what}: {one_line(_text(error, causes))}", refused=refused, silent=silent)
 
 
 def _text(error: HTTPError, causes: list[BaseException]) -> str:

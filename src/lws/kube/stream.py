@@ -29,9 +29,8 @@ class Stream:
         self._finished = False
         # The time to wait for data differs from the time the headers may take. The socket is out of reach
         # only when the server will close it after the answer; the shorter time then stays in force.
-        connection = getattr(response.connection, "sock", None)
-        if connection is not None:
-            connection.settimeout(read_timeout)
+        self._socket = getattr(response.connection, "sock", None)
+        self.limit(read_timeout)
 
     def __enter__(self) -> Stream:
         return self
@@ -57,6 +56,11 @@ class Stream:
             self._finish()
             raise StopIteration
         return data
+
+    def limit(self, read_timeout: float) -> None:
+        """So many seconds without a byte are a lost connection from now on. For the reading thread."""
+        if self._socket is not None:
+            self._socket.settimeout(read_timeout)
 
     def close(self) -> None:
         """End the stream from any thread; idempotent."""

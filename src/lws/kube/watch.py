@@ -15,6 +15,9 @@ from lws.kube.errors import ApiError, DecodeError, one_line, status_error
 from lws.kube.resources import Resource
 
 GRACE = 30.0  # seconds of silence granted beyond the server's own end of the watch
+# Seconds. Whoever has sent one bookmark sends one every minute, whether or not anything changed: two were
+# missed, and half a minute is for a busy server. Behind a balancer TCP alone would never find out.
+BOOKMARK_SILENCE = 150.0
 
 
 class WatchEvent(msgspec.Struct, frozen=True):
@@ -53,10 +56,11 @@ class WatchStream:
     """An iterator of WatchEvents; context manager; ``close()`` from any thread ends it at once.
 
     It ends when the server ends the watch; raises TransportError when the connection breaks and DecodeError
-    when a line is no event.
+    when a line is no event. ``silence``: seconds without a byte after which it counts as broken.
     """
 
-    def __init__(self, stream: Stream, what: str) -> None:
+    def __init__(self, stream: Stream, what: str, silence: float) -> None:
+        self.silence = silence
         self._stream = stream
         self._what = what
         self._lines = split_lines(stream)
@@ -78,9 +82,13 @@ class WatchStream:
     def __next__(self) -> WatchEvent:
         line = next(self._lines)
         try:
-            return _decode(line)
+            event = _decode(line)
         except (msgspec.DecodeError, UnicodeError) as error:
             raise DecodeError(f"watch of {self._what}: a line is no event: {one_line(str(error))}") from error
+        if event.type == "BOOKMARK" and self.silence > BOOKMARK_SILENCE:
+            self.silence = BOOKMARK_SILENCE
+            self._stream.limit(self.silence)
+        return event
 
     def close(self) -> None:
         self._stream.close()
@@ -95,10 +103,14 @@ def watch(
     field_selector: str = "",
     resource_version: str = "",
     timeout_seconds: int,
+    silence: float | None = None,
     send_initial_events: bool = False,
     accept: str = "application/json",
 ) -> WatchStream:
     """Open a watch that the server ends after ``timeout_seconds``; bookmarks are always asked for.
+
+    ``silence``: seconds without a byte after which the connection is lost, until the first bookmark; by
+    default until half a minute after the server should have ended the watch.
 
     ``send_initial_events``: the current objects first, as ADDED, up to a bookmark annotated
     ``k8s.io/initial-events-end`` (WatchList; servers without it answer Invalid or ignore it).
@@ -115,10 +127,11 @@ def watch(
     if send_initial_events:
         query |= {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
     path = resource.path(namespace)
+    patience = timeout_seconds + GRACE if silence is None else silence
     stream = connection.stream(
         path,
         query={name: value for name, value in query.items() if value},
-        read_timeout=timeout_seconds + GRACE,
+        read_timeout=patience,
         accept=accept,
     )
-    return WatchStream(stream, path)
+    return WatchStream(stream, path, patience)

@@ -115,6 +115,7 @@ class Controller(Generic[K]):
         self._quiet = quiet
         self._log = logs.get_logger(name)
         self._threads: list[threading.Thread] = []
+        self._stopping = False
         self._metrics.started(workers)
 
     def start(self) -> None:
@@ -130,8 +131,14 @@ class Controller(Generic[K]):
             thread.start()
         self._log.info("Starting workers", controller=self.name, workers=self._workers)
 
+    @property
+    def alive(self) -> bool:
+        """False when a worker has ended without having been told to."""
+        return self._stopping or all(thread.is_alive() for thread in self._threads)
+
     def stop(self, timeout: float) -> bool:
         """Take no more keys, and give those in flight ``timeout`` seconds; whether all of them ended."""
+        self._stopping = True
         self._queue.shut_down()
         deadline = time.monotonic() + timeout
         for thread in self._threads:

@@ -65,6 +65,23 @@ class QueueFamilies:
         self._queues.watch(self._name, queue)
 
 
+class InformerFamilies:
+    """The series of all informers: an ``InformerMetrics``."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._counters = metrics.informer_counters
+
+    def count(self, resource: str, what: str) -> None:
+        """One more of ``list``, ``watch``, ``failure``, ``unreadable`` or ``handler_failure``. Rare."""
+        self._counters[what].labels(resource).inc()
+
+    def declare(self, *resources: str) -> None:
+        """Their series exist from now on, at 0."""
+        for counter in self._counters.values():
+            for resource in resources:
+                counter.labels(resource)
+
+
 class WebhookFamilies:
     """The series of one webhook."""
 

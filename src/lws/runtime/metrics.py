@@ -1,4 +1,4 @@
-"""Every metric family of operations.md, 1.9, and the only place that imports ``prometheus_client``.
+"""Every metric family of operations.md, 1.9. With ``collectors`` the one place for ``prometheus_client``.
 
 Names, labels and buckets are controller-runtime's and client-go's, so that dashboards and alerts made for
 those keep working. Children are looked up once and kept; nothing on a hot path calls ``labels``. What a queue
@@ -11,22 +11,21 @@ Families about LeaderWorkerSets are declared by their controllers through ``coun
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.registry import Collector
 
-from lws.runtime.families import ControllerFamilies, QueueFamilies, WebhookFamilies
-from lws.runtime.queue import QueueState
+from lws.runtime.collectors import QUEUE_LABELS, AtScrape, LostLines, Queues, ReadGauges
+from lws.runtime.families import ControllerFamilies, InformerFamilies, QueueFamilies, WebhookFamilies
 
 __all__ = [
     "ControllerFamilies",
     "Counter",
     "Gauge",
     "Histogram",
+    "InformerFamilies",
     "Metrics",
     "QueueFamilies",
     "WebhookFamilies",
@@ -39,12 +38,6 @@ _RECONCILE_BUCKETS = (
 )
 # fmt: on
 _TEN_POWER_BUCKETS = tuple(float(f"1e{exponent}") for exponent in range(-8, 4))
-_QUEUE_LABELS = ("name", "controller")
-_MOST_PRIORITIES = 25
-_TOO_MANY_PRIORITIES = "exceeded_cardinality_limit"
-
-
-ReadGauges = Callable[[], Iterable[tuple[Sequence[str], Sequence[float]]]]
 
 
 class Metrics:
@@ -57,6 +50,7 @@ class Metrics:
         self._controllers: dict[str, ControllerFamilies] = {}
         self._webhooks: dict[str, WebhookFamilies] = {}
         self._responses: dict[tuple[str, str, str], Counter] = {}
+        self._silences: list[Callable[[], Mapping[str, float]]] = []
         self._certificates: dict[str, Callable[[], float | None]] = {}
         prometheus_client.ProcessCollector(registry=self.registry)
         prometheus_client.PlatformCollector(registry=self.registry)
@@ -64,6 +58,7 @@ class Metrics:
         self._declare_controllers()
         self._declare_queues()
         self._declare_webhooks()
+        self._declare_informers()
         self._declare_the_rest()
 
     def counter(self, name: str, doc: str, labels: Sequence[str] = ()) -> Counter:
@@ -86,7 +81,7 @@ class Metrics:
         ``read`` gives for each series the values of the labels, and of the gauges in their order. It runs on
         the scraper's thread. ValueError when a name is taken.
         """
-        self.registry.register(_AtScrape(gauges, labels, read))
+        self.registry.register(AtScrape(gauges, labels, read))
 
     def exposition(self, accept: str = "") -> tuple[str, bytes]:
         """Content type and text for a scraper with this ``Accept`` header. Slow: do not hold a lock."""
@@ -111,6 +106,18 @@ class Metrics:
                 self._webhooks[path] = WebhookFamilies(self, path)
             return self._webhooks[path]
 
+    def informers(self) -> InformerFamilies:
+        """For ``Cache(metrics=...)``."""
+        return InformerFamilies(self)
+
+    def silences(self, read: Callable[[], Mapping[str, float]]) -> None:
+        """Export for how long the server has said nothing: ``read`` gives seconds by resource."""
+        self._silences.append(read)
+
+    def on_event_dropped(self, reason: str) -> None:
+        """Count an Event that is not written, for ``EventRecorder(on_dropped=...)``."""
+        self.events_dropped.labels(reason).inc()
+
     def leader(self, name: str) -> Gauge:
         """1 while this process holds the lease ``name``, else 0."""
         return self._leader.labels(name)
@@ -130,6 +137,9 @@ class Metrics:
     def _read_expirations(self) -> list[tuple[Sequence[str], Sequence[float]]]:
         found = ((directory, expires()) for directory, expires in list(self._certificates.items()))
         return [((directory,), (when,)) for directory, when in found if when is not None]
+
+    def _read_silences(self) -> list[tuple[Sequence[str], Sequence[float]]]:
+        return [((name,), (age,)) for read in self._silences for name, age in read().items()]
 
     def _declare_controllers(self) -> None:
         prefix, labels = "controller_runtime_", ("controller",)
@@ -153,7 +163,7 @@ class Metrics:
         self.active_workers = self.gauge(prefix + "active_workers", "Workers that are busy.", labels)
 
     def _declare_queues(self) -> None:
-        prefix, labels = "workqueue_", _QUEUE_LABELS
+        prefix, labels = "workqueue_", QUEUE_LABELS
         self.queue_adds = self.counter(prefix + "adds_total", "Keys that became ready.", labels)
         self.queue_retries = self.counter(prefix + "retries_total", "Keys added with a delay.", labels)
         self.queue_duration = self.histogram(
@@ -162,7 +172,7 @@ class Metrics:
         self.work_duration = self.histogram(
             prefix + "work_duration_seconds", "How long a worker keeps a key.", labels
         )
-        self.queues = _Queues()
+        self.queues = Queues()
         self.registry.register(self.queues)
 
     def _declare_webhooks(self) -> None:
@@ -180,6 +190,23 @@ class Metrics:
             prefix + "panics_total", "Admission requests that failed by a defect of the program."
         )
 
+    def _declare_informers(self) -> None:
+        prefix, labels = "lws_informer_", ("resource",)
+        self.informer_counters = {
+            what: self.counter(f"{prefix}{name}_total", doc, labels)
+            for what, name, doc in (
+                ("list", "lists", "Lists asked for."),
+                ("watch", "watches", "Watches opened."),
+                ("failure", "failures", "Lists and watches that failed or broke."),
+                ("unreadable", "unreadable_objects", "Objects passed over because they cannot be read."),
+                ("handler_failure", "handler_failures", "Changes that a handler failed to take in."),
+            )
+        }
+        name, doc = "lws_informer_silence_seconds", "How long the API server has said nothing of the objects."
+        self.at_scrape({name: doc}, labels, self._read_silences)
+        self.events_dropped = self.counter("lws_events_dropped_total", "Events not written.", ("reason",))
+        self.registry.register(LostLines())
+
     def _declare_the_rest(self) -> None:
         self.counter(
             "controller_runtime_conversion_webhook_panics_total", "Always 0: there is no conversion webhook."
@@ -196,71 +223,3 @@ class Metrics:
         name = "lws_certificate_expiration_timestamp_seconds"
         doc = "When the certificate expires that is served now, by the directory it is read from."
         self.at_scrape({name: doc}, ("directory",), self._read_expirations)
-
-
-class _Queues(Collector):
-    """What all queues are like at the moment of a scrape."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._watched: dict[str, tuple[QueueState, dict[int, None]]] = {}
-
-    def watch(self, name: str, queue: QueueState) -> None:
-        with self._lock:
-            self._watched[name] = (queue, {0: None})
-
-    def describe(self) -> Iterable[GaugeMetricFamily]:
-        return self._families()
-
-    def collect(self) -> Iterable[GaugeMetricFamily]:
-        depth, unfinished, longest = families = self._families()
-        with self._lock:
-            for name, (queue, known) in self._watched.items():
-                for priority, count in _by_label(queue.depths(), known).items():
-                    depth.add_metric((name, name, priority), count)
-                running = queue.running()
-                unfinished.add_metric((name, name), sum(running))
-                longest.add_metric((name, name), max(running, default=0.0))
-        return families
-
-    @staticmethod
-    def _families() -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
-        return (
-            GaugeMetricFamily("workqueue_depth", "Keys ready now.", labels=(*_QUEUE_LABELS, "priority")),
-            GaugeMetricFamily(
-                "workqueue_unfinished_work_seconds", "Age of all work in progress.", labels=_QUEUE_LABELS
-            ),
-            GaugeMetricFamily(
-                "workqueue_longest_running_processor_seconds", "The oldest of it.", labels=_QUEUE_LABELS
-            ),
-        )
-
-
-class _AtScrape(Collector):
-    """Gauges that exist only while they are being read."""
-
-    def __init__(self, gauges: Mapping[str, str], labels: Sequence[str], read: ReadGauges) -> None:
-        self._gauges, self._labels, self._read = gauges, labels, read
-
-    def describe(self) -> Iterable[GaugeMetricFamily]:
-        return self._families()
-
-    def collect(self) -> Iterable[GaugeMetricFamily]:
-        families = self._families()
-        for labels, values in self._read():
-            for family, value in zip(families, values, strict=True):
-                family.add_metric(labels, value)
-        return families
-
-    def _families(self) -> list[GaugeMetricFamily]:
-        return [GaugeMetricFamily(name, doc, labels=self._labels) for name, doc in self._gauges.items()]
-
-
-def _by_label(depths: dict[int, int], known: dict[int, None]) -> dict[str, int]:
-    """Depths by the text of their priority. ``known`` grows up to the limit; the rest counts as one."""
-    for priority in depths:
-        if len(known) < _MOST_PRIORITIES:
-            known[priority] = None
-    labelled = {str(priority): depths.get(priority, 0) for priority in known}
-    rest = [count for priority, count in depths.items() if priority not in known]
-    return labelled | {_TOO_MANY_PRIORITIES: sum(rest)} if rest else labelled

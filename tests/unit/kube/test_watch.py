@@ -21,6 +21,7 @@ from support.apiserver import (
     status_document,
 )
 
+from lws.kube import watch as module
 from lws.kube.connection import Connection
 from lws.kube.errors import BadRequest, DecodeError, Gone, TransportError
 from lws.kube.resources import PODS
@@ -247,3 +248,40 @@ def test_close_from_another_thread_ends_the_iteration(server: ApiServer, connect
     assert not reader.is_alive()
     assert seen == ["ADDED"]
     assert feed.closed.wait(10)
+
+
+class TestSilence:
+    """Bookmarks come once a minute: who has sent one and then says nothing is gone."""
+
+    def test_is_long_without_bookmarks(self, server: ApiServer, connection: Connection) -> None:
+        feed = Feed()
+        server.on("GET", PATH, feed, watch=True)
+        with opened(connection) as events:
+            assert (events.silence, timeout_of(events)) == (330.0, 330.0)
+            feed.event("ADDED", {"metadata": {"name": "a"}})
+            assert next(events).type == "ADDED"
+            assert (events.silence, timeout_of(events)) == (330.0, 330.0)
+
+    def test_is_short_after_the_first(self, server: ApiServer, connection: Connection) -> None:
+        feed = Feed()
+        server.on("GET", PATH, feed, watch=True)
+        with opened(connection) as events:
+            feed.event("BOOKMARK", {"metadata": {"resourceVersion": "5"}})
+            assert next(events).type == "BOOKMARK"
+            assert (events.silence, timeout_of(events)) == (150.0, 150.0)
+
+    def test_beyond_it_is_a_lost_connection(
+        self, server: ApiServer, connection: Connection, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "BOOKMARK_SILENCE", 0.1)
+        feed = Feed()
+        server.on("GET", PATH, feed, watch=True)
+        feed.event("BOOKMARK", {"metadata": {"resourceVersion": "5"}})
+        with opened(connection) as events, pytest.raises(TransportError, match="silent") as raised:
+            list(events)
+        assert raised.value.silent
+
+
+def timeout_of(events: WatchStream) -> float | None:
+    """What the socket is told."""
+    return events._stream._socket.gettimeout()  # type: ignore[no-any-return]

@@ -29,6 +29,9 @@ def metrics() -> Metrics:
     WorkQueue[str]("sets", metrics=metrics.queue("sets"))
     metrics.webhook("/mutate")
     metrics.leader("lease")
+    metrics.informers().declare("pods")
+    metrics.silences(lambda: {"pods": 3.0})
+    metrics.on_event_dropped("refused")
     metrics.on_response("200", "GET", "host")
     return metrics
 
@@ -70,6 +73,14 @@ def families(metrics: Metrics) -> dict[str, tuple[str, list[tuple[str, dict[str,
         ("controller_runtime_webhook_requests_in_flight", "gauge", {"webhook"}),
         ("controller_runtime_webhook_panics_total", "counter", set()),
         ("controller_runtime_conversion_webhook_panics_total", "counter", set()),
+        ("lws_informer_lists_total", "counter", {"resource"}),
+        ("lws_informer_watches_total", "counter", {"resource"}),
+        ("lws_informer_failures_total", "counter", {"resource"}),
+        ("lws_informer_unreadable_objects_total", "counter", {"resource"}),
+        ("lws_informer_handler_failures_total", "counter", {"resource"}),
+        ("lws_informer_silence_seconds", "gauge", {"resource"}),
+        ("lws_events_dropped_total", "counter", {"reason"}),
+        ("lws_log_lines_lost_total", "counter", set()),
         ("certwatcher_read_certificate_total", "counter", set()),
         ("certwatcher_read_certificate_errors_total", "counter", set()),
     ],
@@ -86,7 +97,10 @@ def test_there_are_no_others_but_the_process_s_own(metrics: Metrics) -> None:
         name
         for name in families(metrics)
         if not name.startswith(
-            ("controller_runtime_", "workqueue_", "rest_client_", "leader_election_", "certwatcher_")
+            (
+                *("controller_runtime_", "workqueue_", "rest_client_", "leader_election_", "certwatcher_"),
+                *("lws_informer_", "lws_events_", "lws_log_"),
+            )
         )
         and name != "lws_certificate_expiration_timestamp_seconds"
     }

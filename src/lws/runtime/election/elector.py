@@ -132,17 +132,20 @@ class LeaderElector:
     def _attempt(self) -> bool:
         try:
             leads = self._election.attempt()
+            self._tell_of_holder()
         except KubeError as error:
             _log.warning("Failed to acquire or renew lease", lease=str(self._lock), error=str(error))
             return False
         except Exception:  # noqa: BLE001 - a defect here must end in a lost lease, not in silence
             _log.exception("Error in leader election", lease=str(self._lock))
             return False
+        return leads and self._election.leading  # an answer that took too long is no leadership
+
+    def _tell_of_holder(self) -> None:
         if self._election.holder != self._holder:
             self._holder = self._election.holder
             _log.info("New leader", lease=str(self._lock), holder=self._holder)
             self._on_new_leader(self._holder)
-        return leads and self._election.leading  # an answer that took too long is no leadership
 
     def _release(self) -> None:
         try:

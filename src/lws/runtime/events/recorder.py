@@ -35,7 +35,8 @@ class EventRecorder:
     """Records events on behalf of ``controller``; ``instance`` names the process.
 
     Events that arrive within ``window`` seconds are considered together. ``on_dropped`` is told of each
-    one lost, with ``queue full``, ``refused`` (by the API server, for good) or ``unreachable``.
+    one lost, with ``queue full``, ``refused`` (by the API server, for good), ``unreachable``,
+    or ``defect`` for a batch.
     """
 
     def __init__(
@@ -102,11 +103,22 @@ class EventRecorder:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
+    @property
+    def alive(self) -> bool:
+        """False when the thread has ended without having been told to."""
+        return self._thread is None or self._thread.is_alive() or self._stop.is_set()
+
     def _run(self) -> None:
         while not self._stop.is_set():
-            self._write_all(self._folder.fold(self._next_batch()))
-        self._write_all(self._folder.fold(self._take()))
-        self._write_all(self._folder.finish())
+            self._guarded(lambda: self._folder.fold(self._next_batch()))
+        self._guarded(lambda: self._folder.fold(self._take()))
+        self._guarded(self._folder.finish)
+
+    def _guarded(self, due: Callable[[], list[Series]]) -> None:
+        try:
+            self._write_all(due())
+        except Exception:  # noqa: BLE001 - a batch that is lost must not end all later ones
+            self._drop("defect", "")
 
     def _next_batch(self) -> list[Sighting]:
         """Wait until a window is over, or until series may have ended."""

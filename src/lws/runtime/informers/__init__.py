@@ -7,8 +7,19 @@ What a handler fills is a queue's business (``runtime.queue``), what a request l
 from __future__ import annotations
 
 from lws.runtime.informers.cache import Cache
+from lws.runtime.informers.decoding import InformerMetrics
 from lws.runtime.informers.handlers import Adder, EnqueueRequests
 from lws.runtime.informers.indexer import Indexer
-from lws.runtime.informers.informer import PARTIAL_METADATA, STOP_TIMEOUT, Informer
+from lws.runtime.informers.informer import PARTIAL_METADATA, STOP_TIMEOUT, Informer, StuckError
 
-__all__ = ["PARTIAL_METADATA", "STOP_TIMEOUT", "Adder", "Cache", "EnqueueRequests", "Indexer", "Informer"]
+__all__ = [
+    "PARTIAL_METADATA",
+    "STOP_TIMEOUT",
+    "Adder",
+    "Cache",
+    "EnqueueRequests",
+    "Indexer",
+    "Informer",
+    "InformerMetrics",
+    "StuckError",
+]

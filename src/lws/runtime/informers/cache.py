@@ -85,6 +85,23 @@ class Cache:
     def informers(self) -> list[Informer[Any]]:
         return list(self._informers.values())
 
+    @property
+    def alive(self) -> bool:
+        """False when a thread has ended without having been told to."""
+        return all(informer.alive for informer in self.informers)
+
+    def silences(self) -> dict[str, float]:
+        """By resource: seconds since the server last said anything about it."""
+        return {informer.resource.plural: informer.silence for informer in self.informers}
+
+    def check(self) -> None:
+        """A liveness check: raises StuckError when only a new process helps.
+
+        A server that is away is none of its business: the informers try again, and would after a restart.
+        """
+        for informer in self.informers:
+            informer.check()
+
     def informer(
         self,
         resource: Resource,

@@ -41,6 +41,10 @@ Object_contra = TypeVar("Object_contra", bound=KubeObject, contravariant=True)
 _log = logs.get_logger("informer")
 
 
+class StuckError(Exception):
+    """An informer that will not go on by itself, in one line."""
+
+
 class EventHandler(Protocol[Object_contra]):
     """Hears of every change of an informer's objects; see the module's docstring."""
 
@@ -131,6 +135,24 @@ class Informer(Generic[ObjectT]):
     def trouble(self) -> str:
         """Why it has not synced yet, in one line; empty while nothing has failed."""
         return "" if self.has_synced else self._reflector.trouble
+
+    @property
+    def alive(self) -> bool:
+        """False when its thread has ended without having been told to."""
+        return self._thread.ident is None or self._thread.is_alive() or self._reflector.stopping.is_set()
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the server last said anything about these objects, if only no."""
+        return self._reflector.pulse.silence
+
+    def check(self) -> None:
+        """A liveness check: raises StuckError when only a new process helps."""
+        if not self.alive:
+            raise StuckError(f"the thread of the informer of {self.resource.plural} has ended")
+        overdue = 0.0 if self._thread.ident is None else self._reflector.pulse.overdue
+        if overdue:
+            raise StuckError(f"the informer of {self.resource.plural} has been stuck for {overdue:.0f} s")
 
     def wait_for_sync(self, timeout: float) -> bool:
         """Block until synced, at most ``timeout`` seconds; whether it is."""

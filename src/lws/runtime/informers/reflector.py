@@ -15,20 +15,23 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Generic, Protocol, TypeVar
 
 from lws.kube.connection import Connection
-from lws.kube.errors import ApiError, DecodeError, Gone, KubeError, NotFound, TooManyRequests, TransportError
-from lws.kube.watch import WatchEvent, error_of, watch
+from lws.kube.errors import ApiError, DecodeError, Gone, KubeError, NotFound, TransportError
+from lws.kube.transport import HEAD_TIMEOUT
+from lws.kube.watch import WatchEvent, WatchStream, watch
 from lws.objects import Key, KubeObject, ObjectT
 from lws.runtime import logs
 from lws.runtime.clock import Clock, SystemClock
-from lws.runtime.informers.decoding import Decoder, InformerMetrics, NoMetrics, read_metadata
-from lws.runtime.informers.listing import Lister, Selection, Snapshot
+from lws.runtime.informers import verdicts
+from lws.runtime.informers.decoding import Decoder, InformerMetrics, NoMetrics
+from lws.runtime.informers.listing import READ_TIMEOUT, Lister, Selection, Snapshot
+from lws.runtime.informers.pulse import Pulse
+from lws.runtime.informers.verdicts import Interrupted, ends_list
 from lws.runtime.queue import Backoff
 
 SHORTEST_WATCH = 1.0  # seconds; one that ends sooner without an event would make a busy loop
 WATCH_SECONDS = (300, 600)  # timeoutSeconds is drawn from here, so that watches do not all end at once
 LONGEST_RETRY_AFTER = 60.0  # seconds; the most a server may ask for
 LONGEST_ABSENCE = 10.0  # seconds between two looks whether a CRD has been applied
-INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
 Object_contra = TypeVar("Object_contra", bound=KubeObject, contravariant=True)
 _log = logs.get_logger("reflector")
@@ -55,10 +58,6 @@ class Sink(Protocol[Object_contra]):
 
     def advance(self, resource_version: int) -> None:
         """Everything up to this version has been told."""
-
-
-class Interrupted(Exception):  # noqa: N818 - the watch was
-    """A watch that ended in a way that calls for a pause, though no request failed."""
 
 
 class _Closable(Protocol):
@@ -89,8 +88,9 @@ class Reflector(Generic[ObjectT]):
         self._backoff = backoff or default_backoff(self._clock)
         self._random, self._metrics, self._syncing = random, metrics or NoMetrics(), syncing
         self._lister = Lister(connection, selection, decoder, holding=self._holding)
+        self.pulse = Pulse(self._clock)
         self.trouble = ""  # why there is no list yet, in one line
-        self._stop = threading.Event()
+        self.stopping = threading.Event()
         self._open: _Closable | None = None  # what stop() has to close
         self._version: str | None = None  # to go on from; "": the server forgot it; None: none yet
         self._newest = 0  # the newest version told before the server forgot it
@@ -102,16 +102,24 @@ class Reflector(Generic[ObjectT]):
 
     def run(self) -> None:
         """List, watch, and recover, until stopped."""
-        while not self._stop.is_set():
+        self.pulse.expect(HEAD_TIMEOUT)
+        while not self.stopping.is_set():
             try:
-                self._round()
-            except Exception as error:  # noqa: BLE001 - an informer that ended would go stale unseen
-                if not self._stop.is_set():
-                    self._recover(error)
+                self._go_round()
+            except Exception:  # noqa: BLE001 - an informer that ended would go stale: whatever it was, go on
+                self._relist = True
+                self._pause(SHORTEST_WATCH)
+
+    def _go_round(self) -> None:
+        try:
+            self._round()
+        except Exception as error:  # noqa: BLE001 - of any kind; the next round mends it
+            if not self.stopping.is_set():
+                self._recover(error)
 
     def stop(self) -> None:
         """End ``run`` soon, also from within a read that waits (not while a connection is made: 30 s)."""
-        self._stop.set()
+        self.stopping.set()
         stream = self._open
         if stream is not None:
             stream.close()
@@ -132,6 +140,8 @@ class Reflector(Generic[ObjectT]):
     @contextmanager
     def _watching(self) -> Iterator[Iterator[WatchEvent]]:
         selection, (shortest, longest) = self._selection, WATCH_SECONDS
+        seconds = int(shortest + self._random() * (longest - shortest))
+        self.pulse.expect(HEAD_TIMEOUT)
         self._metrics.count(self._name, "watch")
         stream = watch(
             self._connection,
@@ -140,31 +150,42 @@ class Reflector(Generic[ObjectT]):
             label_selector=selection.label_selector,
             field_selector=selection.field_selector,
             resource_version=self._version or "",
-            timeout_seconds=int(shortest + self._random() * (longest - shortest)),
+            timeout_seconds=seconds,
+            silence=self.pulse.opening(),
             send_initial_events=self._relist,
             accept=selection.accept,
         )
+        self.pulse.heard()
         with stream, self._holding(stream):
-            yield iter(stream)
+            yield self._listening(stream)
+
+    def _listening(self, stream: WatchStream) -> Iterator[WatchEvent]:
+        self.pulse.expect(stream.silence)
+        for event in stream:
+            self._events += 1
+            self.pulse.heard()
+            self.pulse.expect(stream.silence)
+            if event.type == "BOOKMARK":
+                self.pulse.bookmark(initial=ends_list(event))
+            yield event
 
     @contextmanager
     def _holding(self, stream: _Closable) -> Iterator[None]:
         """Let ``stop`` close the stream; one opened after the stop is closed here."""
         self._open = stream
         try:
-            if self._stop.is_set():
+            if self.stopping.is_set():
                 stream.close()
             yield
         finally:
             self._open = None
 
     def _take(self, event: WatchEvent) -> None:
-        self._events += 1
         if event.type == "BOOKMARK":
-            self._advance(_mark(event))
+            self._advance(verdicts.mark(event))
             return
         if event.type not in ("ADDED", "MODIFIED", "DELETED"):
-            raise _failure(event)
+            raise verdicts.failure(event)
         obj, identity = self._decoder.decode(event.object)
         if identity is None:
             return
@@ -185,26 +206,27 @@ class Reflector(Generic[ObjectT]):
         with self._syncing():
             snapshot: Snapshot[ObjectT] = Snapshot()
             for event in events:
-                self._events += 1
                 if event.type in ("ADDED", "MODIFIED"):
                     snapshot.add(event.object, self._decoder)
                 elif event.type == "DELETED":
                     snapshot.remove(event.object, self._decoder)
                 elif event.type != "BOOKMARK":
-                    raise _failure(event)
-                elif (mark := _mark(event)).annotations.get(INITIAL_EVENTS_END) == "true":
-                    snapshot.version = mark.metadata.resource_version
+                    raise verdicts.failure(event)
+                elif ends_list(event):
+                    snapshot.version = verdicts.mark(event).metadata.resource_version
                     return self._replace(snapshot)
         raise Interrupted("the initial events ended without their bookmark")
 
     def _list(self) -> None:
         """LIST: of any age at first, never older than what was seen later, else from etcd."""
         self._metrics.count(self._name, "list")
+        self.pulse.expect(HEAD_TIMEOUT + READ_TIMEOUT)
         with self._syncing():
             self._replace(self._lister.list("0" if self._version is None else self._version))
 
     def _replace(self, snapshot: Snapshot[ObjectT]) -> None:
         version, self.trouble = _number(snapshot.version), ""
+        self.pulse.heard()
         self._sink.replace(
             snapshot.objects.values(),
             resource_version=version,
@@ -216,13 +238,17 @@ class Reflector(Generic[ObjectT]):
 
     def _recover(self, error: Exception) -> None:
         """Decide what the next round does, and wait before it."""
-        if self._relist and self._streaming and not self._list_once and _refusal(error):
+        if isinstance(error, ApiError | DecodeError):
+            self.pulse.heard()
+        elif isinstance(error, TransportError) and error.silent:
+            self.pulse.fell_silent()
+        if self._relist and self._streaming and not self._list_once and verdicts.refusal(error):
             self._streaming = False
             _log.info("the server does not stream lists", resource=self._name, error=logs.one_line(error))
             return
-        if self._relist and not _passing(error):
+        if self._relist and not verdicts.passing(error):
             self._list_once = not self._list_once
-        if isinstance(error, Gone) or _too_large(error):
+        if isinstance(error, Gone) or verdicts.too_large(error):
             self._newest = max(self._newest, _number(self._version))
             self._version, self._relist = "", True
         elif isinstance(error, DecodeError):  # an event was lost, and nobody knows whose
@@ -236,7 +262,11 @@ class Reflector(Generic[ObjectT]):
         if isinstance(error, NotFound):
             delay = min(delay, LONGEST_ABSENCE)
         self._report(error, delay)
-        self._clock.sleep(delay, self._stop)
+        self._pause(delay)
+
+    def _pause(self, seconds: float) -> None:
+        self.pulse.expect(seconds)
+        self._clock.sleep(seconds, self.stopping)
 
     def _report(self, error: Exception, delay: float) -> None:
         self._metrics.count(self._name, "failure")
@@ -260,40 +290,6 @@ class Reflector(Generic[ObjectT]):
 def default_backoff(clock: Clock) -> Backoff:
     """0.8 s doubling to 30 s, each up to doubled by chance; from the start again after two quiet minutes."""
     return Backoff(initial=0.8, factor=2.0, cap=30.0, jitter=1.0, reset_after=120.0, clock=clock)
-
-
-def _refusal(error: Exception) -> bool:
-    """Whether a parameter was turned down (Invalid from servers without WatchList), as it will be again."""
-    return isinstance(error, ApiError) and error.status in (400, 405, 406, 415, 422)
-
-
-def _passing(error: Exception) -> bool:
-    """Whether the moment was bad rather than the request: the same again may well succeed."""
-    return isinstance(error, Gone | TooManyRequests | TransportError)
-
-
-def _too_large(error: Exception) -> bool:
-    """The server is behind the version asked for; if it was restored from a backup, for good."""
-    if not isinstance(error, ApiError):
-        return False
-    causes = error.details.get("causes") or []
-    named = any(cause.get("reason") == "ResourceVersionTooLarge" for cause in causes)
-    return named or "Too large resource version" in error.message
-
-
-def _mark(bookmark: WatchEvent) -> KubeObject:
-    """What a bookmark says; nothing, when it is unreadable."""
-    try:
-        return read_metadata(bookmark.object)
-    except ValueError:
-        return KubeObject()
-
-
-def _failure(event: WatchEvent) -> Exception:
-    """The exception that an ERROR event, or one of no known type, stands for."""
-    if event.type == "ERROR":
-        return error_of(event)
-    return Interrupted(f"a watch event of unknown type {event.type[:40]!r}")
 
 
 def _number(version: str | None) -> int:

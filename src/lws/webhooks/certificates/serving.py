@@ -19,7 +19,7 @@ from pathlib import Path
 from cryptography import x509
 
 from lws.runtime.clock import Clock, SystemClock
-from lws.runtime.logs import get_logger
+from lws.runtime.logs import get_logger, one_line
 from lws.webhooks.certificates.issuing import LOCAL, Bundle, renewed
 
 POLL_INTERVAL = 10.0  # seconds
@@ -101,6 +101,11 @@ class ServingCertificate:
         self._thread = threading.Thread(target=self._follow, name="certificate watcher", daemon=True)
         self._thread.start()
 
+    @property
+    def alive(self) -> bool:
+        """False when the thread has ended without having been told to."""
+        return self._thread is None or self._thread.is_alive() or self._stop.is_set()
+
     def stop(self) -> None:
         self._stop.set()
         if self._thread is not None:
@@ -111,8 +116,8 @@ class ServingCertificate:
             try:
                 if self.reload():
                     _log.info("Updated current TLS certificate")
-            except CertificateError as error:
-                _log.error("Error re-reading certificate", error=str(error))
+            except Exception as error:  # noqa: BLE001 - a follower that ended would let it run out
+                _log.error("Error re-reading certificate", error=one_line(error))
 
     def _choose(self, connection: ssl.SSLObject, _name: str | None, _front: ssl.SSLContext) -> None:
         connection.context = self._current

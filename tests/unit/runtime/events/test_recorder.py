@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from msgspec import Struct
 from support.apiserver import ApiServer, json_answer, write_kubeconfig
+from support.waiting import until
 
 from lws.kube.client import Client
 from lws.kube.connection import connect
@@ -28,6 +29,7 @@ from lws.kube.errors import (
 )
 from lws.runtime.clock import FakeClock
 from lws.runtime.events.recorder import QUEUE, TRIES, EventRecorder
+from lws.runtime.events.series import Sighting
 
 SET = {
     "apiVersion": "leaderworkerset.x-k8s.io/v1",
@@ -364,3 +366,26 @@ def test_over_http(tmp_path: Path) -> None:
         connection.close()
     assert request.json()["note"] == "é"
     assert request.json()["type"] == "Warning"
+
+
+def test_a_batch_lost_to_a_defect_is_counted_and_the_next_one_written(
+    at: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = at.recorder._take
+    faults = [RuntimeError("a defect")]
+
+    def fail_once() -> list[Sighting]:
+        batch = take()
+        if batch and faults:
+            raise faults.pop()
+        return batch
+
+    monkeypatch.setattr(at.recorder, "_take", fail_once)
+    at.event("lost")
+    at.pass_time(1.0)
+    until("the loss", lambda: at.dropped == {"defect": 1})
+    at.event("written")
+    at.pass_time(1.0)
+    at.client.wait_for(1)
+    assert at.client.notes == ["written"]
+    assert at.recorder.alive

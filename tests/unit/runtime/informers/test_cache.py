@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from structlog.testing import capture_logs
@@ -38,7 +38,7 @@ from lws.kube.resources import Resource
 from lws.objects import KubeObject
 from lws.runtime.clock import FakeClock
 from lws.runtime.informers.cache import Cache, CollectorPause
-from lws.runtime.informers.informer import PARTIAL_METADATA
+from lws.runtime.informers.informer import PARTIAL_METADATA, StuckError
 
 GADGETS = Resource("", "v1", "gadgets", "Gadget")
 GADGETS_PATH = "/api/v1/gadgets"
@@ -115,6 +115,58 @@ class TestRegistry:
         cache.informer(THINGS, Thing, indexes={"colour": colours})
         with pytest.raises(ValueError, match=r"things|colour"):
             cache.informer(THINGS, **{"type_": Thing, **other})
+
+
+class Counting(NamedTuple):
+    """Informer metrics that write down what is counted."""
+
+    log: Log
+
+    def count(self, resource: str, what: str) -> None:
+        self.log.add(what)
+
+
+class TestAThreadThatEnds:
+    def test_is_noticed(self, server: ApiServer, cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+        server.on("GET", PATH, scene(), watch=True)
+        cache.informer(THINGS, Thing)
+        dead = cache.informer(GADGETS, Thing)
+        assert cache.alive
+        cache.check()
+        monkeypatch.setattr(dead._thread, "_target", lambda: None)
+        cache.start()
+        dead._thread.join(DEADLINE)
+        assert not cache.alive
+        with pytest.raises(StuckError, match=r"^the thread of the informer of gadgets has ended$"):
+            cache.check()
+        cache.stop()
+        assert cache.alive
+
+    def test_and_one_that_is_stuck(self, server: ApiServer, cache: Cache) -> None:
+        server.on("GET", PATH, scene(), watch=True)
+        informer = cache.informer(THINGS, Thing)
+        cache.start()
+        assert cache.wait_for_sync(DEADLINE)
+        informer._reflector.pulse.expect(-1000.0)
+        assert cache.alive
+        with pytest.raises(StuckError, match=r"^the informer of things has been stuck for 1000 s$"):
+            cache.check()
+
+    def test_a_server_that_is_away_is_no_reason_to_die(self, server: ApiServer, tmp_path: Path) -> None:
+        clock, counts = FakeClock(), Log()
+        connection = connect(kubeconfig=write_kubeconfig(tmp_path, server.url), user_agent="test")
+        cache = Cache(connection, clock=clock, metrics=Counting(counts))
+        cache.informer(THINGS, Thing)
+        server.close()
+        cache.start()
+        for failures in range(1, 11):
+            counts.wait_for(lambda lines, failures=failures: lines.count("failure") == failures)  # type: ignore[misc]
+            assert clock.await_waiters(1)
+            clock.advance(61.0)
+            cache.check()
+        assert cache.silences()["things"] >= 10 * 61.0
+        cache.stop()
+        connection.close()
 
 
 class TestLife:

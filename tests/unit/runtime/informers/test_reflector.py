@@ -5,6 +5,7 @@ Time is a fake clock's: a pause is seen when the reflector sleeps on it, and end
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -28,9 +29,11 @@ from support.apiserver import (
 )
 from support.things import PATH, THINGS, Log, Thing, bookmark, document, list_document, short, thing
 
+from lws.kube import watch as watching
 from lws.kube.connection import Connection, connect
 from lws.objects import Key, KubeObject
 from lws.runtime.clock import FakeClock
+from lws.runtime.informers import pulse as pulsing
 from lws.runtime.informers import reflector as module
 from lws.runtime.informers.decoding import Decoder
 from lws.runtime.informers.listing import PARTIAL_METADATA, Selection
@@ -586,6 +589,41 @@ def test_a_sink_that_raises_does_not_end_it(rig: Rig) -> None:
     assert rig.requests(2)[1].query["resourceVersion"] == "11"
 
 
+def test_a_watch_that_falls_silent_after_a_bookmark_is_taken_up_again(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing says that its far end is gone: no reset, no end."""
+    for where in (watching, pulsing):
+        monkeypatch.setattr(where, "BOOKMARK_SILENCE", 0.1)
+    feeds = [initial(Feed(), 10), Feed()]
+    rig.watches(*feeds)
+    feeds[0].event("BOOKMARK", bookmark(12))
+    feeds[1].event("ADDED", document(thing("a", 13)))
+    rig.start()
+    rig.pass_pause()
+    assert rig.told(3) == ["list 10:", "advance 12", "upsert a@13"]
+    assert rig.requests(2)[1].query["resourceVersion"] == "12"
+    assert rig.counted[:3] == ["watch", "failure", "watch"]
+
+
+def test_a_report_that_fails_does_not_end_it(rig: Rig) -> None:
+    """Neither the metrics nor the log may: an informer that ended would go stale, and nobody would know."""
+    count = rig.count
+
+    def fail(resource: str, what: str) -> None:
+        count(resource, what)
+        if what == "failure":
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    rig.reflector._metrics.count = fail  # type: ignore[method-assign]
+    rig.watches(drop_answer(), drop_answer(), initial(Feed(), 10))
+    rig.start()
+    for _ in range(2):
+        rig.pass_pause(module.SHORTEST_WATCH)
+    assert rig.told(1) == ["list 10:"]
+    assert rig.thread.is_alive()
+
+
 class TestAKindThatIsNotServed:
     """A missing CustomResourceDefinition: the server answers 404 until it is applied."""
 
@@ -615,7 +653,7 @@ class TestAKindThatIsNotServed:
         rig.watches(initial(Feed(), 10))
         rig.lists(json_answer(list_document([], 10)))
         rig.clock.advance(module.LONGEST_ABSENCE)
-        assert rig.told(1) == ["list 10:"]
+        assert rig.told(1)[0] == "list 10:"
 
 
 def test_a_context_is_held_while_a_list_is_taken_in(rig: Rig) -> None:

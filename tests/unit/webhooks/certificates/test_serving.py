@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from support.waiting import until
 
 from lws.runtime.clock import FakeClock
 from lws.runtime.serving import HttpServer
@@ -284,3 +285,23 @@ def test_a_throwaway_certificate_encrypts(monkeypatch: pytest.MonkeyPatch, in_me
         x509.SubjectAlternativeName
     )
     assert names.value.get_values_for_type(x509.DNSName) == ["localhost"]
+
+
+def test_following_goes_on_whatever_a_look_raises(store: CertificateStore, bundles: list[Bundle]) -> None:
+    clock, faults = FakeClock(), [RuntimeError("a defect")]
+
+    def fail_once() -> None:
+        if serving.expiration() is not None and faults:
+            raise faults.pop()
+
+    serving = serving_of(store, clock=clock, on_read=fail_once)
+    serving.start()
+    store.save(bundles[1])
+    assert clock.await_waiters(1)
+    clock.advance(10)
+    until("the defect", lambda: not faults)
+    assert clock.await_waiters(1)
+    clock.advance(10)
+    until("the next look", lambda: serving.certificate == der(bundles[1]))
+    assert serving.alive
+    serving.stop()
