@@ -112,8 +112,11 @@ class App:
         limits = options.configuration.client_connection
         connection = self._connect(pool_size=3 * options.workers + 4, qps=limits.qps, burst=limits.burst)
         self.client = Client(connection, field_manager=c.FIELD_MANAGER)
+        # What replicas write that do not lead: events of the election, certificates.
+        any_replica = self._connect(pool_size=2, qps=limits.qps, burst=limits.burst)
+        self._any_replica = Client(any_replica, field_manager=c.FIELD_MANAGER)
         self.recorder = EventRecorder(
-            self.client,
+            self._any_replica,
             controller=c.REPORTING_CONTROLLER,
             instance=f"{c.REPORTING_CONTROLLER}-{socket.gethostname()}",
             on_dropped=self.metrics.on_event_dropped,
@@ -200,7 +203,7 @@ class App:
         """Makes the certificate, on every replica."""
         settings = self.options.configuration.internal_cert_management
         return Rotation(
-            self.client,
+            self._any_replica,
             namespace=self.options.namespace,
             service=settings.webhook_service_name,
             secret=settings.webhook_secret_name,
@@ -256,7 +259,7 @@ class App:
             namespace=self.options.namespace,
             recorder=self.recorder,
             gauge=self.metrics.leader(settings.resource_name),
-            on_lost=self.client.connection.close,  # whatever still runs writes nothing more
+            fenced=self.client.connection,
         )
         self.manager.add(leadership, phase=Phase.LEADER_ELECTION, name="leader election")
 

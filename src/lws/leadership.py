@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from typing import Final
 
 from lws.config import LeaderElection
 from lws.kube.client import Client
+from lws.kube.connection import Connection
+from lws.kube.fence import Fence
 from lws.kube.resources import LEASES
 from lws.runtime.election import LeaderElector, LeadershipLost, new_identity
 from lws.runtime.events import EventRecorder
@@ -19,8 +20,9 @@ EVENT: Final = "LeaderElection"  # reason and action, as other components of a c
 class Leadership:
     """A part of the manager that is ready once this process leads, and fails when it no longer does.
 
-    ``client`` must share no connection with anything else: a lease is renewed in time or lost. ``on_lost``
-    is called at once when it is lost, to keep what is still under way from writing.
+    ``client`` must share no connection with anything else: a lease is renewed in time or lost. ``fenced``
+    is what the leader writes through: only while this process leads. The lease is given up when no write is
+    under way there any more, else it is left to run out.
     """
 
     def __init__(
@@ -31,7 +33,7 @@ class Leadership:
         namespace: str,
         recorder: EventRecorder,
         gauge: Gauge,
-        on_lost: Callable[[], None],
+        fenced: Connection,
     ) -> None:
         self.identity = new_identity()
         self._lease = {
@@ -40,8 +42,9 @@ class Leadership:
             "namespace": settings.resource_namespace or namespace,
             "name": settings.resource_name,
         }
-        self._recorder, self._gauge, self._on_lost = recorder, gauge, on_lost
+        self._recorder, self._gauge, self._fenced = recorder, gauge, fenced
         gauge.set(0)
+        self._fence = Fence(lambda: self._elector.leading)
         self._elector = LeaderElector(
             client,
             namespace=self._lease["namespace"],
@@ -52,14 +55,17 @@ class Leadership:
             retry_period=settings.retry_period,
             on_started=lambda: self._turn(1, "became leader"),
             on_stopped=lambda: self._turn(0, "stopped leading"),
+            may_release=self._fence.shut,
         )
+        fenced.fence(self._fence)
 
     def run(self, stop: threading.Event) -> None:
         """Block until ``stop``, and give the lease up then. Raises LeadershipLost."""
         try:
             self._elector.run(stop)
         except LeadershipLost:
-            self._on_lost()
+            self._fence.shut(0.0)
+            self._fenced.close()
             raise
 
     def wait_ready(self, timeout: float) -> bool:

@@ -32,6 +32,8 @@ from lws.config import (
     Tls,
     Webhook,
 )
+from lws.kube.connection import Connection
+from lws.kube.errors import NotFound, TransportError
 from lws.kube.resources import EVENTS, SECRETS, VALIDATING_WEBHOOKS
 from lws.runtime import manager
 from lws.runtime.manager import ManagerError
@@ -219,6 +221,32 @@ class TestLeading:
         assert str(running.error).startswith(f"leader election: lost the lease lws-system/{LEASE_NAME}")
         with pytest.raises(Exception, match="closed"):
             running.app.client.connection.request("GET", "/version")
+
+    def test_who_does_not_lead_writes_nothing_but_events_and_certificates(
+        self, start: Start, server: QuietServer
+    ) -> None:
+        """Also one that was frozen: its lease ran out by the clock, whatever it still believes."""
+        server.give_lease_to("another")
+        running = start().start()
+        until("readiness", running.ready)
+        connection = running.app.client.connection
+        for method in ("POST", "PUT", "PATCH", "DELETE"):
+            with pytest.raises(TransportError, match="no longer leads"):
+                connection.request(method, LISTS[2], body=b"{}")
+        assert not server.matching("POST", LISTS[2])
+        server.give_lease_to("")
+        until("leadership", lambda: "another" not in (server.holder or "another"))
+        until("a write", lambda: self._writes(connection))
+
+    @staticmethod
+    def _writes(connection: Connection) -> bool:
+        try:
+            connection.request("POST", LISTS[2], body=b"{}")
+        except NotFound:  # of the server: it was sent
+            return True
+        except TransportError:
+            return False
+        return False
 
     def test_the_namespace_of_the_lease_may_be_chosen(self, start: Start, server: QuietServer) -> None:
         settings = msgspec.structs.replace(FAST, resource_namespace="elsewhere")

@@ -20,6 +20,7 @@ from urllib3.response import BaseHTTPResponse
 from lws.kube.credentials import Credentials
 from lws.kube.errors import ApiError, DecodeError, TransportError, api_error
 from lws.kube.faults import LOST, transport_error
+from lws.kube.fence import Fence
 from lws.kube.ratelimit import RateLimit
 from lws.kube.retry import READ_REPEATS, Retries, may_have_worked
 from lws.kube.stream import CHUNK, Stream
@@ -83,6 +84,7 @@ class Connection:
         self._interrupted = threading.Event()
         self._lock = threading.Lock()
         self._streams: WeakSet[Stream] = WeakSet()
+        self._fence: Fence | None = None
 
     def request(
         self,
@@ -143,6 +145,10 @@ class Connection:
             stream.close()
         return stream
 
+    def fence(self, fence: Fence) -> None:
+        """From now on writes go out only where this fence lets them pass; reads and watches always do."""
+        self._fence = fence
+
     def interrupt(self) -> None:
         """From now on nothing waits for another try: pending and later calls fail at the first error.
 
@@ -182,6 +188,12 @@ class Connection:
     def _attempt(self, call: _Call) -> bytes:
         if self._limit is not None and (wait := self._limit.reserve()) > 0:
             self._interrupted.wait(wait)
+        if self._fence is None or call.method in READING:
+            return self._answer(call)
+        with self._fence.passing(call.what):
+            return self._answer(call)
+
+    def _answer(self, call: _Call) -> bytes:
         response = self._exchange(self._endpoint.requests, call)
         body = self._read(response, call)
         if not 200 <= response.status < 300:

@@ -39,8 +39,9 @@ class LeaderElector:
     ``on_started`` is called once the lease is ours, ``on_stopped`` once it no longer is, for whatever
     reason, and before it is given up; both from the thread of ``run``. ``on_new_leader`` is called with
     the identity of whoever holds the lease, at each change. None may block: a lease is renewed between
-    calls. Renewing takes no lock of anybody else. Seconds throughout; ValueError for a timing that cannot
-    be safe.
+    calls. ``may_release`` is asked before the lease is given up, with the seconds for which it still binds
+    others; where it says no, the lease is left to run out. Renewing takes no lock of anybody else. Seconds
+    throughout; ValueError for a timing that cannot be safe.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class LeaderElector:
         on_started: Callable[[], None] = lambda: None,
         on_stopped: Callable[[], None] = lambda: None,
         on_new_leader: Callable[[str], None] = lambda _holder: None,
+        may_release: Callable[[float], bool] = lambda _seconds: True,
         clock: Clock | None = None,
         random: Callable[[], float] = _random.random,
     ) -> None:
@@ -63,7 +65,7 @@ class LeaderElector:
         self._clock = clock or SystemClock()
         self._retry_period = retry_period
         self._on_started, self._on_stopped, self._on_new_leader = on_started, on_stopped, on_new_leader
-        self._random = random
+        self._may_release, self._random = may_release, random
         self._call_timeout = min(renew_deadline, max(1.0, renew_deadline / 2))
         self._lock = LeaseLock(client, namespace=namespace, name=name, timeout=self._call_timeout)
         self._election = Election(
@@ -78,9 +80,9 @@ class LeaderElector:
         self._over = threading.Event()
 
     @property
-    def is_leader(self) -> bool:
+    def leading(self) -> bool:
         """Whether this process may act as the leader now; turns false by itself when the time runs out."""
-        return self._started.is_set() and not self._over.is_set() and self._election.leading
+        return self._election.leading and not self._over.is_set()
 
     def wait_ready(self, timeout: float) -> bool:
         """Block until this process leads, at most ``timeout`` seconds; whether it did become the leader."""
@@ -100,7 +102,8 @@ class LeaderElector:
             self._over.set()
             self._on_stopped()
         renewing.join(self._call_timeout)
-        if not renewing.is_alive():
+        left = self._election.leads_until - self._clock.monotonic()
+        if not renewing.is_alive() and self._may_release(left):
             self._release()
 
     def _acquire(self, stop: threading.Event) -> bool:

@@ -97,14 +97,14 @@ def test_leads_renews_and_gives_up(
     run = start()
     assert run.started.wait(10.0)
     assert run.elector.wait_ready(10.0)
-    assert run.elector.is_leader
+    assert run.elector.leading
     for renewals in range(1, 21):
         clock.advance(2.0)
         leases.wait_for_calls(2 + renewals)
-    assert run.elector.is_leader
+    assert run.elector.leading
     run.end()
     assert run.outcome is None
-    assert not run.elector.is_leader
+    assert not run.elector.leading
     assert leases.calls == ["get", "create", *["replace"] * 20, "replace"]
     assert run.told == ["leader me", "started", "stopped, held by me"]  # only then was it given up
     assert holder_of(leases) == ""
@@ -184,9 +184,9 @@ def test_a_call_that_hangs_does_not_outlive_the_deadline(
     leases.open.clear()
     clock.advance(2.0)
     leases.wait_for_calls(3)
-    assert run.elector.is_leader
+    assert run.elector.leading
     clock.advance(8.0)
-    assert not run.elector.is_leader
+    assert not run.elector.leading
     assert run.ended.wait(10.0)
     assert isinstance(run.outcome, LeadershipLost)
     assert str(run.outcome) == "lost the lease lws-system/lock: not renewed in time"
@@ -202,7 +202,7 @@ def test_losing_the_server_ends_leadership(
     leases.fails = TransportError("refused")
     advance_until(run, clock)
     assert isinstance(run.outcome, LeadershipLost)
-    assert not run.elector.is_leader
+    assert not run.elector.leading
 
 
 def test_a_lease_taken_by_another_ends_leadership(
@@ -243,7 +243,7 @@ def test_a_failing_callback_ends_the_run_and_leadership(
     assert run.ended.wait(10.0)
     assert str(run.outcome) == "cannot start"
     assert run.told == ["leader me", "stopped, held by me"]
-    assert not run.elector.is_leader
+    assert not run.elector.leading
 
 
 def test_an_answer_that_came_too_late_is_no_leadership(
@@ -318,3 +318,16 @@ def test_identities_are_new_each_time() -> None:
     assert host == socket.gethostname()
     assert str(uuid.UUID(unique)) == unique
     assert first != second
+
+
+def test_a_lease_is_left_to_run_out_while_somebody_still_writes(
+    leases: FakeLeases, start: Callable[..., Running]
+) -> None:
+    """Else the next leader would begin beside a write of this one."""
+    asked: list[float] = []
+    run = start(may_release=lambda seconds: bool(asked.append(seconds)))
+    assert run.started.wait(10.0)
+    run.end()
+    assert asked == [10.0]
+    assert holder_of(leases) == "me"
+    assert not run.outcome
