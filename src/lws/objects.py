@@ -49,6 +49,8 @@ class ObjectMeta(Struct, frozen=True, gc=False, rename="camel", omit_defaults=Tr
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
     owner_references: tuple[OwnerReference, ...] = ()
+    finalizers: tuple[str, ...] = ()
+    deletion_grace_period_seconds: int | None = None
 
 
 class KubeObject(Struct, frozen=True, gc=False, rename="camel"):

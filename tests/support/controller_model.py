@@ -132,7 +132,15 @@ class ModelClient:
         return written
 
     def delete(
-        self, resource: Resource, _type: type[Any], name: str, *, namespace: str, uid: str, propagation: str
+        self,
+        resource: Resource,
+        _type: type[Any],
+        name: str,
+        *,
+        namespace: str,
+        uid: str,
+        propagation: str,
+        grace_period: int | None = None,
     ) -> Any:
         self._trouble()
         found = self._find(resource, Key(namespace, name))

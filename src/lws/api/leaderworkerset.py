@@ -79,6 +79,7 @@ class LeaderWorkerSetSpec(Struct, frozen=True, gc=False, rename="camel", omit_de
     startup_policy: str | None = None
     network_config: NetworkConfig | None = None
     max_group_restarts: Int32 | None = None
+    pod_termination_policy: str | None = None
 
 
 class GroupStatus(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):

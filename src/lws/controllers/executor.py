@@ -6,6 +6,7 @@ never makes a second write. Actions are idempotent, so dying between two of them
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -27,6 +28,7 @@ from lws.planning.actions import (
     Delete,
     Document,
     Measurement,
+    PatchMetadata,
     PatchStatus,
     Record,
     Requeue,
@@ -95,6 +97,8 @@ class Executor:
                     self._create(action)
                 case Delete():
                     self._delete(action)
+                case PatchMetadata():
+                    self._patch_metadata(action)
                 case PatchStatus():
                     self._patch_status(action)
                 case StoreEntry():
@@ -209,6 +213,7 @@ class Executor:
             namespace=action.key.namespace,
             uid=action.uid,
             propagation=action.propagation,
+            grace_period=action.grace,
         )
 
     def _deleted(self, action: Delete) -> bool:
@@ -228,6 +233,15 @@ class Executor:
         """Whether the answer to an earlier delete of this very object was lost."""
         with self._lock:
             return self._unanswered.pop(action.uid, False)
+
+    def _patch_metadata(self, action: PatchMetadata) -> None:
+        resource, type_ = self._kinds[action.kind]
+        key, patch = action.key, {"metadata": {**action.metadata, "uid": action.uid}}
+        with contextlib.suppress(NotFound, Conflict, Invalid):
+            written = self._client.merge_patch(
+                resource, type_, key.name, patch, namespace=key.namespace, strategic=True
+            )
+            self._observe(action.kind, written)
 
     def _patch_status(self, action: PatchStatus) -> None:
         informer = self._informers.get(action.kind)

@@ -16,6 +16,7 @@ T = TypeVar("T")
 
 APPLY = "application/apply-patch+yaml"  # JSON is YAML
 MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 
 
 class _Items(msgspec.Struct):
@@ -122,11 +123,16 @@ class Client:
         *,
         namespace: str = "",
         subresource: str = "",
+        strategic: bool = False,
     ) -> T:
-        """JSON merge patch; ``metadata.resourceVersion`` in it makes it conditional."""
+        """JSON merge patch; ``metadata.resourceVersion`` or ``uid`` in it makes it conditional.
+
+        ``strategic``: by the rules of a built-in type, where lists such as finalizers merge.
+        """
         path = resource.path(namespace, name, subresource)
+        kind = STRATEGIC_MERGE_PATCH if strategic else MERGE_PATCH
         query = {"fieldManager": self._field_manager}
-        body = self._request("PATCH", path, patch, query=query, content_type=MERGE_PATCH)
+        body = self._request("PATCH", path, patch, query=query, content_type=kind)
         return _decode(path, type_, body)
 
     def delete(

@@ -89,7 +89,8 @@ class Create(Struct, frozen=True):
 class Delete(Struct, frozen=True):
     """Delete exactly the object with this UID; NotFound or another UID means it is done already.
 
-    ``propagation``: ``Foreground``, ``Background`` or ``Orphan`` (Kubernetes garbage collection).
+    ``propagation``: ``Foreground``, ``Background`` or ``Orphan`` (Kubernetes garbage collection). ``grace``:
+    seconds that its containers get; None: what the object says itself.
     """
 
     kind: str
@@ -97,6 +98,19 @@ class Delete(Struct, frozen=True):
     uid: str
     propagation: str = "Background"
     then: tuple[Effect, ...] = ()
+    grace: int | None = None
+
+
+class PatchMetadata(Struct, frozen=True):
+    """Strategic merge patch on the metadata of exactly the object with this UID, which is not being deleted.
+
+    NotFound, another UID, and Invalid because its deletion has begun, mean that there is nothing to do.
+    """
+
+    kind: str
+    key: Key
+    uid: str
+    metadata: Document
 
 
 class PatchStatus(Struct, frozen=True):
@@ -139,4 +153,4 @@ class Requeue(Struct, frozen=True):
     after: float
 
 
-Action = Apply | Create | Delete | PatchStatus | StoreEntry | Record | Requeue
+Action = Apply | Create | Delete | PatchMetadata | PatchStatus | StoreEntry | Record | Requeue

@@ -21,6 +21,7 @@ from lws.planning.recreation.decision import plan_restart
 from lws.planning.recreation.record import plan_excuses
 from lws.planning.revisions import Template, owned_revisions, restore, template_of
 from lws.planning.services import plan_group_service
+from lws.planning.termination import plan_mark, plan_stop
 from lws.planning.workers import worker_document
 
 REVISION_RETRY = 1.0
@@ -57,15 +58,16 @@ def plan_group(group: ObservedGroup, *, now: float, provider: GangProvider | Non
     if lws is None or own is None or lws.deleting:
         return []
     restart = plan_restart(group, now=now)
-    if restart.recreating:
-        return list(restart.actions)
     leader = own.leader
+    stop = plan_stop(lws, leader, group.worker_sets)
+    if restart.recreating:
+        return [*stop, *restart.actions]
     if not is_leader(leader):
         return []
     if leader.annotations.get(c.LEADER_NAME_ANNOTATION):
         return [_nested(lws, leader)]
     if leader.deleting:
-        return []
+        return list(stop)
     actions: list[Action] = [*plan_group_service(lws, own, group.service)]
     if not own.known:  # what its policy and shape are, and so whether it has died, cannot be told yet
         actions.append(Requeue(UNKNOWN_RETRY))
@@ -74,7 +76,7 @@ def plan_group(group: ObservedGroup, *, now: float, provider: GangProvider | Non
         actions += _plan_workers(group, lws, own)
     except (PlacementError, ValueError) as error:
         raise PlanError(str(error), actions) from error
-    return [*actions, *plan_excuses(group)]
+    return [*actions, *plan_mark(lws, leader), *plan_excuses(group)]
 
 
 def _plan_pod_group(
@@ -104,7 +106,8 @@ def _plan_workers(group: ObservedGroup, lws: LeaderWorkerSet, own: Group) -> tup
     existing = worker_set_named(leader, group.worker_sets)
     if existing is not None:
         return _name_taken(lws, leader, existing)
-    if lws.startup_policy == c.STARTUP_LEADER_READY and not leader.has_ready_condition:
+    too_early = lws.startup_policy == c.STARTUP_LEADER_READY and not leader.has_ready_condition
+    if too_early or any(_left_behind(x, leader) for x in group.pods):
         return ()
     revision = _revision_of(leader, lws, group.revisions)
     if revision is None:
@@ -114,6 +117,15 @@ def _plan_workers(group: ObservedGroup, lws: LeaderWorkerSet, own: Group) -> tup
         return ()
     template = restore(revision, template_of(lws))
     return (_create(lws, leader, template, placement.node_selector),)
+
+
+def _left_behind(pod: Pod, leader: Pod) -> bool:
+    """A worker of a former StatefulSet of this name, which goes as that has gone; its end leads back here.
+
+    Until then its name is taken, and a StatefulSet that cannot make its pods tries ever more rarely.
+    """
+    owner = controller_of(pod)
+    return owner is not None and owner.kind == "StatefulSet" and owner.name == leader.name
 
 
 def _revision_of(

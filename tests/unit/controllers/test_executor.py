@@ -13,13 +13,23 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet, RolloutStatus
 from lws.controllers.executor import Executor
 from lws.controllers.groupstatus import GroupStatusMemory
-from lws.kube.errors import AlreadyExists, Conflict, KubeError, NotFound, TransportError, Unavailable
+from lws.kube.errors import (
+    AlreadyExists,
+    Conflict,
+    Forbidden,
+    Invalid,
+    KubeError,
+    NotFound,
+    TransportError,
+    Unavailable,
+)
 from lws.planning.actions import (
     Create,
     Delete,
     GroupRecreated,
     Measurement,
     ObjectReference,
+    PatchMetadata,
     PatchStatus,
     Record,
     RolloutEnded,
@@ -49,11 +59,12 @@ class Server:
     ) -> None:
         self.error, self.answer, self.found = error, answer, found
         self.metadata: list[Any] = []
+        self.options: list[dict[str, Any]] = []
         self.sent: list[dict[str, Any]] = []
         self.events: list[str] = []
         self.measured: list[Measurement] = []
         self.ledger = GroupStatusMemory()
-        informers: Any = {c.KIND: self, "StatefulSet": self}
+        informers: Any = dict.fromkeys((c.KIND, "StatefulSet", "Pod"), self)
         client: Any = self
         self.handed_over: list[StoreEntry] = []
         self.executor = Executor(
@@ -66,13 +77,15 @@ class Server:
         )
 
     def merge_patch(self, *args: Any, **kwargs: Any) -> LeaderWorkerSet:
-        self.sent.append(args[3]["status"])
+        self.sent.append(args[3].get("status", {}))
         self.metadata.append(args[3].get("metadata"))
+        self.options.append(kwargs)
         if self.error is not None:
             raise self.error
         return self.answer
 
     def delete(self, *args: Any, **kwargs: Any) -> None:
+        self.options.append(kwargs)
         if self.error is not None:
             raise self.error
 
@@ -198,6 +211,35 @@ def test_a_create_that_did_not_arrive_is_an_error() -> None:
     with pytest.raises(TransportError):
         server.executor.run([CREATE])
     assert server.events == []
+
+
+MARK = PatchMetadata("Pod", LEADER.key, LEADER.uid, {"finalizers": ["f"]})
+
+
+def test_a_patch_of_metadata_is_of_that_very_object_and_merges_lists() -> None:
+    server = Server()
+    server.executor.run([MARK])
+    assert server.metadata == [{"finalizers": ["f"], "uid": LEADER.uid}]
+    assert server.options[0]["strategic"] is True
+
+
+@pytest.mark.parametrize(
+    "error", [NotFound(404), Conflict(409), Invalid(422)], ids=["gone", "other", "leaving"]
+)
+def test_a_patch_of_what_is_not_there_any_more_is_done(error: KubeError) -> None:
+    Server(error).executor.run([MARK])
+
+
+def test_a_patch_of_metadata_that_is_not_allowed_is_an_error() -> None:
+    with pytest.raises(Forbidden):
+        Server(Forbidden(403)).executor.run([MARK])
+
+
+@pytest.mark.parametrize("grace", [None, 29])
+def test_a_delete_may_shorten_the_grace_period(grace: int | None) -> None:
+    server = Server()
+    server.executor.run([replace(DELETE, grace=grace)])
+    assert server.options[0]["grace_period"] == grace
 
 
 def test_entries_of_groups_are_handed_over_and_nothing_is_sent() -> None:

@@ -160,6 +160,12 @@ class TestReplaceAndPatch:
         assert request.json() == patch
         assert request.headers["content-type"] == "application/merge-patch+json"
 
+    def test_strategic_merge_patch(self, server: ApiServer, client: Client) -> None:
+        server.on("PATCH", POD_PATH, json_answer(POD))
+        client.merge_patch(PODS, dict, "x", {}, namespace="team", strategic=True)
+        (request,) = server.requests
+        assert request.headers["content-type"] == "application/strategic-merge-patch+json"
+
 
 class TestDelete:
     def test_options(self, server: ApiServer, client: Client) -> None:

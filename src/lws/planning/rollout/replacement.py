@@ -16,6 +16,7 @@ from lws.objects import controlled_by
 from lws.planning.actions import Delete
 from lws.planning.groups import Group, Groups
 from lws.planning.rollout.numbers import rollout_numbers
+from lws.planning.termination import propagation
 
 
 def plan_replacements(
@@ -24,14 +25,15 @@ def plan_replacements(
     """Delete the outdated leaders from the partition up, the highest first, within the budget of groups.
 
     ``leader``: the leader StatefulSet as the apply of this pass left it; ``key``: the revision applied.
-    Foreground, so that a group is gone as a whole before its successor appears. Nothing before the
-    StatefulSet controller has seen the applied spec: it would rebuild the pods from the former template, to
-    be deleted again. Raises ValueError as ``rollout_numbers`` does.
+    In the background, so that a leader drains while its workers live, unless the set wants its pods to stop
+    together; the StatefulSet controller's deletions of the same roll go likewise. Nothing before that has
+    seen the applied spec: it would rebuild the pods from the former template, to be deleted again. Raises
+    ValueError as ``rollout_numbers`` does.
     """
     if leader is None or lws.deleting or not _rebuilds_as(leader, key):
         return ()
     return tuple(
-        Delete("Pod", x.key, x.uid, propagation="Foreground")
+        Delete("Pod", x.key, x.uid, propagation=propagation(lws))
         for x in _affordable(_outdated(groups, leader, key), spare=_spare(lws, groups, leader))
     )
 

@@ -127,7 +127,7 @@ def test_what_is_deleted_and_how() -> None:
         a_set(replicas=2), leaders=tuple(leaders), worker_sets=tuple(worker_sets_of(row, leaders))
     )
     actions = plan_replacements(observed.lws, groups_of(observed), a_rolling_set(row, partition=0), "b")
-    assert actions == (Delete("Pod", Key("default", f"{NAME}-1"), f"uid-{NAME}-1", propagation="Foreground"),)
+    assert actions == (Delete("Pod", Key("default", f"{NAME}-1"), f"uid-{NAME}-1", propagation="Background"),)
 
 
 def test_without_workers_the_leader_is_the_group() -> None:
