@@ -25,6 +25,7 @@ from lws.kube.errors import Gone, TransportError
 from lws.kube.selectors import equals
 from lws.kube.watch import error_of, watch
 from lws.objects import KubeObject, resource_version
+from lws.planning import groups as planners
 from lws.planning.recreation.record import failed_groups
 
 _WATCH_SECONDS = 300
@@ -92,7 +93,7 @@ def _failure(seen: Seen, groups: Sequence[Group], key: str) -> str | None:
     """
     lws = seen.lws
     replaced = {x.index for x in groups if x.outdated(key) and x.index >= lws.partition}
-    left = set(failed_groups(lws, seen.observed.leaders)) - replaced
+    left = set(failed_groups(lws, planners.groups_of(seen.observed))) - replaced
     return condition(lws, c.FAILED) if left or not lws.status.groups else None
 
 

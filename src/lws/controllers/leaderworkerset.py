@@ -19,7 +19,7 @@ from lws.controllers.livereads import LiveReader
 from lws.controllers.statuspace import StatusPace
 from lws.kube.errors import Invalid
 from lws.objects import Key
-from lws.planning.groups import Groups, groups_of
+from lws.planning.groups import Groups, groups_again, groups_of
 from lws.planning.leader import plan_leader
 from lws.planning.observed import ObservedSet
 from lws.planning.recreation.record import unrecorded
@@ -71,7 +71,7 @@ class LeaderWorkerSetReconciler:
             self._executor.run([revision.create])
         refusal = self._roll(observed, groups, revision)
         self._executor.run(plan_shared_service(lws, observed.service, groups))
-        result = self._report(lws, revision, refusal)
+        result = self._report(observed, groups, revision, refusal)
         return result if refusal is None else Result(requeue_after=result.requeue_after or REFUSED_TTL)
 
     def _observe(self, lws: LeaderWorkerSet, leader: StatefulSet | None) -> ObservedSet:
@@ -105,11 +105,14 @@ class LeaderWorkerSetReconciler:
         )
         return None
 
-    def _report(self, lws: LeaderWorkerSet, revision: RevisionPlan, refusal: str | None) -> Result:
+    def _report(
+        self, before: ObservedSet, groups: Groups, revision: RevisionPlan, refusal: str | None
+    ) -> Result:
         """Status from what is there after the writes of this pass; then obsolete revisions go."""
+        lws = before.lws
         leader = self._informers.stateful_sets.get(lws.key)
         observed = self._observe(self._ledger.overlay(lws), leader)
-        groups = groups_of(observed)
+        groups = groups_again(observed, before, groups)
         observed = self._with_members(observed, groups)
         at = self._clock.now().timestamp()
         plan = plan_status(observed, groups, revision.key, leader, now=rfc3339(at), at=at, refusal=refusal)

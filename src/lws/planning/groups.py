@@ -7,6 +7,7 @@ the live set says only what groups yet to be made will be like, how many there a
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -47,24 +48,21 @@ MISSING = GroupState(ready=False, updated=False, missing=True)
 class Group(Struct, frozen=True, gc=False):
     """One group that has a leader pod.
 
-    ``index``: None where the leader's label is no number. ``workers``: the worker StatefulSet of this very
+    ``index``: None where the leader's label is no number. ``key``: of the revision that its leader was made
+    from. ``workers``: the worker StatefulSet of this very
     leader. ``shape``: of its own revision; ``known``: that revision was found, else see ``Shapes``.
     ``complete``: its worker StatefulSet is there, or it needs none. ``ready``: leader and workers are, and
     nothing of it is on its way out.
     """
 
     index: int | None
+    key: str
     leader: Pod
     workers: StatefulSet | None
     shape: Shape
     known: bool
     complete: bool
     ready: bool
-
-    @property
-    def key(self) -> str:
-        """The key of the revision that its leader was made from."""
-        return self.leader.labels.get(c.REVISION_LABEL, "")
 
     @property
     def alone(self) -> bool:
@@ -117,9 +115,8 @@ class Shapes:
             self._revisions[one.labels.get(c.REVISION_LABEL, "")] = one
         self._read: dict[str, Shape | None] = {}
 
-    def of(self, leader: Pod) -> tuple[Shape, bool]:
-        """The shape of this leader's group, and whether its revision was found."""
-        key = leader.labels.get(c.REVISION_LABEL, "")
+    def of(self, leader: Pod, key: str) -> tuple[Shape, bool]:
+        """The shape of this leader's group, made from revision ``key``, and whether that was found."""
         if key not in self._read:
             self._read[key] = self._stored(key)
         shape = self._read[key]
@@ -152,6 +149,15 @@ def groups_of(observed: ObservedSet) -> Groups:
     return Groups(every, {i: x for i, x in indexed if x.leader.name == f"{prefix}{i}"})
 
 
+def groups_again(observed: ObservedSet, before: ObservedSet, groups: Groups) -> Groups:
+    """All groups of a set, of whose spec ``groups`` were made: the same, if nothing of them has changed.
+
+    An object that is unchanged in the cache is the same object, so this costs next to nothing.
+    """
+    shown = ((x.leaders, x.worker_sets, x.revisions) for x in (observed, before))
+    return groups if operator.eq(*shown) else groups_of(observed)
+
+
 def group_of(observed: ObservedGroup) -> Group | None:
     """The group of an observed leader; None without set or leader."""
     if observed.lws is None or observed.leader is None:
@@ -171,10 +177,11 @@ def make_group(
 
 def _group(leader: Pod, named: StatefulSet | None, shapes: Shapes) -> Group:
     """``named``: the StatefulSet of the leader's name; one that a former leader left behind is not its."""
-    shape, known = shapes.of(leader)
+    key = leader.labels.get(c.REVISION_LABEL, "")
+    shape, known = shapes.of(leader, key)
     workers = named if named is not None and controlled_by(named, leader.uid) else None
     complete = workers is not None or shape.size == 1
     ready = complete and leader.ready and not leader.deleting
     if ready and workers is not None and shape.size != 1:
         ready = workers.ready and not workers.deleting
-    return Group(group_index(leader), leader, workers, shape, known, complete, ready)
+    return Group(group_index(leader), key, leader, workers, shape, known, complete, ready)

@@ -6,7 +6,8 @@ stops at the first condition that changes something, all due conditions are writ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -80,7 +81,7 @@ def plan_status(
     tally = tally_groups(lws, groups, key)
     due = due_conditions(tally, lws.replicas)
     conditions = merge_conditions(lws.status.conditions, due, generation=lws.metadata.generation, now=now)
-    shown = with_failed(conditions, lws, failed_groups(lws, observed.leaders), now=now)
+    shown = with_failed(conditions, lws, failed_groups(lws, groups), now=now)
     rollout = plan_rollout_record(observed, tally, key, at=at)
     wanted = LeaderWorkerSetStatus(
         conditions=with_stalled(shown, refusal, generation=lws.metadata.generation, now=now),
@@ -110,17 +111,24 @@ def tally_groups(lws: LeaderWorkerSet, groups: Groups, key: str) -> Tally:
     A leader whose worker StatefulSet is not there counts nowhere, so that a set being created does not look
     like one being updated; the same holds for a leader without a proper group index.
     """
-    tally = [0] * len(Tally._fields)
-    for group in groups.all:
-        index = group.index
-        if index is None or not group.complete:
-            continue
-        ready, updated = group.ready, group.updated(key)
-        wanted = index < lws.replicas
-        due = wanted and index >= lws.partition
-        counts = (ready, updated, wanted and ready, due, due and updated, due and updated and ready)
-        tally = [total + one for total, one in zip(tally, counts, strict=True)]
-    return Tally(*tally)
+    replicas, partition = lws.replicas, lws.partition
+    kinds = Counter(
+        (x.ready, x.updated(key), x.index < replicas, partition <= x.index < replicas)
+        for x in groups.all
+        if x.index is not None and x.complete
+    )
+
+    def count(meets: Callable[[bool, bool, bool, bool], bool]) -> int:
+        return sum(number for kind, number in kinds.items() if meets(*kind))
+
+    return Tally(
+        ready=count(lambda ready, _updated, _wanted, _due: ready),
+        updated=count(lambda _ready, updated, _wanted, _due: updated),
+        wanted_ready=count(lambda ready, _updated, wanted, _due: wanted and ready),
+        due=count(lambda _ready, _updated, _wanted, due: due),
+        due_updated=count(lambda _ready, updated, _wanted, due: due and updated),
+        due_updated_ready=count(lambda ready, updated, _wanted, due: due and updated and ready),
+    )
 
 
 def due_conditions(tally: Tally, replicas: int) -> tuple[str, ...]:

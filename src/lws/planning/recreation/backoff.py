@@ -127,5 +127,7 @@ def entry_document(entry: GroupStatus) -> dict[str, Any]:
 
 def entry_difference(stored: GroupStatus | None, wanted: GroupStatus) -> dict[str, Any]:
     """The merge patch from one entry to the other; empty when they are equal."""
+    if stored == wanted:
+        return {}
     before = entry_document(stored or GroupStatus())
     return {name: value for name, value in entry_document(wanted).items() if value != before[name]}

@@ -7,7 +7,7 @@ a record may not live here.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
@@ -60,7 +60,7 @@ def plan_records(
     replacing = []
     for group in groups.all:
         leader = group.leader
-        stored = stored_entry(lws, leader)
+        stored = _stored(lws, group)
         entry = wanted.get(leader.uid, stored)
         if entry is None:
             continue
@@ -70,21 +70,26 @@ def plan_records(
             patch[str(group.index)] = difference
             if stored is not None and stored.leader != entry.leader:
                 replacing.append(leader)
-    return Records(patch | _removed(lws, observed.leaders, leader_set), tuple(replacing))
+    return Records(patch | _removed(lws, groups, leader_set), tuple(replacing))
 
 
-def failed_groups(lws: LeaderWorkerSet, leaders: Collection[Pod]) -> list[int]:
+def failed_groups(lws: LeaderWorkerSet, groups: Groups) -> list[int]:
     """Indexes of the groups that are left failed: the mark is their present leader's, which stays."""
-    entries = ((stored_entry(lws, x), x) for x in leaders if not x.deleting)
-    failed = (x for entry, x in entries if entry is not None and entry.failed and speaks_of(entry, x))
-    return sorted(index for x in failed if (index := group_index(x)) is not None)
+    marked = ((x, _stored(lws, x)) for x in groups.all if not x.leader.deleting)
+    failed = (x for x, entry in marked if entry is not None and entry.failed and speaks_of(entry, x.leader))
+    return sorted(x.index for x in failed if x.index is not None)
+
+
+def _stored(lws: LeaderWorkerSet, group: Group) -> GroupStatus | None:
+    """What the status holds of a group, be it of this leader or of a former one."""
+    return None if group.index is None else lws.status.groups.get(str(group.index))
 
 
 def _recorded(lws: LeaderWorkerSet, group: Group) -> bool:
     """Its incarnation is known, or does not matter any more; a leader alone matters after a restart only."""
     if group.index is None:
         return True
-    entry = lws.status.groups.get(str(group.index))
+    entry = _stored(lws, group)
     if entry is None:
         return group.alone
     return speaks_of(entry, group.leader) and bool(entry.workers or decided(entry))
@@ -160,12 +165,10 @@ def plan_excuses(group: ObservedGroup) -> tuple[StoreEntry, ...]:
     return (StoreEntry(lws, str(own.index), entry, own.leader.key),)
 
 
-def _removed(
-    lws: LeaderWorkerSet, leaders: Collection[Pod], leader_set: StatefulSet | None
-) -> dict[str, None]:
+def _removed(lws: LeaderWorkerSet, groups: Groups, leader_set: StatefulSet | None) -> dict[str, None]:
     """Records of groups that are not wanted any more and have no leader left."""
     if leader_set is None:
         return {}
-    alive = {str(group_index(x)) for x in leaders}
+    alive = {str(x.index) for x in groups.all}
     wanted = {str(x) for x in range(leader_set.spec.replicas)} if lws.status.groups else set()
     return {x: None for x in lws.status.groups if x not in alive and x not in wanted}

@@ -240,7 +240,8 @@ class TestRemoval:
 )
 def test_failed_groups(leader: dict[str, Any], entry: dict[str, Any], failed: list[int]) -> None:
     lws = _set({"1": entry, "0": _entry(a_leader(0))})
-    assert failed_groups(lws, [a_leader(1, **leader), a_leader(0)]) == failed
+    observed = ObservedSet(lws, leaders=(a_leader(1, **leader), a_leader(0)))
+    assert failed_groups(lws, groups_of(observed)) == failed
 
 
 def test_unrecorded_names_those_whose_pods_are_needed() -> None:
