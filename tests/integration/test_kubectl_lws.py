@@ -284,3 +284,22 @@ def test_a_plan_comes_true(kubectl: Kubectl, sets: Sets) -> None:
             release(lws, group, not_of=first)
     kubectl.lws("status", "planned", "--watch", "--timeout", "60s")
     assert plan["toRevision"] == revision(lws)
+
+
+def test_a_plan_tells_what_the_statefulsets_are_refused_for(kubectl: Kubectl, sets: Sets) -> None:
+    """Claim templates cannot change, and no StatefulSet takes a restart policy but Always."""
+    lws = sets.create("refused", replicas=2, size=2)
+    await_whole(lws)
+    template = lws.get()["spec"]["leaderWorkerTemplate"]
+    claim = {
+        "metadata": {"name": "data"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    }
+    never = {**template["workerTemplate"]["spec"], "restartPolicy": "Never"}
+    for change, refused in (
+        ({"volumeClaimTemplates": [claim]}, "the leader StatefulSet, so no group changes"),
+        ({"workerTemplate": {"spec": never}}, "worker StatefulSets, new groups get none"),
+    ):
+        edit = manifest(lws, leaderWorkerTemplate=template | change)
+        ended = kubectl.lws("plan", "refused", "-f", "-", stdin=edit, code=1)
+        assert f"the API server refuses {refused}" in ended

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from support.sets import Sets, await_available
+from support.sets import Sets, await_available, exists, template
 from support.wholeness import await_whole
 
 from lws.api import constants as c
+from lws.controllers.resources import LEADERWORKERSETS
+from lws.kube.errors import Forbidden
 
 pytestmark = pytest.mark.integration
+
+NEW = "example.com/server:2"
+NOT_READY = "hollow.lws/not-ready"
 
 
 def test_groups_come_and_go_and_the_others_stay(sets: Sets) -> None:
@@ -64,3 +69,32 @@ def test_scaling_several_sets_at_once(sets: Sets) -> None:
     for number, lws in enumerate(several):
         lws.change(replicas=number)
     await_whole(*several)
+
+
+def test_a_set_that_is_scaled_past_admission_is_not_locked(sets: Sets) -> None:
+    """A quarter of four groups is one, of one group none: labels, rolls and deletion go on all the same."""
+    lws = sets.create(replicas=4, size=1, maxUnavailable="25%", leaderTemplate=None)
+    await_whole(lws)
+    lws.change(workerTemplate=template("worker", NEW))
+    lws.scale(1)
+    await_whole(lws)
+    assert [pod.image for pod in lws.pods()] == [NEW], "its roll goes on with one group at a time"
+    lws.annotate(team="a")
+    with pytest.raises(Forbidden, match="maxUnavailable"):
+        lws.change(maxUnavailable="10%")
+    lws.delete("Foreground")
+    lws.until("the set to go", lambda: not exists(lws.client, LEADERWORKERSETS, lws.name, lws.namespace))
+
+
+def test_a_partition_starts_no_surge_groups(sets: Sets) -> None:
+    """kubernetes-sigs/lws#614: at creation, on scale-up, and when groups fail, nothing is rolled out."""
+    lws = sets.create(replicas=3, size=1, partition=2, maxSurge=1, leaderTemplate=None)
+    await_whole(lws)
+    lws.scale(5)
+    await_whole(lws)
+    lws.annotate_pod(f"{lws.name}-0", NOT_READY, "true")
+    lws.until("a group to be down", lambda: lws.status["readyReplicas"], lambda x: x == 4)
+    lws.annotate_pod(f"{lws.name}-0", NOT_READY, None)
+    await_whole(lws)
+    assert not [x for x in lws.notes() if "surge" in x]
+    assert lws.leader_set()["metadata"]["generation"] == 2, "created and scaled up, and nothing else"

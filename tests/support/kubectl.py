@@ -34,7 +34,7 @@ class Kubectl:
         }
 
     def __call__(self, *words: str, code: int = 0, stdin: str = "") -> str:
-        """Standard output, or with another ``code`` than 0 standard error."""
+        """Standard output; with another ``code`` than 0 standard error, if anything is there."""
         done = subprocess.run(
             self._command(words),
             env=self._environment,
@@ -45,7 +45,7 @@ class Kubectl:
             timeout=SECONDS,
         )
         assert done.returncode == code, f"{words}: code {done.returncode}: {done.stderr or done.stdout}"
-        return done.stderr if code else done.stdout
+        return (code and done.stderr) or done.stdout
 
     def lws(self, *words: str, code: int = 0, stdin: str = "") -> str:
         return self("lws", *words, code=code, stdin=stdin)
