@@ -31,6 +31,7 @@ from lws.kube.resources import CRDS, MUTATING_WEBHOOKS, NAMESPACES, SECRETS, VAL
 
 pytestmark = pytest.mark.integration
 
+MANIFESTS = Path(__file__).resolve().parents[2] / "manifests"
 SECRET = "lws-webhook-server-cert"
 CONFIGURATIONS = {
     MUTATING_WEBHOOKS: "lws-mutating-webhook-configuration",
@@ -41,10 +42,11 @@ DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
 
 
 @pytest.fixture(scope="module")
-def restricted(cluster: Cluster) -> str:
-    """A namespace as that of the kustomize manifests: its pods must meet the strictest standard."""
+def guarded(cluster: Cluster) -> str:
+    """A namespace with the pod security labels of the kustomize manifests."""
     name = make_namespace(cluster.client)
-    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    labels = yaml.safe_load((MANIFESTS / "default" / "namespace.yaml").read_text())["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/enforce"] == "baseline"
     cluster.client.merge_patch(NAMESPACES, dict, name, {"metadata": {"labels": labels}})
     return name
 
@@ -108,19 +110,22 @@ class Release:
 
 
 def test_workloads_outlive_the_release(
-    cluster: Cluster, manager: Manager, sets: Sets, restricted: str, tmp_path: Path
+    cluster: Cluster, manager: Manager, sets: Sets, guarded: str, tmp_path: Path
 ) -> None:
-    """Upstream's chart, ours in its place, changed and removed beside a running set: it stays untouched."""
-    lws, release = sets.create("a", replicas=2, size=2), Release(cluster, restricted)
+    """Upstream's chart, ours in its place, back and forth, removed beside a set: it stays untouched."""
+    lws, release = sets.create("a", replicas=2, size=2), Release(cluster, guarded)
     await_whole(lws)
     before = lws.uids(), lws.get()["metadata"]["uid"]
     authority = base64.b64encode(Authority(tmp_path).path.read_bytes()).decode()
     with manager_away(cluster, manager):
-        release.helm("install", str(upstream_chart(tmp_path / "upstream", restricted)))
+        upstream = str(upstream_chart(tmp_path / "upstream", guarded))
+        release.helm("install", upstream)
         release.manage(authority)
         assert "rollout status" in release.helm("upgrade", str(CHART), "--wait", "--timeout=2m")
         assert release.ready_replicas == 2
         assert release.volumes == ["serving-certs", "manager-config"]
+        release.helm("upgrade", upstream, "--wait", "--timeout=2m")  # the way back
+        assert release.ready_replicas == 1
         release.helm("upgrade", str(CHART), "--wait", "--timeout=2m", "--set=replicaCount=3,logging.level=1")
         assert release.ready_replicas == 3
         assert release.as_managed() == dict.fromkeys(MANAGED, authority)
@@ -142,6 +147,7 @@ def upstream_chart(directory: Path, namespace: str) -> Path:
     deployment = only(chosen, "Deployment", f"{Release.full}-controller-manager")["spec"]
     deployment["replicas"] = 1
     spec = deployment["template"]["spec"]
+    del spec["securityContext"]["seccompProfile"]  # without which no pod is `restricted`
     spec["volumes"][0] = {"name": "cert", "secret": {"secretName": SECRET, "defaultMode": 420}}
     container = spec["containers"][0]
     container["command"] = ["/manager"]
@@ -157,12 +163,12 @@ def upstream_chart(directory: Path, namespace: str) -> Path:
 
 
 def test_objects_of_kustomize_can_be_taken_over(
-    cluster: Cluster, manager: Manager, restricted: str, tmp_path: Path
+    cluster: Cluster, manager: Manager, guarded: str, tmp_path: Path
 ) -> None:
-    release = Release(cluster, restricted)
+    release = Release(cluster, guarded)
     authority = base64.b64encode(Authority(tmp_path).path.read_bytes()).decode()
     with manager_away(cluster, manager):
-        apply(cluster, charted("replicaCount=0", release=release.name, namespace=restricted))
+        apply(cluster, charted("replicaCount=0", release=release.name, namespace=guarded))
         release.manage(authority)
         release.helm("install", str(CHART), "--take-ownership", "--set=replicaCount=0")
         assert release.as_managed() == dict.fromkeys(MANAGED, authority)

@@ -260,7 +260,8 @@ def _read_request(reader: BufferedReader) -> Request | None:
     headers: dict[str, str] = {}
     while (field := reader.readline().decode("latin-1").strip()) != "":
         name, _, value = field.partition(":")
-        headers[name.lower()] = value.strip()
+        name = name.lower()
+        headers[name] = f"{headers[name]}, {value.strip()}" if name in headers else value.strip()
     body = reader.read(int(headers.get("content-length", "0")))
     parts = urlsplit(target)
     return Request(method, parts.path, dict(parse_qsl(parts.query, keep_blank_values=True)), headers, body)

@@ -94,7 +94,7 @@ def _from_kubeconfig(paths: str, context: str | None) -> tuple[Any, Credentials]
     if "exec" in chosen.user and not configuration.api_key and not configuration.cert_file:
         command = _command(chosen.user)
         raise ConfigurationError(f"{where}: the credential plugin {command!r} gave nothing; run it by hand")
-    return configuration, Credentials(_reader(chosen, configuration))
+    return configuration, Credentials(_reader(chosen, configuration), impersonation=chosen.impersonation)
 
 
 def _load(chosen: Kubeconfig) -> Any:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lws.kube.errors import ConfigurationError, one_line
+from lws.kube.impersonation import Headers
 
 PERIOD = 60.0  # seconds between reads, as client-go does
 REFUSED_PERIOD = 5.0  # seconds between reads because of 401: a plugin must not run once per refused request
@@ -27,12 +28,17 @@ class Credentials:
 
     ``read(refused)`` gives the header's value, or None for no header; ``refused`` says that the server has
     just refused the one in use. It may raise anything: the first time that is a ConfigurationError, later
-    the old header stays.
+    the old header stays. ``impersonation``: headers that say as whom requests are made.
     """
 
     def __init__(
-        self, read: Callable[[bool], str | None], *, clock: Callable[[], float] = time.monotonic
+        self,
+        read: Callable[[bool], str | None],
+        *,
+        impersonation: Headers = (),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.impersonation = impersonation
         self._read = read
         self._clock = clock
         self._lock = threading.Lock()

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from lws.kube.errors import ConfigurationError, one_line
+from lws.kube.impersonation import Headers, impersonation
 
 SECTIONS = {"contexts": "context", "clusters": "cluster", "users": "user"}
 
@@ -27,6 +28,7 @@ class Kubeconfig(NamedTuple):
     user: Mapping[str, Any]
     token_file: str | None  # absolute path of the user's tokenFile, when that is the credential in force
     namespace: str = ""  # the context's own, empty where it names none
+    impersonation: Headers = ()  # as whom requests are made, when not as the user itself
 
 
 class _Merged(NamedTuple):
@@ -48,9 +50,11 @@ def read_kubeconfig(paths: str, context: str | None = None) -> Kubeconfig:
     cluster, _ = _entry(merged, "clusters", cluster_name, f"{where}, context {name!r}")
     _check_server(cluster, f"{where}, cluster {cluster_name!r}")
     user, base = _user(merged, chosen, f"{where}, context {name!r}")
+    acting = impersonation(user, f"{where}, user {str(chosen.get('user'))!r}")
     token_file = user.get("tokenFile") if not user.get("token") else None
     token_path = str(base / str(token_file)) if token_file else None
-    return Kubeconfig(paths, name, cluster, user, token_path, str(chosen.get("namespace") or ""))
+    namespace = str(chosen.get("namespace") or "")
+    return Kubeconfig(paths, name, cluster, user, token_path, namespace, acting)
 
 
 def _merge(paths: str) -> _Merged:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 from weakref import WeakSet
 
-from urllib3 import HTTPConnectionPool, Timeout
+from urllib3 import HTTPConnectionPool, HTTPHeaderDict, Timeout
 from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 
@@ -219,7 +219,11 @@ class Connection:
     def _send(self, pool: HTTPConnectionPool, call: _Call, authorization: str | None) -> BaseHTTPResponse:
         if self._closed:
             raise TransportError(f"{call.what}: this connection was closed", permanent=True)
-        headers = call.headers if authorization is None else {**call.headers, "Authorization": authorization}
+        headers = HTTPHeaderDict(call.headers)
+        if authorization is not None:
+            headers["Authorization"] = authorization
+        for name, value in self._endpoint.credentials.impersonation:
+            headers.add(name, value)  # a line for each group
         read = max(0.001, min(call.read_timeout, call.deadline - self._clock()))
         try:
             response = pool.urlopen(

@@ -285,6 +285,33 @@ class TestUser:
         ask(connect(kubeconfig=write_kubeconfig(tmp_path, server.url, user=user), user_agent="x"))
         assert authorizations(server) == [header]
 
+    def test_acts_as_somebody_else(self, tmp_path: Path, server: ApiServer) -> None:
+        """Of every request: writes and watches, too."""
+        user = {
+            "token": "admins",
+            "as": "system:serviceaccount:team:viewer",
+            "as-uid": "u-1",
+            "as-groups": ["viewers", "night shift"],
+            "as-user-extra": {"scopes": ["a", "b"], "example.org/reason %": ["c"]},
+        }
+        connection = connect(kubeconfig=write_kubeconfig(tmp_path, server.url, user=user), user_agent="x")
+        for method in ("GET", "POST"):
+            server.on(method, PATH, json_answer({}))
+            connection.request(method, PATH)
+        with connection.stream(PATH, query={}, read_timeout=10.0) as stream:
+            list(stream)
+        assert len(server.requests) == 3
+        for request in server.requests:
+            sent = {name: value for name, value in request.headers.items() if name.startswith("imp")}
+            assert sent == {
+                "impersonate-user": "system:serviceaccount:team:viewer",
+                "impersonate-uid": "u-1",
+                "impersonate-group": "viewers, night shift",
+                "impersonate-extra-scopes": "a, b",
+                "impersonate-extra-example.org%2freason%20%25": "c",
+            }
+            assert request.headers["authorization"] == "Bearer admins"
+
     def test_a_rewritten_token_file_is_read_after_a_refusal(self, tmp_path: Path, server: ApiServer) -> None:
         (tmp_path / "token").write_text("old")
         path = write_kubeconfig(tmp_path, server.url, user={"tokenFile": "token"})

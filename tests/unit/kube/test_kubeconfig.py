@@ -146,3 +146,36 @@ def test_a_missing_file(tmp_path: Path) -> None:
 def test_a_directory(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"cannot be read: Is a directory$"):
         read_kubeconfig(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("user", "message"),
+    [
+        ({"as-groups": ["g"]}, "as-groups without as: name the user to act as"),
+        ({"as": "", "as-uid": "1"}, "as-uid without as: name the user to act as"),
+        ({"as-user-extra": {"a": ["b"]}}, "as-user-extra without as: name the user to act as"),
+        ({"as": 7}, "as: must be a string, not 7"),
+        ({"as": ["a"]}, "as: must be a string, not ['a']"),
+        ({"as": "a\nX: y"}, "as: 'a\\nX: y' cannot be sent in a header; only printable ASCII can"),
+        ({"as": " a"}, "as: ' a' cannot be sent in a header; only printable ASCII can"),
+        ({"as": "j\u00fcrgen"}, "as: 'j\u00fcrgen' cannot be sent in a header; only printable ASCII can"),
+        ({"as": "a", "as-groups": "g"}, "as-groups: must be a list of strings"),
+        ({"as": "a", "as-groups": [{}]}, "as-groups: must be a string, not {}"),
+        ({"as": "a", "as-uid": 12}, "as-uid: must be a string, not 12"),
+        (
+            {"as": "a", "as-user-extra": ["b"]},
+            "as-user-extra: must be a mapping of names to lists of strings",
+        ),
+        ({"as": "a", "as-user-extra": {"b": "c"}}, "as-user-extra.b: must be a list of strings"),
+        ({"as": "a", "as-user-extra": {"b": ["\r"]}}, "as-user-extra.b: '\\r' cannot be sent in a header"),
+    ],
+)
+def test_acting_as_somebody_is_refused_where_it_cannot_be_honoured(
+    tmp_path: Path, user: dict[str, Any], message: str
+) -> None:
+    """Never passed over: the request would go out with the rights of the user itself."""
+    path = write(tmp_path / "config", document(users=[{"name": "u1", "user": {"token": "t", **user}}]))
+    with pytest.raises(ConfigurationError) as caught:
+        read_kubeconfig(path)
+    assert str(caught.value).startswith(f"kubeconfig {path}, user 'u1': {message}")
+    assert "\n" not in str(caught.value)
