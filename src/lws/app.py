@@ -111,6 +111,8 @@ class App:
         self._connections: list[Connection] = []
         limits = options.configuration.client_connection
         connection = self._connect(pool_size=3 * options.workers + 4, qps=limits.qps, burst=limits.burst)
+        if connection.unverified:
+            _log.warning("The API server's certificate is not verified: insecure-skip-tls-verify is set")
         self.client = Client(connection, field_manager=c.FIELD_MANAGER)
         # What replicas write that do not lead: events of the election, certificates.
         any_replica = self._connect(pool_size=2, qps=limits.qps, burst=limits.burst)

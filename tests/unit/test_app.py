@@ -441,6 +441,16 @@ class TestCertificates:
         )
 
 
+def test_a_server_that_is_not_verified_is_told_once(tmp_path: Path) -> None:
+    cluster = {"insecure-skip-tls-verify": True}
+    path = write_kubeconfig(tmp_path, "https://127.0.0.1:9", **cluster)
+    off = Configuration(health=Health(health_probe_bind_address="0"))
+    with capture_logs() as lines:
+        App(Options(configuration=off, kubeconfig=path, webhooks=False))
+    told = [line["event"] for line in lines if line["log_level"] == "warning"]
+    assert told == ["The API server's certificate is not verified: insecure-skip-tls-verify is set"]
+
+
 class TestRefusals:
     def test_an_old_server(self, start: Start, server: QuietServer) -> None:
         server.on("GET", "/version", json_answer({"gitVersion": "v1.26.15"}))

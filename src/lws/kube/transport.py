@@ -6,6 +6,7 @@ Bytes only: JSON and types are ``lws.kube.client``'s, the way to the server is `
 from __future__ import annotations
 
 import random as random_module
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -85,6 +86,11 @@ class Connection:
         self._lock = threading.Lock()
         self._streams: WeakSet[Stream] = WeakSet()
         self._fence: Fence | None = None
+
+    @property
+    def unverified(self) -> bool:
+        """Whether any server would be taken for the right one, as the kubeconfig asks for."""
+        return getattr(self._endpoint.requests, "cert_reqs", None) == ssl.CERT_NONE
 
     def request(
         self,

@@ -202,8 +202,16 @@ class TestTls:
 
     def test_verification_can_be_switched_off(self, tmp_path: Path, secure: ApiServer) -> None:
         cluster = {"insecure-skip-tls-verify": True}
-        ask(connect(kubeconfig=write_kubeconfig(tmp_path, secure.url, **cluster), user_agent="x"))
+        connection = connect(kubeconfig=write_kubeconfig(tmp_path, secure.url, **cluster), user_agent="x")
+        assert connection.unverified
+        ask(connection)
         assert len(secure.requests) == 1
+
+    def test_and_is_on_otherwise(self, tmp_path: Path, server: ApiServer, authority: Authority) -> None:
+        cluster = {"certificate-authority": str(authority.path)}
+        for url, trust in ((server.url.replace("http:", "https:"), cluster), (server.url, {})):
+            path = write_kubeconfig(tmp_path, url, **trust)
+            assert not connect(kubeconfig=path, user_agent="x").unverified
 
     def test_https_to_a_plain_port(self, tmp_path: Path, server: ApiServer) -> None:
         url = server.url.replace("http:", "https:")
