@@ -167,7 +167,21 @@ def a_revision(lws: LeaderWorkerSet, *, key: str = KEY, number: int = 1) -> Cont
 
 def a_leader_set(*, replicas: int = 2, partition: int = 0, status_replicas: int | None = None) -> StatefulSet:
     document = {
-        "metadata": {"name": NAME, "namespace": NAMESPACE, "uid": "uid-leader-set"},
+        "metadata": {
+            "name": NAME,
+            "namespace": NAMESPACE,
+            "uid": "uid-leader-set",
+            "labels": {c.NAME_LABEL: NAME, c.REVISION_LABEL: KEY},
+            "ownerReferences": [
+                {
+                    "apiVersion": c.API_VERSION,
+                    "kind": c.KIND,
+                    "name": NAME,
+                    "uid": "uid-set",
+                    "controller": True,
+                }
+            ],
+        },
         "spec": {
             "replicas": replicas,
             "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": partition}},

@@ -142,8 +142,18 @@ class ControllerRevision(KubeObject, frozen=True, gc=False, rename="camel"):
     data: Raw = Raw(b"null")
 
 
+class ServiceSpec(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
+    """``cluster_ip`` is ``None``, the word, for a headless service."""
+
+    cluster_ip: str = field(name="clusterIP", default="")
+    selector: dict[str, str] = {}
+    publish_not_ready_addresses: bool = False
+
+
 class Service(KubeObject, frozen=True, gc=False, rename="camel"):
-    """A headless service; only its existence and owner matter."""
+    """What gives pods their addresses: those of a set or of a group, when it is headless."""
+
+    spec: ServiceSpec = ServiceSpec()
 
 
 class Node(KubeObject, frozen=True, gc=False, rename="camel"):
@@ -161,6 +171,7 @@ __all__ = [
     "PodStatus",
     "RollingUpdate",
     "Service",
+    "ServiceSpec",
     "StatefulSet",
     "StatefulSetSpec",
     "StatefulSetStatus",

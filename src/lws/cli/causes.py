@@ -6,6 +6,7 @@ Pure: from what was seen and the events about it. The most telling finding of a 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from lws.api import constants as c
 from lws.api.timestamps import epoch
@@ -14,11 +15,25 @@ from lws.cli.kinds import Event, Pod
 from lws.cli.observing import Group, Seen, groups_of
 from lws.cli.pause import is_paused
 from lws.cli.podcauses import Cause, pod_cause
-from lws.cli.status import condition
+from lws.cli.status import standing_condition
 from lws.planning.recreation.backoff import speaks_of, stored_entry
 
 Events = Mapping[str, Sequence[Event]]
 """Warnings by the UID of the object they are about, the newest last."""
+
+
+_ADVICE: Final = {
+    c.REASON_LEADER_REFUSED: "take the edit back, or delete the set and make it anew",
+    c.REASON_NAME_TAKEN: "delete what has the name, or make the set anew under another one",
+    c.REASON_NODE_MISSING: "delete the leader pod, so that it gets a node that is there",
+    c.REASON_NODE_UNLABELLED: "label the node, or delete the leader pod, so that it gets another one",
+    c.REASON_REVISION_MISSING: "delete the leader pod, so that it is made from the present revision",
+    c.REASON_REVISION_UNREADABLE: "delete the leader pod, so that it is made from the present revision",
+    c.REASON_POD_GROUPS_UNKNOWN: "see whether the scheduler's resources are installed",
+    c.REASON_NO_START_ORDINALS: "upgrade the cluster",
+    c.REASON_INVALID_SPEC: "edit the spec",
+}
+"""By the reason of ``Stalled``: what helps, where the message does not say it."""
 
 
 def set_causes(seen: Seen, events: Events) -> list[Cause]:
@@ -29,11 +44,17 @@ def set_causes(seen: Seen, events: Events) -> list[Cause]:
         found.append(Cause("Deleting", "the set is being deleted"))
     if lws.status.observed_generation != lws.metadata.generation:
         found.append(_behind(seen, events))
-    if (text := condition(lws, c.STALLED)) is not None:
-        found.append(Cause(c.STALLED, text, advice="take the edit back, or delete the set and make it anew"))
-    if leader is None:
+    stalled = standing_condition(lws, c.STALLED)
+    if stalled is not None:
+        advice = _advice(stalled.message) or _ADVICE.get(stalled.reason, "")
+        found.append(Cause(c.STALLED, _once(stalled.message), advice=advice))
+    if leader is None and stalled is None:
         found.append(_no_leader_set(seen, events))
-    elif len(seen.observed.leaders) < leader.spec.replicas and (event := _failed(events, leader.uid)):
+    elif (
+        leader is not None
+        and len(seen.observed.leaders) < leader.spec.replicas
+        and (event := _failed(events, leader.uid))
+    ):
         found.append(Cause(event.reason, _once(event.message), advice=_advice(event.message)))
     return found
 

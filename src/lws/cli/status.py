@@ -24,7 +24,7 @@ from lws.cli.session import CommandError, Session
 from lws.kube.errors import Gone, TransportError
 from lws.kube.selectors import equals
 from lws.kube.watch import error_of, watch
-from lws.objects import KubeObject, resource_version
+from lws.objects import Condition, KubeObject, resource_version
 from lws.planning import groups as planners
 from lws.planning.recreation.record import failed_groups
 
@@ -99,12 +99,18 @@ def _failure(seen: Seen, groups: Sequence[Group], key: str) -> str | None:
 
 def condition(lws: LeaderWorkerSet, type_: str) -> str | None:
     """The message of a condition that is True of the present spec, else None."""
+    found = standing_condition(lws, type_)
+    return None if found is None else found.message
+
+
+def standing_condition(lws: LeaderWorkerSet, type_: str) -> Condition | None:
+    """A condition that is True of the present spec."""
     if lws.status.observed_generation != lws.metadata.generation:
         return None
     found = next((x for x in lws.status.conditions if x.type == type_), None)
     if found is None or found.status != "True" or found.observed_generation != lws.metadata.generation:
         return None
-    return found.message
+    return found
 
 
 def _message(view: StatusView) -> str:

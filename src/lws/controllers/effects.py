@@ -48,6 +48,9 @@ class Effects:
 
     def failed(self, record: Record | None, error: KubeError) -> None:
         """The event of an action that failed, with what the server said."""
+        self.tell(record, error.message if isinstance(error, ApiError) else str(error))
+
+    def tell(self, record: Record | None, text: str) -> None:
+        """The event, if there is to be one, with ``text`` after its note."""
         if record is not None:
-            text = error.message if isinstance(error, ApiError) else str(error)
             self.record(replace(record, note=f"{record.note}: {text}"))

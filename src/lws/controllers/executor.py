@@ -11,16 +11,16 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from cachetools import LRUCache, TTLCache
+from cachetools import LRUCache
 
-from lws.api.constants import FIELD_MANAGER, NAME_LABEL
-from lws.controllers.applied import AppliedMemory, apply_changes_nothing, digest
+from lws.controllers.children import Children
 from lws.controllers.effects import Effects, Recorder
 from lws.controllers.groupstatus import GroupStatusMemory
+from lws.controllers.outcomes import Outcome
 from lws.controllers.resources import KINDS, Kind
 from lws.kube.client import Client
-from lws.kube.errors import AlreadyExists, Conflict, Invalid, KubeError, NotFound, TransportError
-from lws.objects import Key, KubeObject
+from lws.kube.errors import Conflict, Invalid, KubeError, NotFound, TransportError
+from lws.objects import KubeObject
 from lws.planning.actions import (
     Action,
     Apply,
@@ -30,22 +30,21 @@ from lws.planning.actions import (
     Measurement,
     PatchMetadata,
     PatchStatus,
+    Problem,
     Record,
     Requeue,
     StoreEntry,
 )
+from lws.runtime.clock import Clock, SystemClock
 from lws.runtime.events import EventRecorder
 from lws.runtime.informers import Informer
-
-# How long an object that exists outside our view (its labels are not ours) is left alone before the
-# server is asked again, in seconds.
-FOREIGN_TTL = 300.0
-# How long a document that the API server found invalid is not sent again, in seconds.
-REFUSED_TTL = 300.0
 
 
 class Executor:
     """Runs the actions of one plan in order; the first that fails ends the plan with its exception.
+
+    What the API server refuses, or whose name is taken, is no failure: the plan goes on, and its outcome says
+    so. Only what may be left out is refused so: nothing rests on a later action.
 
     ``kinds``: what a plan may name. ``measure`` is told of what plans want measured, ``hand_over`` gets the
     entries of groups, to be written with others of their set.
@@ -61,6 +60,7 @@ class Executor:
         ledger: GroupStatusMemory | None = None,
         kinds: Mapping[str, Kind] = KINDS,
         measure: Callable[[Measurement], None] = lambda _: None,
+        clock: Clock | None = None,
     ) -> None:
         self._client = client
         self._kinds = kinds
@@ -68,11 +68,11 @@ class Executor:
         self._informers = informers
         self._effects = Effects(recorder, measure)
         self._hand_over = hand_over
-        self._applied = AppliedMemory()
-        self._foreign: TTLCache[tuple[str, Key], bool] = TTLCache(4096, FOREIGN_TTL)
+        self._children = Children(
+            client, informers, kinds=kinds, effects=self._effects, clock=clock or SystemClock()
+        )
         self._own: LRUCache[str, str] = LRUCache(100_000)
         self._unanswered: LRUCache[str, bool] = LRUCache(4096)  # UIDs of what may be deleted by now
-        self._refused: TTLCache[tuple[Key, bytes], Invalid] = TTLCache(4096, REFUSED_TTL)
         self._lock = threading.Lock()
 
     def wrote(self, obj: KubeObject) -> bool:
@@ -80,113 +80,42 @@ class Executor:
         with self._lock:
             return self._own.get(obj.uid) == obj.metadata.resource_version
 
-    def run(self, actions: Iterable[Action]) -> float | None:
-        """Carry the actions out; returns the earliest wanted requeue in seconds, if any."""
-        requeue: float | None = None
+    def run(self, actions: Iterable[Action]) -> Outcome:
+        """Carry the actions out. Raises the KubeError of the first that failed."""
+        outcome = Outcome()
         failure: KubeError | None = None
         for action in actions:
-            match action:
-                case Apply():
-                    self._apply(action)
-                case Create(essential=False):
-                    try:
-                        self._create(action)
-                    except KubeError as error:
-                        failure = failure or error
-                case Create():
-                    self._create(action)
-                case Delete():
-                    self._delete(action)
-                case PatchMetadata():
-                    self._patch_metadata(action)
-                case PatchStatus():
-                    self._patch_status(action)
-                case StoreEntry():
-                    self._hand_over(action)
-                case Record():
-                    self._effects.record(action)
-                case Requeue(after):
-                    requeue = after if requeue is None else min(requeue, after)
+            try:
+                outcome = outcome.with_(self._carry_out(action))
+            except KubeError as error:
+                if not isinstance(action, Create) or action.essential:
+                    raise
+                failure = failure or error
         if failure is not None:
             raise failure
-        return requeue
+        return outcome
 
-    def _apply(self, action: Apply) -> None:
-        if self._holds(action):
-            return
-        refused = (_key_of(action.document), digest(action.document))
-        with self._lock:
-            if refused in self._refused:
-                raise self._refused[refused]
-        resource, type_ = self._kinds[action.kind]
-        try:
-            written = self._client.apply(resource, type_, action.document)
-        except KubeError as error:
-            if isinstance(error, Invalid):
-                with self._lock:
-                    self._refused[refused] = error
-            self._effects.failed(action.failed, error)
-            raise
-        self._applied.remember(action.document, written)
-        self._observe(action.kind, written)
-        self._effects.follow(action.then)
-
-    def _holds(self, action: Apply) -> bool:
-        """The cache, or else one read of the live object, says that the apply would change nothing."""
-        key = _key_of(action.document)
-        observed = self._informers[action.kind].get(key)
-        if observed is None:
-            return False
-        known = self._applied.holds(action.document, observed)
-        return self._holds_live(action, key, observed) if known is None else known
-
-    def _holds_live(self, action: Apply, key: Key, observed: KubeObject) -> bool:
-        """After a restart nothing is remembered: read the object once, with its managedFields."""
-        resource, _ = self._kinds[action.kind]
-        live: dict[str, Any] = self._client.get(resource, dict, key.name, key.namespace)
-        if live["metadata"]["uid"] != observed.uid or not apply_changes_nothing(
-            action.document, live, FIELD_MANAGER
-        ):
-            return False
-        self._applied.remember(action.document, observed)
-        return True
-
-    def _create(self, action: Create) -> None:
-        key = _key_of(action.document)
-        with self._lock:
-            if (action.kind, key) in self._foreign:
-                return
-        resource, type_ = self._kinds[action.kind]
-        try:
-            written = self._client.create(resource, type_, action.document)
-        except AlreadyExists:
-            self._look_again(action, key)
-            return
-        except TransportError as error:
-            if error.refused or not self._look_again(action, key):
-                self._effects.failed(action.failed, error)
-                raise
-            return
-        except KubeError as error:
-            self._effects.failed(action.failed, error)
-            raise
-        self._observe(action.kind, written)
-        self._effects.follow(action.then)
-
-    def _look_again(self, action: Create, key: Key) -> bool:
-        """Whether what we create is there: the answer was lost, unless the name is taken by a stranger's."""
-        resource, type_ = self._kinds[action.kind]
-        try:
-            found = self._client.get(resource, type_, key.name, key.namespace)
-        except NotFound:
-            return False  # gone again: its delete event brings the next pass
-        if NAME_LABEL in found.labels:
-            self._observe(action.kind, found)
-            self._effects.follow(action.then)
-            return True
-        with self._lock:
-            self._foreign[action.kind, key] = True
-        return False
+    def _carry_out(self, action: Action) -> Outcome:
+        match action:
+            case Apply():
+                return self._children.apply(action)
+            case Create():
+                return self._children.create(action)
+            case Problem():
+                return Outcome(problems=(action,))
+            case Requeue(after):
+                return Outcome(after)
+            case Delete():
+                self._delete(action)
+            case PatchMetadata():
+                self._patch_metadata(action)
+            case PatchStatus():
+                self._patch_status(action)
+            case StoreEntry():
+                self._hand_over(action)
+            case Record():
+                self._effects.record(action)
+        return Outcome()
 
     def _delete(self, action: Delete) -> None:
         try:
@@ -272,8 +201,3 @@ class Executor:
         informer = self._informers.get(kind)
         if informer is not None:
             informer.observe_write(written)
-
-
-def _key_of(document: Document) -> Key:
-    metadata = document["metadata"]
-    return Key(metadata.get("namespace", ""), metadata["name"])

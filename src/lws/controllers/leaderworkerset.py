@@ -6,24 +6,36 @@ the status speaks of what the pass did, so it comes last.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from msgspec.structs import replace
 
+from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.timestamps import rfc3339
 from lws.api.workloads import StatefulSet
-from lws.controllers.executor import REFUSED_TTL, Executor
+from lws.controllers.executor import Executor
 from lws.controllers.groupstatus import GroupStatusMemory
 from lws.controllers.indexes import BY_GROUP, BY_SET
 from lws.controllers.informers import Informers
 from lws.controllers.livereads import LiveReader
+from lws.controllers.outcomes import Outcome, sooner
+from lws.controllers.problems import ProblemMemory
 from lws.controllers.statuspace import StatusPace
-from lws.kube.errors import Invalid
+from lws.kube.errors import KubeError
 from lws.objects import Key
+from lws.planning.actions import Problem
 from lws.planning.groups import Groups, groups_again, groups_of
-from lws.planning.leader import plan_leader
+from lws.planning.leader import judged, plan_leader
 from lws.planning.observed import ObservedSet
 from lws.planning.recreation.record import unrecorded
-from lws.planning.revisions import RevisionPlan, plan_revision, plan_truncation, template_of
+from lws.planning.revisions import (
+    RevisionPlan,
+    former_revision,
+    plan_revision,
+    plan_truncation,
+    template_of,
+)
 from lws.planning.rollout import plan_replacements, rollout_parameters
 from lws.planning.services import plan_shared_service
 from lws.planning.status import plan_status
@@ -47,32 +59,38 @@ class LeaderWorkerSetReconciler:
         executor: Executor,
         ledger: GroupStatusMemory,
         live: LiveReader,
+        problems: ProblemMemory,
         clock: Clock,
     ) -> None:
         self._informers = informers
         self._executor = executor
         self._ledger = ledger
         self._live = live
+        self._problems = problems
         self._clock = clock
         self._pace = StatusPace(clock)
 
     def reconcile(self, key: Key) -> Result:
-        """One pass. A set on its way out is left to the garbage collector."""
+        """One pass. A set on its way out is left to the garbage collector.
+
+        Whatever fails on the way, the status of what is there is written before the failure is raised.
+        """
         lws = self._informers.sets.get(key)
         if lws is None or lws.deleting:
+            self._problems.forget(key)
             return Result()
-        leader = self._informers.stateful_sets.get(key)
-        if leader is not None and leader.deleting:
-            return Result(requeue_after=DELETING_RETRY)
+        leader = self._informers.stateful_sets.get(key) or self._live.stateful_set(key)
         observed = self._observe(lws, leader)
         groups = groups_of(observed)
         revision = plan_revision(lws, leader, observed.revisions, template_of(lws))
-        if revision.create is not None:
-            self._executor.run([revision.create])
-        refusal = self._roll(observed, groups, revision)
-        self._executor.run(plan_shared_service(lws, observed.service, groups))
-        result = self._report(observed, groups, revision, refusal)
-        return result if refusal is None else Result(requeue_after=result.requeue_after or REFUSED_TTL)
+        try:
+            outcome = self._carry_out(observed, groups, revision)
+        except KubeError:
+            with suppress(KubeError):
+                self._report(observed, groups, revision)
+            raise
+        self._problems.of_set(key, lws.uid, outcome.problems)
+        return Result(requeue_after=sooner(outcome.requeue, self._report(observed, groups, revision)))
 
     def _observe(self, lws: LeaderWorkerSet, leader: StatefulSet | None) -> ObservedSet:
         return ObservedSet(
@@ -90,40 +108,68 @@ class LeaderWorkerSetReconciler:
         members = [pod for x in some for pod in self._informers.pods.by_index(BY_GROUP, x.leader.key)]
         return replace(observed, members=tuple(members))
 
-    def _roll(self, observed: ObservedSet, groups: Groups, revision: RevisionPlan) -> str | None:
-        """Apply the leader StatefulSet and replace leaders; what the API server says if it refuses."""
+    def _carry_out(self, observed: ObservedSet, groups: Groups, revision: RevisionPlan) -> Outcome:
+        """Everything but the status: the leader StatefulSet in its turn, and what does not depend on it."""
+        try:
+            rolled = self._roll(observed, groups, revision)
+        except ValueError as error:  # numbers that nobody can read; only an edit helps
+            rolled = Outcome(problems=(Problem(c.REASON_INVALID_SPEC, str(error)),))
+        service = plan_shared_service(observed.lws, observed.service, groups)
+        return rolled.with_(self._executor.run(service))
+
+    def _roll(self, observed: ObservedSet, groups: Groups, revision: RevisionPlan) -> Outcome:
+        """Pods must find their revision, so the leader StatefulSet is applied only after it.
+
+        While either is refused, groups are scaled and rolled by the revision that was accepted last.
+        """
+        lws, leader = observed.lws, observed.leader
+        if leader is not None and leader.deleting:
+            return Outcome(DELETING_RETRY)
+        made = self._executor.run([revision.create] if revision.create is not None else [])
+        if not made.problems:
+            made = made.with_(self._apply(observed, groups, revision))
+        if not made.problems:
+            return made
+        former = former_revision(lws, leader, observed.revisions, revision.template)
+        if former is not None and former.key != revision.key:
+            again = self._apply(observed, groups, former).requeue
+            made = made._replace(requeue=sooner(made.requeue, again))
+        applied = self._informers.stateful_sets.get(lws.key)
+        return made._replace(problems=judged(made.problems, lws, applied, revision.key))
+
+    def _apply(self, observed: ObservedSet, groups: Groups, revision: RevisionPlan) -> Outcome:
+        """Apply the leader StatefulSet and replace leaders."""
         lws, leader = observed.lws, observed.leader
         states = groups.states(revision.key, leader.spec.replicas if leader else 0)
         rollout = rollout_parameters(lws, leader, states, template_changed=revision.changed)
-        apply = plan_leader(lws, leader, revision, partition=rollout.partition, replicas=rollout.replicas)
-        try:
-            self._executor.run([apply])
-        except Invalid as error:
-            return error.message
-        self._executor.run(
-            plan_replacements(lws, groups, self._informers.stateful_sets.get(lws.key), revision.key)
-        )
-        return None
+        actions = plan_leader(lws, leader, revision, partition=rollout.partition, replicas=rollout.replicas)
+        outcome = self._executor.run(actions)
+        if outcome.problems:
+            return outcome
+        applied = self._informers.stateful_sets.get(lws.key)
+        return outcome.with_(self._executor.run(plan_replacements(lws, groups, applied, revision.key)))
 
-    def _report(
-        self, before: ObservedSet, groups: Groups, revision: RevisionPlan, refusal: str | None
-    ) -> Result:
-        """Status from what is there after the writes of this pass; then obsolete revisions go."""
+    def _report(self, before: ObservedSet, groups: Groups, revision: RevisionPlan) -> float | None:
+        """Status from what is there after the writes of this pass; then obsolete revisions go.
+
+        Gives the seconds until another look, None when none is needed.
+        """
         lws = before.lws
-        leader = self._informers.stateful_sets.get(lws.key)
+        leader = self._informers.stateful_sets.get(lws.key) or before.leader
         observed = self._observe(self._ledger.overlay(lws), leader)
         groups = groups_again(observed, before, groups)
         observed = self._with_members(observed, groups)
+        problems, due = self._problems.known(lws.key, [lws.uid, *(x.uid for x in observed.leaders)])
         at = self._clock.now().timestamp()
-        plan = plan_status(observed, groups, revision.key, leader, now=rfc3339(at), at=at, refusal=refusal)
+        plan = plan_status(observed, groups, revision.key, leader, now=rfc3339(at), at=at, problems=problems)
         if plan.patch is not None:
             delay = self._pace.delay(lws.uid, plan.patch)
             if delay:
-                return Result(requeue_after=delay)
+                return sooner(delay, due)
             if not all(self._live.is_current(x) for x in plan.replacing):
-                return Result(requeue_after=STALE_RETRY)
+                return sooner(STALE_RETRY, due)
             self._executor.run([plan.patch])
             self._pace.wrote(lws.uid)
-        if plan.update_done:
+        if plan.update_done and not problems.own:
             self._executor.run(plan_truncation(lws, observed.revisions, revision.key))
-        return Result()
+        return due

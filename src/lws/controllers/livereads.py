@@ -10,6 +10,7 @@ from lws.kube.client import Client
 from lws.kube.errors import NotFound
 from lws.kube.resources import PODS, STATEFULSETS
 from lws.kube.selectors import all_of, equals
+from lws.objects import Key
 from lws.planning.observed import Certainty, ObservedGroup
 
 
@@ -34,6 +35,13 @@ class LiveReader:
             return self._members(group, leader)
         current = self._current(leader)
         return replace(group, leader=current) if current is not None else None
+
+    def stateful_set(self, key: Key) -> StatefulSet | None:
+        """The one of this name, whatever its labels say."""
+        try:
+            return self._client.get(STATEFULSETS, StatefulSet, key.name, key.namespace)
+        except NotFound:
+            return None
 
     def is_current(self, pod: Pod) -> bool:
         """Whether this very pod is there still."""

@@ -17,9 +17,10 @@ from lws.controllers.indexes import BY_GROUP, BY_REVISION
 from lws.controllers.informers import Informers
 from lws.controllers.livereads import LiveReader
 from lws.controllers.nodes import NodeReader
+from lws.controllers.problems import ProblemMemory
 from lws.objects import Key
-from lws.planning.group import PlanError, plan_group
-from lws.planning.observed import ObservedGroup
+from lws.planning.group import plan_group
+from lws.planning.observed import ObservedGroup, group_index
 from lws.planning.recreation.decision import plan_restart
 from lws.runtime.clock import Clock
 from lws.runtime.controller import Result
@@ -37,6 +38,7 @@ class PodReconciler:
         ledger: GroupStatusMemory,
         incidents: IncidentLog,
         live: LiveReader,
+        problems: ProblemMemory,
         clock: Clock,
         gang: Gang | None = None,
     ) -> None:
@@ -46,6 +48,7 @@ class PodReconciler:
         self._ledger = ledger
         self._incidents = incidents
         self._live = live
+        self._problems = problems
         self._clock = clock
         self._gang = gang
         self._provider = gang.provider if gang is not None else None
@@ -60,12 +63,11 @@ class PodReconciler:
         group = self._make_sure(self._observe(leader, Key(leader.namespace, name)), now=now)
         if group is None:
             return Result()
-        try:
-            actions = plan_group(group, now=now, provider=self._provider)
-            return Result(requeue_after=self._executor.run(actions))
-        except PlanError as error:
-            self._executor.run(error.actions)
-            raise
+        outcome = self._executor.run(plan_group(group, now=now, provider=self._provider))
+        self._problems.of_group(
+            Key(leader.namespace, name), leader.uid, group_index(leader), outcome.problems
+        )
+        return Result(requeue_after=outcome.requeue)
 
     def _make_sure(self, group: ObservedGroup, *, now: float) -> ObservedGroup | None:
         """Read from the server what a recreation rests on; None when that leader is not there any more."""

@@ -31,6 +31,7 @@ from lws.controllers.leaderworkerset import LeaderWorkerSetReconciler
 from lws.controllers.livereads import LiveReader
 from lws.controllers.nodes import NodeReader
 from lws.controllers.pod import PodReconciler
+from lws.controllers.problems import ProblemMemory
 from lws.controllers.resources import KINDS
 from lws.controllers.settling import Settling
 from lws.controllers.workloadmetrics import GroupStarts, WorkloadMetrics
@@ -148,14 +149,18 @@ def make_reconcilers(
         kinds=kinds,
         measure=measures.record,
         hand_over=entries.hand_over,
+        clock=clock,
     )
     _measure(informers, ledger, measures, clock)
     informers.sets.add_handler(ledger)
     informers.pods.add_handler(incidents)
     informers.stateful_sets.add_handler(incidents)
     settling = Settling(sets)
+    problems = ProblemMemory(clock, settling.add)
     _watch(informers, sets, settling, pods, executor)
-    for_sets = LeaderWorkerSetReconciler(informers, executor=executor, ledger=ledger, live=live, clock=clock)
+    for_sets = LeaderWorkerSetReconciler(
+        informers, executor=executor, ledger=ledger, live=live, problems=problems, clock=clock
+    )
     for_pods = PodReconciler(
         informers,
         read_node=NodeReader(client, clock),
@@ -163,6 +168,7 @@ def make_reconcilers(
         ledger=ledger,
         incidents=incidents,
         live=live,
+        problems=problems,
         clock=clock,
         gang=gang,
     )

@@ -81,6 +81,19 @@ class ApiError(KubeError):
             return False
         return any(isinstance(cause, dict) and cause.get("reason") == reason for cause in causes)
 
+    @property
+    def refused(self) -> bool:
+        """The server decided against this request, and would again until somebody changes something.
+
+        Not what says that the world has moved on (404, 409, 410), that it is too busy (429), who we are
+        (401), or that nothing can be made any more because the namespace is on its way out.
+        """
+        return (
+            400 <= self.status < 500
+            and not isinstance(self, _NO_VERDICT)
+            and not self.has_cause("NamespaceTerminating")
+        )
+
     def __str__(self) -> str:
         return f"{self.reason or 'Error'} ({self.status}): {self.message}"
 
@@ -132,6 +145,8 @@ class Unavailable(ApiError):
 class ServerTimeout(ApiError):
     """504, reasons Timeout and ServerTimeout: the server may or may not have acted."""
 
+
+_NO_VERDICT = (Unauthorized, NotFound, AlreadyExists, Conflict, Gone, TooManyRequests, ServerTimeout)
 
 BY_REASON: dict[str, type[ApiError]] = {
     "BadRequest": BadRequest,

@@ -42,6 +42,20 @@ class Record(Struct, frozen=True):
     related: ObjectReference | None = None
 
 
+class Problem(Struct, frozen=True):
+    """What keeps an object from being made or put right, for the set's condition ``Stalled``.
+
+    ``reason``: CamelCase. ``message``: one line that names the object. ``unmet``: something of the spec is
+    not carried out because of it, even when all groups are ready. ``grace``: seconds for which it is waited
+    for before it counts.
+    """
+
+    reason: str
+    message: str
+    unmet: bool = True
+    grace: float = 0.0
+
+
 class RolloutEnded(Struct, frozen=True):
     """Measure a rollout that has ended. ``outcome``: completed, superseded or rolled_back."""
 
@@ -153,4 +167,4 @@ class Requeue(Struct, frozen=True):
     after: float
 
 
-Action = Apply | Create | Delete | PatchMetadata | PatchStatus | StoreEntry | Record | Requeue
+Action = Apply | Create | Delete | PatchMetadata | PatchStatus | Problem | StoreEntry | Record | Requeue

@@ -36,6 +36,11 @@ def owned_by_pod(leader: KubeObject) -> Document:
     return controller_reference("v1", "Pod", leader)
 
 
+def handed_on(lws: LeaderWorkerSet) -> dict[str, str]:
+    """The annotations that a set's StatefulSets get: all but the text of the set itself (decision 122)."""
+    return {key: x for key, x in lws.annotations.items() if key != c.LAST_APPLIED_ANNOTATION}
+
+
 def labelled_template(
     template: Mapping[str, Any], *, labels: Mapping[str, str], annotations: Mapping[str, str]
 ) -> Document:

@@ -7,14 +7,19 @@ replacing the leader. The documents themselves are made elsewhere; here is only 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
+
+from msgspec.structs import replace
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, Pod, StatefulSet
-from lws.objects import controller_of
-from lws.planning.actions import Action, Create, Record, Requeue, reference
+from lws.objects import KubeObject, controller_of
+from lws.planning.actions import Action, Create, Problem, Record, Requeue, reference
+from lws.planning.documents import owned_by_pod
 from lws.planning.groups import Group, group_of
 from lws.planning.observed import ObservedGroup, is_leader, worker_set_named
+from lws.planning.ownership import Standing, name_taken, standing
 from lws.planning.placement import PlacementError, place_workers
 from lws.planning.podgroups import GangProvider, create_pod_group
 from lws.planning.recreation.decision import plan_restart
@@ -33,16 +38,16 @@ UNKNOWN_RETRY = 30.0
 POD_GROUP_RETRY = 10.0
 """Seconds until another look whether the cluster serves PodGroups."""
 
+NODE_RETRY = 10.0
+"""Seconds until another look at a node that is missing, or lacks a label: nodes are not watched."""
 
-class PlanError(Exception):
-    """The plan could not be completed and is worth another try, with backoff.
+FOREIGN_RETRY = 20.0
+"""Seconds until another look at what bears a name of the group's and is not the group's."""
 
-    ``actions``: what comes before the failure and is due all the same.
-    """
+_ASK: Final = "does the cluster serve them, and may the controller list them?"
 
-    def __init__(self, message: str, actions: Sequence[Action] = ()) -> None:
-        super().__init__(message)
-        self.actions = tuple(actions)
+MISSING_GRACE = 15.0
+"""Seconds for which what other caches or components bring may be missing without being a problem."""
 
 
 def plan_group(group: ObservedGroup, *, now: float, provider: GangProvider | None = None) -> list[Action]:
@@ -51,8 +56,8 @@ def plan_group(group: ObservedGroup, *, now: float, provider: GangProvider | Non
     ``now``: seconds since 1970. ``provider``: of gang scheduling, where that is configured. Nothing either
     while ``plan_restart`` needs more certainty.
 
-    Raises:
-        PlanError: the node for exclusive placement is missing or unlabelled, or a template does not decode.
+    What keeps something from being made is among the actions, as a problem: no failure, since only users can
+    mend it, and all else goes on.
     """
     lws, own = group.lws, group_of(group)
     if lws is None or own is None or lws.deleting:
@@ -65,17 +70,14 @@ def plan_group(group: ObservedGroup, *, now: float, provider: GangProvider | Non
     if not is_leader(leader):
         return []
     if leader.annotations.get(c.LEADER_NAME_ANNOTATION):
-        return [_nested(lws, leader)]
+        return _nested(lws, leader)
     if leader.deleting:
         return list(stop)
     actions: list[Action] = [*plan_group_service(lws, own, group.service)]
     if not own.known:  # what its policy and shape are, and so whether it has died, cannot be told yet
         actions.append(Requeue(UNKNOWN_RETRY))
-    try:
-        actions += _plan_pod_group(group, lws, leader, provider)
-        actions += _plan_workers(group, lws, own)
-    except (PlacementError, ValueError) as error:
-        raise PlanError(str(error), actions) from error
+    actions += _plan_pod_group(group, lws, leader, provider)
+    actions += _plan_workers(group, lws, own)
     return [*actions, *plan_mark(lws, leader), *plan_excuses(group)]
 
 
@@ -89,13 +91,28 @@ def _plan_pod_group(
     if provider is None or not provider.name_of(leader):
         return ()
     if not group.pod_groups_known:
-        return (Requeue(POD_GROUP_RETRY),)
+        message = f"Whether there is a {provider.kind} for leader pod {leader.name} is not known: {_ASK}"
+        problem = Problem(c.REASON_POD_GROUPS_UNKNOWN, message, unmet=False, grace=MISSING_GRACE)
+        return (problem, Requeue(POD_GROUP_RETRY))
     if group.pod_group is not None:
+        return _pod_group_taken(lws, leader, group.pod_group, provider)
+    template = _template_of(leader, lws, group.revisions)
+    if isinstance(template, Problem):
+        return (template, Requeue(REVISION_RETRY))
+    return (create_pod_group(lws, leader, template, provider=provider),)
+
+
+def _pod_group_taken(
+    lws: LeaderWorkerSet, leader: Pod, found: KubeObject, provider: GangProvider
+) -> tuple[Action, ...]:
+    """Nothing to do for the leader's own; one that is somebody else's is looked at again."""
+    needed = {"kind": provider.kind, "metadata": {"ownerReferences": [owned_by_pod(leader)]}}
+    if standing(found, needed) is not Standing.FOREIGN:
         return ()
-    revision = _revision_of(leader, lws, group.revisions)
-    if revision is None:
-        return (Requeue(REVISION_RETRY),)
-    return (create_pod_group(lws, leader, restore(revision, template_of(lws)), provider=provider),)
+    problem = replace(name_taken(found, needed), unmet=False)
+    note = f"Failed to create {provider.kind} for leader pod {leader.name}: {problem.message}"
+    told = _event(lws, leader, "Warning", c.REASON_FAILED_CREATE, note)
+    return (problem, told, Requeue(FOREIGN_RETRY))
 
 
 def _plan_workers(group: ObservedGroup, lws: LeaderWorkerSet, own: Group) -> tuple[Action, ...]:
@@ -109,13 +126,21 @@ def _plan_workers(group: ObservedGroup, lws: LeaderWorkerSet, own: Group) -> tup
     too_early = lws.startup_policy == c.STARTUP_LEADER_READY and not leader.has_ready_condition
     if too_early or any(_left_behind(x, leader) for x in group.pods):
         return ()
-    revision = _revision_of(leader, lws, group.revisions)
-    if revision is None:
-        return (Requeue(REVISION_RETRY),)
-    placement = place_workers(lws, leader, group.node)
+    return _make_workers(group, lws, leader)
+
+
+def _make_workers(group: ObservedGroup, lws: LeaderWorkerSet, leader: Pod) -> tuple[Action, ...]:
+    """Once it is known from what, and where."""
+    template = _template_of(leader, lws, group.revisions)
+    if isinstance(template, Problem):
+        return (template, Requeue(REVISION_RETRY))
+    try:
+        placement = place_workers(lws, leader, group.node)
+    except PlacementError as error:
+        told = _creation_failed(lws, leader, f": {error}")
+        return (Problem(error.reason, str(error)), told, Requeue(NODE_RETRY))
     if placement.waiting:
         return ()
-    template = restore(revision, template_of(lws))
     return (_create(lws, leader, template, placement.node_selector),)
 
 
@@ -128,13 +153,21 @@ def _left_behind(pod: Pod, leader: Pod) -> bool:
     return owner is not None and owner.kind == "StatefulSet" and owner.name == leader.name
 
 
-def _revision_of(
+def _template_of(
     leader: Pod, lws: LeaderWorkerSet, revisions: Sequence[ControllerRevision]
-) -> ControllerRevision | None:
-    """The set's revision that the leader's label names; of several, the one with the highest number."""
+) -> Template | Problem:
+    """Of the set's revision that the leader's label names; of several, the one with the highest number."""
     key = leader.labels.get(c.REVISION_LABEL)
     named = [x for x in owned_revisions(lws, revisions) if key and x.labels.get(c.REVISION_LABEL) == key]
-    return max(named, key=lambda x: x.revision, default=None)
+    revision = max(named, key=lambda x: x.revision, default=None)
+    if revision is None:
+        message = f"There is no ControllerRevision with the key {key!r} of leader pod {leader.name}"
+        return Problem(c.REASON_REVISION_MISSING, message, grace=MISSING_GRACE)
+    try:
+        return restore(revision, template_of(lws))
+    except ValueError as error:
+        message = f"ControllerRevision {revision.name} of leader pod {leader.name} cannot be read: {error}"
+        return Problem(c.REASON_REVISION_UNREADABLE, message)
 
 
 def _create(lws: LeaderWorkerSet, leader: Pod, template: Template, node_selector: dict[str, str]) -> Create:
@@ -152,12 +185,17 @@ def _create(lws: LeaderWorkerSet, leader: Pod, template: Template, node_selector
 def _name_taken(lws: LeaderWorkerSet, leader: Pod, existing: StatefulSet) -> tuple[Action, ...]:
     """Nothing to do for the leader's own; one of a former incarnation is waited for, its end leads back here.
 
-    One that is not a worker set of any leader of this name will not go away by itself, so users are told.
+    One that is not a worker set of any leader of this name will not go away by itself, so users are told, and
+    the name is looked at again: nobody else's end leads here.
     """
     owner = controller_of(existing)
     if owner is not None and (owner.kind, owner.name) == ("Pod", leader.name):
         return ()
-    return (_creation_failed(lws, leader, f": StatefulSet {existing.name} exists and is not this group's"),)
+    message = f"StatefulSet {existing.name} exists and is not this group's"
+    if owner is not None:
+        message += f": it belongs to {owner.kind} {owner.name}"
+    told = _creation_failed(lws, leader, f": {message}")
+    return (Problem(c.REASON_NAME_TAKEN, message), told, Requeue(FOREIGN_RETRY))
 
 
 def _creation_failed(lws: LeaderWorkerSet, leader: Pod, cause: str) -> Record:
@@ -165,13 +203,14 @@ def _creation_failed(lws: LeaderWorkerSet, leader: Pod, cause: str) -> Record:
     return _event(lws, leader, "Warning", c.REASON_FAILED_CREATE, note)
 
 
-def _nested(lws: LeaderWorkerSet, leader: Pod) -> Record:
+def _nested(lws: LeaderWorkerSet, leader: Pod) -> list[Action]:
     """Without start ordinals worker 0 looks like a leader, and building workers for it would never end."""
     note = (
         f"Leader pod {leader.name} wrongly carries the annotation {c.LEADER_NAME_ANNOTATION}: no workers are"
         " created for it. The cluster must support StatefulSet start ordinals (Kubernetes 1.27 or newer)"
     )
-    return _event(lws, leader, "Warning", c.REASON_FAILED_CREATE, note)
+    told = _event(lws, leader, "Warning", c.REASON_FAILED_CREATE, note)
+    return [Problem(c.REASON_NO_START_ORDINALS, note), told]
 
 
 def _event(lws: LeaderWorkerSet, leader: Pod, type_: str, reason: str, note: str) -> Record:

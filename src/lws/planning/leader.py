@@ -5,13 +5,21 @@ How far a rollout may go (partition, replicas) is decided in ``rollout``, not he
 
 from __future__ import annotations
 
+from typing import Final
+
+from msgspec.structs import replace
+
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import StatefulSet
-from lws.planning.actions import Apply, Document, Record, reference
-from lws.planning.documents import group_annotations, labelled_template, owned_by_set, storage
+from lws.planning.actions import Action, Apply, Document, Problem, Record, Requeue, reference
+from lws.planning.documents import group_annotations, handed_on, labelled_template, owned_by_set, storage
+from lws.planning.ownership import Standing, name_taken, standing
 from lws.planning.revisions import RevisionPlan, Template
 from lws.planning.rollout import Rollout, partition_move, rollout_numbers, surge_deletion
+
+FOREIGN_RETRY: Final = 20.0
+"""Seconds until another look at a StatefulSet that is not the set's: its end may lead to no key of ours."""
 
 
 def leader_document(
@@ -25,8 +33,8 @@ def leader_document(
         "metadata": {
             "name": lws.name,
             "namespace": lws.namespace,
-            "labels": {**lws.labels, **labels},
-            "annotations": {**lws.annotations, c.REPLICAS_ANNOTATION: str(lws.replicas)},
+            "labels": {**lws.labels, **labels, c.ROLE_LABEL: c.ROLE_LEADER},
+            "annotations": {**handed_on(lws), c.REPLICAS_ANNOTATION: str(lws.replicas)},
             "ownerReferences": [owned_by_set(lws)],
         },
         "spec": {
@@ -52,21 +60,42 @@ def plan_leader(
     *,
     partition: int,
     replicas: int,
-) -> Apply:
+) -> tuple[Action, ...]:
     """Apply the leader StatefulSet; ``leader`` is as it was when ``partition`` and ``replicas`` were decided.
 
-    All events wait for the apply, so a failing one does not repeat them. Raises ValueError as
+    All events wait for the apply, so a failing one does not repeat them. What is not the set's is not
+    touched: an apply would take it over, or fail with words that do not say so. Raises ValueError as
     ``rollout_numbers`` does.
     """
     document = leader_document(lws, revision.template, revision.key, partition=partition, replicas=replicas)
     if leader is None:
-        return Apply("StatefulSet", document, then=(_created(lws, revision),), failed=_failed(lws, "Create"))
+        created = (_created(lws, revision),)
+        return (Apply("StatefulSet", document, then=created, failed=_failed(lws, "Create")),)
+    if standing(leader, document) in (Standing.PASSING, Standing.FOREIGN):
+        problem, failed = name_taken(leader, document), _failed(lws, "Create")
+        return (problem, replace(failed, note=f"{failed.note}: {problem.message}"), Requeue(FOREIGN_RETRY))
     rollout = Rollout(partition, replicas)
     events = [surge_deletion(lws, leader, rollout)]
     if not revision.changed:
         events.append(partition_move(lws, leader, rollout, revision=revision.reference))
     then = tuple(x for x in events if x is not None)
-    return Apply("StatefulSet", document, then=then, failed=_failed(lws, "Update"))
+    return (Apply("StatefulSet", document, then=then, failed=_failed(lws, "Update")),)
+
+
+def judged(
+    problems: tuple[Problem, ...], lws: LeaderWorkerSet, applied: StatefulSet | None, key: str
+) -> tuple[Problem, ...]:
+    """What is refused of a StatefulSet that has groups and template as wanted is less than the spec.
+
+    ``applied``: the leader StatefulSet as the pass left it; ``key``: the revision that the set asks for.
+    """
+    if (
+        applied is None
+        or applied.labels.get(c.REVISION_LABEL) != key
+        or applied.annotations.get(c.REPLICAS_ANNOTATION) != str(lws.replicas)
+    ):
+        return problems
+    return tuple(replace(x, unmet=x.reason != c.REASON_LEADER_REFUSED and x.unmet) for x in problems)
 
 
 def _update_strategy(lws: LeaderWorkerSet, partition: int) -> Document:

@@ -15,9 +15,13 @@ from lws.api.workloads import Node, Pod
 class PlacementError(Exception):
     """Where the workers must go cannot be told; the text says why. Worth another try later."""
 
+    reason = c.REASON_NODE_UNLABELLED
+
 
 class NodeMissingError(PlacementError):
     """The leader is bound to a node that is not there."""
+
+    reason = c.REASON_NODE_MISSING
 
 
 class Placement(NamedTuple):

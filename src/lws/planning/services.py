@@ -1,22 +1,28 @@
 """Headless services: one for the set, or one for each group (reconcilers.md, 6).
 
-Create-if-absent only: a service that is there is neither adopted nor corrected.
+One that is there and is not ours is left as it is, and users are told; it is used if it does what ours would.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec.structs import replace
+
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Pod, Service
-from lws.objects import controller_of
 from lws.planning.actions import Action, Create, Document, Record, Requeue, reference
 from lws.planning.documents import owned_by_pod, owned_by_set
 from lws.planning.groups import Group, Groups
+from lws.planning.ownership import Standing, name_taken, standing
 
 STALE_SERVICE_RETRY = 1.0
 """Seconds until another look at a service that a former leader of the same name left behind."""
+
+
+FOREIGN_SERVICE_RETRY = 20.0
+"""Seconds until another look at a service that is not ours: only its owner's key hears when it goes."""
 
 
 def shared_service_document(lws: LeaderWorkerSet) -> Document:
@@ -36,30 +42,26 @@ def plan_shared_service(lws: LeaderWorkerSet, service: Service | None, groups: G
 
     Switching away leaves an existing service alone.
     """
-    if service is not None:
-        return ()
     policies = {lws.live_subdomain_policy, *(x.shape.subdomain_policy for x in groups.all)}
-    return (_create(lws, shared_service_document(lws)),) if c.SUBDOMAIN_SHARED in policies else ()
+    if c.SUBDOMAIN_SHARED not in policies:
+        return ()
+    return _keep(lws, shared_service_document(lws), service)
 
 
 def plan_group_service(lws: LeaderWorkerSet, group: Group, service: Service | None) -> tuple[Action, ...]:
-    """For the pass of a leader that is not being deleted.
-
-    After a background deletion the former leader's service may still be there, about to be collected, and
-    nothing watches it go: look again until it has.
-    """
+    """For the pass of a leader that is not being deleted."""
     leader = group.leader
     if group.shape.subdomain_policy != c.SUBDOMAIN_UNIQUE:
         return ()
-    if service is None:
-        return (_create(lws, group_service_document(lws, leader)),)
-    owner = controller_of(service)
-    if owner is not None and (owner.kind, owner.name) == ("Pod", leader.name) and owner.uid != leader.uid:
-        return (Requeue(STALE_SERVICE_RETRY),)
-    return ()
+    return _keep(lws, group_service_document(lws, leader), service)
 
 
-def _create(lws: LeaderWorkerSet, document: Document) -> Create:
+def _keep(lws: LeaderWorkerSet, document: Document, service: Service | None) -> tuple[Action, ...]:
+    """``service``: what bears the name.
+
+    After a background deletion a former owner's may still be there, about to be collected, and nothing
+    watches it go: look again until it has.
+    """
     failed = Record(
         regarding=reference(c.API_VERSION, c.KIND, lws),
         type="Warning",
@@ -67,7 +69,17 @@ def _create(lws: LeaderWorkerSet, document: Document) -> Create:
         action="Create",
         note="Failed to create headless service for error",
     )
-    return Create("Service", document, failed=failed)
+    if service is None:
+        return (Create("Service", document, failed=failed),)
+    match standing(service, document):
+        case Standing.PASSING:
+            return (name_taken(service, document), Requeue(STALE_SERVICE_RETRY))
+        case Standing.FOREIGN:
+            problem = name_taken(service, document)
+            told = replace(failed, note=f"{failed.note}: {problem.message}")
+            return (problem, told, Requeue(FOREIGN_SERVICE_RETRY))
+        case _:
+            return ()
 
 
 def _headless(lws: LeaderWorkerSet, name: str, selector: Mapping[str, str], owner: Document) -> Document:

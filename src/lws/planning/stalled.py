@@ -1,7 +1,7 @@
-"""The condition that says when a set cannot go on: the API server refuses its leader StatefulSet.
+"""The condition that says when a set, or one of its groups, cannot go on until somebody changes something.
 
-Claim templates of a StatefulSet cannot be changed (docs/decisions/012): an edit of them is refused on every
-try. Only a set that was refused once carries the condition.
+The API server refuses an object, a name is taken, a node is missing (docs/decisions/012, 120). Only a set
+that was stalled once carries the condition.
 """
 
 from __future__ import annotations
@@ -10,23 +10,21 @@ from msgspec.structs import replace
 
 from lws.api import constants as c
 from lws.objects import Condition
-
-_LONGEST = 2048
-"""Characters of the API server's answer that are shown; it may quote whole objects."""
+from lws.planning.problems import SetProblems, summary
 
 
 def with_stalled(
-    conditions: tuple[Condition, ...], refusal: str | None, *, generation: int, now: str
+    conditions: tuple[Condition, ...], problems: SetProblems, *, generation: int, now: str
 ) -> tuple[Condition, ...]:
-    """``refusal``: what the API server says against the leader StatefulSet, None when it took it."""
+    """``problems``: what is known to be in the way; ``now``: RFC 3339."""
     stored = next((x for x in conditions if x.type == c.STALLED), None)
-    if stored is None and refusal is None:
+    if stored is None and not problems.any:
         return conditions
-    if refusal is None:
-        wanted = Condition(c.STALLED, "False", c.REASON_APPLIED, "The leader StatefulSet is as wanted", now)
+    if problems.any:
+        wanted = Condition(c.STALLED, "True", *summary(problems), now)
     else:
-        message = f"The API server refuses the leader StatefulSet: {refusal[:_LONGEST]}"
-        wanted = Condition(c.STALLED, "True", c.REASON_REFUSED, message, now)
+        # Without a message, which a column of kubectl shows whatever the status is.
+        wanted = Condition(c.STALLED, "False", c.REASON_NOTHING_IN_THE_WAY, "", now)
     wanted = replace(wanted, observed_generation=generation)
     if stored is not None and stored.status == wanted.status:
         wanted = replace(wanted, last_transition_time=stored.last_transition_time)

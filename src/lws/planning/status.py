@@ -19,6 +19,7 @@ from lws.objects import Condition
 from lws.planning.actions import Document, PatchStatus, Record, reference
 from lws.planning.groups import Groups
 from lws.planning.observed import ObservedSet
+from lws.planning.problems import NO_PROBLEMS, SetProblems
 from lws.planning.recreation.record import failed_groups, plan_records
 from lws.planning.rollout import plan_rollout_record, rollout_document
 from lws.planning.stalled import with_stalled
@@ -69,22 +70,22 @@ def plan_status(
     *,
     now: str,
     at: float,
-    refusal: str | None = None,
+    problems: SetProblems = NO_PROBLEMS,
 ) -> StatusPlan:
     """Write what differs.
 
     ``key``: the current revision's. ``leader``: the leader StatefulSet as the apply of this pass returned it,
     None while there is none to see. ``now``: RFC 3339, for the conditions that change; ``at``: the same in
-    seconds since 1970. ``refusal``: why that apply was refused, if it was.
+    seconds since 1970. ``problems``: what is known to be in the way.
     """
     lws = observed.lws
     tally = tally_groups(lws, groups, key)
-    due = due_conditions(tally, lws.replicas)
+    due = due_conditions(tally, lws.replicas, unmet=problems.unmet)
     conditions = merge_conditions(lws.status.conditions, due, generation=lws.metadata.generation, now=now)
     shown = with_failed(conditions, lws, failed_groups(lws, groups), now=now)
     rollout = plan_rollout_record(observed, tally, key, at=at)
     wanted = LeaderWorkerSetStatus(
-        conditions=with_stalled(shown, refusal, generation=lws.metadata.generation, now=now),
+        conditions=with_stalled(shown, problems, generation=lws.metadata.generation, now=now),
         ready_replicas=tally.ready,
         updated_replicas=tally.updated,
         replicas=leader.status.replicas if leader is not None else 0,
@@ -131,14 +132,16 @@ def tally_groups(lws: LeaderWorkerSet, groups: Groups, key: str) -> Tally:
     )
 
 
-def due_conditions(tally: Tally, replicas: int) -> tuple[str, ...]:
+def due_conditions(tally: Tally, replicas: int, *, unmet: bool = False) -> tuple[str, ...]:
     """The types that must be True (reconcilers.md, 5.2); the first one names the event.
+
+    ``unmet``: something of the spec is not carried out, whatever groups there are.
 
     When all due groups are updated and all wanted ones ready, the due ones are both: no third test is needed.
     """
     if tally.due_updated < tally.due:
         return (c.UPDATE_IN_PROGRESS, c.PROGRESSING)
-    return (c.AVAILABLE,) if tally.wanted_ready == replicas else (c.PROGRESSING,)
+    return (c.AVAILABLE,) if tally.wanted_ready == replicas and not unmet else (c.PROGRESSING,)
 
 
 def merge_conditions(

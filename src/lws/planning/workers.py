@@ -14,7 +14,7 @@ from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Pod
 from lws.planning.accelerators import requests_tpus
 from lws.planning.actions import Document
-from lws.planning.documents import group_annotations, labelled_template, owned_by_pod, storage
+from lws.planning.documents import group_annotations, handed_on, labelled_template, owned_by_pod, storage
 from lws.planning.revisions import Template
 
 
@@ -37,8 +37,8 @@ def worker_document(
         "metadata": {
             "name": leader.name,
             "namespace": leader.namespace,
-            "labels": {**lws.labels, **labels},
-            "annotations": dict(lws.annotations),
+            "labels": {**lws.labels, **labels, c.ROLE_LABEL: c.ROLE_WORKER},
+            "annotations": handed_on(lws),
             "ownerReferences": [owned_by_pod(leader)],
         },
         "spec": {

@@ -15,15 +15,24 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Container, ContainerResources, ControllerRevision, Node, Pod, TpuQuantity
 from lws.objects import KubeObject, ObjectMeta, OwnerReference
-from lws.planning.actions import Action, Create, Delete, Document, Record, Requeue, StoreEntry
-from lws.planning.group import POD_GROUP_RETRY, PlanError, plan_group
+from lws.planning.actions import (
+    Action,
+    Create,
+    Delete,
+    Document,
+    Problem,
+    Record,
+    Requeue,
+    StoreEntry,
+)
+from lws.planning.group import FOREIGN_RETRY, NODE_RETRY, POD_GROUP_RETRY, plan_group
 from lws.planning.observed import ObservedGroup
-from lws.planning.placement import NodeMissingError
 from lws.planning.podgroups import VOLCANO, GangProvider
 from lws.planning.revisions import revision_document, template_of
 
 TOPOLOGY = "cloud.google.com/gke-nodepool"
 EXCLUSIVE = {"annotations": {c.EXCLUSIVE_TOPOLOGY_ANNOTATION: TOPOLOGY}}
+BARE = Node(metadata=ObjectMeta(name="node-1"))
 NODE = Node(metadata=ObjectMeta(name="node-1", labels={TOPOLOGY: "pool-a"}))
 GANG = {c.POD_GROUP_ANNOTATION: "test-sample-0-key"}
 
@@ -55,7 +64,18 @@ def _plan(group: ObservedGroup, provider: GangProvider | None = VOLCANO) -> list
 
 
 def _kinds(actions: list[Action]) -> list[str]:
-    return [x.kind if isinstance(x, Create | Delete) else type(x).__name__ for x in actions]
+    """What is made or deleted, of which kind."""
+    return [x.kind for x in actions if isinstance(x, Create | Delete)]
+
+
+def _reasons(actions: list[Action]) -> list[str]:
+    return [x.reason for x in actions if isinstance(x, Problem)]
+
+
+def _waits_for_revision(actions: list[Action]) -> bool:
+    """Looks again in a second; it is a problem only when that goes on."""
+    [problem] = [x for x in actions if isinstance(x, Problem)]
+    return problem.reason == c.REASON_REVISION_MISSING and problem.grace > 1 and Requeue(1.0) in actions
 
 
 def _worker_set(actions: list[Action]) -> Document:
@@ -114,9 +134,18 @@ class TestOrder:
 
     def test_workers_do_not_wait_until_pod_groups_can_be_told(self) -> None:
         group = _group(pod_groups_known=False, leader={"annotations": GANG})
-        wait, create = _plan(group)
+        problem, wait, create = _plan(group)
+        assert isinstance(problem, Problem)
+        assert (problem.reason, problem.unmet) == (c.REASON_POD_GROUPS_UNKNOWN, False)
         assert wait == Requeue(POD_GROUP_RETRY)
         assert isinstance(create, Create)
+
+    def test_a_pod_group_of_somebody_else_is_a_problem_and_workers_come(self) -> None:
+        of = (OwnerReference("batch/v1", "Job", "other", "uid-other", controller=True),)
+        there = KubeObject(ObjectMeta(name="test-sample-0-key", owner_references=of))
+        actions = _plan(_group(pod_group=there, leader={"annotations": GANG}))
+        assert (_reasons(actions), _kinds(actions)) == ([c.REASON_NAME_TAKEN], ["StatefulSet"])
+        assert Requeue(FOREIGN_RETRY) in actions
 
     def test_the_pod_group_is_of_the_leaders_revision(self) -> None:
         group = _group(a_set(size=5), of=a_set(size=3), leader={"annotations": GANG})
@@ -127,7 +156,7 @@ class TestOrder:
 
     def test_a_pod_group_waits_for_the_revision(self) -> None:
         group = _group(a_set(size=1), revisions=(), leader={"annotations": GANG})
-        assert _plan(group) == [Requeue(1.0)]
+        assert _waits_for_revision(_plan(group))
 
 
 class TestNothing:
@@ -172,7 +201,9 @@ def test_restart_comes_before_everything_else() -> None:
 def test_a_leader_that_carries_leader_name_gets_a_warning_only() -> None:
     annotations = {c.LEADER_NAME_ANNOTATION: "test-sample-0"}
     lws = a_set(subdomain=c.SUBDOMAIN_UNIQUE)
-    [event] = _plan(_group(lws, leader={"annotations": annotations, "deleting": False}))
+    problem, event = _plan(_group(lws, leader={"annotations": annotations, "deleting": False}))
+    assert isinstance(problem, Problem)
+    assert problem.reason == c.REASON_NO_START_ORDINALS
     assert isinstance(event, Record)
     assert (event.type, event.reason, event.action) == ("Warning", "FailedCreate", "Create")
     assert c.LEADER_NAME_ANNOTATION in event.note
@@ -219,10 +250,13 @@ class TestWorkerSetOfThatName:
     )
     def test_a_strangers_blocks_and_users_are_told(self, owner: OwnerReference) -> None:
         stranger = a_worker_set(a_leader(0), owner=owner)
-        [event] = _plan(_group(worker_sets=(stranger,)))
+        problem, event, look_again = _plan(_group(worker_sets=(stranger,)))
+        assert isinstance(problem, Problem)
         assert isinstance(event, Record)
         assert (event.type, event.reason) == ("Warning", "FailedCreate")
-        assert event.note.endswith(": StatefulSet test-sample-0 exists and is not this group's")
+        assert problem.message.startswith("StatefulSet test-sample-0 exists and is not this group's")
+        assert event.note.endswith(f": {problem.message}")
+        assert (problem.reason, look_again) == (c.REASON_NAME_TAKEN, Requeue(FOREIGN_RETRY))
 
     def test_that_of_another_group_does_not_matter(self) -> None:
         assert _kinds(_plan(_group(worker_sets=(a_worker_set(a_leader(1)),)))) == ["StatefulSet"]
@@ -231,7 +265,7 @@ class TestWorkerSetOfThatName:
 class TestRevision:
     @pytest.mark.parametrize("revisions", [(), (_revision(a_set(size=9)),)], ids=["none", "only-others"])
     def test_a_missing_one_is_looked_for_again(self, revisions: tuple[ControllerRevision, ...]) -> None:
-        assert _plan(_group(revisions=revisions)) == [Requeue(1.0)]
+        assert _waits_for_revision(_plan(_group(revisions=revisions)))
 
     def test_a_leader_without_revision_label_waits_too(self) -> None:
         group = _group()
@@ -239,7 +273,7 @@ class TestRevision:
         unlabelled = replace(
             group.leader, metadata=replace(group.leader.metadata, labels={c.WORKER_INDEX_LABEL: "0"})
         )
-        assert Requeue(1.0) in _plan(replace(group, leader=unlabelled))
+        assert _waits_for_revision(_plan(replace(group, leader=unlabelled)))
 
     def test_of_several_the_highest_number_counts(self) -> None:
         lws = a_set()
@@ -255,7 +289,7 @@ class TestRevision:
         revision = _revision(a_set())
         owner = OwnerReference("apps/v1", "StatefulSet", "test-sample", "uid-leader-set", True)
         foreign = replace(revision, metadata=replace(revision.metadata, owner_references=(owner,)))
-        assert _plan(_group(revisions=(foreign,))) == [Requeue(1.0)]
+        assert _waits_for_revision(_plan(_group(revisions=(foreign,))))
 
     def test_an_old_group_is_rebuilt_entirely_from_its_revision_scenario_42(self) -> None:
         worker = {"spec": {"containers": [{"name": "old-worker"}]}}
@@ -282,10 +316,9 @@ class TestRevision:
         assert _kinds(_plan(_group(shared, of=unique))) == ["Service", "StatefulSet"]
         assert _kinds(_plan(_group(unique, of=shared))) == ["StatefulSet"]
 
-    def test_data_that_do_not_decode_are_an_error(self) -> None:
+    def test_data_that_do_not_decode_are_a_problem(self) -> None:
         broken = replace(_revision(a_set()), data=msgspec.Raw(b'{"spec":{"leaderWorkerTemplate":7}}'))
-        with pytest.raises(PlanError):
-            _plan(_group(revisions=(broken,)))
+        assert _reasons(_plan(_group(revisions=(broken,)))) == [c.REASON_REVISION_UNREADABLE]
 
 
 class TestPlacement:
@@ -304,17 +337,23 @@ class TestPlacement:
         document = _worker_set(_plan(_group(lws)))
         assert "nodeSelector" not in document["spec"]["template"]["spec"]
 
-    def test_a_missing_node_is_an_error_that_leaves_what_came_before(self) -> None:
+    @pytest.mark.parametrize(
+        ("node", "reason", "said"),
+        [
+            pytest.param(None, c.REASON_NODE_MISSING, "node node-1", id="missing"),
+            pytest.param(BARE, c.REASON_NODE_UNLABELLED, TOPOLOGY, id="unlabelled"),
+        ],
+    )
+    def test_a_node_that_does_not_tell_is_a_problem_and_is_looked_at_again(
+        self, node: Node | None, reason: str, said: str
+    ) -> None:
         lws = a_set(metadata=EXCLUSIVE, subdomain=c.SUBDOMAIN_UNIQUE)
-        with pytest.raises(PlanError, match="node node-1") as caught:
-            _plan(_group(lws, leader={"node": "node-1"}))
-        assert _kinds(list(caught.value.actions)) == ["Service"]
-        assert isinstance(caught.value.__cause__, NodeMissingError)
-
-    def test_a_node_without_the_label_is_an_error(self) -> None:
-        bare = Node(metadata=ObjectMeta(name="node-1"))
-        with pytest.raises(PlanError, match=TOPOLOGY):
-            _plan(_group(a_set(metadata=EXCLUSIVE), leader={"node": "node-1"}, node=bare))
+        actions = _plan(_group(lws, leader={"node": "node-1"}, node=node))
+        assert _kinds(actions) == ["Service"], "what does not depend on it is made"
+        [problem] = [x for x in actions if isinstance(x, Problem)]
+        [event] = [x for x in actions if isinstance(x, Record)]
+        assert (problem.reason, said in problem.message, said in event.note) == (reason, True, True)
+        assert Requeue(NODE_RETRY) in actions
 
     def test_once_there_are_workers_the_node_does_not_matter(self) -> None:
         group = _group(a_set(metadata=EXCLUSIVE), leader={"node": "node-1"})

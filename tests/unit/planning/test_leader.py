@@ -35,7 +35,9 @@ def _plan(
     revision = plan_revision(lws, None, (), template_of(lws))
     if changed:
         revision = type(revision)(None, revision.create, revision.key, revision.template, changed=True)
-    return plan_leader(lws, leader, revision, partition=partition, replicas=replicas)
+    [apply] = plan_leader(lws, leader, revision, partition=partition, replicas=replicas)
+    assert isinstance(apply, Apply)
+    return apply
 
 
 def _notes(apply: Apply) -> list[tuple[str, str, str]]:
@@ -53,7 +55,12 @@ def test_controller_keys_win_and_user_keys_stay() -> None:
         "annotations": {c.REPLICAS_ANNOTATION: "user-value", "note": "b"},
     }
     document = _document(a_set(metadata=metadata))
-    assert document["metadata"]["labels"] == {c.NAME_LABEL: NAME, c.REVISION_LABEL: "key-1", "team": "a"}
+    assert document["metadata"]["labels"] == {
+        c.NAME_LABEL: NAME,
+        c.REVISION_LABEL: "key-1",
+        c.ROLE_LABEL: "leader",
+        "team": "a",
+    }
     assert document["metadata"]["annotations"] == {c.REPLICAS_ANNOTATION: "2", "note": "b"}
 
 

@@ -7,9 +7,9 @@ from support.groups import a_leader, a_revision, a_set, owner_of
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
-from lws.api.workloads import Service
+from lws.api.workloads import Service, ServiceSpec
 from lws.objects import ObjectMeta, OwnerReference
-from lws.planning.actions import Create, Requeue
+from lws.planning.actions import Create, Problem, Record, Requeue
 from lws.planning.groups import Groups, groups_of, make_group
 from lws.planning.observed import ObservedSet
 from lws.planning.services import plan_group_service, plan_shared_service
@@ -21,8 +21,15 @@ UNIQUE_GROUP = make_group(UNIQUE, LEADER, [], [a_revision(UNIQUE)])
 SHARED_GROUP = make_group(SHARED, LEADER, [], [a_revision(SHARED)])
 
 
-def _service(owner: OwnerReference | None = None) -> Service:
-    return Service(metadata=ObjectMeta(name="x", owner_references=(owner,) if owner else ()))
+SELECTOR = {c.NAME_LABEL: "test-sample"}
+BY_SET = OwnerReference(c.API_VERSION, c.KIND, "test-sample", "uid-set", True)
+WORKS = ServiceSpec("None", SELECTOR, True)
+
+
+def _service(owner: OwnerReference | None = None, *, spec: ServiceSpec = WORKS) -> Service:
+    labels = {c.NAME_LABEL: "test-sample"}
+    meta = ObjectMeta(name="x", labels=labels, owner_references=(owner,) if owner else ())
+    return Service(metadata=meta, spec=spec)
 
 
 def test_shared_service_scenario_9() -> None:
@@ -75,18 +82,68 @@ def test_each_policy_plans_its_own_service_only() -> None:
     assert plan_group_service(SHARED, SHARED_GROUP, None) == ()
 
 
-@pytest.mark.parametrize(
-    "owner", [None, OwnerReference("v1", "Pod", "other", "uid-other", True)], ids=["nobody", "somebody"]
-)
-def test_an_existing_service_is_left_alone(owner: OwnerReference | None) -> None:
-    assert plan_shared_service(SHARED, _service(owner), NONE) == ()
-    assert plan_group_service(UNIQUE, UNIQUE_GROUP, _service(owner)) == ()
+def test_its_own_is_left_alone() -> None:
+    assert plan_shared_service(SHARED, _service(BY_SET), NONE) == ()
     assert plan_group_service(UNIQUE, UNIQUE_GROUP, _service(owner_of(LEADER))) == ()
 
 
-def test_the_service_of_a_former_leader_is_waited_for() -> None:
-    stale = _service(owner_of(a_leader(1, uid="former")))
-    assert plan_group_service(UNIQUE, UNIQUE_GROUP, stale) == (Requeue(1.0),)
+def test_nobodys_is_used_when_it_does_what_ours_would() -> None:
+    assert plan_shared_service(SHARED, _service(), NONE) == ()
+
+
+@pytest.mark.parametrize(
+    ("service", "why"),
+    [
+        pytest.param(_service(spec=ServiceSpec("10.0.0.1", SELECTOR, True)), "is not headless", id="address"),
+        pytest.param(_service(spec=ServiceSpec("", SELECTOR, True)), "is not headless", id="ExternalName"),
+        pytest.param(_service(spec=ServiceSpec("None", {}, True)), "does not select", id="no-selector"),
+        pytest.param(
+            _service(spec=ServiceSpec("None", {"app": "frontend"}, True)), "does not select", id="others"
+        ),
+        pytest.param(
+            _service(spec=ServiceSpec("None", SELECTOR | {"app": "x"}, True)), "does not select", id="fewer"
+        ),
+        pytest.param(
+            _service(spec=ServiceSpec("None", SELECTOR, False)), "does not publish", id="ready-ones-only"
+        ),
+        pytest.param(
+            _service(OwnerReference(c.API_VERSION, c.KIND, "api", "uid-api", True)),
+            "belongs to LeaderWorkerSet api",
+            id="another-sets",
+        ),
+        pytest.param(
+            _service(OwnerReference("v1", "Pod", "other", "uid-other", True)),
+            "belongs to Pod other",
+            id="somebodys",
+        ),
+    ],
+)
+def test_somebody_elses_is_not_touched_and_users_are_told(service: Service, why: str) -> None:
+    problem, event, look_again = plan_shared_service(SHARED, service, NONE)
+    assert isinstance(problem, Problem)
+    assert isinstance(event, Record)
+    assert (problem.reason, problem.unmet) == ("NameTaken", True)
+    assert problem.message.startswith("Service x exists and is not this set's: it ")
+    assert why in problem.message
+    assert (event.type, event.reason) == ("Warning", "FailedCreate")
+    assert event.note.endswith(problem.message)
+    assert look_again == Requeue(20.0)
+    (told, *_) = plan_group_service(UNIQUE, UNIQUE_GROUP, service)
+    assert isinstance(told, Problem)
+    assert told.message.startswith("Service x exists and is not this group's")
+
+
+@pytest.mark.parametrize("policy", ["shared", "unique"])
+def test_that_of_a_former_owner_is_waited_for_and_told_when_that_takes_long(policy: str) -> None:
+    if policy == "unique":
+        actions = plan_group_service(UNIQUE, UNIQUE_GROUP, _service(owner_of(a_leader(1, uid="former"))))
+    else:
+        former = OwnerReference(c.API_VERSION, c.KIND, SHARED.name, "uid-former", True)
+        actions = plan_shared_service(SHARED, _service(former), NONE)
+    problem, look_again = actions
+    assert isinstance(problem, Problem)
+    assert problem.grace > 1
+    assert look_again == Requeue(1.0)
 
 
 class TestAGroupKeepsItsOwnPolicy:

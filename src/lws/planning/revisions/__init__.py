@@ -7,6 +7,7 @@ version to the other restarts nothing.
 from lws.planning.revisions.lifecycle import (
     MAX_HISTORY,
     RevisionPlan,
+    former_revision,
     history_limit,
     owned_revisions,
     plan_revision,
@@ -21,6 +22,7 @@ __all__ = [
     "RevisionPlan",
     "Shape",
     "Template",
+    "former_revision",
     "history_limit",
     "live_shape",
     "owned_revisions",

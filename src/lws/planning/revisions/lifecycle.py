@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
@@ -89,6 +90,25 @@ def plan_revision(
     return RevisionPlan(None, _creation(lws, revisions, wanted, live, note=purpose), wanted, live, changed)
 
 
+def former_revision(
+    lws: LeaderWorkerSet, leader: StatefulSet | None, revisions: Sequence[ControllerRevision], live: Template
+) -> RevisionPlan | None:
+    """The revision that the leader StatefulSet carries: what may still be done while another is refused.
+
+    None where there is none that can be read.
+    """
+    key = leader.labels.get(c.REVISION_LABEL, "") if leader else ""
+    stored = max(
+        (x for x in owned_revisions(lws, revisions) if key and _key(x) == key), key=_number, default=None
+    )
+    if stored is None:
+        return None
+    try:
+        return RevisionPlan(stored, None, key, restore(stored, live), changed=False)
+    except ValueError:
+        return None
+
+
 def _number(revision: ControllerRevision) -> int:
     return revision.revision
 
@@ -138,7 +158,13 @@ def _creation(
         action="Create",
         note=note,
     )
-    return Create(KIND, document, then=(created,))
+    failed = replace(
+        created,
+        type="Warning",
+        reason=c.REASON_FAILED_CREATE,
+        note=f"Failed to create revision {document['metadata']['name']}",
+    )
+    return Create(KIND, document, then=(created,), failed=failed)
 
 
 def _next_number(lws: LeaderWorkerSet, revisions: Sequence[ControllerRevision], live: Template) -> int:

@@ -1,0 +1,75 @@
+"""What is known to keep a set from going on, and how its condition ``Stalled`` puts it.
+
+Each pass finds the problems of its own object anew; which of them are known, of which group and since when,
+is remembered by the shell. Nothing here decides what is done about one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from lws.api import constants as c
+from lws.planning.actions import Problem
+
+_NAMED: Final = 3
+"""Groups that a message names: one that grew with each further group would be written with each."""
+_LONGEST: Final = 2048
+"""Characters of a message that are shown; the API server may quote whole objects."""
+
+_REFUSED: Final = {
+    "Service": c.REASON_SERVICE_REFUSED,
+    "ControllerRevision": c.REASON_REVISION_REFUSED,
+    "StatefulSet": c.REASON_WORKERS_REFUSED,
+}
+
+
+class SetProblems(NamedTuple):
+    """Problems of a set itself, and of its groups by their index."""
+
+    own: Sequence[Problem] = ()
+    groups: Mapping[int, Sequence[Problem]] = {}
+
+    @property
+    def any(self) -> bool:
+        return bool(self.own or self.groups)
+
+    @property
+    def unmet(self) -> bool:
+        """Whether something of the spec is not carried out although every group may be ready."""
+        told = (*self.own, *(x for found in self.groups.values() for x in found))
+        return any(x.unmet for x in told)
+
+
+NO_PROBLEMS: Final = SetProblems()
+
+
+def refused(document: Mapping[str, Any], words: str) -> Problem:
+    """That the API server takes this document neither now nor, by itself, later. ``words``: its own."""
+    kind, metadata = document["kind"], document["metadata"]
+    if metadata.get("labels", {}).get(c.ROLE_LABEL) == c.ROLE_LEADER:
+        return Problem(c.REASON_LEADER_REFUSED, f"The API server refuses the leader StatefulSet: {words}")
+    reason = _REFUSED.get(kind, c.REASON_POD_GROUP_REFUSED)
+    # Pods run, or are seen not to, whatever becomes of the object that stands for their gang.
+    unmet = reason != c.REASON_POD_GROUP_REFUSED
+    return Problem(reason, f"The API server refuses {kind} {metadata['name']}: {words}", unmet=unmet)
+
+
+def summary(problems: SetProblems) -> tuple[str, str]:
+    """Reason and message of the condition: the set's own problems first, then those of groups, by reason."""
+    by_reason: dict[str, list[tuple[int, Problem]]] = {}
+    for index in sorted(problems.groups):
+        for one in problems.groups[index]:
+            by_reason.setdefault(one.reason, []).append((index, one))
+    reasons = [x.reason for x in problems.own] + list(by_reason)
+    told = [x.message for x in problems.own]
+    told += [f"{_groups([i for i, _ in found])}: {found[0][1].message}" for found in by_reason.values()]
+    message = "; ".join(told)
+    return reasons[0], message if len(message) <= _LONGEST else message[: _LONGEST - 3] + "..."
+
+
+def _groups(indexes: Sequence[int]) -> str:
+    if len(indexes) == 1:
+        return f"group {indexes[0]}"
+    named = ", ".join(str(x) for x in indexes[:_NAMED])
+    return f"groups {named} and others" if len(indexes) > _NAMED else f"groups {named}"

@@ -1,0 +1,427 @@
+"""Passes whose writes are refused: the status is written all the same, and what can be done is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+from support.cluster_model import Cluster
+from support.controller_model import ModelClient, Process
+from support.groups import NAME, NAMESPACE, a_set
+
+from lws.api import constants as c
+from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.workloads import ControllerRevision, Pod, Service, ServiceSpec, StatefulSet, StatefulSetSpec
+from lws.controllers.refusals import FIRST, LONGEST, RefusalMemory
+from lws.kube.errors import ApiError, Conflict, Unavailable, api_error
+from lws.kube.resources import Resource
+from lws.objects import Condition, Key, KubeObject, ObjectMeta, OwnerReference, controlled_by
+from lws.planning.revisions import template_of
+from lws.runtime.clock import FakeClock
+
+KEY = Key(NAMESPACE, NAME)
+GROUP = Key(NAMESPACE, f"{NAME}-0")
+QUOTA = "is forbidden: exceeded quota: small, requested: count/x=1, used: count/x=0, limited: count/x=0"
+
+Refuse = Callable[[str, Mapping[str, Any]], ApiError | None]
+
+
+def answer(status: int, message: str = QUOTA) -> ApiError:
+    body = {"kind": "Status", "status": "Failure", "code": status, "message": message}
+    return api_error(status, {}, msgspec.json.encode(body))
+
+
+class World:
+    """A set and its controller on the model of a cluster; ``refuse(kind, document)`` may refuse any write."""
+
+    def __init__(self, **members: Any) -> None:
+        self.cluster, self.clock = Cluster(), FakeClock(1000.0)
+        self.refuse: Refuse = lambda kind, document: None
+        self.sent: list[tuple[str, str]] = []
+        self.cluster.create(a_set(**members))
+        client = Client(self)
+        self.process = Process(self.cluster, client, self.clock, lambda kind: 0)
+
+    def settle(self, *, seconds: float = 0.0) -> None:
+        """Until nobody has anything to do, and then so many seconds."""
+        for _ in range(300):
+            moves = [*self.process.deliveries(), *self.process.reconciles(), *self.cluster.moves()]
+            if moves:
+                moves[0]()
+                continue
+            wait = self.process.next()
+            if wait is None or (wait := wait - self.clock.monotonic()) > seconds:
+                return
+            self.clock.advance(max(wait, 0.0))
+            seconds -= max(wait, 0.0)
+        raise AssertionError("it never settles")
+
+    def edit(self, change: Callable[[LeaderWorkerSet], LeaderWorkerSet]) -> None:
+        lws = change(self.set)
+        meta = replace(lws.metadata, generation=lws.metadata.generation + 1)
+        self.cluster.put(replace(lws, metadata=meta))
+
+    @property
+    def set(self) -> LeaderWorkerSet:
+        found = self.cluster.get(LeaderWorkerSet, KEY)
+        assert found is not None
+        return found
+
+    @property
+    def leader_set(self) -> StatefulSet | None:
+        return self.cluster.get(StatefulSet, KEY)
+
+    def condition(self, type_: str) -> Condition:
+        return next((x for x in self.set.status.conditions if x.type == type_), Condition(type_))
+
+    @property
+    def conditions(self) -> set[str]:
+        return {x.type for x in self.set.status.conditions if x.status == "True"}
+
+
+class Client(ModelClient):
+    """Asks the world before each write of a child."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.cluster, lambda: None)
+        self._world = world
+
+    def create(self, resource: Resource, type_: type[Any], document: Mapping[str, Any]) -> Any:
+        self._ask(resource, document)
+        return super().create(resource, type_, document)
+
+    def apply(self, resource: Resource, type_: type[Any], document: dict[str, Any]) -> Any:
+        self._ask(resource, document)
+        return super().apply(resource, type_, document)
+
+    def _ask(self, resource: Resource, document: Mapping[str, Any]) -> None:
+        self._world.sent.append((resource.kind, document["metadata"]["name"]))
+        error = self._world.refuse(resource.kind, document)
+        if error is not None:
+            raise error
+
+
+def of_kind(*kinds: str, status: int = 403) -> Refuse:
+    return lambda kind, document: answer(status) if kind in kinds else None
+
+
+def named(name: str) -> Refuse:
+    return lambda kind, document: answer(403) if document["metadata"]["name"] == name else None
+
+
+def bad_image(kind: str, document: Mapping[str, Any]) -> ApiError | None:
+    """A policy against StatefulSets with an image that ends in ``bad``."""
+    text = str(document.get("spec", {}))
+    return answer(403, "image not allowed") if kind == "StatefulSet" and "bad" in text else None
+
+
+def with_image(image: str) -> Callable[[LeaderWorkerSet], LeaderWorkerSet]:
+    def change(lws: LeaderWorkerSet) -> LeaderWorkerSet:
+        leader = {"spec": {"containers": [{"name": "leader", "image": image}]}}
+        template = replace(lws.spec.leader_worker_template, leader_template=leader)
+        return replace(lws, spec=replace(lws.spec, leader_worker_template=template))
+
+    return change
+
+
+def with_replicas(count: int) -> Callable[[LeaderWorkerSet], LeaderWorkerSet]:
+    return lambda lws: replace(lws, spec=replace(lws.spec, replicas=count))
+
+
+class TestNewSet:
+    @pytest.mark.parametrize("status", [400, 403, 405, 413, 422])
+    def test_a_refusal_is_a_condition_beside_progressing(self, status: int) -> None:
+        world = World()
+        world.refuse = of_kind("StatefulSet", status=status)
+        world.settle()
+        assert world.conditions == {c.PROGRESSING, c.STALLED}
+        stalled = world.condition(c.STALLED)
+        assert (stalled.reason, QUOTA in stalled.message) == ("LeaderStatefulSetRefused", True)
+        assert world.set.status.observed_generation == world.set.metadata.generation
+
+    @pytest.mark.parametrize(
+        ("kind", "reason"), [("ControllerRevision", "RevisionRefused"), ("Service", "ServiceRefused")]
+    )
+    def test_whatever_the_child(self, kind: str, reason: str) -> None:
+        world = World()
+        world.refuse = of_kind(kind)
+        world.settle()
+        assert world.condition(c.STALLED).reason == reason
+        assert c.AVAILABLE not in world.conditions
+
+    def test_without_its_revision_no_leader_set_is_made(self) -> None:
+        """Its pods would look for it in vain."""
+        world = World()
+        world.refuse = of_kind("ControllerRevision")
+        world.settle()
+        assert world.leader_set is None
+        assert world.cluster.get(Service, KEY) is not None, "what does not depend on it is made"
+
+    def test_without_its_service_the_groups_are_made_and_counted(self) -> None:
+        world = World()
+        world.refuse = of_kind("Service")
+        world.settle(seconds=4.0)
+        assert world.set.status.ready_replicas == 2
+        assert world.conditions == {c.PROGRESSING, c.STALLED}
+
+    def test_it_goes_on_by_itself_once_it_may(self) -> None:
+        world = World()
+        world.refuse = of_kind("StatefulSet", "Service")
+        world.settle(seconds=60.0)
+        world.refuse = of_kind()
+        world.settle(seconds=LONGEST)
+        assert world.conditions == {c.AVAILABLE}
+        assert world.condition(c.STALLED).status == "False"
+
+
+class TestEdit:
+    def rolled(self) -> World:
+        world = World()
+        world.settle(seconds=10.0)
+        assert world.conditions == {c.AVAILABLE}
+        world.refuse = bad_image
+        return world
+
+    def test_a_refused_template_is_told_and_nothing_else_stands_still(self) -> None:
+        world = self.rolled()
+        world.edit(with_image("example.com/server:bad"))
+        world.settle()
+        assert world.set.status.observed_generation == world.set.metadata.generation
+        assert c.STALLED in world.conditions
+        assert c.AVAILABLE not in world.conditions
+        assert "image not allowed" in world.condition(c.STALLED).message
+
+    def test_it_is_scaled_with_the_template_that_was_accepted(self) -> None:
+        world = self.rolled()
+        accepted = world.leader_set
+        world.edit(with_image("example.com/server:bad"))
+        world.settle(seconds=3.0)
+        world.edit(with_replicas(5))
+        world.settle(seconds=10.0)
+        leader_set = world.leader_set
+        assert accepted is not None
+        assert leader_set is not None
+        assert leader_set.spec.replicas == 5
+        assert leader_set.labels[c.REVISION_LABEL] == accepted.labels[c.REVISION_LABEL]
+        assert world.set.status.ready_replicas == 5
+        assert c.AVAILABLE not in world.conditions
+
+    def test_one_that_cannot_even_be_recorded_is_not_applied(self) -> None:
+        world = self.rolled()
+        world.refuse = of_kind("ControllerRevision")
+        world.edit(with_image("example.com/server:2"))
+        world.edit(with_replicas(3))
+        world.settle(seconds=10.0)
+        leader_set = world.leader_set
+        assert leader_set is not None
+        assert leader_set.spec.replicas == 3
+        assert leader_set.labels[c.REVISION_LABEL] != template_of(world.set).key
+        assert world.condition(c.STALLED).reason == "RevisionRefused"
+
+    def test_scaled_to_nothing_the_accepted_revision_is_kept(self) -> None:
+        """The leader StatefulSet carries it still."""
+        world = self.rolled()
+        world.edit(with_image("example.com/server:bad"))
+        world.edit(with_replicas(0))
+        world.settle(seconds=10.0)
+        keys = {x.labels[c.REVISION_LABEL] for x in world.cluster.all(ControllerRevision)}
+        assert world.leader_set is not None
+        assert world.leader_set.labels[c.REVISION_LABEL] in keys
+
+    def test_taking_it_back_ends_it(self) -> None:
+        world = self.rolled()
+        world.edit(with_image("example.com/server:bad"))
+        world.settle(seconds=3.0)
+        world.edit(with_image("nginx"))
+        world.settle(seconds=3.0)
+        assert world.conditions == {c.AVAILABLE}
+
+    def test_metadata_that_is_refused_leaves_the_set_available(self) -> None:
+        """Groups and template are as wanted."""
+        world = self.rolled()
+        world.refuse = of_kind("StatefulSet")
+        lws = world.set
+        world.cluster.put(replace(lws, metadata=replace(lws.metadata, labels={"team": "a"})))
+        world.settle()
+        assert world.conditions == {c.AVAILABLE, c.STALLED}
+
+    @pytest.mark.parametrize(
+        "error", [Unavailable(503, "ServiceUnavailable", "down"), Conflict(409, "Conflict", "other")]
+    )
+    def test_what_is_no_refusal_is_a_failure_after_which_the_status_is_written(self, error: ApiError) -> None:
+        world = self.rolled()
+        world.refuse = lambda kind, document: error if kind == "StatefulSet" else None
+        world.edit(with_replicas(3))
+        for deliver in world.process.deliveries():
+            deliver()
+        with pytest.raises(type(error)):
+            world.process._reconcilers[world.process.sets](KEY)
+        assert world.set.status.observed_generation == world.set.metadata.generation
+        assert c.STALLED not in world.conditions
+
+
+class TestGroup:
+    def test_refused_workers_are_told_by_their_set(self) -> None:
+        world = World()
+        world.refuse = named(GROUP.name)
+        world.settle(seconds=4.0)
+        stalled = world.condition(c.STALLED)
+        assert (stalled.status, stalled.reason) == ("True", "WorkerStatefulSetRefused")
+        assert stalled.message.startswith(f"group 0: The API server refuses StatefulSet {GROUP.name}: ")
+        assert world.set.status.ready_replicas == 1
+        world.refuse = of_kind()
+        world.settle(seconds=LONGEST)
+        assert world.conditions == {c.AVAILABLE}
+
+    def test_a_refused_service_does_not_keep_workers_from_being_made(self) -> None:
+        world = World(subdomain=c.SUBDOMAIN_UNIQUE)
+        world.refuse = of_kind("Service")
+        world.settle(seconds=4.0)
+        assert world.set.status.ready_replicas == 2
+        assert world.conditions == {c.PROGRESSING, c.STALLED}
+        assert world.condition(c.STALLED).message.startswith("groups 0, 1: The API server refuses Service ")
+
+    def test_what_is_known_of_a_group_goes_with_it(self) -> None:
+        world = World()
+        world.refuse = named(f"{NAME}-1")
+        world.settle(seconds=4.0)
+        assert c.STALLED in world.conditions
+        world.edit(with_replicas(1))
+        world.settle()
+        surplus = world.cluster.get(Pod, Key(NAMESPACE, f"{NAME}-1"))
+        assert surplus is not None
+        world.cluster.delete(surplus, force=True)
+        world.settle(seconds=4.0)
+        assert world.conditions == {c.AVAILABLE}
+
+
+class TestOneRefusal:
+    def test_the_same_document_is_not_sent_with_every_pass(self) -> None:
+        world = World()
+        world.refuse = of_kind("StatefulSet")
+        world.settle()
+        tried = len(world.sent)
+        for _ in range(20):
+            world.process.sets.add(KEY)
+            world.settle()
+        assert len(world.sent) == tried
+
+    def test_it_waits_longer_each_time_and_never_longer_than_the_bound(self) -> None:
+        clock = FakeClock()
+        memory, document = RefusalMemory(clock), {"metadata": {"name": "x"}}
+        waits = []
+        for _ in range(12):
+            waits.append(memory.left(memory.note("Service", KEY, document, answer(403))))
+            clock.advance(waits[-1])
+            assert memory.standing("Service", KEY, document) is None
+        assert 0.8 * FIRST <= waits[0] <= FIRST
+        assert all(earlier < later for earlier, later in pairwise(waits[:5]))
+        assert 0.8 * LONGEST <= waits[-1] <= LONGEST
+
+    def test_another_document_is_sent_at_once(self) -> None:
+        memory = RefusalMemory(FakeClock())
+        memory.note("Service", KEY, {"a": 1}, answer(403))
+        assert memory.standing("Service", KEY, {"a": 1}) is not None
+        assert memory.standing("Service", KEY, {"a": 2}) is None
+        assert memory.standing("Service", GROUP, {"a": 1}) is None
+
+    def test_what_was_tried_in_its_place_does_not_make_it_forgotten(self) -> None:
+        memory = RefusalMemory(FakeClock())
+        memory.note("StatefulSet", KEY, {"a": 1}, answer(403))
+        memory.taken("StatefulSet", KEY, {"a": 2})
+        assert memory.standing("StatefulSet", KEY, {"a": 1}) is not None
+        memory.taken("StatefulSet", KEY, {"a": 1})
+        assert memory.standing("StatefulSet", KEY, {"a": 1}) is None
+
+    def test_a_user_who_edits_for_ever_fills_nothing(self) -> None:
+        memory = RefusalMemory(FakeClock())
+        for number in range(100):
+            memory.note("StatefulSet", KEY, {"a": number}, answer(403))
+        known = [x for x in range(100) if memory.standing("StatefulSet", KEY, {"a": x}) is not None]
+        assert known == [96, 97, 98, 99]
+
+
+def foreign(kind: type[Any], key: Key, **members: Any) -> KubeObject:
+    if kind is StatefulSet:
+        members["spec"] = StatefulSetSpec(replicas=0)
+    made: KubeObject = kind(metadata=ObjectMeta(name=key.name, namespace=key.namespace), **members)
+    return made
+
+
+class TestNameTaken:
+    """An object that bears a name we need and that no watch of ours shows, for want of labels."""
+
+    @pytest.mark.parametrize(
+        ("kind", "key"),
+        [(Service, KEY), (StatefulSet, KEY), (StatefulSet, GROUP)],
+        ids=["service", "leader-set", "worker-set"],
+    )
+    def test_it_is_told_left_alone_and_made_when_the_name_is_free(self, kind: type[Any], key: Key) -> None:
+        world = World()
+        theirs = world.cluster.create(foreign(kind, key))
+        world.settle(seconds=60.0)
+        stalled = world.condition(c.STALLED)
+        assert (stalled.status, stalled.reason) == ("True", "NameTaken")
+        assert f"{kind.__name__} {key.name} exists and is not this" in stalled.message
+        assert c.AVAILABLE not in world.conditions
+        assert world.cluster.get(kind, key) == theirs, "untouched"
+        world.cluster.delete(theirs, force=True)
+        world.settle(seconds=60.0)
+        assert world.conditions == {c.AVAILABLE}
+
+    def test_a_groups_service_too(self) -> None:
+        world = World(subdomain=c.SUBDOMAIN_UNIQUE)
+        theirs = world.cluster.create(foreign(Service, GROUP, spec=ServiceSpec("10.0.0.1", {"a": "b"})))
+        world.settle(seconds=60.0)
+        assert world.condition(c.STALLED).message.startswith(f"group 0: Service {GROUP.name} exists")
+        assert world.cluster.get(Service, GROUP) == theirs
+        world.cluster.delete(theirs, force=True)
+        world.settle(seconds=60.0)
+        assert world.conditions == {c.AVAILABLE}
+
+    def test_the_leader_set_of_another_set_is_not_taken_for_workers(self) -> None:
+        """The set ``api-0`` beside the set ``api``."""
+        world = World()
+        other = world.cluster.create(a_set(replicas=0, metadata={"name": GROUP.name}))
+        labels = {c.NAME_LABEL: GROUP.name}
+        owner = OwnerReference(c.API_VERSION, c.KIND, GROUP.name, other.uid, controller=True)
+        meta = ObjectMeta(
+            name=GROUP.name, namespace=GROUP.namespace, labels=labels, owner_references=(owner,)
+        )
+        theirs = world.cluster.create(StatefulSet(metadata=meta, spec=StatefulSetSpec(replicas=0)))
+        world.settle(seconds=30.0)
+        stalled = world.condition(c.STALLED)
+        assert stalled.message.startswith(f"group 0: StatefulSet {GROUP.name} exists and is not this group's")
+        found = world.cluster.get(StatefulSet, GROUP)
+        assert found is not None
+        assert (found.uid, controlled_by(found, other.uid)) == (theirs.uid, True)
+
+    def test_what_gave_no_answer_twice_is_looked_at_again(self) -> None:
+        """It exists on the create, is gone on the look: nobody's event would bring the next pass."""
+        world = World()
+        refused = iter([answer(409)])
+        world.refuse = lambda kind, document: next(refused, None) if kind == "Service" else None
+        world.settle(seconds=30.0)
+        assert world.conditions == {c.AVAILABLE}
+
+
+def test_a_leader_set_without_its_label_is_found_by_name() -> None:
+    """No watch shows it; a pass that took the set for new would begin anew at partition 0."""
+    world = World(replicas=4, partition=3)
+    world.settle(seconds=20.0)
+    leader_set = world.leader_set
+    assert leader_set is not None
+    labels = {k: v for k, v in leader_set.labels.items() if k != c.NAME_LABEL}
+    world.cluster.put(replace(leader_set, metadata=replace(leader_set.metadata, labels=labels)))
+    world.process.informers.stateful_sets.indexer.receive_deletion(leader_set)
+    world.process.sets.add(KEY)
+    world.settle(seconds=5.0)
+    found = world.leader_set
+    assert found is not None
+    assert found.labels[c.NAME_LABEL] == NAME
+    assert found.spec.update_strategy.rolling_update.partition == 3
+    assert not any(pod.deleting for pod in world.cluster.all(Pod))
