@@ -62,6 +62,7 @@ class ModelClient:
         self._cluster = cluster
         self._trouble = trouble
         self._drops_groups = drops_groups
+        self.patched: list[tuple[str, dict[str, Any]]] = []  # name and patch of an object itself
         self.deleted: list[str] = []  # uids, each when its deletion began
         self.records: list[str] = []  # uids of the leaders whose incarnation a set's pass recorded
         self._applied: dict[Key, dict[str, Any]] = {}
@@ -120,6 +121,8 @@ class ModelClient:
             or about.get("uid", stored.uid) != stored.uid
         ):
             raise Conflict(409)
+        if "status" not in patch:
+            return self._patch(stored, patch)
         self.records += [
             x["leader"] for x in patch["status"].get("groups", {}).values() if version and x and "leader" in x
         ]
@@ -128,6 +131,16 @@ class ModelClient:
             merged.pop("groups", None)
         status = msgspec.convert(merged, type(stored.status))
         written = self._cluster.put(replace(stored, status=status)) if status != stored.status else stored
+        self._trouble()
+        return written
+
+    def _patch(self, stored: Any, patch: Mapping[str, Any]) -> Any:
+        """A merge patch on the object itself."""
+        if patch["metadata"]["uid"] != stored.uid:
+            raise Conflict(409)
+        self.patched.append((stored.name, dict(patch)))
+        wanted = msgspec.convert(merge(msgspec.to_builtins(stored), patch), type(stored))
+        written = self._cluster.put(wanted) if wanted != stored else stored
         self._trouble()
         return written
 

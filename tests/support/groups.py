@@ -11,6 +11,7 @@ from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import (
     ContainerStatus,
     ControllerRevision,
+    Ordinals,
     Pod,
     PodCondition,
     PodSpec,
@@ -146,10 +147,11 @@ def a_worker_set(
     labels = {
         **{x: leader.labels[x] for x in (c.NAME_LABEL, c.GROUP_INDEX_LABEL, c.GROUP_KEY_LABEL)},
         c.REVISION_LABEL: key,
+        c.ROLE_LABEL: c.ROLE_WORKER,
     }
     return StatefulSet(
         metadata=_meta(leader.name, f"set-{leader.uid}", labels, owner or owner_of(leader)),
-        spec=StatefulSetSpec(replicas=replicas),
+        spec=StatefulSetSpec(replicas=replicas, ordinals=Ordinals(1)),
         status=StatefulSetStatus(
             replicas=replicas,
             available_replicas=replicas if available is None else available,

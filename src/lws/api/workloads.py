@@ -104,9 +104,14 @@ class UpdateStrategy(Struct, frozen=True, gc=False, rename="camel", omit_default
     rolling_update: RollingUpdate = RollingUpdate()
 
 
+class Ordinals(Struct, frozen=True, gc=False, omit_defaults=True):
+    start: int = 0
+
+
 class StatefulSetSpec(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     replicas: int = 1
     update_strategy: UpdateStrategy = UpdateStrategy()
+    ordinals: Ordinals = Ordinals()
 
 
 class StatefulSetStatus(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
@@ -165,6 +170,7 @@ __all__ = [
     "ControllerRevision",
     "Node",
     "ObjectMeta",
+    "Ordinals",
     "Pod",
     "PodCondition",
     "PodSpec",

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from lws.api.constants import FIELD_MANAGER, NAME_LABEL
 from lws.controllers.applied import AppliedMemory, apply_changes_nothing
 from lws.controllers.effects import Effects
@@ -15,9 +17,9 @@ from lws.controllers.outcomes import Outcome, TakenNames
 from lws.controllers.refusals import RefusalMemory, is_verdict
 from lws.controllers.resources import Kind
 from lws.kube.client import Client
-from lws.kube.errors import AlreadyExists, KubeError, NotFound, TransportError
+from lws.kube.errors import AlreadyExists, Conflict, KubeError, NotFound, TransportError
 from lws.objects import Key, KubeObject
-from lws.planning.actions import Apply, Create, Document
+from lws.planning.actions import Apply, Create, Document, Patch
 from lws.planning.ownership import Standing, name_taken, standing
 from lws.planning.problems import refused
 from lws.runtime.clock import Clock
@@ -26,7 +28,7 @@ from lws.runtime.informers import Informer
 GONE_RETRY: Final = 1.0
 """Seconds until another look at what came or went while we looked."""
 
-Write = Apply | Create
+Write = Apply | Create | Patch
 
 
 class Children:
@@ -69,6 +71,12 @@ class Children:
                 self._effects.failed(action.failed, error)
                 raise
             return self._judge(action, key, found)
+
+    def patch(self, action: Patch) -> Outcome:
+        """What is gone, or is another object by now, is left to the next pass."""
+        outcome = self._unless_refused(action, self._send_patch)
+        problems = tuple(replace(x, unmet=action.unmet) for x in outcome.problems)
+        return outcome._replace(problems=problems)
 
     def _unless_refused(self, action: Write, send: Callable[[Any], None]) -> Outcome:
         """Send it, unless the server has refused this very document a short while ago."""
@@ -126,6 +134,15 @@ class Children:
         written = self._client.create(resource, type_, action.document)
         self._observe(action.kind, written)
         self._effects.follow(action.then)
+
+    def _send_patch(self, action: Patch) -> None:
+        resource, type_ = self._kinds[action.kind]
+        key, patch = _key_of(action.document), action.document
+        try:
+            written = self._client.merge_patch(resource, type_, key.name, patch, namespace=key.namespace)
+        except (NotFound, Conflict):
+            return
+        self._observe(action.kind, written)
 
     def _look_again(self, action: Create, key: Key) -> Outcome:
         """Another pass won, the watch is late, or the name is taken by an object outside our view."""

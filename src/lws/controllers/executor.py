@@ -28,6 +28,7 @@ from lws.planning.actions import (
     Delete,
     Document,
     Measurement,
+    Patch,
     PatchMetadata,
     PatchStatus,
     Problem,
@@ -101,6 +102,8 @@ class Executor:
                 return self._children.apply(action)
             case Create():
                 return self._children.create(action)
+            case Patch():
+                return self._children.patch(action)
             case Problem():
                 return Outcome(problems=(action,))
             case Requeue(after):

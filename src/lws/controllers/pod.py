@@ -15,13 +15,15 @@ from lws.controllers.groupstatus import GroupStatusMemory
 from lws.controllers.incidents import IncidentLog
 from lws.controllers.indexes import BY_GROUP, BY_REVISION
 from lws.controllers.informers import Informers
+from lws.controllers.inherited import InheritedKeys
 from lws.controllers.livereads import LiveReader
 from lws.controllers.nodes import NodeReader
 from lws.controllers.problems import ProblemMemory
 from lws.objects import Key
 from lws.planning.group import plan_group
-from lws.planning.observed import ObservedGroup, group_index
+from lws.planning.observed import NO_KEYS, Keys, ObservedGroup, group_index, worker_set_of
 from lws.planning.recreation.decision import plan_restart
+from lws.planning.upkeep import unexplained
 from lws.runtime.clock import Clock
 from lws.runtime.controller import Result
 
@@ -39,6 +41,7 @@ class PodReconciler:
         incidents: IncidentLog,
         live: LiveReader,
         problems: ProblemMemory,
+        inherited: InheritedKeys,
         clock: Clock,
         gang: Gang | None = None,
     ) -> None:
@@ -49,6 +52,7 @@ class PodReconciler:
         self._incidents = incidents
         self._live = live
         self._problems = problems
+        self._inherited = inherited
         self._clock = clock
         self._gang = gang
         self._provider = gang.provider if gang is not None else None
@@ -77,11 +81,13 @@ class PodReconciler:
     def _observe(self, leader: Pod, key: Key) -> ObservedGroup:
         lws = self._informers.sets.get(key)
         lws = self._ledger.overlay(lws) if lws is not None else None
+        worker_sets = self._worker_sets(leader)
         return ObservedGroup(
             lws,
             leader,
             pods=tuple(self._informers.pods.by_index(BY_GROUP, leader.key)),
-            worker_sets=self._worker_sets(leader),
+            worker_sets=worker_sets,
+            stale_keys=self._stale_keys(lws, leader, worker_sets),
             revisions=tuple(self._informers.revisions.by_index(BY_REVISION, (key, _revision(leader)))),
             node=self._node_of(lws, leader),
             service=self._informers.services.get(leader.key),
@@ -97,6 +103,15 @@ class PodReconciler:
         if named is not None:
             found[named.uid] = named
         return tuple(found.values())
+
+    def _stale_keys(
+        self, lws: LeaderWorkerSet | None, leader: Pod, worker_sets: tuple[StatefulSet, ...]
+    ) -> Keys:
+        """What the leader's worker StatefulSet was given by its set once, and would not be now."""
+        workers = worker_set_of(leader, worker_sets)
+        if lws is None or workers is None:
+            return NO_KEYS
+        return self._inherited.among(unexplained(lws, leader, workers), workers)
 
     def _node_of(self, lws: LeaderWorkerSet | None, leader: Pod) -> Node | None:
         """Read only where exclusive placement asks for it."""

@@ -22,13 +22,23 @@ from lws.controllers.indexes import (
     BY_SET,
     group_of_owned,
     group_of_pod,
-    is_leader,
     leader_set_of,
     set_of,
 )
 from lws.controllers.informers import Informers
+from lws.controllers.inherited import InheritedKeys
 from lws.controllers.leaderworkerset import LeaderWorkerSetReconciler
 from lws.controllers.livereads import LiveReader
+from lws.controllers.news import (
+    appeared,
+    differs,
+    leader_aspects,
+    member_aspects,
+    pod_aspects,
+    service_aspects,
+    stateful_set_aspects,
+    upkeep_aspects,
+)
 from lws.controllers.nodes import NodeReader
 from lws.controllers.pod import PodReconciler
 from lws.controllers.problems import ProblemMemory
@@ -37,7 +47,7 @@ from lws.controllers.settling import Settling
 from lws.controllers.workloadmetrics import GroupStarts, WorkloadMetrics
 from lws.kube.client import Client
 from lws.kube.errors import ApiError, Conflict
-from lws.objects import Key, KubeObject
+from lws.objects import Key
 from lws.planning.groups import Group, make_group
 from lws.planning.recreation.commits import edited
 from lws.planning.recreation.record import unrecorded
@@ -139,7 +149,7 @@ def make_reconcilers(
     if gang is not None:
         by_kind[gang.provider.kind] = gang.pod_groups
         kinds = KINDS | {gang.provider.kind: gang.kind}
-        gang.pod_groups.add_handler(EnqueueRequests(pods, group_of_owned, _appeared))
+        gang.pod_groups.add_handler(EnqueueRequests(pods, group_of_owned, appeared))
     measures = measures or WorkloadMetrics(Metrics())
     executor = Executor(
         client,
@@ -169,6 +179,7 @@ def make_reconcilers(
         incidents=incidents,
         live=live,
         problems=problems,
+        inherited=InheritedKeys(client),
         clock=clock,
         gang=gang,
     )
@@ -232,61 +243,24 @@ def _watch(
     informers.sets.add_handler(EnqueueRequests(sets, lambda lws: (lws.key,), news))
     informers.sets.add_handler(EnqueueRequests(pods, groups_of, _edited))
     informers.sets.add_handler(ForeignEntries(pods, executor.wrote))
-    informers.stateful_sets.add_handler(EnqueueRequests(later, set_of, _differs(_stateful_set_aspects)))
-    informers.stateful_sets.add_handler(EnqueueRequests(pods, group_of_owned, _appeared))
-    informers.pods.add_handler(EnqueueRequests(pods, group_of_pod, _differs(_pod_aspects)))
-    informers.pods.add_handler(EnqueueRequests(later, leader_set_of, _differs(_leader_aspects)))
-    informers.pods.add_handler(EnqueueRequests(later, set_to_record, _differs(_member_aspects)))
-    informers.services.add_handler(EnqueueRequests(sets, set_of, _appeared))
-    informers.services.add_handler(EnqueueRequests(pods, group_of_owned, _appeared))
+    informers.stateful_sets.add_handler(EnqueueRequests(later, set_of, differs(stateful_set_aspects)))
+    informers.stateful_sets.add_handler(EnqueueRequests(pods, group_of_owned, differs(upkeep_aspects)))
+    informers.pods.add_handler(EnqueueRequests(pods, group_of_pod, differs(pod_aspects)))
+    informers.pods.add_handler(EnqueueRequests(later, leader_set_of, differs(leader_aspects)))
+    informers.pods.add_handler(EnqueueRequests(later, set_to_record, differs(member_aspects)))
+    informers.services.add_handler(EnqueueRequests(sets, set_of, differs(service_aspects)))
+    informers.services.add_handler(EnqueueRequests(pods, group_of_owned, differs(service_aspects)))
 
 
 def _edited(old: LeaderWorkerSet | None, new: LeaderWorkerSet) -> bool:
-    """A change of the spec or of an annotation may let a group's pass do what it had to leave undone.
+    """A change of the spec or of an annotation may let a group's pass do what it had to leave undone; labels
+    and annotations are handed on to what the group has.
 
     So may a set that appears after its pods: caches start at different moments.
     """
-    return old is None or edited(old, new)
+    return old is None or edited(old, new) or old.labels != new.labels
 
 
 def _given_up(lws: LeaderWorkerSet) -> list[str]:
     """The groups that the pod controller marked as failed, which the set's condition must say."""
     return [index for index, entry in lws.status.groups.items() if entry.failed]
-
-
-def _appeared(old: KubeObject | None, new: KubeObject) -> bool:
-    return old is None
-
-
-def _differs(aspects: Callable[[Any], object]) -> Callable[[Any, Any], bool]:
-    return lambda old, new: old is None or aspects(old) != aspects(new)
-
-
-def _stateful_set_aspects(one: StatefulSet) -> object:
-    """What a set's pass reads of the leader StatefulSet and of those of its groups."""
-    return (
-        one.deleting,
-        one.metadata.generation,
-        # Outdated leaders may be replaced once the StatefulSet controller has seen the new template.
-        one.status.observed_generation >= one.metadata.generation,
-        one.labels,
-        one.annotations,
-        one.ready,
-        one.status.replicas,
-    )
-
-
-def _member_aspects(pod: Pod) -> object:
-    """What makes a pod a started member of its group."""
-    return (pod.status.phase, pod.metadata.owner_references)
-
-
-def _pod_aspects(pod: Pod) -> object:
-    """What a group's pass reads of a pod; of readiness and node only the leader's."""
-    led = (pod.has_ready_condition, pod.spec.node_name) if is_leader(pod) else ()
-    owners = pod.metadata.owner_references  # a worker may be adopted by a new StatefulSet
-    return (pod.deleting, pod.status.phase, pod.restarts, pod.resizing, owners, *led)
-
-
-def _leader_aspects(pod: Pod) -> object:
-    return (pod.deleting, pod.ready, pod.labels)

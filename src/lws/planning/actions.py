@@ -100,6 +100,19 @@ class Create(Struct, frozen=True):
     essential: bool = True
 
 
+class Patch(Struct, frozen=True):
+    """JSON merge patch ``document`` on the object that its ``metadata`` names, by UID too.
+
+    Only what differs is in it, so whoever else has written to the object loses nothing. ``unmet`` as in
+    ``Problem``, when it is refused.
+    """
+
+    kind: str
+    document: Document
+    failed: Record | None = None
+    unmet: bool = True
+
+
 class Delete(Struct, frozen=True):
     """Delete exactly the object with this UID; NotFound or another UID means it is done already.
 
@@ -167,4 +180,6 @@ class Requeue(Struct, frozen=True):
     after: float
 
 
-Action = Apply | Create | Delete | PatchMetadata | PatchStatus | Problem | StoreEntry | Record | Requeue
+Action = (
+    Apply | Create | Delete | Patch | PatchMetadata | PatchStatus | Problem | StoreEntry | Record | Requeue
+)

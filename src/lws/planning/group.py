@@ -1,6 +1,6 @@
 """The pass over one group, by its leader pod: restart, service, PodGroup, workers (reconcilers.md, 7.2).
 
-Workers are created once for each incarnation of the leader and never changed: changes reach them only by
+Workers are created once for each incarnation of the leader, and changes of their template reach them only by
 replacing the leader. The documents themselves are made elsewhere; here is only what is due, in which order.
 """
 
@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, Pod, StatefulSet
-from lws.objects import KubeObject, controller_of
+from lws.objects import KubeObject, controlled_by, controller_of
 from lws.planning.actions import Action, Create, Problem, Record, Requeue, reference
 from lws.planning.documents import owned_by_pod
 from lws.planning.groups import Group, group_of
@@ -27,6 +27,7 @@ from lws.planning.recreation.record import plan_excuses
 from lws.planning.revisions import Template, owned_revisions, restore, template_of
 from lws.planning.services import plan_group_service
 from lws.planning.termination import plan_mark, plan_stop
+from lws.planning.upkeep import plan_workers_upkeep
 from lws.planning.workers import worker_document
 
 REVISION_RETRY = 1.0
@@ -121,6 +122,8 @@ def _plan_workers(group: ObservedGroup, lws: LeaderWorkerSet, own: Group) -> tup
     if own.alone:
         return ()
     existing = worker_set_named(leader, group.worker_sets)
+    if existing is not None and controlled_by(existing, leader.uid):
+        return plan_workers_upkeep(lws, own, existing, stale=group.stale_keys)
     if existing is not None:
         return _name_taken(lws, leader, existing)
     too_early = lws.startup_policy == c.STARTUP_LEADER_READY and not leader.has_ready_condition
@@ -183,7 +186,7 @@ def _create(lws: LeaderWorkerSet, leader: Pod, template: Template, node_selector
 
 
 def _name_taken(lws: LeaderWorkerSet, leader: Pod, existing: StatefulSet) -> tuple[Action, ...]:
-    """Nothing to do for the leader's own; one of a former incarnation is waited for, its end leads back here.
+    """One of a former incarnation is waited for: its end leads back here.
 
     One that is not a worker set of any leader of this name will not go away by itself, so users are told, and
     the name is looked at again: nobody else's end leads here.

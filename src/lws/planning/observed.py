@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 
@@ -16,6 +17,20 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, Node, Pod, Service, StatefulSet
 from lws.objects import KubeObject, OwnerReference, controlled_by, controller_of
+
+
+class Keys(NamedTuple):
+    """Labels and annotations of an object, by their keys."""
+
+    labels: frozenset[str] = frozenset()
+    annotations: frozenset[str] = frozenset()
+
+    @property
+    def any(self) -> bool:
+        return bool(self.labels or self.annotations)
+
+
+NO_KEYS: Final = Keys()
 
 
 class Certainty(IntEnum):
@@ -70,7 +85,8 @@ class ObservedGroup(Struct, frozen=True, gc=False):
     ``worker_sets``: StatefulSets named like the leader or with the group's index. ``revisions``: those with
     the set's name label and the leader's key. ``node``: the leader's. ``service``: the one named like it.
     ``pod_group``: with gang scheduling, the object that stands for the group, or None; it cannot be told
-    without ``pod_groups_known``.
+    without ``pod_groups_known``. ``stale_keys``: labels and annotations that the worker StatefulSet has from
+    its creator only.
     """
 
     lws: LeaderWorkerSet | None
@@ -83,6 +99,7 @@ class ObservedGroup(Struct, frozen=True, gc=False):
     pod_group: KubeObject | None = None
     pod_groups_known: bool = True
     incidents: Incidents = Incidents()
+    stale_keys: Keys = NO_KEYS
     certainty: Certainty = Certainty.CACHED
 
 

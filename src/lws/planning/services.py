@@ -16,6 +16,7 @@ from lws.planning.actions import Action, Create, Document, Record, Requeue, refe
 from lws.planning.documents import owned_by_pod, owned_by_set
 from lws.planning.groups import Group, Groups
 from lws.planning.ownership import Standing, name_taken, standing
+from lws.planning.upkeep import plan_service_upkeep
 
 STALE_SERVICE_RETRY = 1.0
 """Seconds until another look at a service that a former leader of the same name left behind."""
@@ -78,7 +79,9 @@ def _keep(lws: LeaderWorkerSet, document: Document, service: Service | None) -> 
             problem = name_taken(service, document)
             told = replace(failed, note=f"{failed.note}: {problem.message}")
             return (problem, told, Requeue(FOREIGN_SERVICE_RETRY))
-        case _:
+        case Standing.OURS:
+            return plan_service_upkeep(lws, service, document)
+        case Standing.USABLE:
             return ()
 
 

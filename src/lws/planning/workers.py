@@ -22,11 +22,7 @@ def worker_document(
     lws: LeaderWorkerSet, leader: Pod, template: Template, *, node_selector: Mapping[str, str] | None
 ) -> Document:
     """The create document; ``template``: of the leader's revision, ``node_selector``: exclusive placement."""
-    identity = {
-        c.NAME_LABEL: lws.name,
-        c.GROUP_INDEX_LABEL: leader.labels.get(c.GROUP_INDEX_LABEL, ""),
-        c.GROUP_KEY_LABEL: leader.labels.get(c.GROUP_KEY_LABEL, ""),
-    }
+    identity = _identity(lws, leader)
     labels = {**identity, c.REVISION_LABEL: leader.labels.get(c.REVISION_LABEL, "")}
     pods = labelled_template(
         template.worker_template, labels=labels, annotations=_template_annotations(lws, leader, template)
@@ -37,7 +33,7 @@ def worker_document(
         "metadata": {
             "name": leader.name,
             "namespace": leader.namespace,
-            "labels": {**lws.labels, **labels, c.ROLE_LABEL: c.ROLE_WORKER},
+            "labels": worker_labels(lws, leader),
             "annotations": handed_on(lws),
             "ownerReferences": [owned_by_pod(leader)],
         },
@@ -50,6 +46,21 @@ def worker_document(
             "template": _placed(pods, node_selector),
             **storage(template, lws.namespace),
         },
+    }
+
+
+def worker_labels(lws: LeaderWorkerSet, leader: Pod) -> dict[str, str]:
+    """Those of the StatefulSet itself: the set's, overlaid with what tells whose it is."""
+    own = {c.REVISION_LABEL: leader.labels.get(c.REVISION_LABEL, ""), c.ROLE_LABEL: c.ROLE_WORKER}
+    return {**lws.labels, **_identity(lws, leader), **own}
+
+
+def _identity(lws: LeaderWorkerSet, leader: Pod) -> dict[str, str]:
+    """What all pods of the group carry, and no others."""
+    return {
+        c.NAME_LABEL: lws.name,
+        c.GROUP_INDEX_LABEL: leader.labels.get(c.GROUP_INDEX_LABEL, ""),
+        c.GROUP_KEY_LABEL: leader.labels.get(c.GROUP_KEY_LABEL, ""),
     }
 
 

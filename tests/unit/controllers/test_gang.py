@@ -92,8 +92,9 @@ class Creations:
         if resource == self._refuses:
             raise Forbidden(403, message="bunches is forbidden")
         self.made.append((resource, document))
-        meta = msgspec.convert(document["metadata"], ObjectMeta)
-        return type_(metadata=msgspec.structs.replace(meta, uid="uid-new", resource_version="99"))
+        made = msgspec.json.decode(msgspec.json.encode(document), type=type_)
+        meta = msgspec.structs.replace(made.metadata, uid="uid-new", resource_version="99")
+        return msgspec.structs.replace(made, metadata=meta)
 
 
 class Notes:

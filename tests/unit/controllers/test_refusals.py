@@ -6,103 +6,19 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
 
-import msgspec
 import pytest
 from msgspec.structs import replace
-from support.cluster_model import Cluster
-from support.controller_model import ModelClient, Process
+from support.child_world import GROUP, KEY, QUOTA, Refuse, World, answer
 from support.groups import NAME, NAMESPACE, a_set
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, Pod, Service, ServiceSpec, StatefulSet, StatefulSetSpec
 from lws.controllers.refusals import FIRST, LONGEST, RefusalMemory
-from lws.kube.errors import ApiError, Conflict, Unavailable, api_error
-from lws.kube.resources import Resource
-from lws.objects import Condition, Key, KubeObject, ObjectMeta, OwnerReference, controlled_by
+from lws.kube.errors import ApiError, Conflict, Unavailable
+from lws.objects import Key, KubeObject, ObjectMeta, OwnerReference, controlled_by
 from lws.planning.revisions import template_of
 from lws.runtime.clock import FakeClock
-
-KEY = Key(NAMESPACE, NAME)
-GROUP = Key(NAMESPACE, f"{NAME}-0")
-QUOTA = "is forbidden: exceeded quota: small, requested: count/x=1, used: count/x=0, limited: count/x=0"
-
-Refuse = Callable[[str, Mapping[str, Any]], ApiError | None]
-
-
-def answer(status: int, message: str = QUOTA) -> ApiError:
-    body = {"kind": "Status", "status": "Failure", "code": status, "message": message}
-    return api_error(status, {}, msgspec.json.encode(body))
-
-
-class World:
-    """A set and its controller on the model of a cluster; ``refuse(kind, document)`` may refuse any write."""
-
-    def __init__(self, **members: Any) -> None:
-        self.cluster, self.clock = Cluster(), FakeClock(1000.0)
-        self.refuse: Refuse = lambda kind, document: None
-        self.sent: list[tuple[str, str]] = []
-        self.cluster.create(a_set(**members))
-        client = Client(self)
-        self.process = Process(self.cluster, client, self.clock, lambda kind: 0)
-
-    def settle(self, *, seconds: float = 0.0) -> None:
-        """Until nobody has anything to do, and then so many seconds."""
-        for _ in range(300):
-            moves = [*self.process.deliveries(), *self.process.reconciles(), *self.cluster.moves()]
-            if moves:
-                moves[0]()
-                continue
-            wait = self.process.next()
-            if wait is None or (wait := wait - self.clock.monotonic()) > seconds:
-                return
-            self.clock.advance(max(wait, 0.0))
-            seconds -= max(wait, 0.0)
-        raise AssertionError("it never settles")
-
-    def edit(self, change: Callable[[LeaderWorkerSet], LeaderWorkerSet]) -> None:
-        lws = change(self.set)
-        meta = replace(lws.metadata, generation=lws.metadata.generation + 1)
-        self.cluster.put(replace(lws, metadata=meta))
-
-    @property
-    def set(self) -> LeaderWorkerSet:
-        found = self.cluster.get(LeaderWorkerSet, KEY)
-        assert found is not None
-        return found
-
-    @property
-    def leader_set(self) -> StatefulSet | None:
-        return self.cluster.get(StatefulSet, KEY)
-
-    def condition(self, type_: str) -> Condition:
-        return next((x for x in self.set.status.conditions if x.type == type_), Condition(type_))
-
-    @property
-    def conditions(self) -> set[str]:
-        return {x.type for x in self.set.status.conditions if x.status == "True"}
-
-
-class Client(ModelClient):
-    """Asks the world before each write of a child."""
-
-    def __init__(self, world: World) -> None:
-        super().__init__(world.cluster, lambda: None)
-        self._world = world
-
-    def create(self, resource: Resource, type_: type[Any], document: Mapping[str, Any]) -> Any:
-        self._ask(resource, document)
-        return super().create(resource, type_, document)
-
-    def apply(self, resource: Resource, type_: type[Any], document: dict[str, Any]) -> Any:
-        self._ask(resource, document)
-        return super().apply(resource, type_, document)
-
-    def _ask(self, resource: Resource, document: Mapping[str, Any]) -> None:
-        self._world.sent.append((resource.kind, document["metadata"]["name"]))
-        error = self._world.refuse(resource.kind, document)
-        if error is not None:
-            raise error
 
 
 def of_kind(*kinds: str, status: int = 403) -> Refuse:

@@ -20,6 +20,7 @@ from lws.planning.actions import (
     Create,
     Delete,
     Document,
+    Patch,
     Problem,
     Record,
     Requeue,
@@ -228,11 +229,25 @@ class TestStartup:
 
 
 class TestWorkerSetOfThatName:
-    def test_the_leaders_own_is_never_changed(self) -> None:
+    def test_the_leaders_own_keeps_its_template_and_revision(self) -> None:
         group = _group()
         assert group.leader is not None
-        old = a_worker_set(group.leader, key="old", replicas=7)
+        old = a_worker_set(group.leader, key="old")
         assert _plan(replace(group, worker_sets=(old,))) == []
+
+    def test_one_that_was_scaled_gets_its_number_back(self) -> None:
+        group = _group()
+        assert group.leader is not None
+        [patch] = _plan(replace(group, worker_sets=(a_worker_set(group.leader, replicas=7),)))
+        assert isinstance(patch, Patch)
+        assert patch.document["spec"] == {"replicas": 1}
+
+    def test_nobody_guesses_how_many_there_should_be(self) -> None:
+        """The revision is gone, and what is assumed in its place may be the live size."""
+        group = _group(revisions=(), of=a_set(size=3))
+        assert group.leader is not None
+        planned = _plan(replace(group, worker_sets=(a_worker_set(group.leader, replicas=2),)))
+        assert not any(isinstance(x, Patch) for x in planned)
 
     def test_it_needs_no_revision(self) -> None:
         group = _group(revisions=())
@@ -358,7 +373,7 @@ class TestPlacement:
     def test_once_there_are_workers_the_node_does_not_matter(self) -> None:
         group = _group(a_set(metadata=EXCLUSIVE), leader={"node": "node-1"})
         assert group.leader is not None
-        assert _plan(replace(group, worker_sets=(a_worker_set(group.leader),))) == []
+        assert _kinds(_plan(replace(group, worker_sets=(a_worker_set(group.leader),)))) == []
 
 
 def test_workers_learn_that_their_leader_requests_tpus() -> None:

@@ -84,7 +84,8 @@ def test_each_policy_plans_its_own_service_only() -> None:
 
 def test_its_own_is_left_alone() -> None:
     assert plan_shared_service(SHARED, _service(BY_SET), NONE) == ()
-    assert plan_group_service(UNIQUE, UNIQUE_GROUP, _service(owner_of(LEADER))) == ()
+    spec = ServiceSpec("None", SELECTOR | {c.GROUP_INDEX_LABEL: "1"}, True)
+    assert plan_group_service(UNIQUE, UNIQUE_GROUP, _service(owner_of(LEADER), spec=spec)) == ()
 
 
 def test_nobodys_is_used_when_it_does_what_ours_would() -> None:

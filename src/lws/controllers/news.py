@@ -1,0 +1,59 @@
+"""What of an object is news to a pass: everything else that moves on it leads to no key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lws.api.workloads import Pod, Service, StatefulSet
+from lws.controllers.indexes import is_leader
+from lws.objects import KubeObject
+
+
+def appeared(old: KubeObject | None, new: KubeObject) -> bool:
+    return old is None
+
+
+def differs(aspects: Callable[[Any], object]) -> Callable[[Any, Any], bool]:
+    return lambda old, new: old is None or aspects(old) != aspects(new)
+
+
+def stateful_set_aspects(one: StatefulSet) -> object:
+    """What a set's pass reads of the leader StatefulSet and of those of its groups."""
+    return (
+        one.deleting,
+        one.metadata.generation,
+        # Outdated leaders may be replaced once the StatefulSet controller has seen the new template.
+        one.status.observed_generation >= one.metadata.generation,
+        one.labels,
+        one.annotations,
+        one.ready,
+        one.status.replicas,
+    )
+
+
+def upkeep_aspects(one: StatefulSet) -> object:
+    """What a group's pass puts right of its worker StatefulSet, if somebody has edited it."""
+    spec, metadata = one.spec, one.metadata
+    return (metadata.labels, metadata.annotations, metadata.owner_references, spec.replicas, spec.ordinals)
+
+
+def service_aspects(one: Service) -> object:
+    """What a pass reads of a service, and puts right."""
+    return (one.deleting, one.labels, one.metadata.owner_references, one.spec)
+
+
+def member_aspects(pod: Pod) -> object:
+    """What makes a pod a started member of its group."""
+    return (pod.status.phase, pod.metadata.owner_references)
+
+
+def pod_aspects(pod: Pod) -> object:
+    """What a group's pass reads of a pod; of readiness and node only the leader's."""
+    led = (pod.has_ready_condition, pod.spec.node_name) if is_leader(pod) else ()
+    owners = pod.metadata.owner_references  # a worker may be adopted by a new StatefulSet
+    return (pod.deleting, pod.status.phase, pod.restarts, pod.resizing, owners, *led)
+
+
+def leader_aspects(pod: Pod) -> object:
+    return (pod.deleting, pod.ready, pod.labels)

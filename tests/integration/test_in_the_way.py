@@ -1,0 +1,288 @@
+"""What a cluster refuses, and names that are taken: the set says so, and goes on with the rest."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from support.cluster import Cluster
+from support.kubectl import Kubectl
+from support.sets import Document, LiveSet, Sets, template
+from support.waiting import SECONDS, steady, until
+from support.wholeness import await_whole
+
+from lws.api import constants as c
+from lws.controllers.resources import LEADERWORKERSETS
+from lws.kube.client import Client
+from lws.kube.errors import ApiError, NotFound
+from lws.kube.resources import SERVICES, STATEFULSETS, Resource
+
+pytestmark = pytest.mark.integration
+
+QUOTAS = Resource("", "v1", "resourcequotas", "ResourceQuota")
+POLICIES = Resource(
+    "admissionregistration.k8s.io",
+    "v1",
+    "validatingadmissionpolicies",
+    "ValidatingAdmissionPolicy",
+    namespaced=False,
+)
+BINDINGS = Resource(
+    "admissionregistration.k8s.io",
+    "v1",
+    "validatingadmissionpolicybindings",
+    "ValidatingAdmissionPolicyBinding",
+    namespaced=False,
+)
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+@pytest.fixture
+def kubectl(cluster: Cluster, namespace: str) -> Kubectl:
+    return Kubectl(cluster, namespace)
+
+
+def condition(lws: LiveSet, type_: str) -> Document:
+    found: Document = next((x for x in lws.status.get("conditions", []) if x["type"] == type_), {})
+    return found
+
+
+def await_stalled(lws: LiveSet, *words: str) -> Document:
+    def said() -> Document:
+        return condition(lws, c.STALLED)
+
+    def wanted(seen: Document) -> bool:
+        return seen.get("status") == "True" and all(x in seen["message"] for x in words)
+
+    return lws.until(f"Stalled with {words}", said, wanted)
+
+
+def quota(client: Client, namespace: str, hard: dict[str, str]) -> None:
+    """So many of some kinds may be made."""
+    document = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "some", "namespace": namespace},
+        "spec": {"hard": hard},
+    }
+    client.create(QUOTAS, dict, document)
+
+    def counts() -> bool:
+        return bool(client.get(QUOTAS, dict, "some", namespace).get("status", {}).get("hard"))
+
+    until("the quota to count", counts, bool)
+
+
+@contextlib.contextmanager
+def policy(client: Client, namespace: str, *, code: str) -> Iterator[None]:
+    """StatefulSets with an image that ends in ``bad`` are refused in this namespace, as policy engines do."""
+    name = f"no-bad-images-{namespace}"
+    spec = {
+        "failurePolicy": "Fail",
+        "matchConstraints": {
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+            "resourceRules": [
+                {
+                    "apiGroups": ["apps"],
+                    "apiVersions": ["v1"],
+                    "operations": ["CREATE", "UPDATE"],
+                    "resources": ["statefulsets"],
+                }
+            ],
+        },
+        "validations": [
+            {
+                "expression": "!object.spec.template.spec.containers.exists(c, c.image.endsWith('bad'))",
+                "message": "image not allowed",
+                "reason": code,
+            }
+        ],
+    }
+    kind = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": name}}
+    binding = {"policyName": name, "validationActions": ["Deny"]}
+    client.create(POLICIES, dict, {**kind, "kind": "ValidatingAdmissionPolicy", "spec": spec})
+    client.create(BINDINGS, dict, {**kind, "kind": "ValidatingAdmissionPolicyBinding", "spec": binding})
+    try:
+        yield
+    finally:
+        client.delete(BINDINGS, dict, name)
+        client.delete(POLICIES, dict, name)
+
+
+@pytest.mark.parametrize("code", ["Forbidden", "Invalid"])
+def test_a_template_that_a_policy_refuses(sets: Sets, namespace: str, code: str) -> None:
+    """lws#851, #807: told in the API server's words; the set is scaled all the same."""
+    lws = sets.create(replicas=2, size=2)
+    await_whole(lws)
+    before = lws.uids()
+    with policy(sets.client, namespace, code=code):
+        refused_in_effect(sets, namespace)
+        lws.change(leaderTemplate=template("leader", "example.com/server:bad"))
+        await_stalled(lws, "The API server refuses the leader StatefulSet", "image not allowed")
+        document = lws.get()
+        assert document["status"]["observedGeneration"] == document["metadata"]["generation"]
+        assert condition(lws, c.AVAILABLE)["status"] == "False"
+        lws.change(replicas=3)
+        lws.until("three groups ready", lambda: lws.status.get("readyReplicas"), lambda seen: seen == 3)
+        assert before <= lws.uids()
+        lws.change(leaderTemplate=template("leader"))
+        await_whole(lws)
+        assert condition(lws, c.STALLED)["status"] == "False"
+
+
+def refused_in_effect(sets: Sets, namespace: str) -> None:
+    """Policies take a moment to reach the API server's own cache."""
+    pod = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "bad"}]}}
+    spec = {"replicas": 0, "serviceName": "x", "selector": {"matchLabels": {"a": "b"}}, "template": pod}
+    metadata = {"name": "probe", "namespace": namespace}
+    probe = {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": metadata, "spec": spec}
+
+    def refused() -> bool:
+        try:
+            sets.client.create(STATEFULSETS, dict, probe)
+        except ApiError as error:
+            return error.refused
+        sets.client.delete(STATEFULSETS, dict, "probe", namespace=namespace)
+        return False
+
+    until("the policy to be in force", refused, bool)
+
+
+def test_a_new_set_whose_stateful_sets_a_quota_refuses(sets: Sets, namespace: str) -> None:
+    """It has a status from the first pass on, and goes on by itself once it may."""
+    quota(sets.client, namespace, {"count/statefulsets.apps": "0"})
+    lws = sets.create(replicas=1, size=2)
+    stalled = await_stalled(lws, "exceeded quota")
+    assert stalled["reason"] == "LeaderStatefulSetRefused"
+    assert condition(lws, c.PROGRESSING)["status"] == "True"
+    assert lws.status["observedGeneration"] == 1
+    sets.client.delete(QUOTAS, dict, "some", namespace=namespace)
+    await_whole(lws)
+
+
+def test_workers_that_a_quota_refuses_are_told_by_their_set(sets: Sets, namespace: str) -> None:
+    quota(sets.client, namespace, {"count/statefulsets.apps": "2"})
+    lws = sets.create(replicas=2, size=2)
+    stalled = await_stalled(lws, "group ", "The API server refuses StatefulSet", "exceeded quota")
+    assert stalled["reason"] == "WorkerStatefulSetRefused"
+    sets.client.delete(QUOTAS, dict, "some", namespace=namespace)
+    await_whole(lws)
+
+
+def test_a_set_whose_service_a_quota_refuses_counts_its_groups(sets: Sets, namespace: str) -> None:
+    quota(sets.client, namespace, {"services": "0"})
+    lws = sets.create(replicas=1, size=2)
+    assert await_stalled(lws, "exceeded quota")["reason"] == "ServiceRefused"
+    lws.until("the group to be counted", lambda: lws.status.get("readyReplicas"), lambda seen: seen == 1)
+
+
+@pytest.mark.parametrize("policy_of", ["Shared", "UniquePerReplica"])
+def test_a_service_of_somebody_else(sets: Sets, namespace: str, kubectl: Kubectl, policy_of: str) -> None:
+    """ai-dynamo/dynamo#9612: named, untouched, made when the name is free."""
+    name = "api" if policy_of == "Shared" else "api-0"
+    theirs = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"selector": {"app": "frontend"}, "ports": [{"port": 80}]},
+    }
+    before = sets.client.create(SERVICES, dict, theirs)
+    lws = sets.create("api", replicas=1, size=2, networkConfig={"subdomainPolicy": policy_of})
+    stalled = await_stalled(lws, f"Service {name} exists and is not this", "not headless", "not select")
+    assert stalled["reason"] == "NameTaken"
+    lws.until(
+        "the event",
+        lambda: lws.notes("FailedCreate"),
+        lambda notes: any(f"Service {name} exists" in x for x in notes),
+    )
+    assert f"Service {name} exists" in kubectl.lws("why", "api")
+    seen = sets.client.get(SERVICES, dict, name, namespace)
+    assert seen["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
+    sets.client.delete(SERVICES, dict, name, namespace=namespace)
+
+    def headless() -> bool:
+        with contextlib.suppress(NotFound):
+            made = sets.client.get(SERVICES, dict, name, namespace)
+            return bool(made["spec"].get("clusterIP") == "None")
+        return False
+
+    until("the headless one", headless, bool, seconds=2 * SECONDS)
+    await_whole(lws)
+
+
+def test_a_set_that_is_named_like_a_group_of_another(sets: Sets) -> None:
+    """``api-0`` beside ``api``: neither takes the other's StatefulSet."""
+    other = sets.create("api-0", replicas=1, size=2)
+    await_whole(other)
+    lws = sets.create("api", replicas=1, size=2)
+    await_stalled(lws, "group 0: StatefulSet api-0 exists and is not this group's")
+    await_whole(other)
+    assert steady("the other's pods", other.uids)
+
+
+def test_metadata_follows_and_no_pod_is_replaced(sets: Sets) -> None:
+    """lws#895, #657."""
+    metadata = {
+        "labels": {"team": "red", "cost": "a"},
+        "annotations": {"example.com/note": "one", LAST_APPLIED: "{}"},
+    }
+    lws = sets.create(replicas=2, size=2, metadata=metadata)
+    await_whole(lws)
+    before = lws.uids()
+    for one in (lws.leader_set(), *lws.worker_sets()):
+        assert LAST_APPLIED not in one["metadata"].get("annotations", {})
+    assert lws.leader_set()["metadata"]["labels"][c.ROLE_LABEL] == "leader"
+    assert {x["metadata"]["labels"][c.ROLE_LABEL] for x in lws.worker_sets()} == {"worker"}
+    assert not any(c.ROLE_LABEL in x.document["metadata"]["labels"] for x in lws.pods())
+    by_hand = {"metadata": {"labels": {"mine": "x"}}}
+    lws.client.merge_patch(STATEFULSETS, dict, f"{lws.name}-0", by_hand, namespace=lws.namespace)
+    edit = {
+        "metadata": {"labels": {"team": "blue", "cost": None}, "annotations": {"example.com/note": "two"}}
+    }
+    lws.client.merge_patch(LEADERWORKERSETS, dict, lws.name, edit, namespace=lws.namespace)
+
+    def followed() -> bool:
+        return all(
+            (x["metadata"]["labels"].get("team"), x["metadata"]["labels"].get("cost")) == ("blue", None)
+            and x["metadata"]["annotations"]["example.com/note"] == "two"
+            for x in (lws.leader_set(), *lws.worker_sets())
+        )
+
+    lws.until("all StatefulSets to follow", followed)
+    assert (
+        lws.client.get(STATEFULSETS, dict, f"{lws.name}-0", lws.namespace)["metadata"]["labels"]["mine"]
+        == "x"
+    )
+    assert steady("the pods", lws.uids) == before
+
+
+def test_what_was_edited_by_hand_is_put_back(sets: Sets) -> None:
+    lws = sets.create(replicas=1, size=3, restartPolicy="None")
+    await_whole(lws)
+    workers = f"{lws.name}-0"
+    unlabelled = {"metadata": {"labels": {c.NAME_LABEL: None}}}
+    for resource, name, patch in (
+        (SERVICES, lws.name, {"spec": {"selector": {"app": "x", c.NAME_LABEL: None}}}),
+        (SERVICES, lws.name, {"spec": {"publishNotReadyAddresses": False}}),
+        (SERVICES, lws.name, unlabelled),
+        (STATEFULSETS, workers, {"spec": {"replicas": 1}}),
+        (STATEFULSETS, workers, unlabelled),
+        (STATEFULSETS, lws.name, unlabelled),
+    ):
+        wanted = owned(lws.client.get(resource, dict, name, lws.namespace))
+        edited = owned(lws.client.merge_patch(resource, dict, name, patch, namespace=lws.namespace))
+        assert edited != wanted
+        lws.until(
+            f"{name} without {patch}",
+            lambda: owned(lws.client.get(resource, dict, name, lws.namespace)),  # noqa: B023
+            wanted.__eq__,
+        )
+    await_whole(lws)
+
+
+def owned(document: Document) -> Any:
+    spec = document["spec"]
+    members = ("selector", "publishNotReadyAddresses", "replicas")
+    return (document["metadata"].get("labels"), {x: spec.get(x) for x in members})
