@@ -220,7 +220,7 @@ class App:
         watching = self.metrics.informers()
         self.cache = cache = Cache(self.client.connection, clock=clock, metrics=watching)
         measures = WorkloadMetrics(self.metrics, max_sets=self.options.configuration.metrics.max_sets)
-        controllers = make_controllers(
+        controllers, resync = make_controllers(
             make_informers(cache),
             client=self.client,
             recorder=self.recorder,
@@ -235,6 +235,7 @@ class App:
         self.manager.add(measures, phase=Phase.CONTROLLERS, name="workload metrics")
         for controller in controllers:
             self.manager.add(controller, phase=Phase.CONTROLLERS, name=f"controller {controller.name}")
+        self.manager.add(resync, phase=Phase.CONTROLLERS, name="resync")
         self.manager.add(Patience(self.client.connection), phase=Phase.CONTROLLERS, name="patience")
         watching.declare(*cache.silences())
         self.metrics.silences(cache.silences)

@@ -22,6 +22,7 @@ from lws.controllers.indexes import (
     BY_SET,
     group_of_owned,
     group_of_pod,
+    is_leader,
     leader_set_of,
     set_of,
 )
@@ -56,6 +57,7 @@ from lws.runtime.controller import Controller, Result
 from lws.runtime.informers import Adder, EnqueueRequests, Informer
 from lws.runtime.metrics import Metrics
 from lws.runtime.queue import WorkQueue
+from lws.runtime.resync import Resync
 
 Reconcile = Callable[[Key], Result]
 
@@ -78,8 +80,8 @@ def make_controllers(
     workers: int,
     gang: Gang | None = None,
     measures: WorkloadMetrics | None = None,
-) -> tuple[Controller[Key], ...]:
-    """The controllers, watching but not started. ``gang``: where configured."""
+) -> tuple[tuple[Controller[Key], ...], Resync[Key]]:
+    """The controllers, watching but not started, and their resync. ``gang``: where configured."""
     sets, pods, commits = (
         WorkQueue[Key](name, clock=clock, metrics=metrics.queue(name))
         for name in ("leaderworkerset", "pod", "groupstatus")
@@ -107,10 +109,20 @@ def make_controllers(
             quiet=_part_of_life,
         )
 
-    return (
+    controllers = (
         controller("leaderworkerset", made.for_sets, sets),
         controller("pod", made.for_pods, pods),
         controller("groupstatus", made.for_entries, commits),
+    )
+    return controllers, make_resync(informers, sets, pods, clock=clock)
+
+
+def make_resync(informers: Informers, sets: Adder[Key], pods: Adder[Key], *, clock: Clock) -> Resync[Key]:
+    """All sets and all groups, once in some hours."""
+    return Resync(
+        (lambda: [x.key for x in informers.sets.indexer.list()], sets),
+        (lambda: [x.key for x in informers.pods.indexer.list() if is_leader(x)], pods),
+        clock=clock,
     )
 
 
