@@ -97,7 +97,7 @@ class Committer:
             ended = self._clock.monotonic()
             with self._lock:
                 self._free[key] = ended + REST * (ended - began)
-        if not stale:
+        if len(stale) < len(asked):  # one of many that is old is no reason to be slow with the next
             self._backoff.forget(key)
         old = {x.index for x in stale}
         self._look_again((x for x in asked if x.index not in old), after=0.0)

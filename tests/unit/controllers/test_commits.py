@@ -226,6 +226,18 @@ def test_what_was_decided_on_an_old_cache_is_decided_again_on_what_is() -> None:
     assert world.due() == {0, 1}
 
 
+def test_old_pictures_among_others_do_not_slow_a_set_down() -> None:
+    world = World()
+    for index in range(0, 20, 2):
+        world.ask(index)
+        world.ask(index + 1)
+        groups = world.lws.status.groups | {str(index + 1): GroupStatus("another", KEY)}
+        world.cluster.put(replace(world.lws, status=replace(world.lws.status, groups=groups)))
+        world.commit()
+        world.clock.advance(0.01)
+        assert index + 1 in world.due()
+
+
 @pytest.mark.parametrize("replaced", [False, True], ids=["gone", "another-by-its-name"])
 def test_nothing_is_written_to_another_set(replaced: bool) -> None:
     world = World()
