@@ -211,7 +211,7 @@ def test_symptoms_of_pods_that_cannot_be_created(sets: Sets) -> None:
     quota = {"metadata": {"name": "few"}, "spec": {"hard": {"pods": "0"}}}
     path = f"/api/v1/namespaces/{sets.namespace}/resourcequotas"
     nobody = {"spec": {"serviceAccountName": "nobody", "containers": [{"name": "a", "image": "a"}]}}
-    sets.create("a" * 52, size=1).change(size=2)
+    sets.create("a" * 52, replicas=1, size=1).change(size=2)
     sets.create("nobody", leaderTemplate=nobody)
     symptoms = {
         "a" * 52 + "-0": "must be no more than 63 bytes",
