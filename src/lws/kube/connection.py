@@ -7,10 +7,9 @@ not through its API (runtime.md, B4). It is imported on first use: it takes a th
 from __future__ import annotations
 
 import os
-import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import urllib3
@@ -21,6 +20,7 @@ from lws.kube.kubeconfig import Kubeconfig, read_kubeconfig
 from lws.kube.ratelimit import RateLimit
 from lws.kube.stream import Stream
 from lws.kube.transport import Connection, Endpoint, OnResponse
+from lws.kube.trust import Files, Trust
 
 __all__ = ["Connection", "Stream", "connect"]
 
@@ -28,6 +28,14 @@ SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 HOST_VARIABLE = "KUBERNETES_SERVICE_HOST"
 PORT_VARIABLE = "KUBERNETES_SERVICE_PORT"
 DEFAULT_KUBECONFIG = "~/.kube/config"
+
+
+class _Way(NamedTuple):
+    """What leads to a server. ``configuration``: the kubernetes client's; ``trust``: None without TLS."""
+
+    configuration: Any
+    credentials: Credentials
+    trust: Trust | None
 
 
 def connect(
@@ -47,15 +55,15 @@ def connect(
     Use one Connection for leases and another for everything else, so that neither waits for the other.
     Raises ConfigurationError: one line.
     """
-    configuration, credentials = _configure(kubeconfig, context)
-    configuration.keep_alive = True  # TCP keepalive 30 s idle, 15 s apart, 9 probes
-    configuration.connection_pool_maxsize = pool_size
+    way = _configure(kubeconfig, context)
+    way.configuration.keep_alive = True  # TCP keepalive 30 s idle, 15 s apart, 9 probes
+    way.configuration.connection_pool_maxsize = pool_size
     limit = None if qps is None else RateLimit(qps, burst or max(1, int(qps)))
-    endpoint = _endpoint(configuration, credentials)
+    endpoint = _endpoint(way)
     return Connection(endpoint, user_agent=user_agent, limit=limit, on_response=on_response)
 
 
-def _configure(kubeconfig: str | None, context: str | None) -> tuple[Any, Credentials]:
+def _configure(kubeconfig: str | None, context: str | None) -> _Way:
     paths = kubeconfig or os.environ.get("KUBECONFIG")
     if paths:
         return _from_kubeconfig(paths, context)
@@ -73,7 +81,7 @@ def _configure(kubeconfig: str | None, context: str | None) -> tuple[Any, Creden
     )
 
 
-def _in_cluster(token: str) -> tuple[Any, Credentials]:
+def _in_cluster(token: str) -> _Way:
     from kubernetes.client import Configuration  # noqa: PLC0415
 
     host = os.environ[HOST_VARIABLE]
@@ -82,19 +90,19 @@ def _in_cluster(token: str) -> tuple[Any, Credentials]:
         host=f"https://{f'[{host}]' if ':' in host else host}:{os.environ[PORT_VARIABLE]}",
         ssl_ca_cert=authority,
     )
-    _check_tls(configuration, f"service account ({authority})")
-    return configuration, Credentials(bearer_from_file(token))
+    where = f"service account ({authority})"
+    return _Way(configuration, Credentials(bearer_from_file(token)), _trust(configuration, where))
 
 
-def _from_kubeconfig(paths: str, context: str | None) -> tuple[Any, Credentials]:
+def _from_kubeconfig(paths: str, context: str | None) -> _Way:
     chosen = read_kubeconfig(paths, context)
     configuration = _load(chosen)
     where = f"kubeconfig {paths}, context {chosen.context!r}"
-    _check_tls(configuration, where)
     if "exec" in chosen.user and not configuration.api_key and not configuration.cert_file:
         command = _command(chosen.user)
         raise ConfigurationError(f"{where}: the credential plugin {command!r} gave nothing; run it by hand")
-    return configuration, Credentials(_reader(chosen, configuration), impersonation=chosen.impersonation)
+    user = Credentials(_reader(chosen, configuration), impersonation=chosen.impersonation)
+    return _Way(configuration, user, _trust(configuration, where))
 
 
 def _load(chosen: Kubeconfig) -> Any:
@@ -139,43 +147,44 @@ def _command(user: Mapping[str, Any]) -> str:
     return str(plugin.get("command", "")) if isinstance(plugin, Mapping) else ""
 
 
-def _check_tls(configuration: Any, where: str) -> None:
-    """Load the certificates once now; urllib3 would only do so, and fail, with the first request."""
+def _trust(configuration: Any, where: str) -> Trust | None:
+    """For a server that is spoken to by TLS; certificates are loaded now, not with the first request."""
     if not configuration.host.startswith("https://"):
-        return
-    trial = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if configuration.ssl_ca_cert:
-        _try(trial.load_verify_locations, configuration.ssl_ca_cert, what=f"{where}: certificate authority")
-    if configuration.cert_file:
-        files = (configuration.cert_file, configuration.key_file)
-        _try(trial.load_cert_chain, *files, what=f"{where}: client certificate and key", password=b"")
+        return None
+    files = Files(configuration.ssl_ca_cert, configuration.cert_file, configuration.key_file)
+    trust = Trust(files, verify=configuration.verify_ssl, where=where)
+    configuration.ssl_ca_cert = configuration.cert_file = configuration.key_file = None  # not urllib3's
+    return trust
 
 
-def _try(load: Callable[..., None], *files: str | None, what: str, **options: Any) -> None:
-    try:
-        load(*files, **options)
-    except ssl.SSLError as error:
-        detail = (getattr(error, "reason", None) or str(error)).lower().replace("_", " ")
-        raise ConfigurationError(f"{what} cannot be used: {detail}") from error
-    except (OSError, ValueError) as error:
-        detail = getattr(error, "strerror", None) or str(error)
-        raise ConfigurationError(f"{what} cannot be read: {detail}") from error
-
-
-def _endpoint(configuration: Any, credentials: Credentials) -> Endpoint:
+def _endpoint(way: _Way) -> Endpoint:
     from kubernetes.client.rest import RESTClientObject  # noqa: PLC0415
 
+    configuration = way.configuration
     if not configuration.verify_ssl:  # asked for in the kubeconfig; once is enough
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     managers = [RESTClientObject(configuration).pool_manager for _ in range(2)]
     url = urlsplit(configuration.host)
     through_proxy = url.scheme == "http" and managers[0].proxy is not None
 
+    pools = [manager.connection_from_url(configuration.host) for manager in managers]
+    for pool in pools:
+        if way.trust is not None:
+            pool.ConnectionCls = _trusting(pool.ConnectionCls, way.trust)  # type: ignore[assignment]
     return Endpoint(
         host=configuration.host,
         # A plain HTTP proxy wants the whole URL in the request line; otherwise only a path prefix remains.
         prefix=configuration.host if through_proxy else url.path,
-        requests=managers[0].connection_from_url(configuration.host),
-        streams=managers[1].connection_from_url(configuration.host),
-        credentials=credentials,
+        requests=pools[0],
+        streams=pools[1],
+        credentials=way.credentials,
     )
+
+
+def _trusting(connection: Callable[..., Any], trust: Trust) -> Callable[..., Any]:
+    """What makes connections of a pool, with the context that holds at that moment."""
+
+    def make(**settings: Any) -> Any:
+        return connection(**settings, ssl_context=trust.context())
+
+    return make

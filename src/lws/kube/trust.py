@@ -1,0 +1,101 @@
+"""Whom a connection trusts and as whom it speaks: TLS contexts from files, made anew when the files change.
+
+Made here and not by urllib3, which on Python 3.13 and later refuses authorities without key identifiers
+(RFC 5280 asks for them, client-go does not, and those of EKS up to 1.16, of MicroK8s and many made by hand
+lack them), and which loads every file for every connection. See docs/decisions/141-older-authorities.md.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from lws.kube.errors import ConfigurationError
+
+
+class Files(NamedTuple):
+    """Paths. ``authority``: None for the system's. ``certificate`` and ``key``: the client's, if any."""
+
+    authority: str | None = None
+    certificate: str | None = None
+    key: str | None = None
+
+
+class Trust:
+    """Contexts for one API server; ``where`` names their configuration in errors.
+
+    ``verify`` False takes any server. Raises ConfigurationError, one line, when the files cannot be used now;
+    later, those that were good last stay in use.
+    """
+
+    def __init__(self, files: Files, *, verify: bool, where: str) -> None:
+        self._files, self._verify, self._where = files, verify, where
+        self._lock = threading.Lock()
+        self._content = _contents(files)
+        self._context = self._load()
+
+    def context(self) -> ssl.SSLContext:
+        """For a new connection: the same one for as long as the files hold the same."""
+        with self._lock:
+            content = _contents(self._files)
+            if content != self._content:
+                # Half of a pair may have been replaced so far: the next connection looks again.
+                with contextlib.suppress(ConfigurationError):
+                    self._context, self._content = self._load(), content
+            return self._context
+
+    def _load(self) -> ssl.SSLContext:
+        context = _Context(ssl.PROTOCOL_TLS_CLIENT)
+        if not self._verify:
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        files = self._files
+        if files.authority:
+            what = f"{self._where}: certificate authority"
+            _try(lambda: context.load_verify_locations(files.authority), what)
+        else:
+            context.load_default_certs()
+        if certificate := files.certificate:
+            what = f"{self._where}: client certificate and key"
+            _try(lambda: context.load_cert_chain(certificate, files.key, password=b""), what)
+        return context
+
+
+class _Context(ssl.SSLContext):
+    """As Go's verifier has it: any certificate in the file is an anchor, and needs no key identifiers."""
+
+    def __init__(self, protocol: int) -> None:
+        del protocol  # ``__new__`` has taken it
+        self.minimum_version = ssl.TLSVersion.TLSv1_2
+        self.hostname_checks_common_name = False
+        self.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        self.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        super().set_alpn_protocols(["http/1.1"])
+
+    def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
+        """Nothing: urllib3 calls this for each connection, and it frees what other threads may be reading."""
+
+
+def _contents(files: Files) -> tuple[bytes | None, ...]:
+    return tuple(_content(path) for path in files)
+
+
+def _content(path: str | None) -> bytes | None:
+    try:
+        return Path(path).read_bytes() if path else None
+    except OSError:
+        return None
+
+
+def _try(load: Callable[[], object], what: str) -> None:
+    try:
+        load()
+    except ssl.SSLError as error:
+        detail = (getattr(error, "reason", None) or str(error)).lower().replace("_", " ")
+        raise ConfigurationError(f"{what} cannot be used: {detail}") from error
+    except (OSError, ValueError) as error:
+        detail = getattr(error, "strerror", None) or str(error)
+        raise ConfigurationError(f"{what} cannot be read: {detail}") from error
