@@ -79,17 +79,18 @@ class Bundle(Struct, frozen=True):
 
 
 def renewed(bundle: Bundle, names: ServerNames, now: datetime) -> Bundle:
-    """``bundle`` itself while it is good for another 90 days, else one with what had to be made anew.
+    """``bundle`` itself while it is good, now and in 90 days, else one with what had to be made anew.
 
-    An authority that is missing, broken or near its end takes the server certificate with it.
+    An authority that is missing, broken, near its end or not valid yet (the clock of whoever made it was
+    ahead) takes the server certificate with it.
     """
-    at = now + RENEW_BEFORE
-    if not _authority_valid(bundle, at):
+    times = now, now + RENEW_BEFORE
+    if not all(_authority_valid(bundle, at) for at in times):
         ca_certificate, ca_key = new_authority(now)
         trusted = b"".join([ca_certificate, *_still_trusted(bundle.ca_certificate, now)])
         certificate, key = new_server_certificate(ca_certificate, ca_key, names, now)
         return Bundle(trusted, ca_key, certificate, key)
-    if not _server_valid(bundle, names, at):
+    if not all(_server_valid(bundle, names, at) for at in times):
         certificate, key = new_server_certificate(bundle.ca_certificate, bundle.ca_key, names, now)
         return Bundle(bundle.ca_certificate, bundle.ca_key, certificate, key)
     return bundle
@@ -178,12 +179,15 @@ def _server_valid(bundle: Bundle, names: ServerNames, at: datetime) -> bool:
 
 
 def _still_trusted(pem: bytes, now: datetime) -> Iterable[bytes]:
-    """The authorities of an old ``ca.crt`` that have not expired, each as PEM."""
+    """The authorities of an old ``ca.crt`` that have not expired, each as PEM.
+
+    Those from the future, too: by the clock of an API server they may be valid, and be served still.
+    """
     try:
         authorities = x509.load_pem_x509_certificates(pem)
     except ValueError:
         return []
-    return [to_pem(authority) for authority in authorities if _covers(authority, now)]
+    return [to_pem(authority) for authority in authorities if now <= authority.not_valid_after_utc]
 
 
 def _certificate(pem: bytes) -> x509.Certificate | None:

@@ -37,9 +37,9 @@ class ServingCertificate:
     ``context`` stays the same object for as long as the server lives. The certificate in use is a second
     context that each handshake is pointed to and that is replaced whole: ``load_cert_chain`` on a live
     context takes two steps (certificate, key) without a lock, and handshakes between them were seen to
-    fail, and to corrupt memory. A pair that does not load, or that changes while it is read, is left alone
-    until the next look. ``on_read`` and
-    ``on_error`` count changed files and failures. Intervals in seconds.
+    fail, and to corrupt memory. A pair that does not load, that changes while it is read, or that is not
+    valid now while the one in use is, is left alone until the next look. ``on_read`` and ``on_error`` count
+    changed files and failures. Intervals in seconds.
     """
 
     def __init__(
@@ -89,6 +89,7 @@ class ServingCertificate:
             context.load_cert_chain(*self._paths, password="")  # an encrypted key must not prompt
             if self._read() != pair:
                 raise CertificateError("the files changed while they were read")
+            self._judge(pair)
         except (OSError, ValueError, CertificateError) as error:  # ssl.SSLError is an OSError
             self._on_error()
             raise CertificateError(f"cannot load {self._paths[0]} and {self._paths[1]}: {error}") from None
@@ -118,6 +119,17 @@ class ServingCertificate:
                     _log.info("Updated current TLS certificate")
             except Exception as error:  # noqa: BLE001 - a follower that ended would let it run out
                 _log.error("Error re-reading certificate", error=one_line(error))
+
+    def _judge(self, pair: tuple[bytes, bytes]) -> None:
+        """Raises CertificateError for a pair worse than the one in use; one that must do is told of."""
+        found, now = x509.load_pem_x509_certificate(pair[0]), self._clock.now()
+        if _valid(found, now):
+            return
+        times = f"{found.not_valid_before_utc:%FT%TZ} to {found.not_valid_after_utc:%FT%TZ}"
+        why = f"valid from {times}, and now is {now:%FT%TZ}; check this node's clock"
+        if self._loaded is not None and _valid(x509.load_pem_x509_certificate(self._loaded[0]), now):
+            raise CertificateError(why)
+        _log.error("Serving a certificate that clients refuse", certificate=str(self._paths[0]), error=why)
 
     def _choose(self, connection: ssl.SSLObject, _name: str | None, _front: ssl.SSLContext) -> None:
         connection.context = self._current
@@ -184,6 +196,10 @@ def _as_file(content: bytes) -> Iterator[str]:
         with tempfile.NamedTemporaryFile(buffering=0) as named:
             named.write(content)
             yield named.name
+
+
+def _valid(certificate: x509.Certificate, at: datetime) -> bool:
+    return certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc
 
 
 def _first(pem: str) -> str:

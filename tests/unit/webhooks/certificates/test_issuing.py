@@ -180,6 +180,25 @@ def test_renewal(
     assert renewed(after, names, now) is after
 
 
+@pytest.mark.parametrize("days", [1 / 12, 3, 80], ids=["two hours", "three days", "most of the 90 days"])
+def test_what_a_clock_that_was_ahead_has_made_is_made_anew(bundle: Bundle, days: float) -> None:
+    """The bundle was made at NOW by a clock that was ahead; this is the right time."""
+    right = NOW - days * DAYS
+    after = renewed(bundle, NAMES, right)
+    assert valid(after, NAMES, right)
+    assert renewed(after, NAMES, right) is after
+    assert renewed(after, NAMES, NOW) is after  # whoever's clock is ahead still agrees
+    trusted = [a.serial_number for a in x509.load_pem_x509_certificates(after.ca_certificate)]
+    assert trusted[1:] == [load(bundle.ca_certificate).serial_number]  # served until the change is everywhere
+
+
+def test_a_server_certificate_from_the_future_is_made_anew_alone(bundle: Bundle) -> None:
+    pair = new_server_certificate(bundle.ca_certificate, bundle.ca_key, NAMES, NOW + 3 * DAYS)
+    after = renewed(Bundle(bundle.ca_certificate, bundle.ca_key, *pair), NAMES, NOW)
+    assert after.ca_certificate == bundle.ca_certificate
+    assert valid(after, NAMES, NOW)
+
+
 def test_a_certificate_of_another_authority_is_replaced(bundle: Bundle) -> None:
     stranger = renewed(Bundle(), NAMES, NOW)
     mixed = changed(bundle, certificate=stranger.certificate, key=stranger.key)

@@ -6,13 +6,14 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from structlog.testing import capture_logs
 from support.waiting import until
 
 from lws.runtime.clock import FakeClock
@@ -176,6 +177,48 @@ def test_files_that_change_while_they_are_read_are_left_for_the_next_look(
         serving.reload()
     assert serving.reload() is True
     assert serving.certificate == der(bundles[1])
+
+
+WRONG_TIMES = [
+    pytest.param(timedelta(days=3), id="not valid yet"),
+    pytest.param(timedelta(days=-400), id="expired"),
+]
+
+
+def issued(bundle: Bundle, shift: timedelta) -> Bundle:
+    """A certificate of the same authority, made by a clock that was off by ``shift``."""
+    made = datetime.now(UTC) + shift
+    pair = new_server_certificate(bundle.ca_certificate, bundle.ca_key, LOCAL, made)
+    return Bundle(bundle.ca_certificate, bundle.ca_key, *pair)
+
+
+@pytest.mark.parametrize("shift", WRONG_TIMES)
+def test_one_that_is_not_valid_now_does_not_replace_one_that_is(
+    store: CertificateStore, bundles: list[Bundle], shift: timedelta
+) -> None:
+    serving = serving_of(store)
+    serving.reload()
+    store.save(issued(bundles[0], shift))
+    with pytest.raises(CertificateError, match=r"tls.key: valid from 20.*, and now is 20.*clock"):
+        serving.reload()
+    assert serving.certificate == der(bundles[0])
+    store.save(bundles[1])
+    assert serving.reload()
+    assert serving.certificate == der(bundles[1])
+
+
+@pytest.mark.parametrize("shift", WRONG_TIMES)
+def test_one_that_is_not_valid_now_is_better_than_none(
+    store: CertificateStore, bundles: list[Bundle], shift: timedelta
+) -> None:
+    future = issued(bundles[0], shift)
+    store.save(future)
+    serving = serving_of(store)
+    with capture_logs() as log:
+        serving.reload()
+    assert serving.certificate == der(future)
+    (line,) = [line for line in log if line["log_level"] == "error"]
+    assert (line["certificate"], "valid from" in line["error"]) == (str(store.certificate_path), True)
 
 
 def test_starting_without_a_certificate_is_an_error(tmp_path: Path) -> None:
