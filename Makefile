@@ -6,6 +6,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Tests run make, too, which would look for the job server of this one.
 PYTEST := env -u MAKEFLAGS $(BIN)/python -m pytest
+FAST := tests/unit tests/property tests/golden tests/faults
+# The image's Python: its version stands in the Dockerfile, and nowhere else.
+IMAGE_VERSION := $(shell sed -n 's/^ARG BASE_IMAGE=python:\([0-9]*\.[0-9]*\).*/\1/p' Dockerfile)
+IMAGE_PYTHON ?= $(shell for each in python$(IMAGE_VERSION) "$$(pyenv root 2>/dev/null)"/versions/$(IMAGE_VERSION).*/bin/python; do \
+  "$$each" -c '' 2>/dev/null && echo "$$each" && break; done)
 
 ##@ Use
 
@@ -23,7 +28,15 @@ TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 EXAMPLES ?= ci
 
 test-fast: setup ## Unit, property, fault and golden tests: no cluster (EXAMPLES=default: new random examples)
-	nice -n 5 $(PYTEST) -n 2 --dist worksteal --hypothesis-profile=$(EXAMPLES) tests/unit tests/property tests/golden tests/faults
+	nice -n 5 $(PYTEST) -n 2 --dist worksteal --hypothesis-profile=$(EXAMPLES) $(FAST)
+
+test-fast-image: ## The same tests on the image's Python, where there is one (IMAGE_PYTHON=/path/to/it)
+ifeq ($(IMAGE_PYTHON),)
+	@echo "No Python $(IMAGE_VERSION) here, the image's: the fast tests run on one Python only" >&2
+else
+	@$(MAKE) --no-print-directory .venv-image/installed
+	nice -n 5 env -u MAKEFLAGS .venv-image/bin/python -m pytest -n 2 --dist worksteal --hypothesis-profile=$(EXAMPLES) $(FAST)
+endif
 
 # Control planes at once. One takes a tenth of a core and 700 MB.
 WORKERS ?= 4
@@ -84,6 +97,12 @@ setup: .venv/installed ## The virtual environment, from the lock file; other tar
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
+.venv-image/installed: requirements.lock pyproject.toml
+	$(IMAGE_PYTHON) -m venv .venv-image
+	.venv-image/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	.venv-image/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
 .venv-docs/installed: requirements.docs.lock
 	$(PYTHON) -m venv .venv-docs
 	.venv-docs/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.docs.lock
@@ -95,11 +114,11 @@ setup: .venv/installed ## The virtual environment, from the lock file; other tar
 	@touch $@
 
 clean: ## Remove what the targets above made here
-	rm -rf .venv .venv-docs .venv-sbom build .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-image .venv-docs .venv-sbom build .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 help: ## This list
 	@awk 'BEGIN {FS = ":.*## "} \
 	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
 	  /^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: demo test test-fast test-integration verify format crds lock docs sbom chart bench setup clean help
+.PHONY: demo test test-fast test-fast-image test-integration verify format crds lock docs sbom chart bench setup clean help
