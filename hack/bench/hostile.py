@@ -15,6 +15,8 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from lws.runtime.serving import raise_open_files
+
 AGAIN: Final = 1.0  # seconds
 HEAD: Final = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 WHOLE: Final = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -149,6 +151,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--tls", action="store_true")
     options = parser.parse_args()
+    raise_open_files()
     asyncio.run(besiege(options.port, options.count, tls=options.tls))
 
 

@@ -27,7 +27,7 @@ from lws.runtime.serving.limits import Limits, fair_connections
 from lws.runtime.serving.workers import Workers
 
 BACKLOG: Final = 1024
-AT_ONCE: Final = 64  # connections accepted before the others are looked at again
+AT_ONCE: Final = 16  # connections accepted before the others are looked at again
 ACCEPT_AGAIN: Final = 0.005, 1.0  # seconds after a failure, doubled until it works, as Go's net/http does
 QUIET: Final = 0.5  # seconds without a request after which nobody is taken to be about to send one
 
