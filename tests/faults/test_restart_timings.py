@@ -200,6 +200,8 @@ def _orphan_workers(story: Story, leader: Pod) -> bool:
 
 
 SEEN = (_delete_worker, _kill_worker, _fail_worker, _restart_worker, _restart_leader)
+LATE = (_delete_worker_set,)
+"""What kills pods only later, when the group may have started."""
 INCIDENTS = (*SEEN, _delete_leader, _kill_leader, _delete_both, _delete_worker_set)
 
 
@@ -211,7 +213,7 @@ def hurt(story: Story, incidents: tuple[Callable[[Story, Pod], bool], ...] = INC
     leader = story.random.choice(leaders)
     incident = story.random.choice(incidents)
     recorded = story.recorded(leader)
-    counts = recorded or not story.after_start or story.whole(leader)
+    counts = recorded or not story.after_start or story.whole(leader) or incident in LATE
     if incident(story, leader) and counts:
         suffering = Suffering(incident.__name__, recorded, seen=incident in SEEN)
         story.suffered[leader.uid].append(suffering)
