@@ -49,7 +49,7 @@ class ObservedSet(Struct, frozen=True, gc=False):
     ``leader``: the leader StatefulSet. ``revisions``: those with the set's name label. ``leaders``: pods with
     the set's name label and worker-index 0. ``worker_sets``: StatefulSets with the set's name label, the
     leader StatefulSet perhaps among them. ``service``: the one named like the set. ``members``: all pods of
-    those groups that ``records.unrecorded`` names.
+    those groups that ``record.unrecorded`` names.
     """
 
     lws: LeaderWorkerSet
