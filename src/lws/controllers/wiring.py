@@ -154,7 +154,7 @@ def make_reconcilers(
         "Service": informers.services,
     }
     ledger = GroupStatusMemory()
-    incidents = IncidentLog(informers.pods.get, judge_of(informers, ledger))
+    incidents = _remember(informers, ledger)
     live = LiveReader(client)
     entries = Entries(commits)
     kinds = KINDS
@@ -174,9 +174,6 @@ def make_reconcilers(
         clock=clock,
     )
     _measure(informers, ledger, measures, clock)
-    informers.sets.add_handler(ledger)
-    informers.pods.add_handler(incidents)
-    informers.stateful_sets.add_handler(incidents)
     settling = Settling(sets)
     problems = ProblemMemory(clock, settling.add)
     _watch(informers, sets, settling, pods, executor)
@@ -205,6 +202,15 @@ def make_reconcilers(
         clock=clock,
     )
     return Reconcilers(settling.timed(for_sets.reconcile), for_pods.reconcile, committer.reconcile)
+
+
+def _remember(informers: Informers, ledger: GroupStatusMemory) -> IncidentLog:
+    """What happens to groups; its handlers come before those that lead to a pass."""
+    incidents = IncidentLog(informers.pods.get, judge_of(informers, ledger))
+    informers.sets.add_handler(ledger)
+    informers.pods.add_handler(incidents)
+    informers.stateful_sets.add_handler(incidents)
+    return incidents
 
 
 def _measure(
