@@ -26,7 +26,7 @@ from lws.runtime.controller import Result
 from lws.runtime.informers import Adder
 from lws.runtime.queue import ItemExponentialBackoff
 
-REST = 2.0
+REST = 4.0
 """For how many times what a commit took its set is left alone afterwards, so that others join the next."""
 
 
