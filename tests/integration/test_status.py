@@ -24,7 +24,9 @@ def start(lws: LiveSet, group: int) -> None:
 
 
 def conditions(lws: LiveSet) -> dict[str, tuple[str, str, str]]:
-    return {x["type"]: (x["status"], x["reason"], x["message"]) for x in lws.status["conditions"]}
+    """But for ``Reconciling``, which only says that there is none of Available and Stalled."""
+    told = [x for x in lws.status["conditions"] if x["type"] != c.RECONCILING]
+    return {x["type"]: (x["status"], x["reason"], x["message"]) for x in told}
 
 
 def await_note(lws: LiveSet, reason: str, note: str) -> None:

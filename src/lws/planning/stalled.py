@@ -13,6 +13,29 @@ from lws.objects import Condition
 from lws.planning.problems import SetProblems, summary
 
 
+def with_reconciling(
+    conditions: tuple[Condition, ...], *, generation: int, now: str
+) -> tuple[Condition, ...]:
+    """With ``Reconciling``, which kstatus reads (decision 125): neither available nor stalled.
+
+    Not on a set that was at rest when this condition came into use: it says nothing new of it.
+    """
+    stored = next((x for x in conditions if x.type == c.RECONCILING), None)
+    true = {x.type for x in conditions if x.status == "True"}
+    working = not true & {c.AVAILABLE, c.STALLED}
+    if stored is None and not working:
+        return conditions
+    if working:
+        wanted = Condition(c.RECONCILING, "True", c.REASON_GROUPS_PROGRESSING, "Groups start or roll")
+    else:
+        reason = c.STALLED if c.STALLED in true else c.REASON_ALL_GROUPS_READY
+        wanted = Condition(c.RECONCILING, "False", reason)
+    changed = stored is None or stored.status != wanted.status
+    since = now if changed or stored is None else stored.last_transition_time
+    wanted = replace(wanted, last_transition_time=since, observed_generation=generation)
+    return (*(x for x in conditions if x.type != c.RECONCILING), wanted)
+
+
 def with_stalled(
     conditions: tuple[Condition, ...], problems: SetProblems, *, generation: int, now: str
 ) -> tuple[Condition, ...]:

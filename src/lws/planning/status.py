@@ -22,7 +22,7 @@ from lws.planning.observed import ObservedSet
 from lws.planning.problems import NO_PROBLEMS, SetProblems
 from lws.planning.recreation.record import failed_groups, plan_records
 from lws.planning.rollout import plan_rollout_record, rollout_document
-from lws.planning.stalled import with_stalled
+from lws.planning.stalled import with_reconciling, with_stalled
 
 _TEXTS = {
     c.AVAILABLE: (c.REASON_ALL_GROUPS_READY, "All replicas are ready"),
@@ -83,9 +83,10 @@ def plan_status(
     due = due_conditions(tally, lws.replicas, unmet=problems.unmet)
     conditions = merge_conditions(lws.status.conditions, due, generation=lws.metadata.generation, now=now)
     shown = with_failed(conditions, lws, failed_groups(lws, groups), now=now)
+    stalled = with_stalled(shown, problems, generation=lws.metadata.generation, now=now)
     rollout = plan_rollout_record(observed, tally, key, at=at)
     wanted = LeaderWorkerSetStatus(
-        conditions=with_stalled(shown, problems, generation=lws.metadata.generation, now=now),
+        conditions=with_reconciling(stalled, generation=lws.metadata.generation, now=now),
         ready_replicas=tally.ready,
         updated_replicas=tally.updated,
         replicas=leader.status.replicas if leader is not None else 0,
