@@ -42,7 +42,10 @@ class Children:
         kinds: Mapping[str, Kind],
         effects: Effects,
         clock: Clock,
+        ours: str = NAME_LABEL,
     ) -> None:
+        """``ours``: the label by which the informers see what is created."""
+        self._ours = ours
         self._client = client
         self._informers = informers
         self._kinds = kinds
@@ -141,8 +144,11 @@ class Children:
         try:
             written = self._client.merge_patch(resource, type_, key.name, patch, namespace=key.namespace)
         except (NotFound, Conflict):
+            if "resourceVersion" in patch["metadata"]:
+                raise  # what was decided by it is void, and what follows from it
             return
         self._observe(action.kind, written)
+        self._effects.follow(action.then)
 
     def _look_again(self, action: Create, key: Key) -> Outcome:
         """Another pass won, the watch is late, or the name is taken by an object outside our view."""
@@ -154,17 +160,17 @@ class Children:
         wanted = {"kind": action.kind, **action.document}
         verdict, problem = standing(found, wanted), name_taken(found, wanted)
         if verdict is Standing.OURS:
-            if NAME_LABEL not in found.labels:
+            if self._ours not in found.labels:
                 found = self._put_labels_back(action, found)
             self._effects.follow(action.then)
-        if NAME_LABEL in found.labels:
+        if self._ours in found.labels:
             self._observe(action.kind, found)
         if verdict is Standing.FOREIGN:
             self._effects.tell(action.failed, problem.message)
             return self._taken.note(action.kind, key, problem)
         if verdict is Standing.PASSING:
             return Outcome(GONE_RETRY, (problem,))
-        return Outcome(GONE_RETRY) if NAME_LABEL in found.labels else self._taken.note(action.kind, key)
+        return Outcome(GONE_RETRY) if self._ours in found.labels else self._taken.note(action.kind, key)
 
     def _put_labels_back(self, action: Create, found: KubeObject) -> KubeObject:
         """Without them it is ours still, by its owner, but no watch of ours shows it."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from cachetools import LRUCache
 
+from lws.api.constants import NAME_LABEL
 from lws.controllers.children import Children
 from lws.controllers.effects import Effects, Recorder
 from lws.controllers.groupstatus import GroupStatusMemory
@@ -60,6 +61,7 @@ class Executor:
         hand_over: Callable[[StoreEntry], None],
         ledger: GroupStatusMemory | None = None,
         kinds: Mapping[str, Kind] = KINDS,
+        ours: str = NAME_LABEL,
         measure: Callable[[Measurement], None] = lambda _: None,
         clock: Clock | None = None,
     ) -> None:
@@ -70,7 +72,12 @@ class Executor:
         self._effects = Effects(recorder, measure)
         self._hand_over = hand_over
         self._children = Children(
-            client, informers, kinds=kinds, effects=self._effects, clock=clock or SystemClock()
+            client,
+            informers,
+            kinds=kinds,
+            effects=self._effects,
+            clock=clock or SystemClock(),
+            ours=ours,
         )
         self._own: LRUCache[str, str] = LRUCache(100_000)
         self._unanswered: LRUCache[str, bool] = LRUCache(4096)  # UIDs of what may be deleted by now

@@ -11,11 +11,13 @@ import re
 from collections.abc import Iterable
 
 from lws.api import constants as c
+from lws.api import disaggregation as d
 from lws.api.workloads import Pod
 from lws.objects import Key, KubeObject, controller_of
 
 BY_SET = "set"
 BY_GROUP = "group"
+BY_DISAGGREGATED_SET = "disaggregated set"
 BY_REVISION = "revision"
 
 _WORKER_NAME = re.compile(r"(.*)-[0-9]+")
@@ -54,3 +56,9 @@ def group_of_owned(obj: KubeObject) -> Iterable[Key]:
     """The leader pod that owns a worker StatefulSet or a group's service; nothing for a set's own."""
     owner = controller_of(obj)
     return (Key(obj.namespace, owner.name),) if owner is not None and owner.kind == "Pod" else ()
+
+
+def disaggregated_set_of(obj: KubeObject) -> Iterable[Key]:
+    """The DisaggregatedSet that an object is labelled with."""
+    name = obj.labels.get(d.NAME_LABEL)
+    return (Key(obj.namespace, name),) if name else ()

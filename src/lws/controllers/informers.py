@@ -8,9 +8,11 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, Pod, Service, StatefulSet
 from lws.controllers.indexes import (
+    BY_DISAGGREGATED_SET,
     BY_GROUP,
     BY_REVISION,
     BY_SET,
+    disaggregated_set_of,
     group_of_owned,
     group_of_pod,
     leader_set_of,
@@ -41,7 +43,9 @@ def make_informers(cache: Cache) -> Informers:
     """Register what is watched, with the indexes the reconcilers use."""
     ours = exists(c.NAME_LABEL)
     return Informers(
-        cache.informer(LEADERWORKERSETS, LeaderWorkerSet),
+        cache.informer(
+            LEADERWORKERSETS, LeaderWorkerSet, indexes={BY_DISAGGREGATED_SET: disaggregated_set_of}
+        ),
         cache.informer(
             STATEFULSETS, StatefulSet, label_selector=ours, indexes={BY_SET: set_of, BY_GROUP: group_of_owned}
         ),

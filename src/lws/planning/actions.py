@@ -103,12 +103,14 @@ class Create(Struct, frozen=True):
 class Patch(Struct, frozen=True):
     """JSON merge patch ``document`` on the object that its ``metadata`` names, by UID too.
 
-    Only what differs is in it, so whoever else has written to the object loses nothing. ``unmet`` as in
-    ``Problem``, when it is refused.
+    Only what differs is in it, so whoever else has written to the object loses nothing; unless there is a
+    ``resourceVersion``: then it holds for the object as observed only, and is a conflict else. ``unmet`` as
+    in ``Problem``, when it is refused.
     """
 
     kind: str
     document: Document
+    then: tuple[Record, ...] = ()
     failed: Record | None = None
     unmet: bool = True
 

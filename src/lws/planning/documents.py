@@ -11,7 +11,7 @@ from typing import Any
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
-from lws.objects import KubeObject
+from lws.objects import Condition, KubeObject
 from lws.planning.actions import Document
 from lws.planning.revisions import Template
 
@@ -105,3 +105,15 @@ def _copy_if_set(lws: LeaderWorkerSet, key: str, annotations: dict[str, str]) ->
     value = lws.annotations.get(key)
     if value:
         annotations[key] = value
+
+
+def condition_document(one: Condition) -> Document:
+    """All members the schema requires, even empty ones, else one odd condition would block all updates."""
+    return {
+        "type": one.type,
+        "status": one.status,
+        "reason": one.reason,
+        "message": one.message,
+        "lastTransitionTime": one.last_transition_time,
+        "observedGeneration": one.observed_generation,
+    }

@@ -11,6 +11,7 @@ from enum import Enum, auto
 from typing import Any, Final
 
 from lws.api import constants as c
+from lws.api import disaggregation as d
 from lws.api.workloads import Service
 from lws.objects import KubeObject, controller_of
 from lws.planning.actions import Problem
@@ -46,7 +47,7 @@ def standing(found: KubeObject, document: Mapping[str, Any]) -> Standing:
 def name_taken(found: KubeObject, document: Mapping[str, Any]) -> Problem:
     """That ``found`` is in the way of ``document``, and why it will not do."""
     passing = standing(found, document) is Standing.PASSING
-    whose = "set" if document["metadata"]["ownerReferences"][0]["kind"] == c.KIND else "group"
+    whose = "set" if document["metadata"]["ownerReferences"][0]["kind"] in (c.KIND, d.KIND) else "group"
     message = f"{document['kind']} {found.name} exists and is not this {whose}'s"
     if reasons := list(_objections(found, document)):
         message += f": it {' and '.join(reasons)}"

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from lws.api import constants as c
+from lws.api import disaggregation as d
 from lws.planning.actions import Problem
 
 _NAMED: Final = 3
@@ -21,6 +22,8 @@ _REFUSED: Final = {
     "Service": c.REASON_SERVICE_REFUSED,
     "ControllerRevision": c.REASON_REVISION_REFUSED,
     "StatefulSet": c.REASON_WORKERS_REFUSED,
+    c.KIND: d.REASON_CHILD_REFUSED,
+    d.SCALER_KIND: d.REASON_SCALER_REFUSED,
 }
 
 

@@ -17,6 +17,7 @@ from lws.api.leaderworkerset import LeaderWorkerSet, LeaderWorkerSetStatus, Roll
 from lws.api.workloads import Pod, StatefulSet
 from lws.objects import Condition
 from lws.planning.actions import Document, PatchStatus, Record, reference
+from lws.planning.documents import condition_document
 from lws.planning.groups import Groups
 from lws.planning.observed import ObservedSet
 from lws.planning.problems import NO_PROBLEMS, SetProblems
@@ -214,20 +215,8 @@ def _difference(stored: LeaderWorkerSetStatus, wanted: LeaderWorkerSetStatus) ->
 def _document(value: Any) -> Any:
     """A member of the status as JSON."""
     if isinstance(value, tuple):
-        return [_condition(x) for x in value]
+        return [condition_document(x) for x in value]
     return rollout_document(value) if value is None or isinstance(value, RolloutStatus) else value
-
-
-def _condition(one: Condition) -> Document:
-    """All members the schema requires, even empty ones, else one odd condition would block all updates."""
-    return {
-        "type": one.type,
-        "status": one.status,
-        "reason": one.reason,
-        "message": one.message,
-        "lastTransitionTime": one.last_transition_time,
-        "observedGeneration": one.observed_generation,
-    }
 
 
 def _event(lws: LeaderWorkerSet, type_: str, ready: int) -> Record:

@@ -1,0 +1,64 @@
+"""Which change of which object leads to which DisaggregatedSet's key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lws.api import disaggregation as d
+from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.controllers.disaggregatedset import DisaggregatedSetReconciler, RoleInformers
+from lws.controllers.effects import Recorder
+from lws.controllers.executor import Executor
+from lws.controllers.indexes import disaggregated_set_of
+from lws.kube.client import Client
+from lws.objects import Key, KubeObject
+from lws.planning.actions import StoreEntry
+from lws.runtime.clock import Clock
+from lws.runtime.informers import Adder, EnqueueRequests, Informer
+
+
+def make_role_reconciler(
+    informers: RoleInformers, queue: Adder[Key], *, client: Client, recorder: Recorder, clock: Clock
+) -> DisaggregatedSetReconciler:
+    """The reconciler, and the handlers that put its keys into the queue. ``recorder`` reports as its own."""
+    by_kind: dict[str, Informer[Any]] = {
+        d.KIND: informers.sets,
+        d.SCALER_KIND: informers.scalers,
+        "LeaderWorkerSet": informers.children,
+        "Service": informers.services,
+    }
+    executor = Executor(client, by_kind, recorder, hand_over=_no_entries, ours=d.NAME_LABEL)
+
+    def news(_: KubeObject | None, new: KubeObject) -> bool:
+        return not executor.wrote(new)
+
+    def changed(old: LeaderWorkerSet | None, new: LeaderWorkerSet) -> bool:
+        return old is None or _aspects(old) != _aspects(new)
+
+    informers.sets.add_handler(EnqueueRequests(queue, lambda ds: (ds.key,), news))
+    informers.scalers.add_handler(EnqueueRequests(queue, disaggregated_set_of, news))
+    informers.children.add_handler(EnqueueRequests(queue, disaggregated_set_of, changed))
+    informers.services.add_handler(EnqueueRequests(queue, disaggregated_set_of, _reowned))
+    return DisaggregatedSetReconciler(informers, executor=executor, clock=clock)
+
+
+def _no_entries(entry: StoreEntry) -> None:
+    raise AssertionError(f"a pass of a DisaggregatedSet plans no entry of a group: {entry}")
+
+
+def _reowned(old: KubeObject | None, new: KubeObject) -> bool:
+    """A service matters when it is gone, or no longer the set's."""
+    return old is not None and old.metadata.owner_references != new.metadata.owner_references
+
+
+def _aspects(child: LeaderWorkerSet) -> object:
+    """What a pass reads of a child."""
+    status = child.status
+    return (
+        child.deleting,
+        child.replicas,
+        child.annotations.get(d.INITIAL_REPLICAS_ANNOTATION),
+        child.metadata.owner_references,
+        child.labels,
+        (status.replicas, status.ready_replicas, status.updated_replicas),
+    )

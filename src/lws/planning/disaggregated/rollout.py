@@ -1,0 +1,238 @@
+"""What one pass does to one slice: the steady state, or one step of a rollout (sections 8, 9 and 12).
+
+The former revisions' LeaderWorkerSets, with the annotation of what they had at first, are all the memory a
+rollout has; the last of them go when the new revision is whole, and that is when the rollout is completed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+from lws.api import disaggregation as d
+from lws.api.disaggregatedset import DisaggregatedSet
+from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.planning.actions import Action, Create, Document, Patch, Record
+from lws.planning.disaggregated.children import lws_document
+from lws.planning.disaggregated.demand import Demand, Taken, Wanted
+from lws.planning.disaggregated.drain import Generation, Holding
+from lws.planning.disaggregated.names import lws_name
+from lws.planning.disaggregated.pace import child_unavailable, pace_of
+from lws.planning.disaggregated.planner import Counts, Pace, Rollout
+from lws.planning.disaggregated.slices import Former, Slice, delete_lws, record
+from lws.planning.disaggregated.steps import plan_move
+
+DRAINED: Final = "its revision is drained"
+
+
+class Roll(NamedTuple):
+    """A rollout of one slice as the planner wants it. ``names``: roles of the spec, then removed ones."""
+
+    names: tuple[str, ...]
+    rollout: Rollout
+    generations: tuple[Generation, ...]
+
+
+def plan_slice(wanted: Wanted, slice_: Slice) -> list[Action]:
+    """Everything this pass does to the slice's LeaderWorkerSets."""
+    live = tuple(x for x in slice_.former if not x.drained)
+    drained = [x for x in slice_.former if x.drained]
+    if not live:
+        changes = _steady(wanted, slice_)
+        whole = not changes and all(_stable(slice_, x) for x in wanted.demands)
+        return changes or (_completed(wanted, slice_, drained) if whole else [])
+    actions: list[Action] = [
+        delete_lws(wanted.ds, child, "its revision is drained")
+        for x in drained
+        for child in x.children.values()
+    ]
+    return actions + _roll_on(wanted, slice_._replace(former=live))
+
+
+def _steady(wanted: Wanted, slice_: Slice) -> list[Action]:
+    """At full size at once: there is nothing old whose place it could take."""
+    actions: list[Action] = []
+    for demand in wanted.demands:
+        child = slice_.target.get(demand.name)
+        replicas = demand.in_slice(slice_.number, otherwise=0 if child is None else child.replicas)
+        if child is None:
+            actions += _create(wanted, slice_, demand, replicas=replicas)
+        elif child.replicas != replicas:
+            actions.append(_scaled(child, replicas))
+    return actions
+
+
+def _stable(slice_: Slice, demand: Demand) -> bool:
+    """The new revision's groups of a role are all ready; none missing, none in excess."""
+    child = slice_.target.get(demand.name)
+    return child is not None and child.replicas == child.status.ready_replicas
+
+
+def _completed(wanted: Wanted, slice_: Slice, drained: Sequence[Former]) -> list[Action]:
+    """The last former LeaderWorkerSets go. It was a rollout if one was begun: forward, or back to a revision
+    that a rollout was leading away from.
+    """
+    gone = [child for x in drained for child in x.children.values()]
+    if not gone:
+        return []
+    begun = any(d.INITIAL_REPLICAS_ANNOTATION in x.annotations for x in (*gone, *slice_.target.values()))
+    note = f"Rolling update to revision {wanted.revision} of slice {slice_.number} completed"
+    said = [record(wanted.ds, d.REASON_ROLLING_UPDATE_COMPLETED, "Update", note)] if begun else []
+    return [
+        *(delete_lws(wanted.ds, x, DRAINED) for x in gone[:-1]),
+        delete_lws(wanted.ds, gone[-1], DRAINED, then=said),
+    ]
+
+
+def _roll_on(wanted: Wanted, slice_: Slice) -> list[Action]:
+    """Begin, mend, wait, or take one step."""
+    if not slice_.target:
+        return _begin(wanted, slice_)
+    missing = [x for x in wanted.demands if x.name not in slice_.target]
+    roll = read_roll(wanted, slice_)
+    if missing:
+        return [
+            action for x in missing for action in _create(wanted, slice_, x, replicas=_resumed(roll, x.name))
+        ]
+    if not all(_stable(slice_, x) for x in wanted.demands):
+        return []
+    return _step(wanted.ds, slice_, roll)
+
+
+def _begin(wanted: Wanted, slice_: Slice) -> list[Action]:
+    """The annotations come first: once a new LeaderWorkerSet is there they are not written again."""
+    note = f"Rolling update to revision {wanted.revision} of slice {slice_.number} started"
+    begun = record(wanted.ds, d.REASON_ROLLING_UPDATE_STARTED, "Update", note)
+    former = [child for x in slice_.former for child in x.children.values()]
+    actions: list[Action] = [_annotated(x) for x in former if _initial(x) != str(x.replicas)]
+    for number, demand in enumerate(wanted.demands):
+        actions += _create(wanted, slice_, demand, replicas=0, then=() if number else (begun,))
+    return actions
+
+
+def _annotated(child: LeaderWorkerSet) -> Patch:
+    body = {"metadata": {"annotations": {d.INITIAL_REPLICAS_ANNOTATION: str(child.replicas)}}}
+    return _patch(child, body)
+
+
+def _initial(child: LeaderWorkerSet) -> str | None:
+    return child.annotations.get(d.INITIAL_REPLICAS_ANNOTATION)
+
+
+def initial_replicas(child: LeaderWorkerSet) -> int:
+    """What it had when the rollout began; what it has, if that is not there or no 32-bit number."""
+    text = _initial(child) or ""
+    sign, digits = (text[:1], text[1:]) if text[:1] in ("+", "-") else ("", text)
+    if not (digits.isascii() and digits.isdigit()) or len(digits.lstrip("0")) > 10:
+        return child.replicas
+    number = int(sign + digits)
+    return number if -(2**31) <= number < 2**31 else child.replicas
+
+
+def read_roll(wanted: Wanted, slice_: Slice) -> Roll:
+    """The planner's input. A role that is scaled externally never shrinks while it rolls."""
+    demands = {x.name: x for x in wanted.demands}
+    removed = sorted({role for x in slice_.former for role in x.children} - demands.keys())
+    names = (*demands, *removed)
+    new = tuple(slice_.target[x].replicas if x in slice_.target and x in demands else 0 for x in names)
+    target = tuple(
+        _target(demands[role], slice_.number, have) if role in demands else 0
+        for role, have in zip(names, new, strict=True)
+    )
+    generations = tuple(_generation(x, names) for x in slice_.former)
+    pace = tuple(
+        pace_of(demands[role].spec, want) if role in demands else Pace()
+        for role, want in zip(names, target, strict=True)
+    )
+    initial = _sums([x.initial for x in generations], len(names))
+    old = _sums([tuple(have or 0 for have in x.have) for x in generations], len(names))
+    return Roll(names, Rollout(initial, old, new, target, pace), generations)
+
+
+def _target(demand: Demand, index: int, have: int) -> int:
+    replicas = demand.in_slice(index, otherwise=have)
+    return max(replicas, have) if demand.role.external else replicas
+
+
+def _generation(former: Former, names: Sequence[str]) -> Generation:
+    children = [former.children.get(x) for x in names]
+    have: Holding = tuple(None if x is None else x.replicas for x in children)
+    return Generation(have, tuple(0 if x is None else initial_replicas(x) for x in children))
+
+
+def _sums(rows: Sequence[Counts], width: int) -> Counts:
+    return tuple(sum(row[x] for row in rows) for x in range(width))
+
+
+def _resumed(roll: Roll, role: str) -> int:
+    """Replicas of a new LeaderWorkerSet that somebody deleted: as far as the other roles are, within the
+    ceiling.
+    """
+    rollout, index = roll.rollout, roll.names.index(role)
+    want, room = rollout.target[index], rollout.ceiling(index) - rollout.old[index]
+    others = [x for x in rollout.roles if x != index and rollout.target[x] > 0]
+    reached = min((rollout.new[x] * want // rollout.target[x] for x in others), default=0)
+    return max(0, min(reached, want, room))
+
+
+def _step(ds: DisaggregatedSet, slice_: Slice, roll: Roll) -> list[Action]:
+    """Old groups go before new ones come, so that at no moment there are more than the ceiling."""
+    move = plan_move(roll.rollout, roll.generations)
+    if move is None:
+        return []
+    actions: list[Action] = []
+    for former, after in zip(slice_.former, move.generations, strict=True):
+        for role, want in zip(roll.names, after, strict=True):
+            child = former.children.get(role)
+            if child is not None and want is not None and want < child.replicas:
+                actions.append(_scaled(child, want, _scaling(ds, child, role, want)))
+    for role, want in zip(roll.names, move.new, strict=True):
+        child = slice_.target.get(role)
+        if child is not None and want > child.replicas:
+            actions.append(_scaled(child, want, _scaling(ds, child, role, want)))
+    return actions
+
+
+def _scaling(ds: DisaggregatedSet, child: LeaderWorkerSet, role: str, want: int) -> Record:
+    up = want > child.replicas
+    reason, how = (d.REASON_SCALING_UP, "up") if up else (d.REASON_SCALING_DOWN, "down")
+    note = f"Scaling {how} role {role}, LeaderWorkerSet {child.name}, from {child.replicas} to {want}"
+    return record(ds, reason, "Update", note)
+
+
+def _scaled(child: LeaderWorkerSet, replicas: int, *said: Record) -> Patch:
+    """The child under its own name, whatever that is; mended where its admission would refuse the size."""
+    spec: Document = {"replicas": replicas}
+    unavailable = child_unavailable(child.rolling_update, replicas)
+    if unavailable is not None:
+        spec["rolloutStrategy"] = {"rollingUpdateConfiguration": {"maxUnavailable": unavailable}}
+    return _patch(child, {"spec": spec}, said)
+
+
+def _patch(child: LeaderWorkerSet, body: Document, said: Iterable[Record] = ()) -> Patch:
+    metadata = child.metadata
+    identity = {
+        "name": metadata.name,
+        "namespace": metadata.namespace,
+        "uid": metadata.uid,
+        "resourceVersion": metadata.resource_version,
+    }
+    document = {**body, "metadata": {**body.get("metadata", {}), **identity}}
+    return Patch("LeaderWorkerSet", document, then=tuple(said))
+
+
+def _create(
+    wanted: Wanted, slice_: Slice, demand: Demand, *, replicas: int, then: tuple[Record, ...] = ()
+) -> list[Action]:
+    name = lws_name(wanted.ds, slice_.number, wanted.revision, demand.name)
+    if Taken("LeaderWorkerSet", name) in wanted.taken:
+        return []
+    document = lws_document(
+        wanted.ds,
+        demand.role,
+        index=slice_.number,
+        revision=wanted.revision,
+        replicas=replicas,
+        target=demand.in_slice(slice_.number, otherwise=replicas),
+    )
+    return [Create("LeaderWorkerSet", document, then=then)]

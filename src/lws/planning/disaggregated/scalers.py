@@ -1,0 +1,101 @@
+"""Scalers of External roles (section 15): made with the size the role has, gone with its mode."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from lws.api import constants as c
+from lws.api import disaggregation as d
+from lws.api.disaggregatedset import DisaggregatedSet, DisaggregatedSetRoleScaler, RoleScalerStatus
+from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.objects import Condition
+from lws.planning.actions import Action, Create, Delete, PatchStatus
+from lws.planning.disaggregated.children import scaler_document
+from lws.planning.disaggregated.demand import Taken
+from lws.planning.disaggregated.names import role_of, scaler_name
+from lws.planning.disaggregated.slices import record
+from lws.planning.documents import condition_document
+
+Scalers = Mapping[str, DisaggregatedSetRoleScaler]
+"""The set's own, by role."""
+
+
+def by_role(ds: DisaggregatedSet, scalers: Iterable[DisaggregatedSetRoleScaler]) -> Scalers:
+    """Of the set's own scalers those that a role of the spec asks for."""
+    external = {x.name for x in ds.spec.roles if x.external}
+    return {role_of(x): x for x in scalers if role_of(x) in external and not x.deleting}
+
+
+def plan_scalers(
+    ds: DisaggregatedSet,
+    scalers: Sequence[DisaggregatedSetRoleScaler],
+    children: Sequence[LeaderWorkerSet],
+    taken: Collection[Taken],
+) -> list[Action]:
+    """Delete the set's own ``scalers`` that no role asks for, create those that are missing.
+
+    ``taken``: somebody else's objects; none is adopted or touched.
+    """
+    have = by_role(ds, scalers)
+    gone = [x for x in scalers if role_of(x) not in have and not x.deleting]
+    actions: list[Action] = [_delete(ds, x) for x in gone]
+    for role in ds.spec.roles:
+        if role.external and role.name not in have:
+            conflict = Taken(d.SCALER_KIND, scaler_name(ds, role.name)) in taken
+            actions.append(_conflict(ds, role.name) if conflict else _create(ds, role.name, children))
+    return actions
+
+
+def _delete(ds: DisaggregatedSet, scaler: DisaggregatedSetRoleScaler) -> Delete:
+    note = f"Deleted scaler {scaler.name}: role {role_of(scaler)} is not scaled externally"
+    said = record(ds, d.REASON_SCALER_DELETED, "Delete", note)
+    return Delete(d.SCALER_KIND, scaler.key, scaler.uid, then=(said,))
+
+
+def _create(ds: DisaggregatedSet, role: str, children: Sequence[LeaderWorkerSet]) -> Create:
+    note = f"Created scaler {scaler_name(ds, role)} for role {role}"
+    said = record(ds, d.REASON_SCALER_CREATED, "Create", note)
+    return Create(d.SCALER_KIND, scaler_document(ds, role, seed(role, children)), then=(said,))
+
+
+def _conflict(ds: DisaggregatedSet, role: str) -> Action:
+    note = f"Scaler {scaler_name(ds, role)} of role {role} exists and belongs to somebody else"
+    return record(ds, d.REASON_SCALER_CONFLICT, "Conflict", note, type_="Warning")
+
+
+def seed(role: str, children: Sequence[LeaderWorkerSet]) -> int:
+    """What a new scaler begins with: the groups there are; 1 where there is nothing, as 0 parks an HPA."""
+    mine = [x.replicas for x in children if role_of(x) == role]
+    return sum(mine) if mine else 1
+
+
+def plan_scaler_status(
+    scaler: DisaggregatedSetRoleScaler, ds: DisaggregatedSet, children: Iterable[LeaderWorkerSet], *, now: str
+) -> PatchStatus | None:
+    """What an autoscaler reads, from all children of the role; None when it says so already."""
+    stored, role = scaler.status, role_of(scaler)
+    generation = scaler.metadata.generation
+    wanted = RoleScalerStatus(
+        replicas=sum(x.status.replicas for x in children if role_of(x) == role),
+        selector=f"{d.NAME_LABEL}={ds.name},{d.ROLE_LABEL}={role},{c.WORKER_INDEX_LABEL}=0",
+        observed_generation=generation,
+        conditions=_conditions(stored.conditions, generation, now),
+    )
+    if wanted == stored:
+        return None
+    status: dict[str, Any] = {
+        "replicas": wanted.replicas,
+        "selector": wanted.selector,
+        "observedGeneration": generation,
+        "conditions": [condition_document(x) for x in wanted.conditions],
+    }
+    return PatchStatus(d.SCALER_KIND, scaler.key, status)
+
+
+def _conditions(stored: tuple[Condition, ...], generation: int, now: str) -> tuple[Condition, ...]:
+    ready = next((x for x in stored if x.type == d.READY), None)
+    since = ready.last_transition_time if ready is not None and ready.status == "True" else now
+    message = "The scaler sets the replicas of its role"
+    bound = Condition(d.READY, "True", d.REASON_BOUND, message, since, generation)
+    return (*(x for x in stored if x.type != d.READY), bound)

@@ -1,0 +1,116 @@
+"""Status of a DisaggregatedSet (section 14): a count for each role, and where the whole stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from msgspec.structs import replace
+
+from lws.api import constants as c
+from lws.api import disaggregation as d
+from lws.api.disaggregatedset import DisaggregatedSetStatus, RoleStatus
+from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.objects import Condition
+from lws.planning.actions import Document, PatchStatus, Problem
+from lws.planning.disaggregated.demand import Demand, Taken, Wanted
+from lws.planning.disaggregated.names import revision_of_child, role_of
+from lws.planning.documents import condition_document
+from lws.planning.problems import SetProblems
+from lws.planning.stalled import with_stalled
+
+_TEXTS: Final = {
+    d.AVAILABLE: (d.REASON_ALL_ROLES_READY, "All roles are ready"),
+    d.PROGRESSING: (d.REASON_ROLLOUT_IN_PROGRESS, "Roles are rolling out or not ready yet"),
+}
+
+
+def plan_status(
+    wanted: Wanted,
+    children: Iterable[LeaderWorkerSet],
+    *,
+    now: str,
+    problems: Sequence[Problem] = (),
+) -> PatchStatus | None:
+    """Write what differs; None when nothing does.
+
+    ``children``: the set's own, of all slices and revisions. ``now``: RFC 3339, for conditions that change.
+    ``problems``: what this pass met, beside names that are taken.
+    """
+    ds = wanted.ds
+    counted = count_roles(wanted, children)
+    roles = tuple(counted[x.name] for x in wanted.demands)
+    ready = all(_satisfied(x, counted[x.name]) for x in wanted.demands)
+    generation = ds.metadata.generation
+    conditions = merged(
+        ds.status.conditions, d.AVAILABLE if ready else d.PROGRESSING, generation=generation, now=now
+    )
+    met = SetProblems(tuple(dict.fromkeys((*map(_name_taken, sorted(wanted.taken)), *problems))))
+    conditions = with_stalled(conditions, met, generation=generation, now=now)
+    status = DisaggregatedSetStatus(generation, roles, conditions)
+    if status == ds.status:
+        return None
+    return PatchStatus(d.KIND, ds.key, _document(status), resource_version=ds.metadata.resource_version)
+
+
+def count_roles(wanted: Wanted, children: Iterable[LeaderWorkerSet]) -> Mapping[str, RoleStatus]:
+    """Groups of each role of the spec, over all slices; updated are those of the present revision."""
+    counts = {x.name: [0, 0, 0] for x in wanted.demands}
+    for child in children:
+        count = counts.get(role_of(child))
+        if count is None:
+            continue
+        count[0] += child.status.replicas
+        count[1] += child.status.ready_replicas
+        if revision_of_child(child) == wanted.revision:
+            count[2] += child.status.updated_replicas
+    return {name: RoleStatus(name, *count) for name, count in counts.items()}
+
+
+def _satisfied(demand: Demand, status: RoleStatus) -> bool:
+    """An External role without scaler never is: nobody knows what it should have."""
+    return {demand.total} == {status.replicas, status.ready_replicas, status.updated_replicas}
+
+
+def merged(stored: Sequence[Condition], due: str, *, generation: int, now: str) -> tuple[Condition, ...]:
+    """``due`` becomes True, and the other of the pair False if it is there; unlike a LeaderWorkerSet's, which
+    keeps what it said when it was True, it then says what ``due`` says.
+    """
+    reason, message = _TEXTS[due]
+    asserted = Condition(due, "True", reason, message, now, generation)
+    conditions = []
+    for one in stored:
+        if one.type == due and one.status == "True":
+            conditions.append(replace(asserted, last_transition_time=one.last_transition_time))
+        elif one.type == due:
+            conditions.append(asserted)
+        elif one.type in _TEXTS and one.status == "True":
+            conditions.append(replace(asserted, type=one.type, status="False"))
+        elif one.type in _TEXTS:
+            conditions.append(replace(one, observed_generation=generation))
+        else:
+            conditions.append(one)
+    known = any(x.type == due for x in stored)
+    return tuple(conditions) if known else (*conditions, asserted)
+
+
+def _name_taken(taken: Taken) -> Problem:
+    return Problem(c.REASON_NAME_TAKEN, f"{taken.kind} {taken.name} exists and is not this set's")
+
+
+def _document(status: DisaggregatedSetStatus) -> Document:
+    """Whole lists, because a merge patch replaces them."""
+    return {
+        "observedGeneration": status.observed_generation,
+        "roleStatuses": [_role_document(x) for x in status.role_statuses],
+        "conditions": [condition_document(x) for x in status.conditions],
+    }
+
+
+def _role_document(role: RoleStatus) -> Document:
+    return {
+        "name": role.name,
+        "replicas": role.replicas,
+        "readyReplicas": role.ready_replicas,
+        "updatedReplicas": role.updated_replicas,
+    }

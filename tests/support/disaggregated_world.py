@@ -1,0 +1,160 @@
+"""A model of what holds a DisaggregatedSet's LeaderWorkerSets: it takes actions in, and makes groups ready.
+
+Every write is checked as it happens: none takes a role's serving groups below its floor, none builds a group
+above its ceiling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from msgspec.structs import replace
+
+from lws.api import disaggregation as d
+from lws.api.disaggregatedset import DisaggregatedSet, DisaggregatedSetRoleScaler
+from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.planning.actions import Action, Create, Delete, Patch, Record
+from lws.planning.disaggregated.demand import Wanted, wanted_of
+from lws.planning.disaggregated.names import role_of
+from lws.planning.disaggregated.rollout import Roll, plan_slice, read_roll
+from lws.planning.disaggregated.slices import Former, Slice, make_slices
+from support.disaggregated import decoded, revision
+
+
+class World:
+    """``ds`` may be replaced at any time. ``events``: reasons, in the order of their writes."""
+
+    def __init__(self, ds: DisaggregatedSet) -> None:
+        self.ds = ds
+        self.scalers: dict[str, DisaggregatedSetRoleScaler] = {}
+        self.children: dict[str, LeaderWorkerSet] = {}
+        self.events: list[str] = []
+        self._version = 0
+
+    @property
+    def wanted(self) -> Wanted:
+        return wanted_of(self.ds, revision(self.ds), self.scalers)
+
+    def slices(self) -> list[Slice]:
+        return make_slices(self.ds, revision(self.ds), self.children.values())
+
+    def plan(self) -> list[Action]:
+        """What a pass that sees everything would do."""
+        wanted = self.wanted
+        return [action for slice_ in self.slices() for action in plan_slice(wanted, slice_)]
+
+    def run(self, actions: Iterable[Action], limit: int | None = None) -> None:
+        """Carry out at most ``limit`` of them, as if the controller died then; a conflict ends them, too."""
+        for number, action in enumerate(actions):
+            if number == limit or not self._carry_out(action):
+                return
+
+    def make_ready(self, choose: Callable[[int], int] = lambda missing: missing) -> None:
+        """Of the groups of each child that are not ready, so many as ``choose`` says become so."""
+        for name, child in self.children.items():
+            ready = child.status.ready_replicas
+            ready += choose(child.replicas - ready) if child.replicas > ready else 0
+            self._show(name, child, ready)
+
+    def settle(self, passes: int = 400) -> int:
+        """Pass after pass, everything ready in between; returns how many it took until nothing was to do."""
+        for number in range(passes):
+            self.make_ready()
+            actions = self.plan()
+            if not actions:
+                return number
+            self.run(actions)
+        raise AssertionError(f"still at work after {passes} passes: {self.counts()}")
+
+    def counts(self) -> dict[str, int]:
+        return {name: x.replicas for name, x in sorted(self.children.items())}
+
+    def _carry_out(self, action: Action) -> bool:
+        before = self._measured()
+        match action:
+            case Create(document=document):
+                self._create(decoded(document, LeaderWorkerSet))
+            case Delete():
+                self._delete(action)
+            case Patch():
+                about = action.document["metadata"]
+                child = self.children.get(about["name"])
+                if child is None or child.metadata.resource_version != about["resourceVersion"]:
+                    return False
+                self._patch(action)
+        self.events += [x.reason for x in getattr(action, "then", ()) if isinstance(x, Record)]
+        self._check(before)
+        return True
+
+    def _create(self, child: LeaderWorkerSet) -> None:
+        if child.name in self.children:
+            return
+        metadata = replace(
+            child.metadata,
+            uid=f"uid-{child.name}-{self._next()}",
+            creation_timestamp=f"{self._version:09}",
+            resource_version=str(self._version),
+        )
+        self.children[child.name] = replace(child, metadata=metadata)
+
+    def _delete(self, action: Delete) -> None:
+        child = self.children.get(action.key.name)
+        if child is not None and child.uid == action.uid:
+            assert child.replicas == 0, f"{child.name} is deleted with {child.replicas} groups"
+            del self.children[child.name]
+
+    def _patch(self, action: Patch) -> None:
+        document = action.document
+        child = self.children[document["metadata"]["name"]]
+        added = document["metadata"].get("annotations", {})
+        metadata = replace(child.metadata, annotations={**child.annotations, **added})
+        spec = replace(child.spec, replicas=document.get("spec", {}).get("replicas", child.replicas))
+        child = replace(child, metadata=metadata, spec=spec)
+        self._show(child.name, child, min(child.status.ready_replicas, child.replicas), moved=True)
+
+    def _show(self, name: str, child: LeaderWorkerSet, ready: int, *, moved: bool = False) -> None:
+        status = replace(child.status, replicas=child.replicas, ready_replicas=ready, updated_replicas=ready)
+        if status != child.status or moved:
+            metadata = replace(child.metadata, resource_version=str(self._next()))
+            self.children[name] = replace(child, metadata=metadata, status=status)
+
+    def _next(self) -> int:
+        self._version += 1
+        return self._version
+
+    def _measured(self) -> dict[tuple[int, str], tuple[Roll, int, int]]:
+        """By slice and role: the rollout, groups that are ready, groups that exist."""
+        measured = {}
+        for slice_ in self.slices():
+            live = slice_._replace(former=tuple(x for x in slice_.former if not x.drained))
+            roll = read_roll(self.wanted, live)
+            for role in roll.names:
+                mine = [x for x in members(slice_) if role_of(x) == role]
+                ready = sum(x.status.ready_replicas for x in mine)
+                measured[slice_.number, role] = (roll, ready, sum(x.replicas for x in mine))
+        return measured
+
+    def _check(self, before: dict[tuple[int, str], tuple[Roll, int, int]]) -> None:
+        after = self._measured()
+        for (number, role), (roll, ready, existing) in before.items():
+            index = roll.names.index(role)
+            _, left, there = after.get((number, role), (roll, 0, 0))
+            floor, ceiling = roll.rollout.serving_floor(index), roll.rollout.ceiling(index)
+            assert left >= min(ready, floor), f"{role}: {left} of {floor} groups serve in {self.counts()}"
+            if roll.generations and there > existing:
+                assert there <= ceiling, f"{role}: {there} groups of {ceiling} in {self.counts()}"
+
+
+def members(slice_: Slice) -> list[LeaderWorkerSet]:
+    former = [child for x in slice_.former for child in x.children.values()]
+    return [*slice_.target.values(), *former]
+
+
+def is_broken(former: Former) -> bool:
+    """One of its roles has come to 0 in this rollout, and another has groups still."""
+    ended = [x for x in former.children.values() if not x.replicas and _began(x)]
+    return bool(ended) and not former.drained
+
+
+def _began(child: LeaderWorkerSet) -> bool:
+    return child.annotations.get(d.INITIAL_REPLICAS_ANNOTATION, "0") != "0"

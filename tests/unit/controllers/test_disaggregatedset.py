@@ -1,0 +1,258 @@
+"""The DisaggregatedSet reconciler over an API server in memory (disaggregatedset.md, 23.3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.disaggregated import OWNER, STRANGER, a_role, revision
+from support.disaggregated_cluster import Cluster
+
+from lws.api import constants as c
+from lws.api import disaggregation as d
+from lws.kube.errors import Conflict, Forbidden, Invalid
+from lws.objects import Key
+from lws.planning.actions import Document
+
+
+def two(prefill: int = 2, decode: int = 2, image: str = "a", **config: Any) -> list[Document]:
+    sizes = {"prefill": prefill, "decode": decode}
+    return [a_role(name, size, image=image, **config) for name, size in sizes.items()]
+
+
+def true(cluster: Cluster) -> set[str]:
+    return {x.type for x in cluster.ds().status.conditions if x.status == "True"}
+
+
+def a_stored_child(role: str, rev: str, *, number: int | None, owner: Document = OWNER) -> Document:
+    middle = "" if number is None else f"{number}-"
+    labels = {d.NAME_LABEL: "llm", d.ROLE_LABEL: role, d.REVISION_LABEL: rev}
+    return {
+        "metadata": {
+            "name": f"llm-{middle}{rev}-{role}",
+            "namespace": "ns",
+            "labels": labels if number is None else {**labels, d.SLICE_LABEL: str(number)},
+            "ownerReferences": [owner],
+        },
+        "spec": {"replicas": 2, "leaderWorkerTemplate": {}},
+    }
+
+
+def test_a_fresh_set_is_made_whole_and_then_left_alone() -> None:
+    cluster = Cluster(*two(3, 2))
+    cluster.reconcile()
+    now = revision(cluster.ds())
+    assert cluster.sizes() == {f"llm-0-{now}-prefill": 3, f"llm-0-{now}-decode": 2}
+    assert true(cluster) == {d.PROGRESSING}
+    assert cluster.names("Service") == []
+    cluster.settle()
+    assert true(cluster) == {d.AVAILABLE}
+    assert cluster.names("Service") == [f"llm-0-{now}-decode-prv", f"llm-0-{now}-prefill-prv"]
+    cluster.server.writes.clear()
+    cluster.reconcile()
+    assert cluster.server.writes == []
+
+
+def test_scaling_is_no_rollout() -> None:
+    cluster = Cluster(*two(3, 2))
+    cluster.settle()
+    cluster.edit(*two(5, 4))
+    cluster.settle()
+    now = revision(cluster.ds())
+    assert cluster.sizes() == {f"llm-0-{now}-prefill": 5, f"llm-0-{now}-decode": 4}
+    assert cluster.server.events == []
+
+
+@pytest.mark.parametrize("slices", [1, 2])
+def test_a_rollout_from_beginning_to_end(slices: int) -> None:
+    cluster = Cluster(*two(3, 2), slices=slices)
+    cluster.settle()
+    cluster.edit(*two(3, 2, image="b"), slices=slices)
+    cluster.settle()
+    now = revision(cluster.ds())
+    wanted = {
+        f"llm-{x}-{now}-{role}": size for x in range(slices) for role, size in (("prefill", 3), ("decode", 2))
+    }
+    assert cluster.sizes() == wanted
+    assert cluster.names("Service") == sorted(f"{x}-prv" for x in wanted)
+    for reason in (d.REASON_ROLLING_UPDATE_STARTED, d.REASON_ROLLING_UPDATE_COMPLETED):
+        assert cluster.server.events.count(reason) == slices
+    assert true(cluster) == {d.AVAILABLE}
+
+
+def test_slices_come_and_go() -> None:
+    cluster = Cluster(*two(), slices=2)
+    cluster.settle()
+    assert len(cluster.sizes()) == 4
+    cluster.edit(*two(), slices=1)
+    cluster.settle()
+    assert [x.split("-")[1] for x in cluster.sizes()] == ["0", "0"]
+    assert len(cluster.names("Service")) == 2
+
+
+def test_an_object_from_before_slices_is_kept_until_slices_are_added() -> None:
+    cluster = Cluster(*two())
+    now = revision(cluster.ds())
+    for role in ("prefill", "decode"):
+        cluster.server.put("LeaderWorkerSet", a_stored_child(role, now, number=None))
+    cluster.settle()
+    assert cluster.names("LeaderWorkerSet") == [f"llm-{now}-decode", f"llm-{now}-prefill"]
+    assert cluster.names("Service") == [f"llm-{now}-decode-prv", f"llm-{now}-prefill-prv"]
+    cluster.edit(*two(), slices=2)
+    cluster.reconcile()
+    wanted = sorted(f"llm-{x}-{now}-{role}" for x in (0, 1) for role in ("prefill", "decode"))
+    assert cluster.names("LeaderWorkerSet") == wanted
+    assert cluster.names("Service") == []
+
+
+def test_a_foreign_object_is_named_and_never_touched() -> None:
+    cluster = Cluster(*two())
+    now = revision(cluster.ds())
+    foreign = cluster.server.put("LeaderWorkerSet", a_stored_child("prefill", now, number=0, owner=STRANGER))
+    result = cluster.reconcile()
+    assert cluster.server.objects["LeaderWorkerSet", f"llm-0-{now}-prefill"] == foreign
+    assert f"llm-0-{now}-decode" in cluster.names("LeaderWorkerSet")
+    [stalled] = [x for x in cluster.ds().status.conditions if x.type == c.STALLED]
+    assert f"LeaderWorkerSet llm-0-{now}-prefill" in stalled.message
+    assert result.requeue_after
+
+
+def test_a_foreign_service_that_no_informer_shows_is_named_too() -> None:
+    cluster = Cluster(*two())
+    name = f"llm-0-{revision(cluster.ds())}-prefill-prv"
+    foreign = cluster.server.put("Service", {"metadata": {"name": name, "namespace": "ns"}})
+    cluster.views[3].get = lambda key: None  # type: ignore[method-assign]
+    for _ in range(3):
+        cluster.make_ready()
+        cluster.reconcile()
+    [stalled] = [x for x in cluster.ds().status.conditions if x.type == c.STALLED]
+    assert f"Service {name}" in stalled.message
+    assert cluster.server.objects["Service", name] == foreign
+
+
+def test_scalers_follow_the_mode() -> None:
+    def roles(external: bool) -> list[Document]:
+        return [a_role("prefill", 5, external=external), a_role("decode", 2)]
+
+    cluster = Cluster(*roles(True))
+    cluster.settle()
+    assert cluster.sizes()[f"llm-0-{revision(cluster.ds())}-prefill"] == 1
+    assert true(cluster) == {d.AVAILABLE}
+    scaler = cluster.server.objects[d.SCALER_KIND, "llm-prefill"]
+    assert (scaler["spec"]["replicas"], scaler["status"]["replicas"]) == (1, 1)
+    cluster.server.put(d.SCALER_KIND, scaler | {"spec": {"replicas": 4}})
+    cluster.settle()
+    assert cluster.sizes()[f"llm-0-{revision(cluster.ds())}-prefill"] == 4
+    cluster.edit(*roles(False))
+    cluster.settle()
+    assert cluster.names(d.SCALER_KIND) == []
+    assert cluster.sizes()[f"llm-0-{revision(cluster.ds())}-prefill"] == 5
+    assert cluster.server.events == [d.REASON_SCALER_CREATED, d.REASON_SCALER_DELETED]
+
+
+def test_a_scalers_name_that_is_taken() -> None:
+    cluster = Cluster(a_role("prefill", 5, external=True), a_role("decode", 2))
+    metadata = {"name": "llm-prefill", "namespace": "ns"}
+    foreign = cluster.server.put(d.SCALER_KIND, {"metadata": metadata, "spec": {"replicas": 9}})
+    cluster.make_ready()
+    cluster.reconcile()
+    assert true(cluster) == {d.PROGRESSING, c.STALLED}
+    assert d.REASON_SCALER_CONFLICT in cluster.server.events
+    assert cluster.server.objects[d.SCALER_KIND, "llm-prefill"] == foreign
+
+
+def test_a_set_that_is_being_deleted_is_left_alone() -> None:
+    """Q-9."""
+    cluster = Cluster(*two())
+    cluster.edit(*two(), deletionTimestamp="2026-01-01T00:00:00Z")
+    cluster.reconcile()
+    assert cluster.server.writes == []
+
+
+def test_nothing_is_done_before_all_is_known() -> None:
+    cluster = Cluster(*two())
+    cluster.views[1].has_synced = False
+    assert cluster.reconcile().requeue_after
+    assert cluster.server.writes == []
+
+
+def test_a_slice_that_fails_holds_no_other_up_and_the_status_says_why() -> None:
+    cluster = Cluster(*two(), slices=2)
+
+    def no_first_slice(verb: str, name: str) -> None:
+        if verb == "create" and name.startswith("llm-0-"):
+            raise Forbidden(403, "Forbidden", "no quota is left")
+
+    cluster.server.refuse = no_first_slice
+    assert cluster.reconcile().requeue_after
+    assert [x.split("-")[1] for x in cluster.sizes()] == ["1", "1"]
+    [stalled] = [x for x in cluster.ds().status.conditions if x.type == c.STALLED]
+    assert (stalled.status, stalled.reason) == ("True", d.REASON_CHILD_REFUSED)
+    assert "no quota is left" in stalled.message
+
+
+def test_a_service_that_was_deleted_comes_back() -> None:
+    cluster = Cluster(*two())
+    cluster.settle()
+    name = cluster.names("Service")[0]
+    del cluster.server.objects["Service", name]
+    cluster.settle()
+    assert name in cluster.names("Service")
+
+
+@pytest.mark.parametrize("slices", [1, 2])
+def test_what_was_made_before_slices_rolls_when_the_template_changes_too(slices: int) -> None:
+    cluster = Cluster(*two(), slices=slices)
+    for role in ("prefill", "decode"):
+        cluster.server.put("LeaderWorkerSet", a_stored_child(role, "0ld00000", number=None))
+    cluster.make_ready()
+    cluster.reconcile()
+    now, sizes = revision(cluster.ds()), cluster.sizes()
+    assert {x: sizes[f"llm-0ld00000-{x}"] for x in ("prefill", "decode")} == {"prefill": 2, "decode": 2}
+    assert sizes[f"llm-0-{now}-prefill"] == 0
+    made = cluster.server.objects["LeaderWorkerSet", f"llm-0-{now}-prefill"]
+    assert made["metadata"]["labels"][d.SLICE_LABEL] == "0"
+    assert sizes.get(f"llm-1-{now}-prefill") == (2 if slices == 2 else None)
+    cluster.settle()
+    assert all(now in x for x in cluster.sizes())
+
+
+def test_a_foreign_object_with_a_legacy_name_is_left_alone() -> None:
+    cluster = Cluster(*two(), slices=2)
+    now = revision(cluster.ds())
+    foreign = cluster.server.put(
+        "LeaderWorkerSet", a_stored_child("prefill", now, number=None, owner=STRANGER)
+    )
+    cluster.reconcile()
+    assert cluster.server.objects["LeaderWorkerSet", foreign["metadata"]["name"]] == foreign
+    assert len(cluster.sizes()) == 5
+
+
+def test_what_was_decided_by_an_old_view_is_not_done() -> None:
+    cluster = Cluster(*two(3, 2))
+    cluster.settle()
+    before, seen = cluster.sizes(), cluster.views[2].by_index("", Key("ns", "llm"))
+    for name in before:
+        cluster.server.put("LeaderWorkerSet", cluster.server.objects["LeaderWorkerSet", name])
+    cluster.views[2].by_index = lambda *_: seen  # type: ignore[method-assign]
+    cluster.edit(*two(5, 4))
+    with pytest.raises(Conflict):
+        cluster.reconcile()
+    assert cluster.sizes() == before
+
+
+def test_groups_that_may_not_go_keep_the_place_of_others() -> None:
+    cluster = Cluster(*two(3, 2))
+    cluster.settle()
+    before = cluster.sizes()
+
+    def no_patch(verb: str, name: str) -> None:
+        if verb == "patch" and name.endswith("prefill"):
+            raise Invalid(422, "Invalid", "not at this size")
+
+    cluster.server.refuse = no_patch
+    cluster.edit(*two(5, 4))
+    assert cluster.reconcile().requeue_after
+    assert cluster.sizes() == before
+    [stalled] = [x for x in cluster.ds().status.conditions if x.type == c.STALLED]
+    assert "not at this size" in stalled.message

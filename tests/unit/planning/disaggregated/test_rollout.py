@@ -1,0 +1,403 @@
+"""One pass over one slice: sections 8, 9 and 12, scenarios of 23.2, and the ledger's rows that it cures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from support.disaggregated import a_child, a_role, a_scaler, a_set, revision
+from support.disaggregated_world import World, is_broken
+
+from lws.api import disaggregation as d
+from lws.api.disaggregatedset import DisaggregatedSet, DisaggregatedSetRoleScaler
+from lws.api.leaderworkerset import LeaderWorkerSet, RollingUpdateConfiguration, RolloutStrategy
+from lws.planning.actions import Action, Create, Delete, Patch, Record
+from lws.planning.disaggregated.demand import Taken, wanted_of
+from lws.planning.disaggregated.pace import pace_of
+from lws.planning.disaggregated.planner import Pace
+from lws.planning.disaggregated.rollout import initial_replicas, plan_slice
+from lws.planning.disaggregated.slices import make_slices
+
+OLD, OLDER = "0ld00000", "01de0000"
+
+
+def plan(
+    ds: DisaggregatedSet,
+    *children: LeaderWorkerSet,
+    number: int = 0,
+    scalers: dict[str, DisaggregatedSetRoleScaler] | None = None,
+    taken: tuple[Taken, ...] = (),
+) -> list[Action]:
+    wanted = wanted_of(ds, revision(ds), scalers or {}, taken)
+    return plan_slice(wanted, make_slices(ds, revision(ds), children)[number])
+
+
+def shown(ds: DisaggregatedSet, actions: list[Action]) -> list[str]:
+    """``make prefill=2``, ``new prefill=2``, ``old decode=1``, ``note prefill=4``, ``delete decode``."""
+    return [_shown(ds, x) for x in actions]
+
+
+def _shown(ds: DisaggregatedSet, action: Action) -> str:
+    match action:
+        case Create(_, document):
+            return f"make {document['metadata']['labels'][d.ROLE_LABEL]}={document['spec']['replicas']}"
+        case Delete():
+            return f"delete {action.key.name.split('-')[-1]}"
+        case Patch(document={"spec": {"replicas": replicas}}):
+            age = "new" if revision(ds) in patched(action) else "old"
+            return f"{age} {patched(action).split('-')[-1]}={replicas}"
+        case Patch():
+            initial = action.document["metadata"]["annotations"][d.INITIAL_REPLICAS_ANNOTATION]
+            return f"note {patched(action).split('-')[-1]}={initial}"
+    raise AssertionError(action)
+
+
+def patched(action: Patch) -> str:
+    name: str = action.document["metadata"]["name"]
+    return name
+
+
+def reasons(actions: list[Action]) -> list[str]:
+    return [x.reason for action in actions for x in getattr(action, "then", ()) if isinstance(x, Record)]
+
+
+def two(prefill: int = 2, decode: int = 2, **config: Any) -> DisaggregatedSet:
+    return a_set(a_role("prefill", prefill, **config), a_role("decode", decode, **config))
+
+
+def pair(rev: str, prefill: int, decode: int, **members: Any) -> tuple[LeaderWorkerSet, LeaderWorkerSet]:
+    return a_child("prefill", prefill, revision=rev, **members), a_child(
+        "decode", decode, revision=rev, **members
+    )
+
+
+class TestSteady:
+    def test_a_fresh_set_starts_at_full_size(self) -> None:
+        ds = two(3, 2)
+        actions = plan(ds)
+        assert shown(ds, actions) == ["make prefill=3", "make decode=2"]
+        assert reasons(actions) == []
+
+    def test_it_scales_in_one_go_and_says_nothing(self) -> None:
+        ds = two(5, 1)
+        actions = plan(ds, *pair(revision(ds), 3, 2))
+        assert shown(ds, actions) == ["new prefill=5", "new decode=1"]
+        assert reasons(actions) == []
+
+    def test_at_rest_nothing_is_written(self) -> None:
+        ds = two()
+        assert plan(ds, *pair(revision(ds), 2, 2)) == []
+
+    def test_an_external_role_without_scaler_stays_as_it_is(self) -> None:
+        ds = a_set(a_role("prefill", 9, external=True), a_role("decode", 2))
+        assert plan(ds, *pair(revision(ds), 4, 2)) == []
+        assert shown(ds, plan(ds)) == ["make prefill=0", "make decode=2"]
+
+    def test_slices_share_what_a_scaler_says(self) -> None:
+        ds = a_set(a_role("prefill", external=True), a_role("decode", 2), slices=3)
+        scalers = {"prefill": a_scaler("prefill", 5)}
+        made = [shown(ds, plan(ds, number=x, scalers=scalers))[0] for x in range(3)]
+        assert made == ["make prefill=2", "make prefill=2", "make prefill=1"]
+
+    def test_drained_revisions_go(self) -> None:
+        ds = two()
+        actions = plan(ds, *pair(OLD, 0, 0, initial=2), *pair(revision(ds), 2, 2))
+        assert shown(ds, actions) == ["delete decode", "delete prefill"]
+
+    def test_a_foreign_object_under_a_childs_name_is_left_alone(self) -> None:
+        ds = two()
+        name = f"llm-0-{revision(ds)}-prefill"
+        assert shown(ds, plan(ds, taken=(Taken("LeaderWorkerSet", name),))) == ["make decode=2"]
+
+    def test_a_legacy_child_of_this_revision_counts_as_slice_0(self) -> None:
+        ds = two()
+        assert plan(ds, *pair(revision(ds), 2, 2, number=None)) == []
+
+    def test_what_is_being_deleted_is_not_there(self) -> None:
+        ds = two(1, 1)
+        prefill, decode = pair(revision(ds), 1, 1)
+        going = replace(
+            prefill, metadata=replace(prefill.metadata, deletion_timestamp="2026-01-01T11:00:00Z")
+        )
+        assert shown(ds, plan(ds, going, decode)) == ["make prefill=1"]
+
+
+class TestBegin:
+    def test_annotations_first_then_new_ones_at_0(self) -> None:
+        ds = two(2, 3)
+        actions = plan(ds, *pair(OLD, 2, 3))
+        assert shown(ds, actions) == ["note decode=3", "note prefill=2", "make prefill=0", "make decode=0"]
+        assert reasons(actions) == [d.REASON_ROLLING_UPDATE_STARTED]
+
+    def test_a_baseline_that_is_right_is_not_written_again(self) -> None:
+        ds = two()
+        assert shown(ds, plan(ds, *pair(OLD, 2, 2, initial=2))) == ["make prefill=0", "make decode=0"]
+
+    def test_one_of_an_earlier_rollout_is_overwritten(self) -> None:
+        ds = two()
+        actions = plan(ds, *pair(OLD, 2, 2, initial=7))
+        assert shown(ds, actions)[:2] == ["note decode=2", "note prefill=2"]
+
+    @pytest.mark.parametrize(
+        ("text", "wanted"),
+        [
+            ("5", 5),
+            ("0", 0),
+            ("+3", 3),
+            ("-1", -1),
+            ("many", 2),
+            ("", 2),
+            ("9999999999999", 2),
+            ("2147483648", 2),
+        ],
+    )
+    def test_reading_the_baseline(self, text: str, wanted: int) -> None:
+        child = a_child("prefill", 2, revision=OLD)
+        child.annotations[d.INITIAL_REPLICAS_ANNOTATION] = text
+        assert initial_replicas(child) == wanted
+
+    def test_without_a_baseline_it_is_what_is_there(self) -> None:
+        assert initial_replicas(a_child("prefill", 2, revision=OLD)) == 2
+
+
+class TestStep:
+    def test_nothing_happens_before_the_new_ones_are_ready(self) -> None:
+        ds = two(4, 4, surge=2)
+        new = pair(revision(ds), 2, 2, ready=0)
+        assert plan(ds, *pair(OLD, 4, 4, initial=4), *new) == []
+
+    @pytest.mark.parametrize(
+        ("new", "ready", "stable"),
+        [((3, 2), (3, 2), True), ((3, 2), (2, 2), False), ((3, 2), (2, 1), False), ((3, 2), (1, 0), False)],
+    )
+    def test_gate(self, new: tuple[int, int], ready: tuple[int, int], stable: bool) -> None:
+        ds = two(6, 6)
+        children = [
+            a_child(role, x, revision=revision(ds), ready=y)
+            for role, x, y in zip(("prefill", "decode"), new, ready, strict=True)
+        ]
+        assert bool(plan(ds, *pair(OLD, 6, 6, initial=6), *children)) is stable
+
+    def test_old_ones_go_when_the_new_ones_are_ready(self) -> None:
+        ds = two(4, 4, surge=2)
+        actions = plan(ds, *pair(OLD, 4, 4, initial=4), *pair(revision(ds), 4, 4))
+        assert shown(ds, actions) == ["old prefill=0", "old decode=0"]
+        assert reasons(actions) == [d.REASON_SCALING_DOWN] * 2
+
+    def test_new_ones_come_one_by_one(self) -> None:
+        ds = two()
+        actions = plan(ds, *pair(OLD, 2, 2, initial=2), *pair(revision(ds), 0, 0))
+        assert shown(ds, actions) == ["new prefill=1", "new decode=1"]
+        assert reasons(actions) == [d.REASON_SCALING_UP] * 2
+
+    @pytest.mark.parametrize(
+        ("a", "b", "c", "wanted"),
+        [
+            pytest.param(2, 2, 0, ["new prefill=1", "new decode=1"], id="new-ones-first"),
+            pytest.param(0, 2, 2, ["new prefill=3", "new decode=3"], id="the-oldest-is-drained"),
+            pytest.param(2, 2, 2, ["old prefill=1", "old decode=1"], id="the-newer-goes-first"),
+        ],
+    )
+    def test_three_generations(self, a: int, b: int, c: int, wanted: list[str]) -> None:
+        ds = two(4, 4)
+        oldest = pair(OLDER, a, a, initial=2)
+        newer = pair(OLD, b, b, initial=2, created=60)
+        actions = plan(ds, *oldest, *newer, *pair(revision(ds), c, c, created=120))
+        steps = [x for x in actions if not isinstance(x, Delete)]
+        assert shown(ds, steps) == wanted
+        assert all(OLD in patched(x) for x in steps if isinstance(x, Patch) and "old" in _shown(ds, x))
+
+    def test_both_at_once_takes_first_and_gives_then(self) -> None:
+        """X13 at 4,4 of 4,4 and 3,3 of 6,6: the ceiling holds between the two writes, too."""
+        ds = two(6, 6)
+        actions = plan(ds, *pair(OLD, 4, 4, initial=4), *pair(revision(ds), 3, 3))
+        assert shown(ds, actions) == ["old prefill=3", "old decode=3", "new prefill=4", "new decode=4"]
+
+    def test_writes_hold_only_for_what_was_observed(self) -> None:
+        ds = two()
+        actions = plan(ds, *pair(OLD, 2, 2, initial=2), *pair(revision(ds), 1, 1))
+        identities = [x.document["metadata"] for x in actions if isinstance(x, Patch)]
+        assert [(x["uid"][:5], x["resourceVersion"]) for x in identities] == [("uid-0", "5")] * 2
+
+    def test_an_external_role_never_shrinks_while_it_rolls(self) -> None:
+        ds = a_set(a_role("prefill", external=True), a_role("decode", 4))
+        scalers = {"prefill": a_scaler("prefill", 1)}
+        actions = plan(ds, *pair(OLD, 4, 4, initial=4), *pair(revision(ds), 3, 3), scalers=scalers)
+        assert "new prefill=2" not in shown(ds, actions)
+        assert shown(ds, plan(ds, *pair(revision(ds), 3, 4), scalers=scalers)) == ["new prefill=1"]
+
+
+class TestSorting:
+    """Generations, newest first (23.2)."""
+
+    @pytest.mark.parametrize("minutes", [[], [0], [0, 60, 120], [30, 0, 90, 60]], ids=len)
+    def test_by_creation(self, minutes: list[int]) -> None:
+        ds = two()
+        children = [a_child("decode", 1, revision=f"r{x}", created=x) for x in minutes]
+        given = list(children)
+        [slice_] = make_slices(ds, revision(ds), children)
+        assert [x.revision for x in slice_.former] == [f"r{x}" for x in sorted(minutes, reverse=True)]
+        assert children == given
+
+    def test_by_the_newest_child_of_each(self) -> None:
+        ds = two()
+        a = a_child("prefill", 1, revision="a"), a_child("decode", 1, revision="a", created=20)
+        [slice_] = make_slices(ds, revision(ds), [*pair("b", 1, 1, created=10), *a])
+        assert [x.revision for x in slice_.former] == ["a", "b"]
+
+
+class TestPace:
+    @pytest.mark.parametrize(
+        ("surge", "unavailable", "replicas", "wanted"),
+        [
+            pytest.param(None, None, 4, (1, 0), id="none"),
+            pytest.param(3, 1, 4, (3, 1), id="both"),
+            pytest.param(2, 0, 4, (2, 0), id="surge-alone"),
+            pytest.param(5, 0, 4, (5, 0), id="surge-above-replicas"),
+            pytest.param(2, 1, 4, (2, 1), id="two-and-one"),
+            pytest.param(3, 2, 4, (3, 2), id="three-and-two"),
+            pytest.param(0, 4, 4, (0, 4), id="unavailable-4"),
+            pytest.param(0, 2, 4, (0, 2), id="unavailable-2"),
+            pytest.param(0, 0, 4, (1, 0), id="neither"),
+            pytest.param("50%", "0", 4, (2, 0), id="half-surge-and-text"),
+            pytest.param("0", "25%", 4, (0, 1), id="text-and-a-quarter"),
+            pytest.param("25%", "25%", 10, (3, 2), id="up-and-down"),
+            pytest.param("100%", "0", 5, (5, 0), id="all"),
+        ],
+    )
+    def test_pace(self, surge: Any, unavailable: Any, replicas: int, wanted: tuple[int, int]) -> None:
+        [role] = a_set(a_role("prefill", replicas, surge=surge, unavailable=unavailable)).spec.roles
+        assert pace_of(role.read_spec(), replicas) == Pace(*wanted)
+
+
+class TestLedger:
+    """What upstream's ledger of faults (section 20) says, and what happens here (decision 170)."""
+
+    def test_q1_a_new_one_that_was_deleted_is_made_again(self) -> None:
+        ds = two(4, 4)
+        old = pair(OLD, 2, 2, initial=4)
+        assert shown(ds, plan(ds, *old, a_child("prefill", 3, revision=revision(ds)))) == ["make decode=3"]
+
+    def test_q1_a_beginning_that_was_cut_off_goes_on(self) -> None:
+        ds = two(4, 4)
+        new = a_child("prefill", 0, revision=revision(ds))
+        assert shown(ds, plan(ds, *pair(OLD, 4, 4, initial=4), new)) == ["make decode=0"]
+
+    def test_q2_roles_that_are_all_renamed_roll(self) -> None:
+        ds = a_set(a_role("zeta", 2), a_role("eta", 2))
+        old = pair(OLD, 2, 2, initial=2)
+        begun = plan(ds, *pair(OLD, 2, 2))
+        assert shown(ds, begun) == ["note decode=2", "note prefill=2", "make zeta=0", "make eta=0"]
+        new = [a_child(x, 2, revision=revision(ds)) for x in ("zeta", "eta")]
+        assert shown(ds, plan(ds, *old, *new)) == ["old decode=0", "old prefill=0"]
+
+    def test_q2_what_is_left_of_a_removed_role_is_drained(self) -> None:
+        ds = two()
+        left = a_child("encode", 2, revision=OLD, initial=2)
+        assert shown(ds, plan(ds, left, *pair(revision(ds), 2, 2))) == ["old encode=0"]
+
+    def test_q3_completed_is_said_once_when_it_is_true(self) -> None:
+        ds = two()
+        old, new = pair(OLD, 0, 0, initial=2), pair(revision(ds), 2, 2)
+        assert plan(ds, *old, *pair(revision(ds), 2, 2, ready=1)) == []
+        actions = plan(ds, *old, *new)
+        assert reasons(actions) == [
+            d.REASON_LWS_DELETED,
+            d.REASON_LWS_DELETED,
+            d.REASON_ROLLING_UPDATE_COMPLETED,
+        ]
+        assert plan(ds, *new) == []
+
+    def test_q3_a_way_back_is_completed_too(self) -> None:
+        ds = two()
+        actions = plan(ds, *pair(OLD, 0, 0), *pair(revision(ds), 2, 2, initial=2))
+        assert d.REASON_ROLLING_UPDATE_COMPLETED in reasons(actions)
+
+    def test_q3_what_never_began_is_not_completed(self) -> None:
+        ds = two()
+        actions = plan(ds, *pair(OLD, 0, 0), *pair(revision(ds), 2, 2))
+        assert reasons(actions) == [d.REASON_LWS_DELETED] * 2
+
+    def test_q4_a_legacy_child_that_is_returned_to_is_scaled_under_its_own_name(self) -> None:
+        ds = two()
+        legacy = pair(revision(ds), 1, 1, number=None, initial=2)
+        actions = plan(ds, *pair(OLD, 1, 1, created=9), *legacy)
+        assert [patched(x) for x in actions if isinstance(x, Patch)] == [
+            f"llm-{revision(ds)}-prefill",
+            f"llm-{revision(ds)}-decode",
+        ]
+
+    def test_q5_a_role_without_surge_costs_no_outage(self) -> None:
+        ds = a_set(a_role("prefill", 1, surge=0, unavailable=1), a_role("decode", 1, surge=1, unavailable=0))
+        actions = plan(ds, *pair(OLD, 1, 1, initial=1), *pair(revision(ds), 0, 0))
+        assert shown(ds, actions) == ["new decode=1"]
+
+    def test_q7_a_generation_with_a_role_at_0_goes_step_by_step(self) -> None:
+        ds = a_set(a_role("prefill", external=True), a_role("decode", 4))
+        old = (
+            a_child("prefill", 0, revision=OLD, initial=0),
+            a_child("decode", 4, revision=OLD, initial=4),
+        )
+        new = pair(revision(ds), 0, 1)
+        assert shown(ds, plan(ds, *old, *new, scalers={"prefill": a_scaler("prefill", 0)})) == [
+            "old decode=3"
+        ]
+
+    @pytest.mark.parametrize(("given", "wanted"), [("25%", 1), ("50%", 2), (0, 1)])
+    def test_q12_no_size_of_a_child_is_refused(self, given: int | str, wanted: int) -> None:
+        ds = two(4, 4, surge=0, unavailable=given)
+        for action in plan(ds):
+            assert isinstance(action, Create)
+            rolling = action.document["spec"]["rolloutStrategy"]["rollingUpdateConfiguration"]
+            assert rolling == {"maxSurge": 0, "maxUnavailable": wanted}
+
+    def test_q12_a_child_made_by_upstream_is_mended_when_it_is_scaled(self) -> None:
+        ds = two(4, 4, surge=0, unavailable="25%")
+        old = pair(OLD, 4, 4, initial=4)
+        mended = [_with_quarter(x) for x in old]
+        actions = plan(ds, *mended, *pair(revision(ds), 0, 0))
+        assert [x.document["spec"] for x in actions if isinstance(x, Patch)] == [
+            {"replicas": 3, "rolloutStrategy": {"rollingUpdateConfiguration": {"maxUnavailable": 1}}}
+        ] * 2
+
+    def test_two_children_for_one_role_are_two_generations(self) -> None:
+        ds = two()
+        legacy = a_child("prefill", 2, revision=revision(ds), number=None)
+        [slice_] = make_slices(ds, revision(ds), [legacy, *pair(revision(ds), 2, 2)])
+        assert slice_.target["prefill"].name == f"llm-0-{revision(ds)}-prefill"
+        assert [x.children["prefill"] for x in slice_.former] == [legacy]
+
+
+def _with_quarter(child: LeaderWorkerSet) -> LeaderWorkerSet:
+    strategy = RolloutStrategy("RollingUpdate", RollingUpdateConfiguration(0, "25%", 0))
+    return replace(child, spec=replace(child.spec, rollout_strategy=strategy))
+
+
+class TestWhole:
+    """Pass after pass until nothing is to do (23.2)."""
+
+    def world(self, *sizes: tuple[str, int, int, int]) -> World:
+        """Generations A and B under the target (2, 4) or (4, 3), as ``sizes`` say: name, sizes, minute."""
+        world = World(two(2, 4))
+        for rev, prefill, decode, created in sizes:
+            for child in pair(rev, prefill, decode, created=created):
+                world.children[child.name] = child
+        return world
+
+    def test_two_generations_give_way(self) -> None:
+        world = self.world(("a", 1, 2, 0), ("b", 1, 2, 1))
+        assert world.settle() <= 20
+        now = revision(world.ds)
+        assert world.counts() == {f"llm-0-{now}-decode": 4, f"llm-0-{now}-prefill": 2}
+
+    def test_no_generation_is_ever_broken(self) -> None:
+        world = self.world(("a", 1, 2, 0), ("b", 3, 1, 1))
+        first, second = a_role("prefill", 4, surge=1), a_role("decode", 3, surge=2)
+        world.ds = a_set(first, second)
+        while actions := world.plan():
+            world.run(actions)
+            world.make_ready()
+            assert not [x for x in world.slices()[0].former if is_broken(x)]
+        now = revision(world.ds)
+        assert world.counts() == {f"llm-0-{now}-decode": 3, f"llm-0-{now}-prefill": 4}
