@@ -2,7 +2,8 @@
 
 A skeleton names a core type by ``$embed``; its published schema is flattened into a structural one as
 CustomResourceDefinitions need it: references resolved, int-or-string and quantities marked, list-map keys
-kept. Dropped on purpose, so that a manifest made for the upstream controller is accepted unchanged
+kept. It names a part of another skeleton by ``$embed: FILE#MEMBER``, so that one kind holds another's spec
+without a copy. Dropped on purpose, so that a manifest made for the upstream controller is accepted unchanged
 (api.md, 1.4): enums inside pod templates, defaults that only restate a zero value of a required member,
 and object metadata other than annotations, finalizers, labels, name and namespace.
 """
@@ -122,7 +123,17 @@ def embed(node: Any, flattener: Flattener) -> Any:
     if not isinstance(node, dict):
         return node
     plain = {key: embed(value, flattener) for key, value in node.items() if key != "$embed"}
-    return (flattener.named(node["$embed"]) | plain) if "$embed" in node else plain
+    return (embedded(node["$embed"], flattener) | plain) if "$embed" in node else plain
+
+
+def embedded(name: str, flattener: Flattener) -> Schema:
+    """The schema of a core type; for ``FILE#MEMBER``, of a member of the kind which that skeleton defines."""
+    file, hash_, member = name.partition("#")
+    if not hash_:
+        return flattener.named(name)
+    (version,) = yaml.safe_load((HERE / file).read_text())["spec"]["versions"]
+    schema: Schema = embed(version["schema"]["openAPIV3Schema"]["properties"][member], flattener)
+    return schema
 
 
 def published_schemas(connection: Connection) -> dict[str, Schema]:
