@@ -47,6 +47,7 @@ from lws.webhooks.certificates import CertificateFiles, Rotation, ServingCertifi
 
 MUTATE_SET: Final = "/mutate-leaderworkerset-x-k8s-io-v1-leaderworkerset"
 VALIDATE_SET: Final = "/validate-leaderworkerset-x-k8s-io-v1-leaderworkerset"
+VALIDATE_DISAGGREGATED_SET: Final = "/validate-disaggregatedset-x-k8s-io-v1-disaggregatedset"
 MUTATE_POD: Final = "/mutate--v1-pod"
 VALIDATE_POD: Final = "/validate--v1-pod"
 
@@ -91,6 +92,7 @@ def webhooks(gang: str | None) -> Mapping[str, Webhook]:
     return {
         MUTATE_SET: handlers.mutate_leaderworkerset,
         VALIDATE_SET: handlers.validate_leaderworkerset,
+        VALIDATE_DISAGGREGATED_SET: handlers.validate_disaggregatedset,
         MUTATE_POD: handlers.pod_mutator(gang),
         VALIDATE_POD: handlers.validate_pod,
     }

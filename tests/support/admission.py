@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 from lws.api import constants as c
+from lws.api import disaggregation as d
 
 Document = dict[str, Any]
 
@@ -130,3 +131,39 @@ def a_container(
 def env_of(pod: Document, index: int = 0, *, member: str = "containers") -> dict[str, str]:
     """The environment of one container, by name."""
     return {entry["name"]: entry.get("value", "") for entry in pod["spec"][member][index].get("env", [])}
+
+
+def a_disaggregated_set(
+    name: str = "serving",
+    *,
+    metadata: Document | None = None,
+    roles: list[Document] | None = None,
+    **spec: Any,
+) -> Document:
+    """A DisaggregatedSet, of prefill and decode by default; ``metadata`` and ``spec`` members are merged."""
+    return {
+        "apiVersion": d.API_VERSION,
+        "kind": d.KIND,
+        "metadata": {"name": name, "namespace": "default", **(metadata or {})},
+        "spec": {"roles": roles or [a_role("prefill"), a_role("decode")], **spec},
+    }
+
+
+def a_role(
+    name: str,
+    *,
+    metadata: Document | None = None,
+    external: bool = False,
+    pace: Document | None = None,
+    **changes: Any,
+) -> Document:
+    """A role whose spec is changed as that of :func:`an_lws`; ``pace`` is its rollingUpdateConfiguration."""
+    spec = an_lws(rolloutStrategy=None, **changes)["spec"]
+    if pace is not None:
+        spec["rolloutStrategy"] = {"type": c.ROLLING_UPDATE, "rollingUpdateConfiguration": pace}
+    role: Document = {"name": name, "spec": spec}
+    if metadata is not None:
+        role["metadata"] = metadata
+    if external:
+        role["scaling"] = {"mode": d.SCALING_EXTERNAL}
+    return role

@@ -118,9 +118,9 @@ def patched(operations: Sequence[Operation]) -> AdmissionResponse:
     return AdmissionResponse(True, patch=operations)
 
 
-def denied(message: str) -> AdmissionResponse:
+def denied(message: str, warnings: Sequence[str] = ()) -> AdmissionResponse:
     """A rule is violated: 403 with the reason ``Forbidden``."""
-    return AdmissionResponse(False, 403, "Forbidden", message)
+    return AdmissionResponse(False, 403, "Forbidden", message, warnings=warnings)
 
 
 def errored(code: int, message: str) -> AdmissionResponse:

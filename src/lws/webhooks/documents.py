@@ -102,6 +102,38 @@ class LeaderWorkerSet(Struct, frozen=True, rename="camel"):
     spec: LeaderWorkerSetSpec | None = None
 
 
+class Scaling(Struct, frozen=True):
+    mode: str | None = None
+
+
+class RoleMetadata(Struct, frozen=True):
+    labels: StringMap | None = None
+    annotations: StringMap | None = None
+
+
+class Role(Struct, frozen=True):
+    name: str | None = None
+    scaling: Scaling | None = None
+    metadata: RoleMetadata | None = None
+    spec: LeaderWorkerSetSpec | None = None
+
+
+class PlacementPolicy(Struct, frozen=True):
+    type: str | None = None
+    topology: str | None = None
+
+
+class DisaggregatedSetSpec(Struct, frozen=True, rename="camel"):
+    roles: list[Role | None] | None = None
+    slices: Int32 | None = None
+    placement_policy: PlacementPolicy | None = None
+
+
+class DisaggregatedSet(Struct, frozen=True):
+    metadata: Metadata | None = None
+    spec: DisaggregatedSetSpec | None = None
+
+
 class EnvVar(Struct, frozen=True):
     name: str | None = None
     value: str | None = None
@@ -155,6 +187,11 @@ class Pod(Struct, frozen=True, rename="camel"):
 def read_leaderworkerset(document: Mapping[str, Any]) -> LeaderWorkerSet:
     """The typed reading of a LeaderWorkerSet; raises ``msgspec.ValidationError``."""
     return msgspec.convert(document, LeaderWorkerSet)
+
+
+def read_disaggregatedset(document: Mapping[str, Any]) -> DisaggregatedSet:
+    """The typed reading of a DisaggregatedSet; raises ``msgspec.ValidationError``."""
+    return msgspec.convert(document, DisaggregatedSet)
 
 
 def read_pod(document: Mapping[str, Any]) -> Pod:

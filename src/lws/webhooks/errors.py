@@ -17,9 +17,17 @@ from msgspec import Struct
 INVALID: Final = "FieldValueInvalid"
 REQUIRED: Final = "FieldValueRequired"
 TOO_LONG: Final = "FieldValueTooLong"
+FORBIDDEN: Final = "FieldValueForbidden"
+NOT_SUPPORTED: Final = "FieldValueNotSupported"
 
-_KINDS: Final = {INVALID: "Invalid value", REQUIRED: "Required value", TOO_LONG: "Too long"}
-_VALUELESS: Final = frozenset({REQUIRED, TOO_LONG})
+_KINDS: Final = {
+    INVALID: "Invalid value",
+    REQUIRED: "Required value",
+    TOO_LONG: "Too long",
+    FORBIDDEN: "Forbidden",
+    NOT_SUPPORTED: "Unsupported value",
+}
+_VALUELESS: Final = frozenset({REQUIRED, TOO_LONG, FORBIDDEN})
 _SHOWN_VALUE = 1024
 _INDEX: Final = re.compile(r"\[\d+\]")
 
@@ -44,7 +52,7 @@ class FieldError(Struct, frozen=True):
     excess: int = 0
 
     def __str__(self) -> str:
-        """``<path>: <kind>: <value>: <detail>``; Required and Too long leave the value out."""
+        """``<path>: <kind>: <value>: <detail>``; Required, Too long and Forbidden leave the value out."""
         parts = [self.field, _KINDS.get(self.reason, self.reason)]
         if self.reason not in _VALUELESS:
             parts.append(shown(self.value))
@@ -74,6 +82,17 @@ def required(field: str, detail: str) -> FieldError:
 def too_long(field: str, limit: int, *, found: int) -> FieldError:
     """The value has ``found`` bytes, more than ``limit``."""
     return FieldError(TOO_LONG, field, "", f"must have at most {limit} bytes", excess=found)
+
+
+def forbidden(field: str, detail: str) -> FieldError:
+    """The member may not be there, or not so, because of others."""
+    return FieldError(FORBIDDEN, field, "", detail)
+
+
+def not_supported(field: str, value: str, supported: Sequence[str]) -> FieldError:
+    """The value is none of the enumerated ones."""
+    values = ", ".join(map(shown, supported))
+    return FieldError(NOT_SUPPORTED, field, value, f"supported values: {values}")
 
 
 def worsened(new: Iterable[FieldError], old: Iterable[FieldError]) -> list[FieldError]:

@@ -1,4 +1,4 @@
-"""The four webhooks: from a request to the rules that answer it, and back.
+"""The webhooks: from a request to the rules that answer it, and back.
 
 No rule lives here. A webhook never raises for what an object says: a broken rule is a 403, an object that
 does not decode a 400.
@@ -12,6 +12,7 @@ from itertools import pairwise
 
 import msgspec
 
+from lws.webhooks import disaggregatedsets
 from lws.webhooks.admission import (
     CREATE,
     DELETE,
@@ -65,6 +66,20 @@ def validate_leaderworkerset(request: AdmissionRequest) -> AdmissionResponse:
     old = request.decode_old(Document) if request.operation == UPDATE else None
     errors = validate_create(new) if old is None else validate_update(new, old)
     return denied(aggregate(errors)) if errors else allowed(warn(new, old))
+
+
+@_answering
+def validate_disaggregatedset(request: AdmissionRequest) -> AdmissionResponse:
+    """Deny a DisaggregatedSet that breaks a rule, with all violations (disaggregatedset.md, 18).
+
+    Other operations are let pass. Warnings come with either answer.
+    """
+    if request.operation not in {CREATE, UPDATE}:
+        return allowed()
+    new = request.decode(Document)
+    old = request.decode_old(Document) if request.operation == UPDATE else None
+    errors, warnings = disaggregatedsets.validate(new, old), disaggregatedsets.warn(new, old)
+    return denied(aggregate(errors), warnings) if errors else allowed(warnings)
 
 
 def pod_mutator(gang: str | None) -> Webhook:

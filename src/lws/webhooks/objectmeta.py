@@ -63,7 +63,7 @@ def _generate_name(prefix: str) -> Iterator[FieldError]:
     if len(masked) > 1 and masked.endswith(b"-"):
         masked = masked[:-2] + b"a"
     if prefix:
-        for detail in _dns1035_label(masked):
+        for detail in dns1035_label(masked):
             yield invalid("metadata.generateName", prefix, detail)
 
 
@@ -71,7 +71,7 @@ def _name(name: str) -> Iterator[FieldError]:
     if not name:
         yield required("metadata.name", "name or generateName is required")
         return
-    for detail in _dns1035_label(name.encode()):
+    for detail in dns1035_label(name.encode()):
         yield invalid("metadata.name", name, detail)
 
 
@@ -170,7 +170,8 @@ def dns1123_label(value: bytes) -> list[str]:
     return _matches(value, _DNS1123_LABEL, MOST_LABEL, _DNS1123_RULE)
 
 
-def _dns1035_label(value: bytes) -> list[str]:
+def dns1035_label(value: bytes) -> list[str]:
+    """What is wrong with it; empty when it is one."""
     return _matches(value, _DNS1035_LABEL, MOST_LABEL, _DNS1035_RULE)
 
 

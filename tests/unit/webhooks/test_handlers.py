@@ -7,19 +7,25 @@ from typing import Any
 
 import msgspec
 import pytest
-from support.admission import a_container, a_leader_pod, an_lws
+from support.admission import a_container, a_disaggregated_set, a_leader_pod, a_role, an_lws
 
 from lws.api import constants as c
 from lws.webhooks.admission import AdmissionRequest, AdmissionResponse, Webhook
 from lws.webhooks.handlers import (
     mutate_leaderworkerset,
     pod_mutator,
+    validate_disaggregatedset,
     validate_leaderworkerset,
     validate_pod,
 )
 
 ALLOWED = AdmissionResponse(True, 200)
-WEBHOOKS = [mutate_leaderworkerset, validate_leaderworkerset, pod_mutator("volcano")]
+WEBHOOKS = [
+    mutate_leaderworkerset,
+    validate_leaderworkerset,
+    validate_disaggregatedset,
+    pod_mutator("volcano"),
+]
 
 
 def ask(
@@ -191,3 +197,17 @@ def test_pitfall_29_a_number_that_does_not_fit_is_a_400_that_names_it(webhook: W
 
 def test_an_update_without_old_object_is_a_400() -> None:
     assert ask(validate_leaderworkerset, an_lws(), operation="UPDATE").code == 400
+
+
+def test_a_disaggregated_set_is_denied_or_admitted_and_warned_of_either_way() -> None:
+    roles = [a_role("prefill", external=True, replicas=3), a_role("decode")]
+    sound, broken = (
+        a_disaggregated_set(roles=roles, placementPolicy={"type": x}) for x in ("None", "ExclusiveSlice")
+    )
+    admitted = ask(validate_disaggregatedset, sound)
+    denied = ask(validate_disaggregatedset, broken, old=sound, operation="UPDATE")
+    assert (admitted.allowed, denied.allowed, denied.code) == (True, False, 403)
+    assert denied.message.startswith("spec.placementPolicy.topology: Required value: ")
+    assert admitted.warnings == denied.warnings
+    assert len(denied.warnings) == 1
+    assert ask(validate_disaggregatedset, broken, operation="DELETE") == ALLOWED

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from lws.api import constants as c
+from lws.api import disaggregation as d
 from lws.api.intorpercent import is_percent
 from lws.planning.revisions import MAX_HISTORY, history_limit
 from lws.webhooks.documents import (
@@ -30,7 +31,7 @@ from lws.webhooks.objectmeta import MOST_LABEL, dns1123_label, validate_metadata
 from lws.webhooks.sets.names import Named, counted
 from lws.webhooks.sets.numbers import Numbers, numbers_of
 
-__all__ = ["FieldError", "aggregate", "validate_create", "validate_update"]
+__all__ = ["FieldError", "aggregate", "int_or_percent", "validate_create", "validate_update", "violations"]
 
 MAX_REPLICAS: Final = 1_000_000
 MAX_PODS: Final = 2**31 - 1
@@ -60,7 +61,7 @@ def validate_create(document: Mapping[str, Any]) -> list[FieldError]:
     Raises ``msgspec.ValidationError`` when a member that is known here has the wrong JSON type.
     """
     lws = read_leaderworkerset(document)
-    return [*_violations(lws), *_naming(lws)]
+    return [*violations(lws), *_naming(lws)]
 
 
 def validate_update(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[FieldError]:
@@ -75,13 +76,14 @@ def validate_update(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[Fiel
     if _metadata(after).deletion_timestamp:
         return worsened(validate_metadata(_metadata(after)), validate_metadata(_metadata(before)))
     return [
-        *worsened(_violations(after), _violations(before)),
+        *worsened(violations(after), violations(before)),
         *_subgroup_change(_subgroups(after), _subgroups(before)),
         *_network_change(_network(after), _network(before)),
     ]
 
 
-def _violations(lws: LeaderWorkerSet) -> list[FieldError]:
+def violations(lws: LeaderWorkerSet) -> list[FieldError]:
+    """Of whatever holds at any time; not of the room that the name of a new set leaves."""
     numbers = numbers_of(lws)
     metadata = _metadata(lws)
     return [
@@ -96,10 +98,13 @@ def _violations(lws: LeaderWorkerSet) -> list[FieldError]:
 
 
 def _naming(lws: LeaderWorkerSet) -> Iterator[FieldError]:
-    """Only of a new set: the name of one that is there cannot be mended. One that is no label is reported."""
+    """Only of a new set: the name of one that is there cannot be mended. One that is no label is reported.
+
+    A DisaggregatedSet has answered for the names of its own sets (docs/decisions/180).
+    """
     numbers = numbers_of(lws)
     named = Named(_metadata(lws).name or "", numbers.most_groups, numbers.size)
-    if named.fits or len(named.name) > MOST_LABEL:
+    if named.fits or len(named.name) > MOST_LABEL or _of_disaggregated_set(_metadata(lws)):
         return
     detail = (
         f"must be no more than {named.limit} characters for {counted(max(1, named.groups))} of size"
@@ -107,6 +112,12 @@ def _naming(lws: LeaderWorkerSet) -> Iterator[FieldError]:
         f" may have no more than {MOST_LABEL}"
     )
     yield invalid("metadata.name", named.name, detail)
+
+
+def _of_disaggregated_set(metadata: Metadata) -> bool:
+    """Whether its controller is one, by its own word."""
+    owner = next((x for x in metadata.owner_references or () if x is not None and x.controller), None)
+    return owner is not None and (owner.api_version, owner.kind) == (d.API_VERSION, d.KIND)
 
 
 def _shape(replicas: int, size: int) -> Iterator[FieldError]:
@@ -126,8 +137,8 @@ def _shape(replicas: int, size: int) -> Iterator[FieldError]:
 def _rolling_update(numbers: Numbers) -> Iterator[FieldError]:
     """Rules 8 to 15."""
     replicas, unavailable, surge = numbers.replicas, numbers.max_unavailable, numbers.max_surge
-    yield from _int_or_percent(_MAX_UNAVAILABLE, unavailable)
-    yield from _int_or_percent(_MAX_SURGE, surge)
+    yield from int_or_percent(_MAX_UNAVAILABLE, unavailable)
+    yield from int_or_percent(_MAX_SURGE, surge)
     if numbers.partition < 0:
         yield invalid(_PARTITION, numbers.partition, _NOT_NEGATIVE)
     for path, value, scaled in (
@@ -145,8 +156,10 @@ def _rolling_update(numbers: Numbers) -> Iterator[FieldError]:
         yield invalid(_MAX_UNAVAILABLE, unavailable, detail, basis=(unavailable, surge))
 
 
-def _int_or_percent(path: str, value: int | str) -> Iterator[FieldError]:
-    """Rules 8 to 11. A percentage may have any number of digits, so it is not made a number."""
+def int_or_percent(path: str, value: int | str) -> Iterator[FieldError]:
+    """Rules 8 to 11, of what is at ``path``. A percentage may have any number of digits, so it is not made a
+    number.
+    """
     if isinstance(value, int):
         if value < 0:
             yield invalid(path, value, _NOT_NEGATIVE)

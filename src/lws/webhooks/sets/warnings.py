@@ -46,7 +46,7 @@ def _warnings(lws: LeaderWorkerSet) -> Iterator[str]:
     yield from _name(Named(metadata.name or "", numbers.most_groups, numbers.size))
     yield from _surge(numbers)
     template = (lws.spec or LeaderWorkerSetSpec()).leader_worker_template or LeaderWorkerTemplate()
-    yield from _tpus(template, numbers.size)
+    yield from of_tpus(template, numbers.size)
 
 
 def _name(named: Named) -> Iterator[str]:
@@ -80,8 +80,8 @@ def _surge(numbers: Numbers) -> Iterator[str]:
         )
 
 
-def _tpus(template: LeaderWorkerTemplate, size: int) -> Iterator[str]:
-    """What the lists of TPU hosts cannot tell from one pod (docs/decisions/132)."""
+def of_tpus(template: LeaderWorkerTemplate, size: int) -> Iterator[str]:
+    """What the lists of TPU hosts cannot tell from one pod (docs/decisions/132); each begins with a path."""
     workers = _tpu_containers(template.worker_template)
     leader = workers if template.leader_template is None else _tpu_containers(template.leader_template)
     if not leader:

@@ -376,3 +376,21 @@ def test_wrong_json_types_do_not_decode(broken: Document) -> None:
         validate_create(broken)
     with pytest.raises(msgspec.ValidationError):
         validate_update(an_lws(), broken)
+
+
+@pytest.mark.parametrize(
+    ("kind", "api_version", "controller", "refused"),
+    [
+        ("DisaggregatedSet", "disaggregatedset.x-k8s.io/v1", True, False),
+        ("DisaggregatedSet", "disaggregatedset.x-k8s.io/v1", None, True),
+        ("DisaggregatedSet", "example.com/v1", True, True),
+        ("Deployment", "apps/v1", True, True),
+    ],
+)
+def test_a_disaggregated_set_answers_for_the_names_of_its_own_sets(
+    kind: str, api_version: str, controller: bool | None, refused: bool
+) -> None:
+    """docs/decisions/180: one that came from upstream has to go on rolling out, whatever its name."""
+    owner = {"kind": kind, "apiVersion": api_version, "name": "d", "uid": "u", "controller": controller}
+    errors = on_create(metadata={"name": "n" * 55, "ownerReferences": [owner]})
+    assert errors == (["metadata.name"] if refused else [])

@@ -1,0 +1,57 @@
+"""What a DisaggregatedSet may do without its author having meant it: ``kubectl apply`` says so.
+
+That replicas are ignored is upstream's warning and is said each time; of the others an update repeats none
+that the stored set had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lws.webhooks.disaggregatedsets.roles import Judged, judged
+from lws.webhooks.documents import Metadata, read_disaggregatedset
+from lws.webhooks.sets.names import counted, most_groups
+from lws.webhooks.sets.warnings import MAX_REPLICAS, of_tpus
+
+
+def warn(new: Mapping[str, Any], old: Mapping[str, Any] | None = None) -> tuple[str, ...]:
+    """Warnings about a set, valid or not.
+
+    Raises ``msgspec.ValidationError`` when a member that is known here has the wrong JSON type.
+    """
+    ds = read_disaggregatedset(new)
+    if (ds.metadata or Metadata()).deletion_timestamp:
+        return ()
+    roles, before = judged(ds), () if old is None else judged(read_disaggregatedset(old))
+    known = {text for role in before for text in _of_sets(role)}
+    return (
+        *(text for role in roles for text in _ignored(role)),
+        *(text for role in roles for text in _of_sets(role) if text not in known),
+    )
+
+
+def _ignored(role: Judged) -> Iterator[str]:
+    replicas = role.spec.replicas or 0
+    if role.external and replicas > 1:
+        yield (
+            f"{role.path}: spec.replicas is ignored: {replicas} of role {role.name} has no effect, as it is"
+            f" External; scale the DisaggregatedSetRoleScaler {role.scaler}"
+        )
+
+
+def _of_sets(role: Judged) -> Iterator[str]:
+    """What its LeaderWorkerSets would be warned of."""
+    yield from _name(role)
+    for text in of_tpus(role.template, role.numbers.size):
+        yield f"{role.path}.{text}"
+
+
+def _name(role: Judged) -> Iterator[str]:
+    """A name that has room for the groups that are asked for and not for all that may be."""
+    length, room = role.child_name_length, most_groups("x" * role.child_name_length)
+    if role.numbers.size > 1 and 0 < room < MAX_REPLICAS:
+        yield (
+            f"{role.path}.name: the names of its LeaderWorkerSets have {length} characters: no more than"
+            f" {counted(room)} can have workers"
+        )
