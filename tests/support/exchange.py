@@ -58,6 +58,12 @@ class Exchange:
         self._connection = connection
         self._chunked = False
 
+    @property
+    def client(self) -> str:
+        """Who asks, by the common name in its certificate; empty for nobody."""
+        peer: Any = self._connection.getpeercert() if isinstance(self._connection, ssl.SSLSocket) else None
+        return str(dict(x[0] for x in peer["subject"])["commonName"]) if peer else ""
+
     def head(
         self, status: int = 200, headers: Mapping[str, str] | None = None, *, length: int | None = None
     ) -> None:

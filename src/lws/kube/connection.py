@@ -6,7 +6,10 @@ not through its API (runtime.md, B4). It is imported on first use: it takes a th
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -91,43 +94,60 @@ def _in_cluster(token: str) -> _Way:
         ssl_ca_cert=authority,
     )
     where = f"service account ({authority})"
-    return _Way(configuration, Credentials(bearer_from_file(token)), _trust(configuration, where))
+    trust = _trust(configuration, where)
+    return _Way(configuration, Credentials(bearer_from_file(token), trust=trust), trust)
 
 
 def _from_kubeconfig(paths: str, context: str | None) -> _Way:
     chosen = read_kubeconfig(paths, context)
-    configuration = _load(chosen)
+    directory = _directory() if "exec" in chosen.user else None
+    configuration = _load(chosen, directory)
     where = f"kubeconfig {paths}, context {chosen.context!r}"
-    if "exec" in chosen.user and not configuration.api_key and not configuration.cert_file:
-        command = _command(chosen.user)
-        raise ConfigurationError(f"{where}: the credential plugin {command!r} gave nothing; run it by hand")
-    user = Credentials(_reader(chosen, configuration), impersonation=chosen.impersonation)
-    return _Way(configuration, user, _trust(configuration, where))
+    trust = _trust(configuration, where)
+    read = _reader(chosen, configuration, trust, directory)
+    user = Credentials(read, trust=trust, impersonation=chosen.impersonation)
+    return _Way(configuration, user, trust)
 
 
-def _load(chosen: Kubeconfig) -> Any:
+def _directory() -> str:
+    """For the certificates of a credential plugin: what is in it goes with the process."""
+    directory = tempfile.mkdtemp(prefix="lws-")
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    return directory
+
+
+def _load(chosen: Kubeconfig, directory: str | None) -> Any:
+    """The kubernetes client's reading, credential plugin included. Raises ConfigurationError.
+
+    It puts inline certificates and those of plugins into files, in ``directory`` if there is one.
+    """
     from kubernetes.client import Configuration  # noqa: PLC0415
     from kubernetes.config import load_kube_config  # noqa: PLC0415
 
-    configuration = Configuration()
+    configuration, where = Configuration(), f"kubeconfig {chosen.paths}, context {chosen.context!r}"
     try:
         load_kube_config(  # type: ignore[no-untyped-call]
             config_file=chosen.paths,
             context=chosen.context,
             client_configuration=configuration,
             persist_config=False,
+            temp_file_path=directory,
         )
     except Exception as error:  # its own type, and whatever an odd file makes it stumble over
-        where = f"kubeconfig {chosen.paths}, context {chosen.context!r}"
         raise ConfigurationError(f"{where}: {one_line(str(error))}") from error
+    if "exec" in chosen.user and not configuration.api_key and not configuration.cert_file:
+        command = _command(chosen.user)
+        raise ConfigurationError(f"{where}: the credential plugin {command!r} gave nothing; run it by hand")
     return configuration
 
 
-def _reader(chosen: Kubeconfig, configuration: Any) -> Callable[[bool], str | None]:
+def _reader(
+    chosen: Kubeconfig, configuration: Any, trust: Trust | None, directory: str | None
+) -> Callable[[bool], str | None]:
     """Where the Authorization header comes from: a file that is read, or the kubernetes client.
 
-    The client runs a credential plugin again once its token nears its end. After a 401 everything is loaded
-    anew, which catches plugins that name no end and files that were rewritten.
+    The client runs a credential plugin again once its token nears its end. After a refusal everything is
+    loaded anew, which catches plugins that name no end or give certificates, and files that were rewritten.
     """
     if chosen.token_file is not None:
         return bearer_from_file(chosen.token_file)
@@ -135,7 +155,9 @@ def _reader(chosen: Kubeconfig, configuration: Any) -> Callable[[bool], str | No
 
     def read(refused: bool) -> str | None:
         if refused:
-            current[0] = _load(chosen)
+            current[0] = _load(chosen, directory)
+            if trust is not None:
+                _discard(trust.follow(_files(current[0])), _files(current[0]), directory)
         setting = current[0].auth_settings().get("BearerToken")
         return str(setting["value"]).strip() if setting and setting["value"] else None
 
@@ -151,16 +173,25 @@ def _trust(configuration: Any, where: str) -> Trust | None:
     """For a server that is spoken to by TLS; certificates are loaded now, not with the first request."""
     if not configuration.host.startswith("https://"):
         return None
-    files = Files(configuration.ssl_ca_cert, configuration.cert_file, configuration.key_file)
-    trust = Trust(files, verify=configuration.verify_ssl, where=where)
-    configuration.ssl_ca_cert = configuration.cert_file = configuration.key_file = None  # not urllib3's
-    return trust
+    return Trust(_files(configuration), verify=configuration.verify_ssl, where=where)
+
+
+def _files(configuration: Any) -> Files:
+    return Files(configuration.ssl_ca_cert, configuration.cert_file, configuration.key_file)
+
+
+def _discard(former: Files, files: Files, directory: str | None) -> None:
+    """Delete what a credential plugin gave before: there may be hundreds of keys a day."""
+    for path in {former.certificate, former.key} - set(files):
+        if path is not None and directory == os.path.dirname(path):
+            Path(path).unlink(missing_ok=True)
 
 
 def _endpoint(way: _Way) -> Endpoint:
     from kubernetes.client.rest import RESTClientObject  # noqa: PLC0415
 
     configuration = way.configuration
+    configuration.ssl_ca_cert = configuration.cert_file = configuration.key_file = None  # not urllib3's
     if not configuration.verify_ssl:  # asked for in the kubeconfig; once is enough
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     managers = [RESTClientObject(configuration).pool_manager for _ in range(2)]
@@ -170,7 +201,7 @@ def _endpoint(way: _Way) -> Endpoint:
     pools = [manager.connection_from_url(configuration.host) for manager in managers]
     for pool in pools:
         if way.trust is not None:
-            pool.ConnectionCls = _trusting(pool.ConnectionCls, way.trust)  # type: ignore[assignment]
+            pool.ConnectionCls = _trusting(pool.ConnectionCls, way.trust)
     return Endpoint(
         host=configuration.host,
         # A plain HTTP proxy wants the whole URL in the request line; otherwise only a path prefix remains.
@@ -181,10 +212,20 @@ def _endpoint(way: _Way) -> Endpoint:
     )
 
 
-def _trusting(connection: Callable[..., Any], trust: Trust) -> Callable[..., Any]:
-    """What makes connections of a pool, with the context that holds at that moment."""
+def _trusting(connection: Any, trust: Trust) -> Any:
+    """The class of a pool's connections: each with the context that held when it was opened.
 
-    def make(**settings: Any) -> Any:
-        return connection(**settings, ssl_context=trust.context())
+    An idle one whose context has been replaced counts as dropped, so the pool opens it anew: no request is
+    made in the name of a client certificate that is not ours any more, and nothing that runs is cut off.
+    """
 
-    return make
+    class Trusting(connection):  # type: ignore[misc]
+        @property
+        def is_connected(self) -> bool:
+            return self.ssl_context is trust.current and bool(super().is_connected)
+
+        def connect(self) -> None:
+            self.ssl_context = trust.context()
+            super().connect()
+
+    return Trusting

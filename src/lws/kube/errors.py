@@ -41,15 +41,23 @@ class TransportError(KubeError):
     ``refused``: no connection came about, so the server surely has not seen the request.
     ``permanent``: trying again cannot help (an untrusted certificate, a closed Connection).
     ``silent``: there was a connection, and nothing came for too long.
+    ``client_refused``: the server's TLS takes no client with our certificate, or with none.
     """
 
     def __init__(
-        self, message: str, *, refused: bool = False, permanent: bool = False, silent: bool = False
+        self,
+        message: str,
+        *,
+        refused: bool = False,
+        permanent: bool = False,
+        silent: bool = False,
+        client_refused: bool = False,
     ) -> None:
         super().__init__(message)
         self.refused = refused
         self.permanent = permanent
         self.silent = silent
+        self.client_refused = client_refused
 
 
 class DecodeError(KubeError):

@@ -5,6 +5,7 @@ The only module that knows urllib3's exception types.
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Iterator
 
@@ -30,6 +31,8 @@ TEXTS: tuple[tuple[type[HTTPError], str], ...] = (
     (ConnectTimeoutError, "no connection in time; check the address, firewalls and network policies"),
     (SSLError, "TLS failed ({detail}); is this the API server's secure port?"),
 )
+CLIENT_REFUSED = re.compile(r".*_ALERT_(BAD_CERTIFICATE|(CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)[A-Z_]*)")
+"""OpenSSL's names of the alerts by which a server refuses who connects (RFC 8446, 6.2)."""
 
 
 def transport_error(error: HTTPError, what: str) -> TransportError:
@@ -40,6 +43,9 @@ def transport_error(error: HTTPError, what: str) -> TransportError:
             text = f"the server's certificate is not trusted ({cause.verify_message.rstrip('.')}); "
             text += "check the certificate authority, the server's name, and both clocks"
             return TransportError(f"{what}: {text}", refused=True, permanent=True)
+        if isinstance(cause, ssl.SSLError) and CLIENT_REFUSED.fullmatch(_reason(cause)):
+            text = f"the server refuses our client certificate ({_detail(causes)}); check it and both clocks"
+            return TransportError(f"{what}: {text}", refused=True, client_refused=True)
     refused = isinstance(error, ConnectTimeoutError | ProxyError)
     silent = isinstance(error, ReadTimeoutError)
     return TransportError(f"{what}: {one_line(_text(error, causes))}", refused=refused, silent=silent)
@@ -57,11 +63,16 @@ def _text(error: HTTPError, causes: list[BaseException]) -> str:
 def _detail(causes: list[BaseException]) -> str:
     """The innermost cause in its own words: what the operating system or OpenSSL said."""
     innermost = causes[-1]
-    if isinstance(innermost, ssl.SSLError) and getattr(innermost, "reason", None):
-        return innermost.reason.lower().replace("_", " ")
+    if isinstance(innermost, ssl.SSLError) and (reason := _reason(innermost)):
+        return reason.lower().replace("_", " ")
     if isinstance(innermost, OSError) and innermost.strerror:
         return innermost.strerror.lower()
     return str(innermost) or type(innermost).__name__
+
+
+def _reason(error: ssl.SSLError) -> str:
+    """OpenSSL's name of it, or nothing: not every one comes from there."""
+    return getattr(error, "reason", None) or ""
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -212,14 +212,19 @@ class Connection:
         return body
 
     def _exchange(self, pool: HTTPConnectionPool, call: _Call) -> BaseHTTPResponse:
-        """Send and receive the head; once more after a 401 if there are other credentials by now."""
+        """Send and receive the head; once more if we are refused as nobody and have another login by now."""
         credentials = self._endpoint.credentials
-        authorization = credentials.header()
-        response = self._send(pool, call, authorization)
-        if response.status == 401 and credentials.renew(authorization):
+        login = credentials.login()
+        try:
+            response = self._send(pool, call, login.header)
+        except TransportError as error:
+            if not error.client_refused or not credentials.renew(login):
+                raise
+            return self._send(pool, call, credentials.login().header)
+        if response.status == 401 and credentials.renew(login):
             response.close()
             response.release_conn()
-            response = self._send(pool, call, credentials.header())
+            response = self._send(pool, call, credentials.login().header)
         return response
 
     def _send(self, pool: HTTPConnectionPool, call: _Call, authorization: str | None) -> BaseHTTPResponse:

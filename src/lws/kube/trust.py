@@ -29,24 +29,34 @@ class Trust:
     """Contexts for one API server; ``where`` names their configuration in errors.
 
     ``verify`` False takes any server. Raises ConfigurationError, one line, when the files cannot be used now;
-    later, those that were good last stay in use.
+    later, those that were good last stay in use. ``current``: the context in use, without looking at files.
     """
 
     def __init__(self, files: Files, *, verify: bool, where: str) -> None:
         self._files, self._verify, self._where = files, verify, where
         self._lock = threading.Lock()
         self._content = _contents(files)
-        self._context = self._load()
+        self.current = self._load()
 
     def context(self) -> ssl.SSLContext:
         """For a new connection: the same one for as long as the files hold the same."""
         with self._lock:
-            content = _contents(self._files)
-            if content != self._content:
-                # Half of a pair may have been replaced so far: the next connection looks again.
-                with contextlib.suppress(ConfigurationError):
-                    self._context, self._content = self._load(), content
-            return self._context
+            self._look()
+            return self.current
+
+    def follow(self, files: Files) -> Files:
+        """From now on these; gives those before. The context stays the same if they hold the same."""
+        with self._lock:
+            former, self._files = self._files, files
+            self._look()
+            return former
+
+    def _look(self) -> None:
+        content = _contents(self._files)
+        if content != self._content:
+            # Half of a pair may have been replaced so far: the next connection looks again.
+            with contextlib.suppress(ConfigurationError):
+                self.current, self._content = self._load(), content
 
     def _load(self) -> ssl.SSLContext:
         context = _Context(ssl.PROTOCOL_TLS_CLIENT)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lws.kube.credentials import Credentials, bearer_from_file
+from lws.kube.credentials import Credentials, Login, bearer_from_file
 from lws.kube.errors import ConfigurationError
 
 
@@ -40,9 +40,9 @@ def test_read_again_once_a_minute(clock: Clock) -> None:
     source = Source("Bearer a", "Bearer b")
     credentials = Credentials(source, clock=clock)
     clock.now = 59.9
-    assert credentials.header() == "Bearer a"
+    assert credentials.login().header == "Bearer a"
     clock.now = 60.0
-    assert credentials.header() == "Bearer b"
+    assert credentials.login().header == "Bearer b"
     assert source.reads == [False, False]
 
 
@@ -53,12 +53,12 @@ def test_a_failing_read_keeps_the_old_one_and_waits_a_minute(
     credentials = Credentials(source, clock=clock)
     for _ in range(2):
         clock.now += 60
-        assert credentials.header() == "Bearer a"
-        assert credentials.header() == "Bearer a"
+        assert credentials.login().header == "Bearer a"
+        assert credentials.login().header == "Bearer a"
     assert len(source.reads) == 3
     assert "the old ones stay in use: no credentials: gone" in caplog.text
     clock.now += 60
-    assert credentials.header() == "Bearer b"
+    assert credentials.login().header == "Bearer b"
 
 
 def test_the_first_read_must_succeed(clock: Clock) -> None:
@@ -74,27 +74,27 @@ def test_a_header_that_http_forbids_is_refused_without_printing_it(clock: Clock,
 
 
 def test_no_header_at_all_is_fine(clock: Clock) -> None:
-    assert Credentials(Source(None), clock=clock).header() is None
+    assert Credentials(Source(None), clock=clock).login().header is None
 
 
 def test_after_a_refusal_the_source_is_read_at_once(clock: Clock) -> None:
     source = Source("Bearer a", "Bearer b")
     credentials = Credentials(source, clock=clock)
-    assert credentials.renew("Bearer a")
-    assert credentials.header() == "Bearer b"
+    assert credentials.renew(Login("Bearer a"))
+    assert credentials.login().header == "Bearer b"
     assert source.reads == [False, True]
 
 
 def test_nothing_new_after_a_refusal_means_no_second_try(clock: Clock) -> None:
-    assert not Credentials(Source("Bearer a"), clock=clock).renew("Bearer a")
+    assert not Credentials(Source("Bearer a"), clock=clock).renew(Login("Bearer a"))
 
 
 def test_another_thread_may_have_renewed_already(clock: Clock) -> None:
     source = Source("Bearer a", "Bearer b")
     credentials = Credentials(source, clock=clock)
-    assert credentials.renew("Bearer a")
+    assert credentials.renew(Login("Bearer a"))
     clock.now += 10
-    assert credentials.renew("Bearer a")
+    assert credentials.renew(Login("Bearer a"))
     assert len(source.reads) == 2
 
 
@@ -102,10 +102,10 @@ def test_a_storm_of_refusals_reads_once_per_five_seconds(clock: Clock) -> None:
     source = Source("Bearer a")
     credentials = Credentials(source, clock=clock)
     for _ in range(10):
-        assert not credentials.renew("Bearer a")
+        assert not credentials.renew(Login("Bearer a"))
     assert len(source.reads) == 2
     clock.now += 5.0
-    credentials.renew("Bearer a")
+    credentials.renew(Login("Bearer a"))
     assert len(source.reads) == 3
 
 
@@ -121,13 +121,13 @@ def test_while_one_thread_reads_the_others_do_not_wait(clock: Clock) -> None:
 
     credentials = Credentials(read, clock=clock)
     clock.now = 60.0
-    thread = threading.Thread(target=credentials.header)
+    thread = threading.Thread(target=credentials.login)
     thread.start()
     assert reading.wait(10)
-    assert credentials.header() == "Bearer a"
+    assert credentials.login().header == "Bearer a"
     go_on.set()
     thread.join(10)
-    assert credentials.header() == "Bearer b"
+    assert credentials.login().header == "Bearer b"
 
 
 def test_a_token_file_is_stripped(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from support.apiserver import ApiServer, json_answer, write_kubeconfig
 from support.pki import Authority, Pair
 
 from lws.kube.connection import Connection, connect
+from lws.kube.credentials import Credentials
 from lws.kube.errors import ConfigurationError, TransportError
 from lws.kube.trust import Files, Trust
 
@@ -170,6 +171,19 @@ class TestFollowing:
         assert trust.context() is first
         replace(pair.key, renewed.key)
         assert trust.context() is not first
+
+    def test_a_login_is_another_one_within_a_minute(
+        self, trust: Trust, pair: Pair, authority: Authority
+    ) -> None:
+        """Without a new connection, so that idle ones are not used in the old name for ever."""
+        now = [0.0]
+        credentials = Credentials(lambda _: None, trust=trust, clock=lambda: now[0])
+        first, renewed = credentials.login(), authority.issue("renewed")
+        replace(pair.certificate, renewed.certificate)
+        replace(pair.key, renewed.key)
+        assert credentials.login() == first
+        now[0] = 60.0
+        assert credentials.login() != first
 
     def test_a_new_authority_is_trusted_by_the_next_connection(
         self, tmp_path: Path, authority: Authority, stranger: Authority
