@@ -279,10 +279,14 @@ class ModelQueue:
         del self._due[item]
 
 
-class NoEvents:
-    """Takes events and forgets them."""
+class Events:
+    """Takes events and keeps them."""
 
-    def event(self, **_event: Any) -> None: ...
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+
+    def event(self, **event: Any) -> None:
+        self.events.append(event)
 
 
 class Process:
@@ -296,6 +300,7 @@ class Process:
             *(LaggingInformer(cluster, kind, max(0, cluster.version - lag(kind))) for kind in TYPES.values())
         )
         self.sets, self.pods, self.commits = (ModelQueue(clock) for _ in range(3))
+        self.recorder = Events()
         made: Any = client
         reconcilers = make_reconcilers(
             self.informers,
@@ -303,7 +308,7 @@ class Process:
             self.pods,
             self.commits,
             client=made,
-            recorder=NoEvents(),
+            recorder=self.recorder,
             clock=clock,
         )
         queues = (self.sets, self.pods, self.commits)

@@ -41,11 +41,13 @@ def share(percent: int, total: int, *, round_up: bool) -> int:
 def scaled(value: int | str, total: int, *, round_up: bool, field: str) -> int:
     """``value`` itself when it is a count, else that share of ``total``.
 
-    Raises ValueError, naming ``field``, when ``value`` is negative or no valid share.
+    Raises ValueError, naming ``field``, when ``value`` is negative, too large, or no valid share.
     """
     if isinstance(value, int):
         if value < 0:
             raise ValueError(f"{field}: {value} is negative")
+        if value >= 2**31:
+            raise ValueError(f"{field}: {value} is too large")
         return value
     percent = scalable_percent(value) if is_percent(value) else None
     if percent is None:

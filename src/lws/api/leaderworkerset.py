@@ -16,7 +16,8 @@ from lws.api import constants as c
 from lws.objects import Condition, KubeObject
 
 Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
-IntOrString = Int32 | str
+IntOrString = int | str
+"""The schema bounds only text: one too large must not hide its set from whoever has to say so."""
 
 
 class SubGroupPolicy(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):

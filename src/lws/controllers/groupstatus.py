@@ -18,6 +18,7 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet, RolloutStatus
 from lws.objects import KubeObject
 from lws.planning.actions import Document, PatchStatus
+from lws.planning.observed import number_in
 from lws.runtime import logs
 
 LIMIT: Final = 2048
@@ -139,7 +140,8 @@ class GroupStatusMemory:
             )
 
     def _stays(self, index: str) -> bool:
-        return index.isdigit() and int(index) < self._limit
+        number = number_in(index)
+        return number is not None and number < self._limit
 
     def _keep(self, uid: str, patch: dict[str, Document | None]) -> None:
         """A JSON merge patch over what is kept."""

@@ -10,7 +10,6 @@ from contextlib import suppress
 
 from msgspec.structs import replace
 
-from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.timestamps import rfc3339
 from lws.api.workloads import StatefulSet
@@ -22,15 +21,15 @@ from lws.controllers.livereads import LiveReader
 from lws.controllers.outcomes import Outcome, sooner
 from lws.controllers.problems import ProblemMemory
 from lws.controllers.statuspace import StatusPace
-from lws.kube.errors import KubeError
 from lws.objects import Key
-from lws.planning.actions import Problem
 from lws.planning.groups import Groups, groups_again, groups_of
 from lws.planning.leader import judged, plan_leader
 from lws.planning.observed import ObservedSet
+from lws.planning.problems import invalid
 from lws.planning.recreation.record import unrecorded
 from lws.planning.revisions import (
     RevisionPlan,
+    carried_key,
     former_revision,
     plan_revision,
     plan_truncation,
@@ -82,15 +81,16 @@ class LeaderWorkerSetReconciler:
         leader = self._informers.stateful_sets.get(key) or self._live.stateful_set(key)
         observed = self._observe(lws, leader)
         groups = groups_of(observed)
-        revision = plan_revision(lws, leader, observed.revisions, template_of(lws))
+        revision = _revision(observed)
+        used = revision.key if isinstance(revision, RevisionPlan) else carried_key(leader)
         try:
             outcome = self._carry_out(observed, groups, revision)
-        except KubeError:
-            with suppress(KubeError):
-                self._report(observed, groups, revision)
+        except Exception:
+            with suppress(Exception):
+                self._report(observed, groups, used)
             raise
         self._problems.of_set(key, lws.uid, outcome.problems)
-        return Result(requeue_after=sooner(outcome.requeue, self._report(observed, groups, revision)))
+        return Result(requeue_after=sooner(outcome.requeue, self._report(observed, groups, used)))
 
     def _observe(self, lws: LeaderWorkerSet, leader: StatefulSet | None) -> ObservedSet:
         return ObservedSet(
@@ -108,12 +108,16 @@ class LeaderWorkerSetReconciler:
         members = [pod for x in some for pod in self._informers.pods.by_index(BY_GROUP, x.leader.key)]
         return replace(observed, members=tuple(members))
 
-    def _carry_out(self, observed: ObservedSet, groups: Groups, revision: RevisionPlan) -> Outcome:
+    def _carry_out(
+        self, observed: ObservedSet, groups: Groups, revision: RevisionPlan | ValueError
+    ) -> Outcome:
         """Everything but the status: the leader StatefulSet in its turn, and what does not depend on it."""
         try:
+            if isinstance(revision, ValueError):
+                raise revision
             rolled = self._roll(observed, groups, revision)
-        except ValueError as error:  # numbers that nobody can read; only an edit helps
-            rolled = Outcome(problems=(Problem(c.REASON_INVALID_SPEC, str(error)),))
+        except ValueError as error:
+            rolled = self._executor.run(invalid(observed.lws, str(error)))
         service = plan_shared_service(observed.lws, observed.service, groups)
         return rolled.with_(self._executor.run(service))
 
@@ -149,10 +153,11 @@ class LeaderWorkerSetReconciler:
         applied = self._informers.stateful_sets.get(lws.key)
         return outcome.with_(self._executor.run(plan_replacements(lws, groups, applied, revision.key)))
 
-    def _report(self, before: ObservedSet, groups: Groups, revision: RevisionPlan) -> float | None:
+    def _report(self, before: ObservedSet, groups: Groups, used: str) -> float | None:
         """Status from what is there after the writes of this pass; then obsolete revisions go.
 
-        Gives the seconds until another look, None when none is needed.
+        ``used``: the key of the revision that the pass worked with. Gives the seconds until another look,
+        None when none is needed.
         """
         lws = before.lws
         leader = self._informers.stateful_sets.get(lws.key) or before.leader
@@ -161,7 +166,7 @@ class LeaderWorkerSetReconciler:
         observed = self._with_members(observed, groups)
         problems, due = self._problems.known(lws.key, [lws.uid, *(x.uid for x in observed.leaders)])
         at = self._clock.now().timestamp()
-        plan = plan_status(observed, groups, revision.key, leader, now=rfc3339(at), at=at, problems=problems)
+        plan = plan_status(observed, groups, used, leader, now=rfc3339(at), at=at, problems=problems)
         if plan.patch is not None:
             delay = self._pace.delay(lws.uid, plan.patch)
             if delay:
@@ -171,5 +176,14 @@ class LeaderWorkerSetReconciler:
             self._executor.run([plan.patch])
             self._pace.wrote(lws.uid)
         if plan.update_done and not problems.own:
-            self._executor.run(plan_truncation(lws, observed.revisions, revision.key))
+            self._executor.run(plan_truncation(lws, observed.revisions, used))
         return due
+
+
+def _revision(observed: ObservedSet) -> RevisionPlan | ValueError:
+    """What the pass works with, or why the template cannot be read."""
+    lws = observed.lws
+    try:
+        return plan_revision(lws, observed.leader, observed.revisions, template_of(lws))
+    except ValueError as error:
+        return error

@@ -22,6 +22,7 @@ from lws.planning.observed import ObservedGroup, is_leader, worker_set_named
 from lws.planning.ownership import Standing, name_taken, standing
 from lws.planning.placement import PlacementError, place_workers
 from lws.planning.podgroups import GangProvider, create_pod_group
+from lws.planning.problems import invalid
 from lws.planning.recreation.decision import plan_restart
 from lws.planning.recreation.record import plan_excuses
 from lws.planning.revisions import Template, owned_revisions, restore, template_of
@@ -100,7 +101,10 @@ def _plan_pod_group(
     template = _template_of(leader, lws, group.revisions)
     if isinstance(template, Problem):
         return (template, Requeue(REVISION_RETRY))
-    return (create_pod_group(lws, leader, template, provider=provider),)
+    try:
+        return (create_pod_group(lws, leader, template, provider=provider),)
+    except ValueError as error:
+        return invalid(lws, str(error), unmet=False)
 
 
 def _pod_group_taken(

@@ -17,7 +17,7 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, Pod, StatefulSet
 from lws.objects import controlled_by
-from lws.planning.observed import ObservedGroup, ObservedSet, group_index, worker_set_of
+from lws.planning.observed import ObservedGroup, ObservedSet, group_index, number_in, worker_set_of
 from lws.planning.revisions import Shape, live_shape, owned_revisions, shape_of, template_of
 
 
@@ -131,11 +131,11 @@ class Shapes:
             return None
 
     def _assumed(self, leader: Pod) -> Shape:
-        size = leader.annotations.get(c.SIZE_ANNOTATION, "")
-        if not (size.isascii() and size.isdigit()):
+        size = number_in(leader.annotations.get(c.SIZE_ANNOTATION, ""))
+        if size is None:
             return Shape(self._live.size, c.RESTART_NONE, self._live.subdomain_policy)
         subdomain = leader.annotations.get(c.SUBDOMAIN_POLICY_ANNOTATION) or c.SUBDOMAIN_SHARED
-        return Shape(int(size), c.RESTART_NONE, subdomain)
+        return Shape(size, c.RESTART_NONE, subdomain)
 
 
 def groups_of(observed: ObservedSet) -> Groups:

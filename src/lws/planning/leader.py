@@ -64,9 +64,11 @@ def plan_leader(
     """Apply the leader StatefulSet; ``leader`` is as it was when ``partition`` and ``replicas`` were decided.
 
     All events wait for the apply, so a failing one does not repeat them. What is not the set's is not
-    touched: an apply would take it over, or fail with words that do not say so. Raises ValueError as
-    ``rollout_numbers`` does.
+    touched: an apply would take it over, or fail with words that do not say so. Raises ValueError, naming the
+    field, for numbers that no admission would have let through.
     """
+    if revision.template.size < 1:
+        raise ValueError(f"spec.leaderWorkerTemplate.size: {revision.template.size} is less than 1")
     document = leader_document(lws, revision.template, revision.key, partition=partition, replicas=replicas)
     if leader is None:
         created = (_created(lws, revision),)

@@ -105,7 +105,11 @@ class ObservedGroup(Struct, frozen=True, gc=False):
 
 def group_index(obj: KubeObject) -> int | None:
     """The group index in the object's label; None when absent, negative or not decimal digits."""
-    text = obj.labels.get(c.GROUP_INDEX_LABEL, "")
+    return number_in(obj.labels.get(c.GROUP_INDEX_LABEL, ""))
+
+
+def number_in(text: str) -> int | None:
+    """A count or an index that somebody may have edited; None for all but one to ten decimal digits."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else None
 
 

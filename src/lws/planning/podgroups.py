@@ -107,7 +107,10 @@ def provider_named(name: str) -> GangProvider:
 def create_pod_group(
     lws: LeaderWorkerSet, leader: Pod, template: Template, *, provider: GangProvider
 ) -> Create:
-    """Not essential: sets that use another scheduler must get their workers where this one is missing."""
+    """Not essential: sets that use another scheduler must get their workers where this one is missing.
+
+    Raises ValueError as ``group_requests`` does.
+    """
     document = provider.document(lws, leader, template)
     failed = Record(
         regarding=reference(c.API_VERSION, c.KIND, lws),
@@ -121,12 +124,18 @@ def create_pod_group(
 
 
 def group_requests(template: Template) -> dict[str, str]:
-    """Requests of a whole group: one leader and all its workers, canonically spelled."""
-    leader = pod_requests(template.leader_template.get("spec") or {})
-    worker = pod_requests(template.worker_template.get("spec") or {})
-    count = template.size - 1
-    workers = {name: quantity.times(count) for name, quantity in worker.items() if count}
-    return {name: str(quantity) for name, quantity in total((leader, workers)).items()}
+    """Requests of a whole group: one leader and all its workers, canonically spelled.
+
+    Raises ValueError for those that cannot be added up.
+    """
+    try:
+        leader = pod_requests(template.leader_template.get("spec") or {})
+        worker = pod_requests(template.worker_template.get("spec") or {})
+        count = template.size - 1
+        workers = {name: quantity.times(count) for name, quantity in worker.items() if count}
+        return {name: str(quantity) for name, quantity in total((leader, workers)).items()}
+    except ValueError as error:
+        raise ValueError(f"spec.leaderWorkerTemplate: resources of its containers: {error}") from error
 
 
 def _volcano_spec(lws: LeaderWorkerSet, template: Template) -> Document:

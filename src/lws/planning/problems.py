@@ -11,12 +11,16 @@ from typing import Any, Final, NamedTuple
 
 from lws.api import constants as c
 from lws.api import disaggregation as d
-from lws.planning.actions import Problem
+from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.planning.actions import Action, Problem, Record, Requeue, reference
 
 _NAMED: Final = 3
 """Groups that a message names: one that grew with each further group would be written with each."""
 _LONGEST: Final = 2048
 """Characters of a message that are shown; the API server may quote whole objects."""
+
+INVALID_RETRY: Final = 300.0
+"""Seconds until another look at what only an edit can mend, and an edit is seen at once."""
 
 _REFUSED: Final = {
     "Service": c.REASON_SERVICE_REFUSED,
@@ -56,6 +60,13 @@ def refused(document: Mapping[str, Any], words: str) -> Problem:
     # Pods run, or are seen not to, whatever becomes of the object that stands for their gang.
     unmet = reason != c.REASON_POD_GROUP_REFUSED
     return Problem(reason, f"The API server refuses {kind} {metadata['name']}: {words}", unmet=unmet)
+
+
+def invalid(lws: LeaderWorkerSet, fault: str, *, unmet: bool = True) -> tuple[Action, ...]:
+    """For a spec that came past admission and that no rule can read. ``fault``: one line, the field first."""
+    problem = Problem(c.REASON_INVALID_SPEC, fault, unmet=unmet)
+    told = Record(reference(c.API_VERSION, c.KIND, lws), "Warning", problem.reason, "Update", fault)
+    return (problem, told, Requeue(INVALID_RETRY))
 
 
 def summary(problems: SetProblems) -> tuple[str, str]:

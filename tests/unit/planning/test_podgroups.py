@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.groups import KEY, a_leader, a_set
+from support.groups import KEY, a_leader, a_revision, a_set
 
 from lws.api import constants as c
+from lws.planning.actions import Create, Problem, Record
+from lws.planning.group import plan_group
+from lws.planning.observed import ObservedGroup
 from lws.planning.podgroups import (
     PROVIDERS,
     VOLCANO,
@@ -122,3 +125,16 @@ def test_the_provider_is_found_by_its_configured_name() -> None:
     assert provider_named("volcano") is VOLCANO
     with pytest.raises(ValueError, match="'kai' is not supported; allowed: volcano"):
         provider_named("kai")
+
+
+def test_resources_that_cannot_be_added_up_hold_up_the_pod_group_alone() -> None:
+    lws = a_set(template={"workerTemplate": _pods(cpu="1e999999999"), "leaderTemplate": _pods(cpu="1")})
+    key = template_of(lws).key
+    leader = a_leader(0, key=key, annotations={c.POD_GROUP_ANNOTATION: "x"})
+    group = ObservedGroup(lws, leader, pods=(leader,), revisions=(a_revision(lws, key=key),))
+    actions = plan_group(group, now=0.0, provider=VOLCANO)
+    problem = next(x for x in actions if isinstance(x, Problem))
+    assert problem.message.startswith("spec.leaderWorkerTemplate: resources of its containers: ")
+    assert (problem.reason, problem.unmet) == (c.REASON_INVALID_SPEC, False)
+    assert [x.kind for x in actions if isinstance(x, Create)] == ["StatefulSet"]
+    assert any(isinstance(x, Record) and x.type == "Warning" for x in actions)

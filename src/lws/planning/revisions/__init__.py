@@ -7,6 +7,7 @@ version to the other restarts nothing.
 from lws.planning.revisions.lifecycle import (
     MAX_HISTORY,
     RevisionPlan,
+    carried_key,
     former_revision,
     history_limit,
     owned_revisions,
@@ -22,6 +23,7 @@ __all__ = [
     "RevisionPlan",
     "Shape",
     "Template",
+    "carried_key",
     "former_revision",
     "history_limit",
     "live_shape",

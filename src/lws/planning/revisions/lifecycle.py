@@ -78,7 +78,7 @@ def plan_revision(
     """
     own = owned_revisions(lws, revisions)
     newest = max(own, key=_number, default=None)
-    key = leader.labels.get(c.REVISION_LABEL, "") if leader else ""
+    key = carried_key(leader)
     stored = max((x for x in own if key and _key(x) == key), key=_number, default=None)
     if stored is not None and _stores(stored, live):
         return RevisionPlan(stored, None, key, live, changed=False)
@@ -90,6 +90,11 @@ def plan_revision(
     return RevisionPlan(None, _creation(lws, revisions, wanted, live, note=purpose), wanted, live, changed)
 
 
+def carried_key(leader: StatefulSet | None) -> str:
+    """The key of the revision that the leader StatefulSet was made from; empty for none."""
+    return leader.labels.get(c.REVISION_LABEL, "") if leader else ""
+
+
 def former_revision(
     lws: LeaderWorkerSet, leader: StatefulSet | None, revisions: Sequence[ControllerRevision], live: Template
 ) -> RevisionPlan | None:
@@ -97,7 +102,7 @@ def former_revision(
 
     None where there is none that can be read.
     """
-    key = leader.labels.get(c.REVISION_LABEL, "") if leader else ""
+    key = carried_key(leader)
     stored = max(
         (x for x in owned_revisions(lws, revisions) if key and _key(x) == key), key=_number, default=None
     )

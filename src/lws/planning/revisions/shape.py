@@ -52,7 +52,10 @@ def shape_of(revision: ControllerRevision, live: Shape) -> Shape:
 
     Raises ValueError when the data cannot be read.
     """
-    spec = _decoder.decode(revision.data).spec
+    try:
+        spec = _decoder.decode(revision.data).spec
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
     template, network = spec.leader_worker_template, spec.network_config
     size, restarts, subdomain = live.size, live.restart_policy, live.subdomain_policy
     if template is not UNSET:

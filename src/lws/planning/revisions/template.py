@@ -111,7 +111,10 @@ def restore(revision: ControllerRevision, live: Template) -> Template:
 
     Raises ValueError when the data cannot be read.
     """
-    spec = msgspec.json.decode(revision.data, type=_StoredData).spec
+    try:
+        spec = msgspec.json.decode(revision.data, type=_StoredData).spec
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
     template, network = bytes(spec.leader_worker_template), bytes(spec.network_config)
     return _template(
         template or msgspec.json.encode(live.leader_worker_template),
@@ -133,10 +136,10 @@ def _template(template: bytes, network: bytes) -> Template:
 
 
 def _canonical(path: str, encode: Encoder, text: bytes) -> str:
-    value = read_json(text)
-    if value is None and encode is _encode_network:
-        value = read_json(_SHARED_NETWORK)
     try:
-        return encode(value)
+        value = read_json(text)
+        return encode(read_json(_SHARED_NETWORK) if value is None and encode is _encode_network else value)
     except EncodingError as error:
         raise error.within(path) from None
+    except RecursionError:
+        raise ValueError(f"{path}: nested too deeply") from None

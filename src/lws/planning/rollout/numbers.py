@@ -59,6 +59,9 @@ def rollout_numbers(lws: LeaderWorkerSet) -> RolloutNumbers:
     config, total = lws.rolling_update, lws.replicas
     unavailable = 1 if config.max_unavailable is None else config.max_unavailable
     surge = 0 if config.max_surge is None else config.max_surge
+    for field, number in (("spec.replicas", total), (f"{_FIELD}.partition", lws.partition)):
+        if number < 0:
+            raise ValueError(f"{field}: {number} is negative")
     groups_down = scaled(unavailable, total, round_up=False, field=f"{_FIELD}.maxUnavailable")
     groups_more = min(total, scaled(surge, total, round_up=True, field=f"{_FIELD}.maxSurge"))
     if total and not groups_down and not groups_more:
