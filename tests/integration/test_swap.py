@@ -118,8 +118,10 @@ def begin_canary(upstream: Upstream, lws: LiveSet) -> None:
     until(f"{lws} to rest at its partition", look)
 
 
-def test_sets_at_rest_are_taken_over_without_a_write(scene: Scene) -> None:
-    """Whoever spelled the revision, nothing but our record is written, and once for each set."""
+def test_sets_at_rest_are_taken_over_with_a_label_and_a_record(scene: Scene) -> None:
+    """Whoever spelled the revision: our record once for each set, and the label of its role for each
+    StatefulSet (decision 122), which no pod notices.
+    """
     plain, canary = scene.sets.create("test-sample"), scene.sets.create("canary", partition=1)
     old, unique = scene.sets.create("old"), scene.sets.create("unique", networkConfig=UNIQUE)
     alone = scene.sets.create("alone", size=1, leaderTemplate=None)
@@ -139,7 +141,8 @@ def test_sets_at_rest_are_taken_over_without_a_write(scene: Scene) -> None:
         await_recorded(lws)
     steady("what is written", log.writes, window=2.0)
     assert [snapshot(x) for x in several] == before
-    assert log.writes() == Counter({"patch leaderworkersets/status": 4})
+    sets_of_all = sum(1 + len(x.worker_sets()) for x in several)
+    assert log.writes() == Counter({"patch leaderworkersets/status": 4, "patch statefulsets": sets_of_all})
 
 
 def test_a_set_from_before_revisions_keeps_its_hash(scene: Scene) -> None:
@@ -229,7 +232,9 @@ def test_a_set_at_rest_is_given_back(scene: Scene) -> None:
             upstream.reconcile()
         assert upstream.revisions_made == 0
         assert snapshot(lws) == before
-        assert names_in(lws.leader_set()) == names_in(leader_set)
+        given_up = names_in(leader_set)
+        del given_up.labels[c.ROLE_LABEL]
+        assert names_in(lws.leader_set()) == given_up
         assert not problems(lws)
 
 
@@ -248,9 +253,10 @@ def names_in(stateful_set: Document) -> Names:
     return Names(*of_both)
 
 
-# To the letter what upstream puts on the children of the default object (reconcilers.md, 2 and 7.4).
+# To the letter what upstream puts on the children of the default object (reconcilers.md, 2 and 7.4), and the
+# label of a StatefulSet's role (docs/decisions/122).
 LEADER_NAMES = Names(
-    {c.NAME_LABEL: "plain", c.REVISION_LABEL: KEY},
+    {c.NAME_LABEL: "plain", c.REVISION_LABEL: KEY, c.ROLE_LABEL: c.ROLE_LEADER},
     {c.REPLICAS_ANNOTATION: "2"},
     {c.NAME_LABEL: "plain", c.REVISION_LABEL: KEY, c.WORKER_INDEX_LABEL: "0"},
     {c.SIZE_ANNOTATION: "2"},
@@ -261,7 +267,8 @@ def worker_names(lws: LiveSet, group: int) -> Names:
     key = hashlib.sha1(f"{lws.namespace}/plain-{group}".encode()).hexdigest()
     identity = {c.NAME_LABEL: "plain", c.GROUP_INDEX_LABEL: str(group), c.GROUP_KEY_LABEL: key}
     labels = identity | {c.REVISION_LABEL: KEY}
-    return Names(labels, {}, labels, {c.SIZE_ANNOTATION: "2", c.LEADER_NAME_ANNOTATION: f"plain-{group}"})
+    own = labels | {c.ROLE_LABEL: c.ROLE_WORKER}
+    return Names(own, {}, labels, {c.SIZE_ANNOTATION: "2", c.LEADER_NAME_ANNOTATION: f"plain-{group}"})
 
 
 def test_a_roll_is_given_back_where_it_stands(scene: Scene) -> None:

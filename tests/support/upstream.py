@@ -32,6 +32,7 @@ from lws.planning.revisions.key import revision_key
 from lws.planning.rollout import rollout_parameters
 from lws.planning.services import group_service_document, shared_service_document
 from lws.planning.workers import worker_document
+from support.handedon import as_upstream
 from support.sets import Document, LiveSet
 
 Spelling = Callable[[bytes], bytes]
@@ -87,7 +88,7 @@ class Upstream:
         states = groups.states(key, count)
         rollout = rollout_parameters(lws, leader, states, template_changed=changed)
         document = leader_document(lws, template_of(lws), key, **rollout._asdict())
-        self._client.apply(STATEFULSETS, dict, typed(document))
+        self._client.apply(STATEFULSETS, dict, typed(as_upstream(document, role="leader")))
         if lws.live_subdomain_policy == c.SUBDOMAIN_SHARED:
             self._create_if_absent(SERVICES, shared_service_document(lws))
         if self._report(key):
@@ -103,7 +104,7 @@ class Upstream:
                 self._create_if_absent(SERVICES, group_service_document(lws, leader))
             if lws.live_size != 1 and (template := self._template(lws, leader)) is not None:
                 document = worker_document(lws, leader, template, node_selector=None)
-                self._create_if_absent(STATEFULSETS, typed(document))
+                self._create_if_absent(STATEFULSETS, typed(as_upstream(document, role="worker")))
 
     def reconcile(self) -> None:
         """Both."""
