@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from msgspec import Raw, Struct, field
 
+from lws.api.constants import REVISION_LABEL
 from lws.objects import KubeObject, ObjectMeta
 
 Quantity = str | int | float
@@ -108,10 +109,27 @@ class Ordinals(Struct, frozen=True, gc=False, omit_defaults=True):
     start: int = 0
 
 
+class RevisionOfTemplate(Struct, frozen=True, gc=False, omit_defaults=True):
+    """The one label of a pod template that a rule asks about."""
+
+    revision: str = field(name=REVISION_LABEL, default="")
+
+
+class TemplateMeta(Struct, frozen=True, gc=False, omit_defaults=True):
+    labels: RevisionOfTemplate = RevisionOfTemplate()
+
+
+class PodTemplate(Struct, frozen=True, gc=False, omit_defaults=True):
+    metadata: TemplateMeta = TemplateMeta()
+
+
 class StatefulSetSpec(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
+    """``template``: of the pods; it says from what they are made, whatever the object's labels say."""
+
     replicas: int = 1
     update_strategy: UpdateStrategy = UpdateStrategy()
     ordinals: Ordinals = Ordinals()
+    template: PodTemplate = PodTemplate()
 
 
 class StatefulSetStatus(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
@@ -129,6 +147,11 @@ class StatefulSet(KubeObject, frozen=True, gc=False, rename="camel"):
 
     spec: StatefulSetSpec = StatefulSetSpec()
     status: StatefulSetStatus = StatefulSetStatus()
+
+    @property
+    def revision_of_pods(self) -> str:
+        """The revision key in its pod template; empty where that has none."""
+        return self.spec.template.metadata.labels.revision
 
     @property
     def ready(self) -> bool:
@@ -175,11 +198,14 @@ __all__ = [
     "PodCondition",
     "PodSpec",
     "PodStatus",
+    "PodTemplate",
+    "RevisionOfTemplate",
     "RollingUpdate",
     "Service",
     "ServiceSpec",
     "StatefulSet",
     "StatefulSetSpec",
     "StatefulSetStatus",
+    "TemplateMeta",
     "UpdateStrategy",
 ]

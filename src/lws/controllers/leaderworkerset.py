@@ -82,7 +82,10 @@ class LeaderWorkerSetReconciler:
         observed = self._observe(lws, leader)
         groups = groups_of(observed)
         revision = _revision(observed)
-        used = revision.key if isinstance(revision, RevisionPlan) else carried_key(leader)
+        if isinstance(revision, RevisionPlan):
+            used = revision.key
+        else:
+            used = carried_key(lws, leader, observed.revisions)
         try:
             outcome = self._carry_out(observed, groups, revision)
         except Exception:

@@ -27,6 +27,7 @@ def stateful_set_aspects(one: StatefulSet) -> object:
         one.status.observed_generation >= one.metadata.generation,
         one.labels,
         one.annotations,
+        one.metadata.owner_references,
         one.ready,
         one.status.replicas,
     )

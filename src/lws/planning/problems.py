@@ -77,9 +77,16 @@ def summary(problems: SetProblems) -> tuple[str, str]:
             by_reason.setdefault(one.reason, []).append((index, one))
     reasons = [x.reason for x in problems.own] + list(by_reason)
     told = [x.message for x in problems.own]
-    told += [f"{_groups([i for i, _ in found])}: {found[0][1].message}" for found in by_reason.values()]
+    told += [_told(found) for found in by_reason.values()]
     message = "; ".join(told)
     return reasons[0], message if len(message) <= _LONGEST else message[: _LONGEST - 3] + "..."
+
+
+def _told(found: Sequence[tuple[int, Problem]]) -> str:
+    """Of the first group all that is in its way; of the others that it is the same kind."""
+    first = found[0][0]
+    messages = [problem.message for index, problem in found if index == first]
+    return f"{_groups(list(dict.fromkeys(index for index, _ in found)))}: {'; '.join(messages)}"
 
 
 def _groups(indexes: Sequence[int]) -> str:

@@ -66,8 +66,8 @@ def plan_workers_upkeep(
     if workers.deleting:
         return ()
     leader, wanted = group.leader, worker_labels(lws, group.leader)
-    if workers.labels.get(c.REVISION_LABEL):  # says from what it was made, whatever its leader says now
-        del wanted[c.REVISION_LABEL]
+    if workers.labels.get(c.REVISION_LABEL) and workers.revision_of_pods != group.key:
+        del wanted[c.REVISION_LABEL]  # says from what it was made, whatever its leader says now
     metadata = _nonempty(
         labels=_difference(wanted, workers.labels, stale.labels),
         annotations=_difference(handed_on(lws), workers.annotations, stale.annotations),

@@ -11,7 +11,16 @@ from support.child_world import GROUP, KEY, World, answer
 from support.groups import NAME, NAMESPACE
 
 from lws.api import constants as c
-from lws.api.workloads import Ordinals, Pod, Service, ServiceSpec, StatefulSet
+from lws.api.workloads import (
+    Ordinals,
+    Pod,
+    PodTemplate,
+    RevisionOfTemplate,
+    Service,
+    ServiceSpec,
+    StatefulSet,
+    TemplateMeta,
+)
 from lws.objects import Key
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -109,11 +118,13 @@ class TestWorkerSets:
         assert world.sent == [("StatefulSet", GROUP.name)]
         assert pods(world) >= before
 
-    def test_the_revision_it_says_it_was_made_from_is_not_rewritten(self) -> None:
+    def test_the_revision_that_it_was_made_from_is_not_rewritten(self) -> None:
         world = at_rest()
         workers = child(world, StatefulSet)
         labels = {**workers.labels, c.REVISION_LABEL: "former"}
-        world.cluster.put(replace(workers, metadata=replace(workers.metadata, labels=labels)))
+        spec = replace(workers.spec, template=PodTemplate(TemplateMeta(RevisionOfTemplate("former"))))
+        metadata = replace(workers.metadata, labels=labels)
+        world.cluster.put(replace(workers, metadata=metadata, spec=spec))
         world.settle(seconds=2.0)
         assert ("StatefulSet", GROUP.name) not in world.sent
 

@@ -77,6 +77,12 @@ def test_the_message_is_bounded(length: int) -> None:
             "group 0: a; groups 0, 1: b",
             id="two reasons",
         ),
+        pytest.param(
+            SetProblems((), {0: [Problem("A", "a"), Problem("A", "b")], 1: [Problem("A", "c")]}),
+            "A",
+            "groups 0, 1: a; b",
+            id="two of one reason in one group",
+        ),
     ],
 )
 def test_the_set_comes_first_then_its_groups_by_reason(

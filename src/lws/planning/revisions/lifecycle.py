@@ -78,8 +78,7 @@ def plan_revision(
     """
     own = owned_revisions(lws, revisions)
     newest = max(own, key=_number, default=None)
-    key = carried_key(leader)
-    stored = max((x for x in own if key and _key(x) == key), key=_number, default=None)
+    key, stored = _carried(leader, own)
     if stored is not None and _stores(stored, live):
         return RevisionPlan(stored, None, key, live, changed=False)
     changed = stored is not None
@@ -90,9 +89,30 @@ def plan_revision(
     return RevisionPlan(None, _creation(lws, revisions, wanted, live, note=purpose), wanted, live, changed)
 
 
-def carried_key(leader: StatefulSet | None) -> str:
+def carried_key(
+    lws: LeaderWorkerSet, leader: StatefulSet | None, revisions: Iterable[ControllerRevision]
+) -> str:
     """The key of the revision that the leader StatefulSet was made from; empty for none."""
-    return leader.labels.get(c.REVISION_LABEL, "") if leader else ""
+    return _carried(leader, owned_revisions(lws, revisions))[0]
+
+
+def _carried(
+    leader: StatefulSet | None, own: Iterable[ControllerRevision]
+) -> tuple[str, ControllerRevision | None]:
+    """The key that the leader StatefulSet carries, and the newest revision with it.
+
+    The pod template's comes first: an edit of the object's own label is no other template, and must roll no
+    group. Where neither names a revision, an older controller made the StatefulSet, and its label counts.
+    """
+    if leader is None:
+        return "", None
+    label = leader.labels.get(c.REVISION_LABEL, "")
+    falling = sorted(own, key=_number, reverse=True)
+    newest = {_key(x): x for x in reversed(falling)}  # of equal numbers the first
+    for key in (leader.revision_of_pods, label):
+        if key and key in newest:
+            return key, newest[key]
+    return label or leader.revision_of_pods, None
 
 
 def former_revision(
@@ -102,10 +122,7 @@ def former_revision(
 
     None where there is none that can be read.
     """
-    key = carried_key(leader)
-    stored = max(
-        (x for x in owned_revisions(lws, revisions) if key and _key(x) == key), key=_number, default=None
-    )
+    key, stored = _carried(leader, owned_revisions(lws, revisions))
     if stored is None:
         return None
     try:

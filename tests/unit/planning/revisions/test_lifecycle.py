@@ -8,7 +8,7 @@ from support.groups import NAME, NAMESPACE, a_leader_set, a_set
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
-from lws.api.workloads import ControllerRevision, StatefulSet
+from lws.api.workloads import ControllerRevision, PodTemplate, RevisionOfTemplate, StatefulSet, TemplateMeta
 from lws.objects import Key, ObjectMeta, OwnerReference
 from lws.planning.actions import Create, ObjectReference
 from lws.planning.revisions import (
@@ -45,10 +45,13 @@ def revision(
     return ControllerRevision(metadata, number, msgspec.Raw(data))
 
 
-def leader(key: str) -> StatefulSet:
+def leader(key: str, *, pods: str = "") -> StatefulSet:
+    """``pods``: the key in its pod template."""
     observed = a_leader_set()
     metadata = msgspec.structs.replace(observed.metadata, labels={c.REVISION_LABEL: key} if key else {})
-    return msgspec.structs.replace(observed, metadata=metadata)
+    template = PodTemplate(TemplateMeta(RevisionOfTemplate(pods)))
+    spec = msgspec.structs.replace(observed.spec, template=template)
+    return msgspec.structs.replace(observed, metadata=metadata, spec=spec)
 
 
 def plan(
@@ -136,6 +139,21 @@ def test_an_older_controllers_set_keeps_its_key() -> None:
     again = plan(A, leader("old-key"), [created])
     assert (again.current, again.key, again.changed) == (created, "old-key", False)
     assert plan(B, leader("old-key"), [created]).key == KEY_B
+
+
+@pytest.mark.parametrize("label", ["typo", "", KEY_B], ids=["of nothing", "removed", "of a former template"])
+def test_an_edited_label_is_no_other_template(label: str) -> None:
+    """The set was adopted with a key of its own, which is not the one that its template has today."""
+    former, adopted = revision(template_of(B), 1), revision(template_of(A), 2, key="adopted")
+    planned = plan(A, leader(label, pods="adopted"), [former, adopted])
+    assert (planned.current, planned.key, planned.changed) == (adopted, "adopted", False)
+    assert plan(B, leader(label, pods="adopted"), [former, adopted]).changed
+
+
+def test_a_lost_revision_is_made_again_under_the_key_of_the_pods() -> None:
+    planned = plan(A, leader("", pods="adopted"), [])
+    assert (planned.key, planned.changed) == ("adopted", False)
+    assert made(planned.create).labels[c.REVISION_LABEL] == "adopted"
 
 
 def test_a_statefulset_without_key() -> None:
