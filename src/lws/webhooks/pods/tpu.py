@@ -117,7 +117,7 @@ def _group_slice(pod: TpuPod) -> _Slice:
 def _subgroup_slice(pod: TpuPod) -> _Slice:
     """The pods with this one's subgroup index that request TPUs: workers all do when one does.
 
-    A pod whose template presets another index than its own place has (api.md, pitfall 16) is alone: which
+    A pod whose template presets another index than its own place has (api.md, 6 #16) is alone: which
     others got that index cannot be told from here.
     """
     size = subgroup_size(pod.annotations)
