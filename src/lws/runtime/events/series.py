@@ -116,7 +116,10 @@ class Folder:
 
     def finish(self) -> list[Series]:
         """All that the server does not know yet; everything is forgotten."""
-        open_series = {id(series): series for series in self._known.values()}
+        ended = (series for _, series in self._known.expire() or ())
+        # Each is asked for by itself: between the keys and the values its six minutes may end.
+        kept = [self._known.get(key) for key in list(self._known)]
+        open_series = {id(series): series for series in (*ended, *kept) if series is not None}
         self._known.clear()
         return [series for series in open_series.values() if series.count > series.written > 0]
 

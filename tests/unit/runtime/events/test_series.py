@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,7 +26,11 @@ class Told:
     def __init__(self) -> None:
         self.now = 0.0
         tokens = itertools.count(1)
-        self.folder = Folder(lambda: self.now, lambda: f"{next(tokens):x}")
+        self.clock: Callable[[], float] = lambda: self.now
+        self.folder = Folder(self._read, lambda: f"{next(tokens):x}")
+
+    def _read(self) -> float:
+        return self.clock()
 
     def sighting(self, note: str = "Created", **changes: Any) -> Sighting:
         members = {
@@ -230,6 +234,19 @@ def test_the_end_writes_what_the_server_does_not_know(told: Told) -> None:
     assert told.flush(told.sighting("busy")) == []
     assert told.write(told.folder.finish()) == ["lws.2 x3: busy"]
     assert told.folder.finish() == []
+
+
+@pytest.mark.parametrize("began", [0.0, 358.9, 359.6, 400.0])
+def test_a_series_that_ends_while_the_process_does_is_written_too(began: float) -> None:
+    """Whenever its quiet minutes run out: the clock goes on with each look at it."""
+    told = Told()
+    ticks = itertools.count(began, 0.4)
+    told.flush(told.sighting("busy"))
+    told.now = 1
+    told.flush(told.sighting("busy"))
+    told.flush(told.sighting("busy"))
+    told.clock = lambda: next(ticks)
+    assert told.write(told.folder.finish()) == ["lws.1 x3: busy"]
 
 
 def test_what_was_never_written_is_not_patched(told: Told) -> None:
