@@ -19,6 +19,7 @@ CHART = MANIFESTS / "chart"
 SHARED = {
     "rbac": ["*.yaml"],
     "webhook": ["webhooks.yaml"],
+    "disaggregatedset": ["user-roles.yaml"],
     "certmanager": ["certificates.yaml"],
     "volcano": ["role.yaml"],
     "prometheus": ["*.yaml", "dashboard.json"],

@@ -70,6 +70,17 @@ def test_two_components_together_are_the_same_as_well(tmp_path: Path) -> None:
     assert comparable(ours) == comparable(kustomized(tmp_path))
 
 
+def test_without_disaggregated_sets_their_admission_and_roles_are_missing_and_nothing_else() -> None:
+    ours, fewer = (comparable(charted(*x)) for x in ((), ("enableDisaggregatedSet=false",)))
+    roles = {f"lws-disaggregatedset-{x}-role" for x in ("admin", "editor", "viewer")}
+    assert {name[-1] for name in ours.keys() - fewer.keys()} == roles
+    changed = {name for name in fewer if fewer[name] != ours[name]}
+    [(*_, name)] = changed
+    assert name == "lws-validating-webhook-configuration"
+    [webhooks] = [fewer[x]["webhooks"] for x in changed]
+    assert [x["name"] for x in webhooks] == ["vleaderworkerset.kb.io"]
+
+
 def test_every_object_carries_the_labels_of_its_release() -> None:
     for document in charted(*EVERYTHING):
         labels = document["metadata"]["labels"]
@@ -204,7 +215,7 @@ def test_what_can_be_left_out(values: tuple[str, ...], kind: str) -> None:
         ("image.manager.pullPolicy=Sometimes", "'/image/manager/pullPolicy': value must be one of 'Always'"),
         ("image.manager.digest=latest", "'/image/manager/digest': 'latest' does not match pattern"),
         ("gangSchedulingManagement.schedulerProvider=kueue", "schedulerProvider': value must be 'volcano'"),
-        ("enableDisaggregatedSet=true", "'/enableDisaggregatedSet': value must be false"),
+        ("enableDisaggregatedSet=yes", "'/enableDisaggregatedSet': got string, want boolean"),
         ("config.tls.minVersion=VersionTLS10", "'/config/tls/minVersion': value must be one of"),
         (
             "config.leaderElection.leaseDuration=15",

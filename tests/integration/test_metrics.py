@@ -45,6 +45,7 @@ RESULTS = ("success", "error", "requeue", "requeue_after")
 WEBHOOKS = {
     "/mutate-leaderworkerset-x-k8s-io-v1-leaderworkerset",
     "/validate-leaderworkerset-x-k8s-io-v1-leaderworkerset",
+    "/validate-disaggregatedset-x-k8s-io-v1-disaggregatedset",
     "/mutate--v1-pod",
     "/validate--v1-pod",
 }

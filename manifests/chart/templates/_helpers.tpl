@@ -61,7 +61,8 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 
 {{- /*
 Objects of the kustomize manifests, copied to files/ by `make chart`, as objects of this release.
-Takes: root; files, a glob; rename, whether names begin with that of the release; annotations, a dict.
+Takes: root; files, a glob; rename, whether names begin with that of the release; annotations, a dict; without,
+names of entries that a configuration of webhooks is not to have.
 */ -}}
 {{- define "lws.copies" -}}
 {{- $root := .root -}}
@@ -80,6 +81,11 @@ Takes: root; files, a glob; rename, whether names begin with that of the release
 {{- $labels := merge (include "lws.labels" $root | fromYaml) (default dict $object.metadata.labels) -}}
 {{- $_ := set $object.metadata "labels" $labels -}}
 {{- with $annotations }}{{ $_ := set $object.metadata "annotations" . }}{{ end }}
+{{- with $.without }}
+{{- $kept := list -}}
+{{- range $object.webhooks }}{{ if not (has .name $.without) }}{{ $kept = append $kept . }}{{ end }}{{ end -}}
+{{- $_ := set $object "webhooks" $kept -}}
+{{- end }}
 ---
 {{ toYaml $object }}
 {{- end -}}
