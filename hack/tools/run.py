@@ -153,7 +153,8 @@ def run(options: argparse.Namespace, stop: threading.Event) -> None:
         )
         assert app.webhook_server
         setup = Client(connect(kubeconfig=options.kubeconfig, user_agent=SETUP_AGENT))
-        apply_crds(setup)
+        if not options.skip_crds:
+            apply_crds(setup)
         app.manager.add(
             Registration(setup, app.webhook_server, store.ca_bundle),
             phase=Phase.WEBHOOKS,
@@ -171,6 +172,7 @@ def main() -> int:
         metavar="FILE",
         help="as whom the controller itself acts, once CRDs are applied (default: as --kubeconfig)",
     )
+    parser.add_argument("--skip-crds", action="store_true", help="leave the cluster's CRDs as they are")
     for name in ("webhook", "metrics", "health"):
         parser.add_argument(f"--{name}-port", type=int, default=0, metavar="N", help="default: a free one")
     parser.add_argument("--gang-scheduling", choices=list(PROVIDERS), help="make a PodGroup for every group")

@@ -11,8 +11,12 @@ from typing import Final
 from msgspec import Struct
 
 from lws.api import constants as c
+from lws.api import disaggregation as d
+from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.config import Configuration
 from lws.config.addresses import parse_address
+from lws.controllers.disaggregatedwatches import RoleWatches
+from lws.controllers.disaggregatedwiring import make_role_controller
 from lws.controllers.gang import Gang, make_gang
 from lws.controllers.informers import make_informers
 from lws.controllers.wiring import make_controllers
@@ -22,11 +26,12 @@ from lws.kube.connection import SERVICE_ACCOUNT, Connection, connect
 from lws.kube.errors import ApiError
 from lws.kube.version import server_version
 from lws.leadership import Leadership
-from lws.objects import prepare_types
+from lws.objects import Key, prepare_types
 from lws.planning.podgroups import provider_named
 from lws.runtime.clock import SystemClock
+from lws.runtime.controller import Controller
 from lws.runtime.events import EventRecorder
-from lws.runtime.informers import Cache, InformerMetrics
+from lws.runtime.informers import Cache, Informer, InformerMetrics
 from lws.runtime.logs import get_logger
 from lws.runtime.manager import Manager, ManagerError, Phase
 from lws.runtime.metrics import Metrics
@@ -119,12 +124,7 @@ class App:
         # What replicas write that do not lead: events of the election, certificates.
         any_replica = self._connect(pool_size=2, qps=limits.qps, burst=limits.burst)
         self._any_replica = Client(any_replica, field_manager=c.FIELD_MANAGER)
-        self.recorder = EventRecorder(
-            self._any_replica,
-            controller=c.REPORTING_CONTROLLER,
-            instance=f"{c.REPORTING_CONTROLLER}-{socket.gethostname()}",
-            on_dropped=self.metrics.on_event_dropped,
-        )
+        self.recorder = self._recorder(self._any_replica, c.REPORTING_CONTROLLER)
         self.health_server = self._serve_health()
         self.metrics_server = self._serve_metrics()
         self.webhook_server = self._serve_webhooks() if options.webhooks else None
@@ -222,8 +222,9 @@ class App:
         watching = self.metrics.informers()
         self.cache = cache = Cache(self.client.connection, clock=clock, metrics=watching)
         measures = WorkloadMetrics(self.metrics, max_sets=self.options.configuration.metrics.max_sets)
+        informers = make_informers(cache)
         controllers, resync = make_controllers(
-            make_informers(cache),
+            informers,
             client=self.client,
             recorder=self.recorder,
             metrics=self.metrics,
@@ -235,7 +236,7 @@ class App:
         self.manager.add(cache, phase=Phase.CACHES, name="caches")
         self.manager.add(self.recorder, phase=Phase.OTHERS, name="event recorder")
         self.manager.add(measures, phase=Phase.CONTROLLERS, name="workload metrics")
-        for controller in controllers:
+        for controller in (*controllers, self._role_controller(informers.sets, clock, watching)):
             self.manager.add(controller, phase=Phase.CONTROLLERS, name=f"controller {controller.name}")
         self.manager.add(resync, phase=Phase.CONTROLLERS, name="resync")
         self.manager.add(Patience(self.client.connection), phase=Phase.CONTROLLERS, name="patience")
@@ -243,6 +244,29 @@ class App:
         self.metrics.silences(cache.silences)
         self.manager.add_health_check("informers", cache.check)
         self.manager.add_ready_check("caches", lambda: all(x.has_synced for x in cache.informers))
+
+    def _role_controller(
+        self, children: Informer[LeaderWorkerSet], clock: SystemClock, watching: InformerMetrics
+    ) -> Controller[Key]:
+        """DisaggregatedSets; nothing waits for their watches, because their CRDs may come later."""
+        watches = RoleWatches(self.client, children, clock=clock, metrics=watching)
+        recorder = self._recorder(self.client, d.REPORTING_CONTROLLER)
+        self.manager.add(watches, phase=Phase.OTHERS, name="watches of disaggregatedsets")
+        self.manager.add(recorder, phase=Phase.OTHERS, name="event recorder of disaggregatedsets")
+        self.manager.add_health_check("disaggregatedset-informers", watches.check)
+        self.metrics.silences(watches.silences)
+        return make_role_controller(
+            watches,
+            client=self.client,
+            recorder=recorder,
+            metrics=self.metrics,
+            clock=clock,
+            workers=self.options.workers,
+        )
+
+    def _recorder(self, client: Client, controller: str) -> EventRecorder:
+        instance, dropped = f"{controller}-{socket.gethostname()}", self.metrics.on_event_dropped
+        return EventRecorder(client, controller=controller, instance=instance, on_dropped=dropped)
 
     def _gang(self, clock: SystemClock, watching: InformerMetrics) -> Gang | None:
         if not self.options.gang:

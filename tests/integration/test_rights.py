@@ -13,6 +13,8 @@ from support.cluster import Cluster
 from support.rights import COLLECTED, Right, Usage
 from support.wholerun import SECONDS, Run
 
+from lws.api import disaggregation as d
+
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(SECONDS + 60)]
 
 # Rights that are used and leave no request of their own behind.
@@ -21,6 +23,8 @@ INVISIBLE = {
     # test_in_cluster.py (OwnerReferencesPermissionEnforcement), where no child could be made without.
     Right("update", "leaderworkerset.x-k8s.io", "leaderworkersets/finalizers"),
     Right("update", "", "pods/finalizers"),
+    # Asked only when the answer to a create or a delete of a scaler was lost.
+    Right("get", d.GROUP, "disaggregatedsetrolescalers"),
     # Who scrapes with the manager's own token, as test_in_cluster.py does, needs it.
     Right("get", "", "/metrics"),
 }

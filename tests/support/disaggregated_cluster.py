@@ -112,6 +112,7 @@ class Cluster:
 
     def __init__(self, *roles: Document, slices: int | None = None) -> None:
         self.server = Server()
+        self.awakened: list[bool] = []
         self.views = [View(self.server, x) for x in (d.KIND, d.SCALER_KIND, "LeaderWorkerSet", "Service")]
         made: Any = self.server
         self.reconciler: DisaggregatedSetReconciler = make_role_reconciler(
@@ -120,6 +121,7 @@ class Cluster:
             client=made,
             recorder=self.server,
             clock=FakeClock(),
+            awaken=lambda: self.awakened.append(True),
         )
         self.edit(*roles, slices=slices)
 

@@ -22,6 +22,7 @@ LISTS = (
     "/api/v1/pods",
     "/apis/apps/v1/controllerrevisions",
     "/api/v1/services",
+    "/apis/disaggregatedset.x-k8s.io/v1/disaggregatedsets",
 )
 LEASE_NAME = "b8b2488c.x-k8s.io"
 VERSION = 10  # of every list

@@ -69,6 +69,7 @@ SCENARIOS: dict[str, set[str]] = {
     "disaggregatedset.md, 23.2: executor": numbers(("", 37)),
     "disaggregatedset.md, 23.3: reconciler": numbers(("", 16)),
     "disaggregatedset.md, 23.5: services, scalers, placement": numbers(("", 16)),
+    "disaggregatedset.md, 23.7: end to end": numbers(("", 11)),
 }
 
 

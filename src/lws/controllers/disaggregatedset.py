@@ -6,7 +6,7 @@ the status is written whatever failed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from lws.api import disaggregation as d
@@ -68,14 +68,19 @@ class Done:
 class DisaggregatedSetReconciler:
     """Brings one DisaggregatedSet from what is observed to what its spec wants."""
 
-    def __init__(self, informers: RoleInformers, *, executor: Executor, clock: Clock) -> None:
+    def __init__(
+        self, informers: RoleInformers, *, executor: Executor, clock: Clock, awaken: Callable[[], None]
+    ) -> None:
+        """``awaken`` is called while not all that a pass reads is watched."""
         self._informers = informers
+        self._awaken = awaken
         self._executor = executor
         self._clock = clock
 
     def reconcile(self, key: Key) -> Result:
         """One pass. A set on its way out is left to the garbage collector. Raises the first KubeError."""
         if not self._informers.synced:
+            self._awaken()
             return Result(requeue_after=UNSYNCED_RETRY)
         ds = self._informers.sets.get(key)
         if ds is None or ds.deleting:

@@ -2,23 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from lws.api import disaggregation as d
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.controllers.disaggregatedset import DisaggregatedSetReconciler, RoleInformers
+from lws.controllers.disaggregatedwatches import RoleWatches
 from lws.controllers.effects import Recorder
 from lws.controllers.executor import Executor
 from lws.controllers.indexes import disaggregated_set_of
+from lws.controllers.wiring import part_of_life
 from lws.kube.client import Client
 from lws.objects import Key, KubeObject
 from lws.planning.actions import StoreEntry
 from lws.runtime.clock import Clock
+from lws.runtime.controller import Controller
 from lws.runtime.informers import Adder, EnqueueRequests, Informer
+from lws.runtime.metrics import Metrics
+from lws.runtime.queue import WorkQueue
+
+
+def make_role_controller(
+    watches: RoleWatches,
+    *,
+    client: Client,
+    recorder: Recorder,
+    metrics: Metrics,
+    clock: Clock,
+    workers: int,
+) -> Controller[Key]:
+    """The DisaggregatedSet controller, watching but not started."""
+    queue = WorkQueue[Key](d.REPORTING_CONTROLLER, clock=clock, metrics=metrics.queue(d.REPORTING_CONTROLLER))
+    reconciler = make_role_reconciler(
+        watches.informers, queue, client=client, recorder=recorder, clock=clock, awaken=watches.awaken
+    )
+    return Controller(
+        d.REPORTING_CONTROLLER,
+        reconciler.reconcile,
+        queue=queue,
+        workers=workers,
+        metrics=metrics.controller(d.REPORTING_CONTROLLER),
+        clock=clock,
+        quiet=part_of_life,
+    )
 
 
 def make_role_reconciler(
-    informers: RoleInformers, queue: Adder[Key], *, client: Client, recorder: Recorder, clock: Clock
+    informers: RoleInformers,
+    queue: Adder[Key],
+    *,
+    client: Client,
+    recorder: Recorder,
+    clock: Clock,
+    awaken: Callable[[], None],
 ) -> DisaggregatedSetReconciler:
     """The reconciler, and the handlers that put its keys into the queue. ``recorder`` reports as its own."""
     by_kind: dict[str, Informer[Any]] = {
@@ -39,7 +76,7 @@ def make_role_reconciler(
     informers.scalers.add_handler(EnqueueRequests(queue, disaggregated_set_of, news))
     informers.children.add_handler(EnqueueRequests(queue, disaggregated_set_of, changed))
     informers.services.add_handler(EnqueueRequests(queue, disaggregated_set_of, _reowned))
-    return DisaggregatedSetReconciler(informers, executor=executor, clock=clock)
+    return DisaggregatedSetReconciler(informers, executor=executor, clock=clock, awaken=awaken)
 
 
 def _no_entries(entry: StoreEntry) -> None:

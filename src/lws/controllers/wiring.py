@@ -106,7 +106,7 @@ def make_controllers(
             workers=workers,
             metrics=metrics.controller(name),
             clock=clock,
-            quiet=_part_of_life,
+            quiet=part_of_life,
         )
 
     controllers = (
@@ -126,7 +126,7 @@ def make_resync(informers: Informers, sets: Adder[Key], pods: Adder[Key], *, clo
     )
 
 
-def _part_of_life(error: Exception) -> bool:
+def part_of_life(error: Exception) -> bool:
     """Somebody else wrote first, or nothing can be made any more because the namespace is on its way out."""
     return isinstance(error, Conflict) or (
         isinstance(error, ApiError) and error.has_cause("NamespaceTerminating")

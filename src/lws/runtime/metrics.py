@@ -111,7 +111,10 @@ class Metrics:
         return InformerFamilies(self)
 
     def silences(self, read: Callable[[], Mapping[str, float]]) -> None:
-        """Export for how long the server has said nothing: ``read`` gives seconds by resource."""
+        """Export for how long the server has said nothing: ``read`` gives seconds by resource.
+
+        Of several watches of one resource the most silent one counts.
+        """
         self._silences.append(read)
 
     def on_event_dropped(self, reason: str) -> None:
@@ -139,7 +142,11 @@ class Metrics:
         return [((directory,), (when,)) for directory, when in found if when is not None]
 
     def _read_silences(self) -> list[tuple[Sequence[str], Sequence[float]]]:
-        return [((name,), (age,)) for read in self._silences for name, age in read().items()]
+        longest: dict[str, float] = {}
+        for read in self._silences:
+            for name, age in read().items():
+                longest[name] = max(age, longest.get(name, 0.0))
+        return [((name,), (age,)) for name, age in longest.items()]
 
     def _declare_controllers(self) -> None:
         prefix, labels = "controller_runtime_", ("controller",)

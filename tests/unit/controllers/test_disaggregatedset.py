@@ -173,6 +173,7 @@ def test_nothing_is_done_before_all_is_known() -> None:
     cluster = Cluster(*two())
     cluster.views[1].has_synced = False
     assert cluster.reconcile().requeue_after
+    assert cluster.awakened
     assert cluster.server.writes == []
 
 

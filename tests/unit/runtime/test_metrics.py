@@ -338,3 +338,10 @@ def test_certificates_are_told_once_they_are_served(metrics: Metrics) -> None:
     assert families(metrics)[name][1] == [(name, {"directory": "/b"}, 7.0)]
     served["/a"] = 9.0
     assert [value for _, _, value in families(metrics)[name][1]] == [9.0, 7.0]
+
+
+def test_of_two_watches_of_one_resource_the_more_silent_counts(metrics: Metrics) -> None:
+    metrics.silences(lambda: {"pods": 8.0, "services": 1.0})
+    metrics.silences(lambda: {"services": 0.5})
+    _, samples = families(metrics)["lws_informer_silence_seconds"]
+    assert {labels["resource"]: value for _, labels, value in samples} == {"pods": 8.0, "services": 1.0}

@@ -1,0 +1,104 @@
+"""What the DisaggregatedSet controller watches.
+
+Its informers are none of the shared ones: on a server without the CRDs all else must go on, and this part
+begins when they appear.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from lws.api import disaggregation as d
+from lws.api.disaggregatedset import DisaggregatedSet, DisaggregatedSetRoleScaler
+from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.workloads import Service
+from lws.controllers.disaggregatedset import RoleInformers
+from lws.controllers.indexes import BY_DISAGGREGATED_SET, disaggregated_set_of
+from lws.controllers.resources import DISAGGREGATEDSETS, ROLE_SCALERS
+from lws.kube.client import Client
+from lws.kube.resources import SERVICES
+from lws.kube.selectors import exists
+from lws.runtime.clock import Clock
+from lws.runtime.informers import STOP_TIMEOUT, Informer, InformerMetrics
+
+
+class RoleWatches:
+    """The informers of DisaggregatedSets, their scalers and services, as one part of the process.
+
+    ``children``: the informer of all LeaderWorkerSets, which somebody else starts and stops.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        children: Informer[LeaderWorkerSet],
+        *,
+        clock: Clock,
+        metrics: InformerMetrics | None = None,
+    ) -> None:
+        connection, indexes = client.connection, {BY_DISAGGREGATED_SET: disaggregated_set_of}
+        ours = exists(d.NAME_LABEL)
+        sets = Informer(connection, DISAGGREGATEDSETS, DisaggregatedSet, clock=clock, metrics=metrics)
+        scalers = Informer(
+            connection,
+            ROLE_SCALERS,
+            DisaggregatedSetRoleScaler,
+            indexes=indexes,
+            clock=clock,
+            metrics=metrics,
+        )
+        services = Informer(
+            connection,
+            SERVICES,
+            Service,
+            label_selector=ours,
+            indexes=indexes,
+            clock=clock,
+            metrics=metrics,
+        )
+        self.informers = RoleInformers(sets, scalers, children, services)
+        self._sets = sets
+        self._others: tuple[Informer[Any], ...] = (scalers, services)
+        self._awake = False
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """Begin to watch sets; where there is none, or no CRD yet, that is all that it costs."""
+        self._sets.start()
+
+    def awaken(self) -> None:
+        """Watch everything: there is a set. Any number of times, from any thread."""
+        with self._lock:
+            asleep, self._awake = not self._awake, True
+        if asleep:
+            for informer in self._others:
+                informer.start()
+
+    def stop(self, timeout: float = STOP_TIMEOUT) -> None:
+        """At any time."""
+        with self._lock:
+            self._awake = True
+        for informer in self._own:
+            informer.begin_stop()
+        for informer in self._own:
+            informer.stop(timeout)
+
+    @property
+    def alive(self) -> bool:
+        """False when a thread has ended without having been told to."""
+        return all(informer.alive for informer in self._own)
+
+    def check(self) -> None:
+        """A liveness check, as the cache's. Watches that nobody has awakened are well."""
+        for informer in self._own:
+            informer.check()
+
+    def silences(self) -> dict[str, float]:
+        """By resource: seconds since the server last said anything about it, if only that there is no CRD."""
+        watching = self._own if self._awake else (self._sets,)
+        return {informer.resource.plural: informer.silence for informer in watching}
+
+    @property
+    def _own(self) -> tuple[Informer[Any], ...]:
+        return (self._sets, *self._others)
