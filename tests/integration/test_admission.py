@@ -16,6 +16,7 @@ from support.admission import Document, an_lws, spec_patch
 from support.cluster import Cluster
 from support.manager import Manager
 from support.namespaces import make_namespace
+from support.quotas import quota
 from support.sets import Sets, template
 
 from lws.api import constants as c
@@ -67,20 +68,14 @@ class Desk:
 
     def let_go(self) -> None:
         for name in self._held:
-            self._patch(name, {"metadata": {"finalizers": None}})
+            self._sets[name].delete()
 
     def _hold(self, changes: Changes) -> str:
-        """The name of a set with these members that nobody works on."""
+        """The name of a set with these members, which gets no pods: a quota refuses its StatefulSet."""
         name = f"held-{len(self._held)}"
-        metadata = {"finalizers": ["tests.lws/held"]}
-        lws = self._sets.create(name, metadata=metadata, **(changes | {"replicas": 0}))
+        self._sets.create(name, **({"replicas": 2} | changes))
         self._held.append(name)
-        lws.delete()
-        lws.change(replicas=changes.get("replicas", 2))
         return name
-
-    def _patch(self, name: str, patch: Document) -> None:
-        self._client.merge_patch(LEADERWORKERSETS, dict, name, patch, namespace=self._sets.namespace)
 
     def _send(self, method: str, path: str, document: Document, content_type: str) -> Document:
         body = msgspec.json.encode(document)
@@ -94,7 +89,9 @@ class Desk:
 def desk(cluster: Cluster, one_manager: Manager) -> Iterator[Desk]:
     """One for all cases of this file: none of them leaves anything behind."""
     one_manager.ensure_running()
-    desk = Desk(cluster.client, make_namespace(cluster.client))
+    namespace = make_namespace(cluster.client)
+    quota(cluster.client, namespace, {"count/statefulsets.apps": "0"})
+    desk = Desk(cluster.client, namespace)
     yield desk
     desk.let_go()
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from support.cluster import Cluster
 from support.kubectl import Kubectl
+from support.quotas import QUOTAS, quota
 from support.sets import Document, LiveSet, Sets, template
 from support.waiting import SECONDS, steady, until
 from support.wholeness import await_whole
@@ -21,7 +22,6 @@ from lws.kube.resources import SERVICES, STATEFULSETS, Resource
 
 pytestmark = pytest.mark.integration
 
-QUOTAS = Resource("", "v1", "resourcequotas", "ResourceQuota")
 POLICIES = Resource(
     "admissionregistration.k8s.io",
     "v1",
@@ -57,22 +57,6 @@ def await_stalled(lws: LiveSet, *words: str) -> Document:
         return seen.get("status") == "True" and all(x in seen["message"] for x in words)
 
     return lws.until(f"Stalled with {words}", said, wanted)
-
-
-def quota(client: Client, namespace: str, hard: dict[str, str]) -> None:
-    """So many of some kinds may be made."""
-    document = {
-        "apiVersion": "v1",
-        "kind": "ResourceQuota",
-        "metadata": {"name": "some", "namespace": namespace},
-        "spec": {"hard": hard},
-    }
-    client.create(QUOTAS, dict, document)
-
-    def counts() -> bool:
-        return bool(client.get(QUOTAS, dict, "some", namespace).get("status", {}).get("hard"))
-
-    until("the quota to count", counts, bool)
 
 
 @contextlib.contextmanager
