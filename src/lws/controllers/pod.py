@@ -20,7 +20,7 @@ from lws.controllers.livereads import LiveReader
 from lws.controllers.nodes import NodeReader
 from lws.controllers.problems import ProblemMemory
 from lws.objects import Key
-from lws.planning.group import plan_group
+from lws.planning.group import left_behind, plan_group
 from lws.planning.observed import NO_KEYS, Keys, ObservedGroup, group_index, worker_set_of
 from lws.planning.recreation.decision import plan_restart
 from lws.planning.upkeep import unexplained
@@ -97,9 +97,15 @@ class PodReconciler:
         )
 
     def _worker_sets(self, leader: Pod) -> tuple[StatefulSet, ...]:
-        """Those an owner reference ties to a leader of this name, and whatever has taken the name."""
+        """Those an owner reference ties to a leader of this name, and whatever has taken the name.
+
+        One without its label is invisible to the informer, but its pods still say whose they are.
+        """
         found = {x.uid: x for x in self._informers.stateful_sets.by_index(BY_GROUP, leader.key)}
         named = self._informers.stateful_sets.get(leader.key)
+        workers = self._informers.pods.by_index(BY_GROUP, leader.key)
+        if named is None and any(left_behind(x, leader) and not x.deleting for x in workers):
+            named = self._live.stateful_set(leader.key)
         if named is not None:
             found[named.uid] = named
         return tuple(found.values())

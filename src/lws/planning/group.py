@@ -131,7 +131,7 @@ def _plan_workers(group: ObservedGroup, lws: LeaderWorkerSet, own: Group) -> tup
     if existing is not None:
         return _name_taken(lws, leader, existing)
     too_early = lws.startup_policy == c.STARTUP_LEADER_READY and not leader.has_ready_condition
-    if too_early or any(_left_behind(x, leader) for x in group.pods):
+    if too_early or any(left_behind(x, leader) for x in group.pods):
         return ()
     return _make_workers(group, lws, leader)
 
@@ -151,7 +151,7 @@ def _make_workers(group: ObservedGroup, lws: LeaderWorkerSet, leader: Pod) -> tu
     return (_create(lws, leader, template, placement.node_selector),)
 
 
-def _left_behind(pod: Pod, leader: Pod) -> bool:
+def left_behind(pod: Pod, leader: Pod) -> bool:
     """A worker of a former StatefulSet of this name, which goes as that has gone; its end leads back here.
 
     Until then its name is taken, and a StatefulSet that cannot make its pods tries ever more rarely.
