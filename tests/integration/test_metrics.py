@@ -73,7 +73,10 @@ def test_every_series_of_a_controller_exists_before_anything_happens(manager: Ma
     results = {
         (x.labels["controller"], x.labels["result"]) for x in samples if x.name.endswith("reconcile_total")
     }
-    controllers, outcomes = (*CONTROLLERS, "groupstatus"), ("success", "error", "requeue", "requeue_after")
+    controllers, outcomes = (
+        (*CONTROLLERS, "disaggregatedset", "groupstatus"),
+        ("success", "error", "requeue", "requeue_after"),
+    )
     assert results == {(name, result) for name in controllers for result in outcomes}
     codes = {
         (x.labels["webhook"], x.labels["code"])

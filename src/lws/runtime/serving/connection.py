@@ -87,9 +87,9 @@ class Connection(asyncio.Protocol):
             self._tls.feed(data)
         if self._tls is None or self._tls.shaken:
             self._read()
-        elif self._tls.held > MAX_HANDSHAKE:
-            self.abort()
-        else:
+        else:  # a client may send its request along with its last word of the handshake
+            if self._tls.held > MAX_HANDSHAKE:
+                self._transport.pause_reading()
             self._hub.shake_soon(self)
         self._account()
 
@@ -120,6 +120,11 @@ class Connection(asyncio.Protocol):
             self._fail(error)
             return
         self._send(b"")
+        if not shaken and self._tls.held > MAX_HANDSHAKE:
+            self.abort()
+            return
+        if self.phase == Phase.FIRST:
+            self._transport.resume_reading()
         if shaken:
             self._read()
         self._account()

@@ -64,6 +64,22 @@ def connect(server: HttpServer) -> socket.socket:
     return socket.create_connection(("127.0.0.1", server.port), timeout=10)
 
 
+def shaken_but_for_the_last_word(
+    plain: socket.socket, context: ssl.SSLContext
+) -> tuple[ssl.SSLObject, ssl.MemoryBIO]:
+    """A client that has had the server's part of the handshake and has not sent its own end of it yet."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = context.wrap_bio(incoming, outgoing, server_hostname="localhost")
+    while True:
+        try:
+            client.do_handshake()
+        except ssl.SSLWantReadError:
+            plain.sendall(outgoing.read())
+            incoming.write(plain.recv(64 * 1024))
+        else:
+            return client, outgoing
+
+
 @contextmanager
 def secure(server: HttpServer, store: CertificateStore, *protocols: str) -> Iterator[ssl.SSLSocket]:
     context = ssl.create_default_context(cadata=store.ca_bundle.decode())
@@ -346,3 +362,18 @@ def test_nothing_is_printed(server: HttpServer, capfd: pytest.CaptureFixture[str
     assert request(server) == b"hello"
     out, _ = capfd.readouterr()
     assert out == ""
+
+
+def test_a_large_request_may_come_with_the_last_word_of_the_handshake(
+    tls: HttpServer, store: CertificateStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TLS 1.3 lets a client send at once; what has come may be more than any handshake is."""
+    monkeypatch.setattr("lws.runtime.serving.connection.MAX_HANDSHAKE", 2048)
+    context = ssl.create_default_context(cadata=store.ca_bundle.decode())
+    with connect(tls) as plain:
+        client, outgoing = shaken_but_for_the_last_word(plain, context)
+        body = b"x" * 500_000
+        client.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body))
+        client.write(body)
+        plain.sendall(outgoing.read())
+        assert plain.recv(1) in (b"\x16", b"\x17")  # a session ticket, or the answer: not the end
