@@ -152,10 +152,6 @@ def upstream_chart(directory: Path, namespace: str) -> Path:
     container = spec["containers"][0]
     container["command"] = ["/manager"]
     container["volumeMounts"][0] |= {"name": "cert", "readOnly": True}
-    validating = only(chosen, "ValidatingWebhookConfiguration", "lws-validating-webhook-configuration")
-    validating["webhooks"].append(
-        {**copy.deepcopy(validating["webhooks"][0]), "name": "vdisaggregatedset.kb.io"}
-    )
     (directory / "templates").mkdir(parents=True)
     (directory / "Chart.yaml").write_text("apiVersion: v2\nname: lws\nversion: 0.10.0\n")
     (directory / "templates" / "all.yaml").write_text(yaml.safe_dump_all(chosen))
