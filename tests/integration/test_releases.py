@@ -37,7 +37,13 @@ CONFIGURATIONS = {
     MUTATING_WEBHOOKS: "lws-mutating-webhook-configuration",
     VALIDATING_WEBHOOKS: "lws-validating-webhook-configuration",
 }
-MANAGED = ("ca.crt", "mleaderworkerset.kb.io", "mpod.kb.io", "vleaderworkerset.kb.io")
+MANAGED = (
+    "ca.crt",
+    "mleaderworkerset.kb.io",
+    "mpod.kb.io",
+    "vleaderworkerset.kb.io",
+    "vdisaggregatedset.kb.io",
+)
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
 
 
