@@ -128,6 +128,7 @@ def test_restarts_from_before_the_start_are_never_held_against_a_group(sets: Set
         workerTemplate=template("worker", start_delay="6s"),
     )
     lws.until("the leader", lambda: [x for x in lws.pods() if x.ready and x.worker == 0])
+    lws.until("its worker, to start yet", lws.pods, lambda seen: len(seen) == 2)
     old = lws.uids()
     lws.annotate_pod(f"{lws.name}-0", RESTART, "0s")
     lws.until("its restart", lambda: restart_counts(lws)[f"{lws.name}-0"])

@@ -191,7 +191,7 @@ class TestLeading:
         server.give_lease_to("another")
         running = start().start()
         until("readiness", running.ready)
-        assert all(server.matching("GET", path, watch=True) for path in LISTS)
+        until("its watches", lambda: all(server.matching("GET", path, watch=True) for path in LISTS))
         assert server.holder == "another"
         assert not server.matching("PUT")
         assert running.end() is None

@@ -101,18 +101,19 @@ def _carried(
 ) -> tuple[str, ControllerRevision | None]:
     """The key that the leader StatefulSet carries, and the newest revision with it.
 
-    The pod template's comes first: an edit of the object's own label is no other template, and must roll no
-    group. Where neither names a revision, an older controller made the StatefulSet, and its label counts.
+    A label that names no revision is an older controller's, and its revision is made (reconcilers.md, 10.1
+    #44). One that names another revision than the pod template does was edited: no other template, and
+    must roll no group.
     """
     if leader is None:
         return "", None
     label = leader.labels.get(c.REVISION_LABEL, "")
     falling = sorted(own, key=_number, reverse=True)
     newest = {_key(x): x for x in reversed(falling)}  # of equal numbers the first
-    for key in (leader.revision_of_pods, label):
-        if key and key in newest:
-            return key, newest[key]
-    return label or leader.revision_of_pods, None
+    if label and label not in newest:
+        return label, None
+    key = leader.revision_of_pods if leader.revision_of_pods in newest else label
+    return key or leader.revision_of_pods, newest.get(key)
 
 
 def former_revision(

@@ -67,23 +67,44 @@ class Checks:
 
 
 class Remembered:
-    """A check whose outcome holds for ``seconds``: strangers may ask as often as they like."""
+    """A check that costs something: strangers may ask as often as they like, and nobody waits long for it.
 
-    def __init__(self, check: Check, seconds: float, *, clock: Clock | None = None) -> None:
-        self._check, self._seconds = check, seconds
+    An outcome holds for ``seconds``. While a check takes longer than ``patience`` seconds, what the last one
+    said is answered, for slow is not failed; so the check has to end by itself, by raising if need be.
+    """
+
+    def __init__(
+        self, check: Check, seconds: float, *, patience: float = 0.5, clock: Clock | None = None
+    ) -> None:
+        self._check, self._seconds, self._patience = check, seconds, patience
         self._now = (clock or SystemClock()).monotonic
         self._lock = threading.Lock()
         self._until = -math.inf
-        self._why = ""
+        self._running: threading.Event | None = None
+        self._why = "it has not been made yet"
 
     def __call__(self) -> None:
         """Raises RuntimeError: one line, why it failed."""
+        running = self._begin()
+        if running is not None:
+            running.wait(self._patience)
+        if self._why:
+            raise RuntimeError(self._why)
+
+    def _begin(self) -> threading.Event | None:
+        """The end of the check that is being made, begun if it is time; None while an outcome holds."""
         with self._lock:
-            if self._now() >= self._until:
-                self._why = self._ask()
-                self._until = self._now() + self._seconds
-            if self._why:
-                raise RuntimeError(self._why)
+            if self._running is None and self._now() >= self._until:
+                ended = threading.Event()
+                threading.Thread(target=self._make, args=(ended,), name="check", daemon=True).start()
+                self._running = ended
+            return self._running
+
+    def _make(self, ended: threading.Event) -> None:
+        why = self._ask()
+        with self._lock:
+            self._why, self._until, self._running = why, self._now() + self._seconds, None
+        ended.set()
 
     def _ask(self) -> str:
         try:

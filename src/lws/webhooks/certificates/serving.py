@@ -140,11 +140,12 @@ class ServingCertificate:
 
 
 def serving_check(
-    host: str, port: int, serving: ServingCertificate, *, timeout: float = 2.0
+    host: str, port: int, serving: ServingCertificate, *, timeout: float = 10.0
 ) -> Callable[[], None]:
     """A readiness check: a handshake with ourselves must show the certificate now loaded, or it raises.
 
-    Covers what a look at the thread cannot: the port accepts, the handshake ends, the key fits.
+    Covers what a look at the thread cannot: the port accepts, the handshake ends, the key fits. ``timeout``:
+    seconds, as controller-runtime's; a server under siege is slow, and still the only one there is.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False

@@ -141,7 +141,14 @@ def test_an_older_controllers_set_keeps_its_key() -> None:
     assert plan(B, leader("old-key"), [created]).key == KEY_B
 
 
-@pytest.mark.parametrize("label", ["typo", "", KEY_B], ids=["of nothing", "removed", "of a former template"])
+def test_a_label_of_no_revision_is_an_older_controllers_key() -> None:
+    """10.1 #44: whoever wrote it, and whatever the pod template says."""
+    planned = plan(A, leader("template-hash", pods=KEY_A), [revision(template_of(A), 1)])
+    assert (planned.key, planned.changed) == ("template-hash", False)
+    assert made(planned.create).labels[c.REVISION_LABEL] == "template-hash"
+
+
+@pytest.mark.parametrize("label", ["", KEY_B], ids=["removed", "of a former template"])
 def test_an_edited_label_is_no_other_template(label: str) -> None:
     """The set was adopted with a key of its own, which is not the one that its template has today."""
     former, adopted = revision(template_of(B), 1), revision(template_of(A), 2, key="adopted")

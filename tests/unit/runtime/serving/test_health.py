@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
+from support.waiting import until
 
 from lws.runtime.clock import FakeClock
 from lws.runtime.serving.health import Checks, Refusal, Remembered, WsgiApp, health_app, metrics_app
@@ -121,6 +123,26 @@ class TestRemembered:
             clock.advance(seconds)
             seen.append((checks.run(only="it") or {})["it"])
         assert (seen, left) == (says, [])
+
+    def test_slow_is_what_it_was_before(self) -> None:
+        clock, free = FakeClock(), threading.Event()
+        outcomes = iter([lambda: None, fail, lambda: None])
+
+        def check() -> object:
+            free.wait()
+            return next(outcomes)()
+
+        checks = Checks("readyz")
+        checks.add("it", Remembered(check, 1.0, patience=0.01, clock=clock))
+        first = checks.run(only="it")
+        free.set()
+        until("its outcome", lambda: checks.run(only="it"), lambda seen: seen == {"it": True})
+        free.clear()
+        clock.advance(1.0)
+        slow = checks.run(only="it")
+        free.set()
+        until("the next one", lambda: checks.run(only="it"), lambda seen: seen == {"it": False})
+        assert (first, slow) == ({"it": False}, {"it": True})
 
 
 def exposition(accept: str) -> tuple[str, bytes]:
