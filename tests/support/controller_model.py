@@ -28,12 +28,15 @@ from lws.controllers.indexes import (
 )
 from lws.controllers.informers import Informers
 from lws.controllers.wiring import make_reconcilers
-from lws.kube.errors import AlreadyExists, Conflict, NotFound, TransportError
+from lws.kube.errors import AlreadyExists, ApiError, Conflict, NotFound, TransportError
 from lws.kube.resources import Resource
 from lws.objects import Key, KubeObject
 from lws.runtime.clock import FakeClock
 from lws.runtime.informers import Indexer
 from support.cluster_model import Cluster, Move
+
+RETRY = 10.0
+"""Seconds until a pass that the API server failed is made again; the real queue's times grow up to that."""
 
 TYPES: dict[str, type[KubeObject]] = {
     "leaderworkersets": LeaderWorkerSet,
@@ -338,6 +341,9 @@ class Process:
             result = reconcile(key)
         except (Conflict, TransportError):
             queue.add(key)
+            return
+        except ApiError:
+            queue.add(key, after=RETRY)
             return
         if result.requeue_after is not None:
             queue.add(key, after=result.requeue_after)

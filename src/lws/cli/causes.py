@@ -32,6 +32,7 @@ _ADVICE: Final = {
     c.REASON_POD_GROUPS_UNKNOWN: "see whether the scheduler's resources are installed",
     c.REASON_NO_START_ORDINALS: "upgrade the cluster",
     c.REASON_INVALID_SPEC: "edit the spec",
+    c.REASON_RECONCILE_FAILING: "mend what the message names, often a webhook; the controller's log has more",
 }
 """By the reason of ``Stalled``: what helps, where the message does not say it."""
 

@@ -12,7 +12,7 @@ from lws.controllers.disaggregatedwatches import RoleWatches
 from lws.controllers.effects import Recorder
 from lws.controllers.executor import Executor
 from lws.controllers.indexes import disaggregated_set_of
-from lws.controllers.wiring import part_of_life
+from lws.controllers.problems import part_of_life
 from lws.kube.client import Client
 from lws.objects import Key, KubeObject
 from lws.planning.actions import StoreEntry

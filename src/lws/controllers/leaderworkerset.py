@@ -88,7 +88,8 @@ class LeaderWorkerSetReconciler:
             used = carried_key(lws, leader, observed.revisions)
         try:
             outcome = self._carry_out(observed, groups, revision)
-        except Exception:
+        except Exception as error:
+            self._problems.set_failed(key, lws.uid, error)
             with suppress(Exception):
                 self._report(observed, groups, used)
             raise

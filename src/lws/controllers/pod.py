@@ -18,6 +18,7 @@ from lws.controllers.informers import Informers
 from lws.controllers.inherited import InheritedKeys
 from lws.controllers.livereads import LiveReader
 from lws.controllers.nodes import NodeReader
+from lws.controllers.outcomes import Outcome
 from lws.controllers.problems import ProblemMemory
 from lws.objects import Key
 from lws.planning.group import left_behind, plan_group
@@ -63,15 +64,24 @@ class PodReconciler:
         name = leader.labels.get(c.NAME_LABEL) if leader is not None else None
         if leader is None or not name:
             return Result()
-        now = self._clock.now().timestamp()
-        group = self._make_sure(self._observe(leader, Key(leader.namespace, name)), now=now)
-        if group is None:
+        lws = Key(leader.namespace, name)
+        try:
+            outcome = self._carry_out(lws, leader)
+        except Exception as error:
+            self._problems.group_failed(lws, leader.uid, group_index(leader), error)
+            raise
+        if outcome is None:
             return Result()
-        outcome = self._executor.run(plan_group(group, now=now, provider=self._provider))
-        self._problems.of_group(
-            Key(leader.namespace, name), leader.uid, group_index(leader), outcome.problems
-        )
+        self._problems.of_group(lws, leader.uid, group_index(leader), outcome.problems)
         return Result(requeue_after=outcome.requeue)
+
+    def _carry_out(self, lws: Key, leader: Pod) -> Outcome | None:
+        """None when that leader is not there any more."""
+        now = self._clock.now().timestamp()
+        group = self._make_sure(self._observe(leader, lws), now=now)
+        if group is None:
+            return None
+        return self._executor.run(plan_group(group, now=now, provider=self._provider))
 
     def _make_sure(self, group: ObservedGroup, *, now: float) -> ObservedGroup | None:
         """Read from the server what a recreation rests on; None when that leader is not there any more."""

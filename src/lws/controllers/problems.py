@@ -10,10 +10,19 @@ import threading
 from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
+from lws.api import constants as c
+from lws.kube.errors import ApiError, Conflict, KubeError, one_line
 from lws.objects import Key
 from lws.planning.actions import Problem
-from lws.planning.problems import SetProblems
+from lws.planning.problems import SetProblems, failing
 from lws.runtime.clock import Clock
+
+
+def part_of_life(error: Exception) -> bool:
+    """Somebody else wrote first, or nothing can be made any more because the namespace is on its way out."""
+    return isinstance(error, Conflict) or (
+        isinstance(error, ApiError) and error.has_cause("NamespaceTerminating")
+    )
 
 
 class _Part(NamedTuple):
@@ -41,6 +50,15 @@ class ProblemMemory:
         """All that the set's own pass found."""
         self._note(key, uid, None, problems)
 
+    def group_failed(self, key: Key, uid: str, group: int | None, error: Exception) -> None:
+        """The pass of the group whose leader has this UID ended with an error; the set ``key`` hears it."""
+        if self._failed(key, uid, group, error):
+            self._wake(key)
+
+    def set_failed(self, key: Key, uid: str, error: Exception) -> None:
+        """The set's own pass ended with an error."""
+        self._failed(key, uid, None, error)
+
     def forget(self, key: Key) -> None:
         """The set is gone."""
         with self._lock:
@@ -65,6 +83,16 @@ class ProblemMemory:
                     else:
                         groups.setdefault(group, []).append(problem)
         return SetProblems(own, groups), min(waits, default=None)
+
+    def _failed(self, key: Key, uid: str, group: int | None, error: Exception) -> bool:
+        """Whether that is news. What was found before the error came may still be so."""
+        if part_of_life(error):
+            return False
+        with self._lock:
+            part = self._sets.get(key, {}).get(uid)
+        known = [x for x in part.found if x.reason != c.REASON_RECONCILE_FAILING] if part is not None else []
+        words = str(error) if isinstance(error, KubeError) else f"{type(error).__name__}: {error}"
+        return self._note(key, uid, group, [*known, failing(one_line(words))])
 
     def _note(self, key: Key, uid: str, group: int | None, problems: Collection[Problem]) -> bool:
         """Whether that is news."""

@@ -7,7 +7,7 @@ not one for each field that moved on the way.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Pod, StatefulSet
@@ -42,12 +42,11 @@ from lws.controllers.news import (
 )
 from lws.controllers.nodes import NodeReader
 from lws.controllers.pod import PodReconciler
-from lws.controllers.problems import ProblemMemory
+from lws.controllers.problems import ProblemMemory, part_of_life
 from lws.controllers.resources import KINDS
 from lws.controllers.settling import Settling
 from lws.controllers.workloadmetrics import GroupStarts, WorkloadMetrics
 from lws.kube.client import Client
-from lws.kube.errors import ApiError, Conflict
 from lws.objects import Key
 from lws.planning.groups import Group, make_group
 from lws.planning.recreation.commits import edited
@@ -56,10 +55,14 @@ from lws.runtime.clock import Clock
 from lws.runtime.controller import Controller, Result
 from lws.runtime.informers import Adder, EnqueueRequests, Informer
 from lws.runtime.metrics import Metrics
-from lws.runtime.queue import WorkQueue
+from lws.runtime.queue import ItemExponentialBackoff, WorkQueue
 from lws.runtime.resync import Resync
 
 Reconcile = Callable[[Key], Result]
+
+LONGEST: Final = 300.0
+"""Seconds between two tries of a pass that fails, at most, as of what is refused: nobody tells when it would
+succeed."""
 
 
 class Reconcilers(NamedTuple):
@@ -83,7 +86,9 @@ def make_controllers(
 ) -> tuple[tuple[Controller[Key], ...], Resync[Key]]:
     """The controllers, watching but not started, and their resync. ``gang``: where configured."""
     sets, pods, commits = (
-        WorkQueue[Key](name, clock=clock, metrics=metrics.queue(name))
+        WorkQueue[Key](
+            name, limiter=ItemExponentialBackoff(cap=LONGEST), clock=clock, metrics=metrics.queue(name)
+        )
         for name in ("leaderworkerset", "pod", "groupstatus")
     )
     made = make_reconcilers(
@@ -123,13 +128,6 @@ def make_resync(informers: Informers, sets: Adder[Key], pods: Adder[Key], *, clo
         (lambda: [x.key for x in informers.sets.indexer.list()], sets),
         (lambda: [x.key for x in informers.pods.indexer.list() if is_leader(x)], pods),
         clock=clock,
-    )
-
-
-def part_of_life(error: Exception) -> bool:
-    """Somebody else wrote first, or nothing can be made any more because the namespace is on its way out."""
-    return isinstance(error, Conflict) or (
-        isinstance(error, ApiError) and error.has_cause("NamespaceTerminating")
     )
 
 

@@ -22,6 +22,9 @@ _LONGEST: Final = 2048
 INVALID_RETRY: Final = 300.0
 """Seconds until another look at what only an edit can mend, and an edit is seen at once."""
 
+FAILING_GRACE: Final = 30.0
+"""Seconds for which passes may fail before it is told: an API server that restarts is back by then."""
+
 _REFUSED: Final = {
     "Service": c.REASON_SERVICE_REFUSED,
     "ControllerRevision": c.REASON_REVISION_REFUSED,
@@ -60,6 +63,12 @@ def refused(document: Mapping[str, Any], words: str) -> Problem:
     # Pods run, or are seen not to, whatever becomes of the object that stands for their gang.
     unmet = reason != c.REASON_POD_GROUP_REFUSED
     return Problem(reason, f"The API server refuses {kind} {metadata['name']}: {words}", unmet=unmet)
+
+
+def failing(words: str) -> Problem:
+    """That no pass gets to its end, though nobody refuses anything: a webhook is down, for instance."""
+    message = f"The controller cannot finish its work, and tries again: {words}"
+    return Problem(c.REASON_RECONCILE_FAILING, message, grace=FAILING_GRACE)
 
 
 def invalid(lws: LeaderWorkerSet, fault: str, *, unmet: bool = True) -> tuple[Action, ...]:

@@ -9,14 +9,17 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from support.child_world import GROUP, KEY, QUOTA, Refuse, World, answer
+from support.controller_model import RETRY
 from support.groups import NAME, NAMESPACE, a_set
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, Pod, Service, ServiceSpec, StatefulSet, StatefulSetSpec
+from lws.controllers.problems import ProblemMemory
 from lws.controllers.refusals import FIRST, LONGEST, RefusalMemory
 from lws.kube.errors import ApiError, Conflict, Unavailable
 from lws.objects import Key, KubeObject, ObjectMeta, OwnerReference, controlled_by
+from lws.planning.problems import FAILING_GRACE, SetProblems
 from lws.planning.revisions import template_of
 from lws.runtime.clock import FakeClock
 
@@ -213,6 +216,66 @@ class TestGroup:
         world.cluster.delete(surplus, force=True)
         world.settle(seconds=4.0)
         assert world.conditions == {c.AVAILABLE}
+
+
+class TestLastingFailure:
+    """A webhook that is down answers 500 to whatever is asked: nobody refuses, and nothing is made."""
+
+    WORDS = 'Internal error occurred: failed calling webhook "pods.policy": context deadline exceeded'
+
+    def failing(self, *kinds: str) -> World:
+        world = World(subdomain=c.SUBDOMAIN_UNIQUE)
+        world.refuse = lambda kind, document: answer(500, self.WORDS) if kind in kinds else None
+        return world
+
+    @pytest.mark.parametrize("kind", ["ControllerRevision", "StatefulSet", "Service"])
+    def test_it_is_told_once_it_has_lasted_and_ends_with_it(self, kind: str) -> None:
+        world = self.failing(kind)
+        world.settle(seconds=FAILING_GRACE - 5.0)
+        assert c.STALLED not in world.conditions
+        world.settle(seconds=3 * RETRY)
+        stalled = world.condition(c.STALLED)
+        assert (stalled.status, stalled.reason) == ("True", c.REASON_RECONCILE_FAILING)
+        assert self.WORDS in stalled.message
+        world.refuse = of_kind()
+        world.settle(seconds=3 * RETRY)
+        assert world.conditions == {c.AVAILABLE}
+
+    def test_it_takes_nothing_from_what_was_known_before(self) -> None:
+        world = World()
+        world.refuse = of_kind("StatefulSet")
+        world.settle(seconds=1.0)
+        assert world.condition(c.STALLED).reason == c.REASON_LEADER_REFUSED
+        world.refuse = lambda kind, document: answer(500, self.WORDS)
+        world.settle(seconds=FAILING_GRACE + 3 * RETRY)
+        told = world.condition(c.STALLED).message
+        assert QUOTA in told
+        assert self.WORDS in told
+
+    def test_a_status_is_not_written_with_every_try(self) -> None:
+        world = self.failing("Service")
+        world.settle(seconds=FAILING_GRACE + 3 * RETRY)
+        before = world.set.metadata.resource_version
+        world.settle(seconds=10 * RETRY)
+        assert world.set.metadata.resource_version == before
+
+    def test_who_wrote_first_and_a_namespace_that_goes_are_part_of_life(self) -> None:
+        going = answer(403, "because it is being terminated")
+        going.details["causes"] = [{"reason": "NamespaceTerminating"}]
+        for error in (Conflict(409, "Conflict", "other"), going):
+            woken: list[Key] = []
+            memory = ProblemMemory(FakeClock(), woken.append)
+            memory.group_failed(KEY, "uid", 0, error)
+            assert (woken, memory.known(KEY, ["uid"])) == ([], (SetProblems([], {}), None))
+
+    def test_a_defect_is_told_as_well(self) -> None:
+        clock, woken = FakeClock(), list[Key]()
+        memory = ProblemMemory(clock, woken.append)
+        memory.group_failed(KEY, "uid", 3, KeyError("x\ny"))
+        clock.advance(FAILING_GRACE)
+        found, _ = memory.known(KEY, ["uid"])
+        assert "KeyError: 'x\\ny'" in found.groups[3][0].message
+        assert woken == [KEY]
 
 
 class TestOneRefusal:
