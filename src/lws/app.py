@@ -236,7 +236,8 @@ class App:
         self.manager.add(cache, phase=Phase.CACHES, name="caches")
         self.manager.add(self.recorder, phase=Phase.OTHERS, name="event recorder")
         self.manager.add(measures, phase=Phase.CONTROLLERS, name="workload metrics")
-        for controller in (*controllers, self._role_controller(informers.sets, clock, watching)):
+        roles = self._role_controller(informers.sets, clock, watching, measures)
+        for controller in (*controllers, roles):
             self.manager.add(controller, phase=Phase.CONTROLLERS, name=f"controller {controller.name}")
         self.manager.add(resync, phase=Phase.CONTROLLERS, name="resync")
         self.manager.add(Patience(self.client.connection), phase=Phase.CONTROLLERS, name="patience")
@@ -246,7 +247,11 @@ class App:
         self.manager.add_ready_check("caches", lambda: all(x.has_synced for x in cache.informers))
 
     def _role_controller(
-        self, children: Informer[LeaderWorkerSet], clock: SystemClock, watching: InformerMetrics
+        self,
+        children: Informer[LeaderWorkerSet],
+        clock: SystemClock,
+        watching: InformerMetrics,
+        measures: WorkloadMetrics,
     ) -> Controller[Key]:
         """DisaggregatedSets; nothing waits for their watches, because their CRDs may come later."""
         watches = RoleWatches(self.client, children, clock=clock, metrics=watching)
@@ -262,6 +267,7 @@ class App:
             metrics=self.metrics,
             clock=clock,
             workers=self.options.workers,
+            measures=measures,
         )
 
     def _recorder(self, client: Client, controller: str) -> EventRecorder:

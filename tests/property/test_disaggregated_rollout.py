@@ -63,6 +63,8 @@ def test_one_rollout(first: Shape, second: Shape, data: st.DataObject) -> None:
     assert_at_rest(world, second)
     assert world.events.count(d.REASON_ROLLING_UPDATE_COMPLETED) == 1
     assert world.events.count(d.REASON_ROLLING_UPDATE_STARTED) == 1
+    assert [x.rollout.outcome for x in world.measured] == ["completed"]
+    assert world.measured[0].deviation <= 2
 
 
 @settings(deadline=None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,12 +13,14 @@ from lws.controllers.disaggregatedset import DisaggregatedSetReconciler, RoleInf
 from lws.controllers.disaggregatedwiring import make_role_reconciler
 from lws.controllers.indexes import disaggregated_set_of
 from lws.controllers.resources import KINDS
+from lws.controllers.workloadmetrics import WorkloadMetrics
 from lws.kube.errors import AlreadyExists, Conflict, KubeError, NotFound
 from lws.kube.resources import Resource
 from lws.objects import Key
 from lws.planning.actions import Document
 from lws.runtime.clock import FakeClock
 from lws.runtime.controller import Result
+from lws.runtime.metrics import Metrics
 from support.controller_model import merge
 from support.disaggregated import a_set, decoded
 
@@ -40,7 +41,7 @@ class Server:
     def put(self, kind: str, document: Document) -> Document:
         """As somebody else, or a watch, would see it stored."""
         self._version += 1
-        stored = copy.deepcopy(document)
+        stored = msgspec.json.decode(msgspec.json.encode(document))
         stored["metadata"]["resourceVersion"] = str(self._version)
         stored["metadata"].setdefault("uid", f"uid-{self._version}")
         stored["metadata"].setdefault("creationTimestamp", f"{self._version:09}")
@@ -89,18 +90,21 @@ class View:
     def __init__(self, server: Server, kind: str) -> None:
         self._server, self._kind = server, kind
         self.has_synced = True
+        self.indexer = self
+
+    def list(self) -> list[Any]:
+        return [
+            decoded(x, KINDS[kind].type)
+            for (kind, _), x in self._server.objects.items()
+            if kind == self._kind
+        ]
 
     def get(self, key: Key) -> Any:
         stored = self._server.objects.get((self._kind, key.name))
         return None if stored is None else decoded(stored, KINDS[self._kind].type)
 
     def by_index(self, _: str, value: Key) -> list[Any]:
-        found = (
-            decoded(x, KINDS[kind].type)
-            for (kind, _), x in self._server.objects.items()
-            if kind == self._kind
-        )
-        return [x for x in found if value in disaggregated_set_of(x)]
+        return [x for x in self.list() if value in disaggregated_set_of(x)]
 
     def observe_write(self, _: Any) -> None: ...
 
@@ -113,6 +117,9 @@ class Cluster:
     def __init__(self, *roles: Document, slices: int | None = None) -> None:
         self.server = Server()
         self.awakened: list[bool] = []
+        self.metrics = Metrics()
+        self.measures = WorkloadMetrics(self.metrics)
+        self.measures.start()
         self.views = [View(self.server, x) for x in (d.KIND, d.SCALER_KIND, "LeaderWorkerSet", "Service")]
         made: Any = self.server
         self.reconciler: DisaggregatedSetReconciler = make_role_reconciler(
@@ -122,6 +129,7 @@ class Cluster:
             recorder=self.server,
             clock=FakeClock(),
             awaken=lambda: self.awakened.append(True),
+            measures=self.measures,
         )
         self.edit(*roles, slices=slices)
 

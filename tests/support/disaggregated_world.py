@@ -11,29 +11,35 @@ from collections.abc import Callable, Iterable
 from msgspec.structs import replace
 
 from lws.api import disaggregation as d
-from lws.api.disaggregatedset import DisaggregatedSet, DisaggregatedSetRoleScaler
+from lws.api.disaggregatedset import DisaggregatedSet, DisaggregatedSetRoleScaler, RoleRolloutStatus
 from lws.api.leaderworkerset import LeaderWorkerSet
-from lws.planning.actions import Action, Create, Delete, Patch, Record
+from lws.planning.actions import Action, Create, Delete, Patch, Record, RoleRolloutEnded
 from lws.planning.disaggregated.demand import Wanted, wanted_of
 from lws.planning.disaggregated.names import role_of
+from lws.planning.disaggregated.record import ends, plan_record
 from lws.planning.disaggregated.rollout import Roll, plan_slice, read_roll
 from lws.planning.disaggregated.slices import Former, Slice, make_slices
 from support.disaggregated import decoded, revision
 
 
 class World:
-    """``ds`` may be replaced at any time. ``events``: reasons, in the order of their writes."""
+    """``ds`` may be replaced at any time; the record of its rollout is kept. ``events``: reasons, in order
+    of their writes; ``measured``: what was measured of rollouts that ended.
+    """
 
     def __init__(self, ds: DisaggregatedSet) -> None:
         self.ds = ds
         self.scalers: dict[str, DisaggregatedSetRoleScaler] = {}
         self.children: dict[str, LeaderWorkerSet] = {}
         self.events: list[str] = []
+        self.measured: list[RoleRolloutEnded] = []
+        self._record: RoleRolloutStatus | None = None
         self._version = 0
 
     @property
     def wanted(self) -> Wanted:
-        return wanted_of(self.ds, revision(self.ds), self.scalers)
+        ds = replace(self.ds, status=replace(self.ds.status, rollout=self._record))
+        return wanted_of(ds, revision(ds), self.scalers)
 
     def slices(self) -> list[Slice]:
         return make_slices(self.ds, revision(self.ds), self.children.values())
@@ -44,10 +50,26 @@ class World:
         return [action for slice_ in self.slices() for action in plan_slice(wanted, slice_)]
 
     def run(self, actions: Iterable[Action], limit: int | None = None) -> None:
-        """Carry out at most ``limit`` of them, as if the controller died then; a conflict ends them, too."""
+        """Carry out at most ``limit`` of them, as if the controller died then; a conflict ends them, too, but
+        not the pass, which ends with the record of the rollout.
+        """
         for number, action in enumerate(actions):
-            if number == limit or not self._carry_out(action):
+            if number == limit:
                 return
+            if not self._carry_out(action):
+                break
+        self.report()
+
+    def report(self) -> None:
+        """Keep the record, and take in what is told of its end."""
+        wanted = self.wanted
+        plan = plan_record(wanted, self.slices(), at=0.0)
+        for effect in ends(wanted, plan):
+            if isinstance(effect, Record):
+                self.events.append(effect.reason)
+            elif isinstance(effect, RoleRolloutEnded):
+                self.measured.append(effect)
+        self._record = plan.record
 
     def make_ready(self, choose: Callable[[int], int] = lambda missing: missing) -> None:
         """Of the groups of each child that are not ready, so many as ``choose`` says become so."""
@@ -62,6 +84,7 @@ class World:
             self.make_ready()
             actions = self.plan()
             if not actions:
+                self.report()
                 return number
             self.run(actions)
         raise AssertionError(f"still at work after {passes} passes: {self.counts()}")

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from lws.api import disaggregation as d
-from lws.api.leaderworkerset import Int32, RollingUpdateConfiguration, RolloutStrategy
+from lws.api.leaderworkerset import Int32, RollingUpdateConfiguration, RolloutStatus, RolloutStrategy
 from lws.objects import Condition, KubeObject
 
 
@@ -86,12 +86,21 @@ class RoleStatus(Struct, frozen=True, gc=False, rename="camel", omit_defaults=Tr
     updated_replicas: int = 0
 
 
+class RoleRolloutStatus(RolloutStatus, frozen=True, gc=False, rename={"former": "from"}, omit_defaults=True):
+    """The rollout that is going on. ``worst_deviation``: the furthest that the ready groups of a role have
+    been from the ideal ratio in it, in steps of the role. The upstream controller knows nothing of it.
+    """
+
+    worst_deviation: Int32 = msgspec.field(default=0, name="worstDeviation")
+
+
 class DisaggregatedSetStatus(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     """What is: an entry for each role of the present spec, in its order."""
 
     observed_generation: int = 0
     role_statuses: tuple[RoleStatus, ...] = ()
     conditions: tuple[Condition, ...] = ()
+    rollout: RoleRolloutStatus | None = None
 
 
 class DisaggregatedSet(KubeObject, frozen=True, gc=False, rename="camel", kw_only=True):

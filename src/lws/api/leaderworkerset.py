@@ -144,6 +144,12 @@ class LeaderWorkerSet(KubeObject, frozen=True, gc=False, rename="camel", kw_only
         return 1 if self.spec.replicas is None else self.spec.replicas
 
     @property
+    def stalled(self) -> Condition | None:
+        """The condition that says what the set cannot go on for; None while it can."""
+        found = (x for x in self.status.conditions if x.type == c.STALLED and x.status == "True")
+        return next(found, None)
+
+    @property
     def live_size(self) -> int:
         """Pods per group, leader included, of groups yet to be made; the schema's default is 1.
 

@@ -7,6 +7,7 @@ the status is written whatever failed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from lws.api import disaggregation as d
@@ -16,13 +17,14 @@ from lws.api.timestamps import rfc3339
 from lws.api.workloads import Service
 from lws.controllers.executor import Executor
 from lws.controllers.indexes import BY_DISAGGREGATED_SET
-from lws.controllers.outcomes import Outcome, sooner
+from lws.controllers.outcomes import Outcome
+from lws.controllers.rolloutmemory import RolloutMemory
 from lws.kube.errors import KubeError
 from lws.objects import Key, KubeObject, controlled_by
 from lws.planning.actions import Action, Patch
-from lws.planning.disaggregated.demand import Taken, Wanted, wanted_of
+from lws.planning.disaggregated.demand import Taken, Wanted, unknown_of, wanted_of
 from lws.planning.disaggregated.names import lws_name, owned, scaler_name, service_name, slice_of
-from lws.planning.disaggregated.revision import revision_of
+from lws.planning.disaggregated.reading import Reading, read_set, unreadable
 from lws.planning.disaggregated.rollout import plan_slice
 from lws.planning.disaggregated.scalers import by_role, plan_scaler_status, plan_scalers
 from lws.planning.disaggregated.services import plan_services
@@ -58,10 +60,14 @@ class RoleInformers(NamedTuple):
 
 
 class Done:
-    """What carrying out the plans of several slices came to."""
+    """What a pass came to. ``taken``: names of others; ``gone``: UIDs of children that had to go, which the
+    cache may still show.
+    """
 
     def __init__(self) -> None:
         self.outcome = Outcome()
+        self.taken: frozenset[Taken] = frozenset()
+        self.gone: frozenset[str] = frozenset()
         self.errors: list[KubeError] = []
 
 
@@ -69,33 +75,59 @@ class DisaggregatedSetReconciler:
     """Brings one DisaggregatedSet from what is observed to what its spec wants."""
 
     def __init__(
-        self, informers: RoleInformers, *, executor: Executor, clock: Clock, awaken: Callable[[], None]
+        self,
+        informers: RoleInformers,
+        *,
+        executor: Executor,
+        rollouts: RolloutMemory,
+        clock: Clock,
+        awaken: Callable[[], None],
     ) -> None:
         """``awaken`` is called while not all that a pass reads is watched."""
         self._informers = informers
         self._awaken = awaken
         self._executor = executor
+        self._rollouts = rollouts
         self._clock = clock
 
     def reconcile(self, key: Key) -> Result:
-        """One pass. A set on its way out is left to the garbage collector. Raises the first KubeError."""
+        """One pass. A set on its way out is left to the garbage collector. Raises the first KubeError.
+
+        Whatever fails on the way, the status of what is there is written before the failure is raised.
+        """
         if not self._informers.synced:
             self._awaken()
             return Result(requeue_after=UNSYNCED_RETRY)
         ds = self._informers.sets.get(key)
         if ds is None or ds.deleting:
             return Result()
-        met = self._run(plan_surplus(ds, self._children(ds), self._services(ds)))
-        taken = frozenset(self._taken(ds, revision_of(ds.spec.roles)))
-        met = met.with_(self._run(plan_scalers(ds, self._scalers(ds), self._children(ds), taken)))
-        wanted = wanted_of(ds, revision_of(ds.spec.roles), by_role(ds, self._scalers(ds)), taken)
-        gone = self._migrate(wanted)
-        done = self._go_on(wanted, gone)
-        met = met.with_(done.outcome)
-        errors = [*done.errors, *self._report(wanted, met)]
-        if errors:
-            raise errors[0]
-        return Result(requeue_after=sooner(met.requeue, TAKEN_RETRY if taken else None) or 0.0)
+        ds, done = self._rollouts.overlay(ds), Done()
+        reading = read_set(ds)
+        try:
+            if reading.faults:
+                done.outcome = self._run(unreadable(ds, reading.faults))
+            else:
+                self._carry_out(ds, reading.revision, done)
+        except Exception:
+            with suppress(Exception):
+                self._report(ds, reading, done)
+            raise
+        self._report(ds, reading, done)
+        if done.errors:
+            raise done.errors[0]
+        return Result(requeue_after=done.outcome.requeue or 0.0)
+
+    def _carry_out(self, ds: DisaggregatedSet, revision: str, done: Done) -> None:
+        """Everything but statuses."""
+        done.outcome = self._run(plan_surplus(ds, self._children(ds), self._services(ds)))
+        done.taken = frozenset(self._taken(ds, revision))
+        if done.taken:
+            done.outcome = done.outcome.with_(Outcome(TAKEN_RETRY))
+        scalers = plan_scalers(ds, self._scalers(ds), self._children(ds), done.taken)
+        done.outcome = done.outcome.with_(self._run(scalers))
+        wanted = wanted_of(ds, revision, by_role(ds, self._scalers(ds)), done.taken)
+        done.gone = self._migrate(wanted)
+        self._go_on(wanted, done)
 
     def _run(self, actions: Iterable[Action]) -> Outcome:
         """Carry them out up to a patch that is refused: groups that cannot go keep the place of others."""
@@ -113,18 +145,16 @@ class DisaggregatedSetReconciler:
         self._run(plan_migration(ds, legacy, self._services(ds)))
         return frozenset(x.uid for x in legacy)
 
-    def _go_on(self, wanted: Wanted, gone: frozenset[str]) -> Done:
+    def _go_on(self, wanted: Wanted, done: Done) -> None:
         """Children of all slices, then services of those slices that did not fail."""
-        done = Done()
-        slices = self._slices(wanted, gone)
+        slices = self._slices(wanted, done)
         failed = {x.number for x in slices if not self._try(done, plan_slice(wanted, x))}
         by_slice: dict[int | None, dict[str, Service]] = {}
         for service in self._services(wanted.ds):
             by_slice.setdefault(slice_of(service), {})[service.name] = service
-        for slice_ in self._slices(wanted, gone):
+        for slice_ in self._slices(wanted, done):
             if slice_.number not in failed:
                 self._try(done, plan_services(wanted, slice_, by_slice.get(slice_.number, {})))
-        return done
 
     def _try(self, done: Done, actions: Sequence[Action]) -> bool:
         try:
@@ -134,20 +164,20 @@ class DisaggregatedSetReconciler:
             return False
         return True
 
-    def _slices(self, wanted: Wanted, gone: frozenset[str]) -> list[Slice]:
-        there = (x for x in self._children(wanted.ds) if x.uid not in gone)
+    def _slices(self, wanted: Wanted, done: Done) -> list[Slice]:
+        there = (x for x in self._children(wanted.ds) if x.uid not in done.gone)
         return make_slices(wanted.ds, wanted.revision, there)
 
-    def _report(self, wanted: Wanted, met: Outcome) -> list[KubeError]:
+    def _report(self, ds: DisaggregatedSet, reading: Reading, done: Done) -> None:
         """What autoscalers and users read, from what is there after the writes of this pass."""
-        ds, children, done = wanted.ds, self._children(wanted.ds), Done()
-        now = rfc3339(self._clock.now().timestamp())
-        patches = [
-            plan_scaler_status(x, ds, children, now=now) for x in by_role(ds, self._scalers(ds)).values()
-        ]
-        for patch in (*patches, plan_status(wanted, children, now=now, problems=met.problems)):
+        children, scalers = self._children(ds), by_role(ds, self._scalers(ds))
+        wanted = unknown_of(ds) if reading.faults else wanted_of(ds, reading.revision, scalers, done.taken)
+        slices = [] if reading.faults else self._slices(wanted, done)
+        at = self._clock.now().timestamp()
+        patches = [plan_scaler_status(x, ds, children, now=rfc3339(at)) for x in scalers.values()]
+        status = plan_status(wanted, children, slices=slices, at=at, problems=done.outcome.problems)
+        for patch in (*patches, status):
             self._try(done, [] if patch is None else [patch])
-        return done.errors
 
     def _taken(self, ds: DisaggregatedSet, revision: str) -> Iterator[Taken]:
         """Names the set needs that objects of somebody else bear."""

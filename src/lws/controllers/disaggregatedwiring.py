@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lws.api import disaggregation as d
+from lws.api.disaggregatedset import DisaggregatedSet
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.controllers.disaggregatedset import DisaggregatedSetReconciler, RoleInformers
 from lws.controllers.disaggregatedwatches import RoleWatches
 from lws.controllers.effects import Recorder
 from lws.controllers.executor import Executor
-from lws.controllers.indexes import disaggregated_set_of
+from lws.controllers.groupstatus import GroupStatusMemory
+from lws.controllers.indexes import BY_DISAGGREGATED_SET, disaggregated_set_of
 from lws.controllers.problems import part_of_life
+from lws.controllers.workloadmetrics import WorkloadMetrics
 from lws.kube.client import Client
 from lws.objects import Key, KubeObject
 from lws.planning.actions import StoreEntry
+from lws.planning.disaggregated.demand import desired_groups
+from lws.planning.disaggregated.names import owned
+from lws.planning.disaggregated.scalers import by_role
 from lws.runtime.clock import Clock
 from lws.runtime.controller import Controller
 from lws.runtime.informers import Adder, EnqueueRequests, Informer
@@ -31,11 +37,18 @@ def make_role_controller(
     metrics: Metrics,
     clock: Clock,
     workers: int,
+    measures: WorkloadMetrics,
 ) -> Controller[Key]:
     """The DisaggregatedSet controller, watching but not started."""
     queue = WorkQueue[Key](d.REPORTING_CONTROLLER, clock=clock, metrics=metrics.queue(d.REPORTING_CONTROLLER))
     reconciler = make_role_reconciler(
-        watches.informers, queue, client=client, recorder=recorder, clock=clock, awaken=watches.awaken
+        watches.informers,
+        queue,
+        client=client,
+        recorder=recorder,
+        clock=clock,
+        awaken=watches.awaken,
+        measures=measures,
     )
     return Controller(
         d.REPORTING_CONTROLLER,
@@ -56,15 +69,27 @@ def make_role_reconciler(
     recorder: Recorder,
     clock: Clock,
     awaken: Callable[[], None],
+    measures: WorkloadMetrics | None = None,
 ) -> DisaggregatedSetReconciler:
     """The reconciler, and the handlers that put its keys into the queue. ``recorder`` reports as its own."""
+    ledger, measures = GroupStatusMemory(), measures or WorkloadMetrics(Metrics())
     by_kind: dict[str, Informer[Any]] = {
         d.KIND: informers.sets,
         d.SCALER_KIND: informers.scalers,
         "LeaderWorkerSet": informers.children,
         "Service": informers.services,
     }
-    executor = Executor(client, by_kind, recorder, hand_over=_no_entries, ours=d.NAME_LABEL)
+    executor = Executor(
+        client,
+        by_kind,
+        recorder,
+        ledger=ledger,
+        hand_over=_no_entries,
+        ours=d.NAME_LABEL,
+        measure=measures.record,
+        clock=clock,
+    )
+    _measure(informers, ledger, measures)
 
     def news(_: KubeObject | None, new: KubeObject) -> bool:
         return not executor.wrote(new)
@@ -72,11 +97,22 @@ def make_role_reconciler(
     def changed(old: LeaderWorkerSet | None, new: LeaderWorkerSet) -> bool:
         return old is None or _aspects(old) != _aspects(new)
 
+    informers.sets.add_handler(ledger)
     informers.sets.add_handler(EnqueueRequests(queue, lambda ds: (ds.key,), news))
     informers.scalers.add_handler(EnqueueRequests(queue, disaggregated_set_of, news))
     informers.children.add_handler(EnqueueRequests(queue, disaggregated_set_of, changed))
     informers.services.add_handler(EnqueueRequests(queue, disaggregated_set_of, _reowned))
-    return DisaggregatedSetReconciler(informers, executor=executor, clock=clock, awaken=awaken)
+    return DisaggregatedSetReconciler(
+        informers, executor=executor, rollouts=ledger.rollouts, clock=clock, awaken=awaken
+    )
+
+
+def _measure(informers: RoleInformers, ledger: GroupStatusMemory, measures: WorkloadMetrics) -> None:
+    def desired(ds: DisaggregatedSet) -> Mapping[str, int]:
+        scalers = owned(ds, informers.scalers.by_index(BY_DISAGGREGATED_SET, ds.key))
+        return desired_groups(ds, by_role(ds, scalers))
+
+    measures.watch_role_sets(lambda: map(ledger.rollouts.overlay, informers.sets.indexer.list()), desired)
 
 
 def _no_entries(entry: StoreEntry) -> None:
@@ -90,7 +126,7 @@ def _reowned(old: KubeObject | None, new: KubeObject) -> bool:
 
 def _aspects(child: LeaderWorkerSet) -> object:
     """What a pass reads of a child."""
-    status = child.status
+    status, stalled = child.status, child.stalled
     return (
         child.deleting,
         child.replicas,
@@ -98,4 +134,5 @@ def _aspects(child: LeaderWorkerSet) -> object:
         child.metadata.owner_references,
         child.labels,
         (status.replicas, status.ready_replicas, status.updated_replicas),
+        stalled and (stalled.reason, stalled.message),
     )

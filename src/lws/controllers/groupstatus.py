@@ -1,8 +1,8 @@
-"""Where ``status.groups`` and ``status.rollout`` are kept when the API server does not keep them.
+"""Where ``status.groups`` is kept when the API server does not keep it, and with it what is kept of rollouts.
 
-The CRD of the upstream controller has no such members, so the server drops them, and writing them again on
-every pass would never end. Then, and for the groups of a set too large to hold them all in one object, they
-live as long as this process. What they say may not be judged here.
+The CRD of the upstream controller has no such member, so the server drops it, and writing it again on every
+pass would never end. Then, and for the groups of a set too large to hold them all in one object, it lives as
+long as this process. What it says may not be judged here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from cachetools import LRUCache
 from msgspec.structs import replace
 
 from lws.api import constants as c
-from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet, RolloutStatus
+from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet
+from lws.controllers.rolloutmemory import RolloutMemory
 from lws.objects import KubeObject
 from lws.planning.actions import Document, PatchStatus
 from lws.planning.observed import number_in
@@ -58,30 +59,30 @@ class GroupStatusMemory:
         self._limit = limit
         self._dropped = False
         self._kept: LRUCache[str, _Kept] = LRUCache(groups, getsizeof=len)
-        self._rollouts_dropped = False
-        self._rollouts: LRUCache[str, RolloutStatus] = LRUCache(10_000)
+        self.rollouts = RolloutMemory()
         self._lock = threading.Lock()
 
-    def on_add(self, obj: LeaderWorkerSet, *, initial: bool) -> None:
+    def on_add(self, obj: KubeObject, *, initial: bool) -> None:
         """Nothing is known of it yet."""
 
-    def on_update(self, old: LeaderWorkerSet, new: LeaderWorkerSet) -> None:
+    def on_update(self, old: KubeObject, new: KubeObject) -> None:
         """It is still there."""
 
-    def on_delete(self, obj: LeaderWorkerSet) -> None:
+    def on_delete(self, obj: KubeObject) -> None:
+        self.rollouts.forget(obj.uid)
         with self._lock:
             self._kept.pop(obj.uid, None)
-            self._rollouts.pop(obj.uid, None)
 
     @property
     def sets(self) -> int:
         """How many sets something is remembered of."""
-        return len(self._kept.keys() | self._rollouts.keys())
+        return len(self._kept.keys() | self.rollouts.uids)
 
     def overlay(self, lws: LeaderWorkerSet) -> LeaderWorkerSet:
         """The set with everything that is known of its groups and of its rollout."""
+        rollout = self.rollouts.recall(lws.uid)
         with self._lock:
-            kept, rollout = self._kept.get(lws.uid), self._rollouts.get(lws.uid)
+            kept = self._kept.get(lws.uid)
             if kept is None and rollout is None:
                 return lws
             groups = kept.over(lws.status.groups) if kept is not None else lws.status.groups
@@ -94,36 +95,21 @@ class GroupStatusMemory:
         Entries of groups are kept at once: they say what is intended. The record of a rollout is taken out of
         the patch only; it is kept once the patch is ``accepted``.
         """
-        if patch.kind != c.KIND:
-            return patch
         status = dict(patch.status)
+        if self.rollouts.keeps(patch.kind):
+            status.pop("rollout", None)
+        if patch.kind != c.KIND:
+            return patch if status == patch.status else replace(patch, status=status)
         groups = status.pop("groups", {})
         with self._lock:
             mine = {x: entry for x, entry in groups.items() if self._dropped or not self._stays(x)}
             self._keep(uid, mine)
-            if self._rollouts_dropped:
-                status.pop("rollout", None)
         sent = {x: entry for x, entry in groups.items() if x not in mine}
         return replace(patch, status=status | ({"groups": sent} if sent else {}))
 
     def accepted(self, patch: PatchStatus, uid: str, written: KubeObject | None) -> None:
         """The server has accepted the rest of this whole patch (None: nothing was left to be sent)."""
-        if "rollout" not in patch.status:
-            return
-        record = patch.status["rollout"]
-        with self._lock:
-            if record is None:
-                self._rollouts.pop(uid, None)
-                return
-            dropped = isinstance(written, LeaderWorkerSet) and written.status.rollout is None
-            known, self._rollouts_dropped = self._rollouts_dropped, self._rollouts_dropped or dropped
-            if self._rollouts_dropped:
-                self._rollouts[uid] = msgspec.convert(record, RolloutStatus)
-        if dropped and not known:
-            _log.warning(
-                "The CRD drops status.rollout: when a rollout began is remembered by this process only",
-                set=patch.key,
-            )
+        self.rollouts.accepted(patch, uid, written)
 
     def observe(self, patch: PatchStatus, written: KubeObject) -> None:
         """See whether the server kept the entries, and take them over for good if it did not."""

@@ -1,4 +1,5 @@
-"""What is measured of workloads: rollouts, groups becoming ready, recreations, and how many groups there are.
+"""What is measured of workloads: rollouts, groups becoming ready, recreations, and how many groups there are,
+of sets and of the roles of DisaggregatedSets.
 
 docs/guides/metrics.md defines each. A measurement that a plan asks for is recorded by the executor, once the
 API server has accepted what it speaks of; when to measure may not be decided here.
@@ -8,14 +9,21 @@ from __future__ import annotations
 
 import heapq
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from lws.api.disaggregatedset import DisaggregatedSet, RoleStatus
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.timestamps import epoch
 from lws.api.workloads import Pod, StatefulSet
 from lws.controllers.indexes import group_of_owned, is_leader, set_of
-from lws.objects import Key
-from lws.planning.actions import GroupRecreated, Measurement, RolloutEnded
+from lws.objects import Key, KubeObject, ObjectT
+from lws.planning.actions import (
+    GroupRecreated,
+    Measurement,
+    RoleRolloutEnded,
+    RoleRolloutStepped,
+    RolloutEnded,
+)
 from lws.planning.groups import make_group
 from lws.planning.recreation.evidence import CAUSES
 from lws.planning.rollout import OUTCOMES
@@ -25,6 +33,7 @@ from lws.runtime.metrics import Metrics
 
 # Seconds: one minute of hollow pods up to a day of large models.
 _ROLLOUT_BUCKETS = (5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 86400)
+_STEP_BUCKETS = (0, 1, 2, 3, 5, 10, 30)
 _READY_BUCKETS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 7200)
 
 _GAUGES = {
@@ -34,8 +43,19 @@ _GAUGES = {
     "lws_groups_updated": "Groups of the set on its current revision, surge included.",
 }
 _SET_LABELS = ("namespace", "name")
+_ROLE_SET_GAUGES = {
+    "lws_disaggregated_rollout_in_progress": "1 while a rollout of the DisaggregatedSet is going on, else 0."
+}
+_ROLE_GAUGES = {
+    "lws_role_groups_desired": "Groups that the role is to have, over all slices.",
+    "lws_role_groups_ready": "Groups of the role that are ready, of all revisions.",
+    "lws_role_groups_updated": "Groups of the role on the present revision.",
+}
 
 SetReader = Callable[[], Iterable[LeaderWorkerSet]]
+RoleSetReader = Callable[[], Iterable[DisaggregatedSet]]
+Desired = Callable[[DisaggregatedSet], Mapping[str, int]]
+Series = list[tuple[Sequence[str], Sequence[float]]]
 
 
 class WorkloadMetrics:
@@ -56,12 +76,34 @@ class WorkloadMetrics:
             "From the creation of a group's leader pod until the group was first ready.",
             buckets=_READY_BUCKETS,
         )
+        self._declare_role_families(metrics)
         self._rollouts = {outcome: rollouts.labels(outcome) for outcome in OUTCOMES}
         self._recreations = {cause: recreations.labels(cause) for cause in CAUSES}
         self._max_sets = max_sets
-        self._sets: SetReader | None = None
+        self._sets: SetReader = list
+        self._role_sets: RoleSetReader = list
+        self._desired: Desired = lambda _: {}
         self._leading = threading.Event()
         metrics.at_scrape(_GAUGES, _SET_LABELS, self._read_gauges)
+        metrics.at_scrape(_ROLE_SET_GAUGES, _SET_LABELS, self._read_role_sets)
+        metrics.at_scrape(_ROLE_GAUGES, (*_SET_LABELS, "role"), self._read_roles)
+
+    def _declare_role_families(self, metrics: Metrics) -> None:
+        rollouts = metrics.histogram(
+            "lws_disaggregated_rollout_duration_seconds",
+            "From the first sight of changed templates until the rollout of all roles ended, by outcome.",
+            ("outcome",),
+            _ROLLOUT_BUCKETS,
+        )
+        self._role_rollouts = {outcome: rollouts.labels(outcome) for outcome in OUTCOMES}
+        self._deviations = metrics.histogram(
+            "lws_disaggregated_rollout_deviation_steps",
+            "The furthest that a role was from the ideal ratio in a rollout, in steps of its own.",
+            buckets=_STEP_BUCKETS,
+        )
+        self._steps = metrics.counter(
+            "lws_disaggregated_rollout_steps_total", "Steps that rollouts took, of each slice."
+        )
 
     def record(self, measurement: Measurement) -> None:
         """Take down what has happened."""
@@ -70,10 +112,19 @@ class WorkloadMetrics:
                 self._rollouts[outcome].observe(seconds)
             case GroupRecreated(cause):
                 self._recreations[cause].inc()
+            case RoleRolloutEnded(RolloutEnded(outcome, seconds), deviation):
+                self._role_rollouts[outcome].observe(seconds)
+                self._deviations.observe(deviation)
+            case RoleRolloutStepped():
+                self._steps.inc()
 
     def watch_sets(self, sets: SetReader) -> None:
         """Where the gauges come from: all sets with what is known of their rollouts."""
         self._sets = sets
+
+    def watch_role_sets(self, sets: RoleSetReader, desired: Desired) -> None:
+        """The same of DisaggregatedSets; ``desired``: the groups that each role is to have, if known."""
+        self._role_sets, self._desired = sets, desired
 
     def start(self) -> None:
         """This process leads from now on: what happens is its to measure."""
@@ -87,33 +138,47 @@ class WorkloadMetrics:
     def leading(self) -> bool:
         return self._leading.is_set()
 
-    def _read_gauges(self) -> list[tuple[Sequence[str], Sequence[float]]]:
-        if self._sets is None or not self.leading:
-            return []
-        return set_gauges(list(self._sets()), max_sets=self._max_sets)
+    def _read_gauges(self) -> Series:
+        sets = list(self._sets()) if self.leading else []
+        return bounded(sets, lambda x: [(x.key, set_numbers(x))], max_sets=self._max_sets)
+
+    def _read_role_sets(self) -> Series:
+        sets = list(self._role_sets()) if self.leading else []
+        return bounded(sets, lambda x: [(x.key, (x.status.rollout is not None,))], max_sets=self._max_sets)
+
+    def _read_roles(self) -> Series:
+        sets = list(self._role_sets()) if self.leading else []
+        return bounded(sets, lambda x: role_numbers(x, self._desired(x)), max_sets=self._max_sets)
 
 
-def set_gauges(
-    sets: Sequence[LeaderWorkerSet], *, max_sets: int
-) -> list[tuple[Sequence[str], Sequence[float]]]:
-    """Labels and values of the oldest sets; what is beyond the bound is one sum, under empty labels.
+def bounded(sets: Sequence[ObjectT], rows: Callable[[ObjectT], Series], *, max_sets: int) -> Series:
+    """``rows``, labels and values, of the oldest sets; what is beyond the bound is one sum, under empty
+    labels.
 
     The oldest, so that a new set never takes the place of another one's series.
     """
     own = sets if len(sets) <= max_sets else heapq.nsmallest(max_sets, sets, key=_age)
-    series: list[tuple[Sequence[str], Sequence[float]]] = [(x.key, _numbers(x)) for x in own]
-    if len(own) < len(sets):
-        named = {x.key for x in own}
-        rest = (_numbers(x) for x in sets if x.key not in named)
-        series.append((("", ""), [sum(column) for column in zip(*rest, strict=True)]))
+    series = [row for x in own for row in rows(x)]
+    named = {x.key for x in own}
+    rest = [row for x in sets if x.key not in named for row in rows(x)]
+    if rest:
+        unnamed = [""] * len(rest[0][0])
+        series.append((unnamed, [sum(column) for column in zip(*(row for _, row in rest), strict=True)]))
     return series
 
 
-def _age(lws: LeaderWorkerSet) -> tuple[str, Key]:
-    return lws.metadata.creation_timestamp or "", lws.key
+def _age(obj: KubeObject) -> tuple[str, Key]:
+    return obj.metadata.creation_timestamp or "", obj.key
 
 
-def _numbers(lws: LeaderWorkerSet) -> tuple[float, ...]:
+def role_numbers(ds: DisaggregatedSet, desired: Mapping[str, int]) -> Series:
+    """Of each role that is to have a known number of groups, in the order of the gauges."""
+    told = {x.name: x for x in ds.status.role_statuses}
+    found = ((role, want, told.get(role, RoleStatus(role))) for role, want in desired.items())
+    return [((*ds.key, role), (want, x.ready_replicas, x.updated_replicas)) for role, want, x in found]
+
+
+def set_numbers(lws: LeaderWorkerSet) -> tuple[float, ...]:
     """In the order of the gauges."""
     status = lws.status
     return (status.rollout is not None, lws.replicas, status.ready_replicas, status.updated_replicas)

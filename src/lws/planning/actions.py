@@ -69,7 +69,20 @@ class GroupRecreated(Struct, frozen=True):
     cause: str
 
 
-Measurement = RolloutEnded | GroupRecreated
+class RoleRolloutEnded(Struct, frozen=True):
+    """Measure a rollout of a DisaggregatedSet that has ended. ``deviation``: the furthest that a role was
+    from the ideal ratio, in steps of its own.
+    """
+
+    rollout: RolloutEnded
+    deviation: int
+
+
+class RoleRolloutStepped(Struct, frozen=True):
+    """Count a step that a DisaggregatedSet's rollout has taken in one slice."""
+
+
+Measurement = RolloutEnded | GroupRecreated | RoleRolloutEnded | RoleRolloutStepped
 Effect = Record | Measurement
 """What follows once the API server has accepted an action; lost if the process dies before."""
 
@@ -110,7 +123,7 @@ class Patch(Struct, frozen=True):
 
     kind: str
     document: Document
-    then: tuple[Record, ...] = ()
+    then: tuple[Effect, ...] = ()
     failed: Record | None = None
     unmet: bool = True
 

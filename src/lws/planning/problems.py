@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from lws.api import constants as c
 from lws.api import disaggregation as d
-from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.objects import KubeObject
 from lws.planning.actions import Action, Problem, Record, Requeue, reference
 
 _NAMED: Final = 3
@@ -71,10 +71,19 @@ def failing(words: str) -> Problem:
     return Problem(c.REASON_RECONCILE_FAILING, message, grace=FAILING_GRACE)
 
 
-def invalid(lws: LeaderWorkerSet, fault: str, *, unmet: bool = True) -> tuple[Action, ...]:
-    """For a spec that came past admission and that no rule can read. ``fault``: one line, the field first."""
+def invalid(
+    obj: KubeObject,
+    fault: str,
+    *,
+    unmet: bool = True,
+    api_version: str = c.API_VERSION,
+    kind: str = c.KIND,
+) -> tuple[Action, ...]:
+    """For a set whose spec came past admission and that no rule can read. ``fault``: one line, the field
+    first.
+    """
     problem = Problem(c.REASON_INVALID_SPEC, fault, unmet=unmet)
-    told = Record(reference(c.API_VERSION, c.KIND, lws), "Warning", problem.reason, "Update", fault)
+    told = Record(reference(api_version, kind, obj), "Warning", problem.reason, "Update", fault)
     return (problem, told, Requeue(INVALID_RETRY))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from support.disaggregated import OWNER, STRANGER, a_role, revision
 from support.disaggregated_cluster import Cluster
 
@@ -75,8 +76,9 @@ def test_a_rollout_from_beginning_to_end(slices: int) -> None:
     }
     assert cluster.sizes() == wanted
     assert cluster.names("Service") == sorted(f"{x}-prv" for x in wanted)
-    for reason in (d.REASON_ROLLING_UPDATE_STARTED, d.REASON_ROLLING_UPDATE_COMPLETED):
-        assert cluster.server.events.count(reason) == slices
+    assert cluster.server.events.count(d.REASON_ROLLING_UPDATE_STARTED) == slices
+    assert cluster.server.events.count(d.REASON_ROLLING_UPDATE_COMPLETED) == 1
+    assert cluster.ds().status.rollout is None
     assert true(cluster) == {d.AVAILABLE}
 
 
@@ -257,3 +259,57 @@ def test_groups_that_may_not_go_keep_the_place_of_others() -> None:
     assert cluster.sizes() == before
     [stalled] = [x for x in cluster.ds().status.conditions if x.type == c.STALLED]
     assert "not at this size" in stalled.message
+
+
+def measured(cluster: Cluster, name: str) -> dict[str, float]:
+    """Of all series of that name, by role or outcome."""
+    families = text_string_to_metric_families(cluster.metrics.exposition()[1].decode())
+    samples = [x for family in families for x in family.samples if x.name == name]
+    return {x.labels.get("role") or x.labels.get("outcome") or "": x.value for x in samples}
+
+
+def test_rollouts_are_measured() -> None:
+    cluster = Cluster(*two(3, 2), slices=2)
+    cluster.settle()
+    assert measured(cluster, "lws_role_groups_desired") == {"prefill": 6, "decode": 4}
+    cluster.edit(*two(3, 2, image="b"), slices=2)
+    cluster.reconcile()
+    assert measured(cluster, "lws_disaggregated_rollout_in_progress") == {"": 1}
+    assert measured(cluster, "lws_role_groups_updated") == {"prefill": 0, "decode": 0}
+    cluster.edit(*two(3, 2, image="c"), slices=2)
+    cluster.settle()
+    counts = measured(cluster, "lws_disaggregated_rollout_duration_seconds_count")
+    assert counts == {"completed": 1, "superseded": 1, "rolled_back": 0}
+    assert measured(cluster, "lws_disaggregated_rollout_deviation_steps_count") == {"": 2}
+    assert measured(cluster, "lws_disaggregated_rollout_steps_total")[""] >= 2 * 3
+    assert measured(cluster, "lws_disaggregated_rollout_in_progress") == {"": 0}
+
+
+def test_desired_groups_of_an_external_role_are_its_scaler_s() -> None:
+    cluster = Cluster(a_role("prefill", 5, external=True), a_role("decode", 2))
+    cluster.settle()
+    scaler = cluster.server.objects[d.SCALER_KIND, "llm-prefill"]
+    cluster.server.put(d.SCALER_KIND, scaler | {"spec": {"replicas": 4}})
+    assert measured(cluster, "lws_role_groups_desired") == {"prefill": 4, "decode": 2}
+
+
+def test_under_a_crd_that_drops_the_record_it_is_remembered() -> None:
+    """Nothing is written again and again, and the end is told once."""
+    cluster = Cluster(*two(3, 2))
+    put = cluster.server.put
+
+    def dropping(kind: str, document: Document) -> Document:
+        status = {name: x for name, x in document.get("status", {}).items() if name != "rollout"}
+        return put(kind, document | {"status": status})
+
+    cluster.server.put = dropping  # type: ignore[method-assign]
+    cluster.settle()
+    cluster.edit(*two(3, 2, image="b"))
+    for _ in range(3):
+        cluster.reconcile()
+    cluster.server.writes.clear()
+    cluster.reconcile()
+    assert cluster.server.writes == []
+    cluster.settle()
+    assert cluster.server.events.count(d.REASON_ROLLING_UPDATE_COMPLETED) == 1
+    assert measured(cluster, "lws_disaggregated_rollout_duration_seconds_count")["completed"] == 1

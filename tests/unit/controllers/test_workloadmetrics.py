@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
+from support.disaggregated import a_role
+from support.disaggregated import a_set as a_role_set
 from support.groups import NAME, NAMESPACE, a_leader, a_set, a_worker, a_worker_set
 
+from lws.api.disaggregatedset import DisaggregatedSet
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.timestamps import rfc3339
 from lws.api.workloads import Pod, StatefulSet
-from lws.controllers.workloadmetrics import GroupStarts, WorkloadMetrics, set_gauges
+from lws.controllers.workloadmetrics import GroupStarts, WorkloadMetrics, bounded, set_numbers
 from lws.objects import Key, KubeObject
-from lws.planning.actions import GroupRecreated, RolloutEnded
+from lws.planning.actions import GroupRecreated, RoleRolloutEnded, RoleRolloutStepped, RolloutEnded
 from lws.planning.recreation.evidence import CAUSES
 from lws.planning.rollout import OUTCOMES
 from lws.runtime.clock import FakeClock
@@ -242,7 +245,7 @@ class TestGauges:
     )
     def test_what_is_beyond_the_bound_is_one_sum(self, most: int, named: list[str], rest: list[int]) -> None:
         sets = [a_named_set(1), a_named_set(2), a_named_set(3, rollout=self.RECORD)]
-        series = set_gauges(sets, max_sets=most)
+        series = bounded(sets, lambda x: [(x.key, set_numbers(x))], max_sets=most)
         assert [labels[1] for labels, _ in series if labels[1]] == named
         assert [list(values) for labels, values in series if not labels[1]] == ([rest] if rest else [])
 
@@ -250,3 +253,74 @@ class TestGauges:
         one = Fixture(max_sets=1)
         one.measures.watch_sets(lambda: [a_named_set(1), a_named_set(2)])
         assert one.values("lws_groups_ready", "name") == {("set-8",): 3, ("",): 3}
+
+
+class TestRoles:
+    """DisaggregatedSets: what is recorded of their rollouts, and the gauges of their roles."""
+
+    DESIRED: ClassVar = {"prefill": 4, "decode": 2}
+
+    @pytest.mark.parametrize("outcome", OUTCOMES)
+    def test_rollouts(self, outcome: str) -> None:
+        one = Fixture()
+        prefix = "lws_disaggregated_rollout"
+        assert one.values(f"{prefix}_duration_seconds_count", "outcome") == dict.fromkeys(
+            ((x,) for x in OUTCOMES), 0
+        )
+        one.measures.record(RoleRolloutEnded(RolloutEnded(outcome, 75.0), 2))
+        one.measures.record(RoleRolloutStepped())
+        assert one.values(f"{prefix}_duration_seconds_sum", "outcome")[outcome,] == 75.0
+        buckets = one.values(f"{prefix}_deviation_steps_bucket", "le")
+        assert (buckets["1.0",], buckets["2.0",]) == (0, 1)
+        assert one.values(f"{prefix}_steps_total") == {(): 1}
+        assert one.values("lws_rollout_duration_seconds_count", "outcome")[outcome,] == 0
+
+    def role_set(self, number: int, **status: Any) -> DisaggregatedSet:
+        roles = [
+            {"name": "prefill", "replicas": 5, "readyReplicas": 3, "updatedReplicas": 1},
+            {"name": "former", "replicas": 1, "readyReplicas": 1},
+        ]
+        ds = a_role_set(a_role("prefill", 4), a_role("decode", 2), roleStatuses=roles, **status)
+        named = replace(
+            ds.metadata, name=f"llm-{9 - number}", creation_timestamp=f"2026-01-01T00:00:0{number}Z"
+        )
+        return replace(ds, metadata=named)
+
+    def test_a_series_of_each_for_a_role_of_the_spec(self) -> None:
+        one, record = Fixture(), {"revision": "b", "from": "a", "startTime": "2026-01-01T00:00:00Z"}
+        one.measures.watch_role_sets(lambda: [self.role_set(1, rollout=record)], lambda _: self.DESIRED)
+        found = {
+            x: one.values(f"lws_role_groups_{x}", "name", "role") for x in ("desired", "ready", "updated")
+        }
+        assert found == {
+            "desired": {("llm-8", "prefill"): 4, ("llm-8", "decode"): 2},
+            "ready": {("llm-8", "prefill"): 3, ("llm-8", "decode"): 0},
+            "updated": {("llm-8", "prefill"): 1, ("llm-8", "decode"): 0},
+        }
+        assert one.values("lws_disaggregated_rollout_in_progress", "namespace", "name") == {
+            ("ns", "llm-8"): 1
+        }
+
+    def test_series_are_bounded_and_go_with_their_set(self) -> None:
+        one, sets = Fixture(max_sets=1), [self.role_set(1), self.role_set(2), self.role_set(3)]
+        one.measures.watch_role_sets(lambda: sets, lambda _: self.DESIRED)
+        assert one.values("lws_role_groups_desired", "namespace", "name", "role") == {
+            ("ns", "llm-8", "prefill"): 4,
+            ("ns", "llm-8", "decode"): 2,
+            ("", "", ""): 12,
+        }
+        assert one.values("lws_disaggregated_rollout_in_progress", "name") == {("llm-8",): 0, ("",): 0}
+        sets.clear()
+        assert one.values("lws_role_groups_desired", "role") == {}
+
+    def test_a_standby_has_none(self) -> None:
+        one = Fixture(leading=False)
+        one.measures.watch_role_sets(lambda: [self.role_set(1)], lambda _: self.DESIRED)
+        assert one.values("lws_role_groups_ready", "role") == {}
+        assert one.values("lws_disaggregated_rollout_in_progress", "name") == {}
+
+    def test_nothing_is_told_of_roles_that_cannot_be_read(self) -> None:
+        one = Fixture()
+        one.measures.watch_role_sets(lambda: [self.role_set(1)], lambda _: {})
+        assert one.values("lws_role_groups_ready", "role") == {}
+        assert one.values("lws_disaggregated_rollout_in_progress", "name") == {("llm-8",): 0}

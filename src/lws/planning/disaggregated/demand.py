@@ -35,13 +35,21 @@ class Demand(NamedTuple):
 
 class Wanted(NamedTuple):
     """What a pass works towards: ``demands``, one for each role of the spec, in its order. ``taken``: others'
-    objects that stand where the set's own should; they are not touched.
+    objects that stand where the set's own should; they are not touched. ``readable``: False when nobody can
+    tell what is wanted; nothing is planned then but the status.
     """
 
     ds: DisaggregatedSet
     revision: str
     demands: Sequence[Demand]
     taken: Collection[Taken] = ()
+    readable: bool = True
+
+
+def unknown_of(ds: DisaggregatedSet) -> Wanted:
+    """Of a set whose spec cannot be read: the names of its roles."""
+    roles = {x.name: x for x in ds.spec.roles}
+    return Wanted(ds, "", [Demand(x, RoleSpec(), None, 1) for x in roles.values()], readable=False)
 
 
 def wanted_of(
@@ -53,6 +61,18 @@ def wanted_of(
     """``scalers``: the set's own, by role. Raises ValueError for a role's spec that cannot be read."""
     demands = [_demand(x, x.read_spec(), scalers.get(x.name), ds.slices) for x in ds.spec.roles]
     return Wanted(ds, revision, demands, taken)
+
+
+def desired_groups(
+    ds: DisaggregatedSet, scalers: Mapping[str, DisaggregatedSetRoleScaler]
+) -> Mapping[str, int]:
+    """Of each role whose spec can be read; of an External one without scaler what it has."""
+    there = {x.name: x.replicas for x in ds.status.role_statuses}
+    try:
+        demands = wanted_of(ds, "", scalers).demands
+    except ValueError:
+        return {}
+    return {x.name: there.get(x.name, 0) if x.total is None else x.total for x in demands}
 
 
 def _demand(role: Role, spec: RoleSpec, scaler: DisaggregatedSetRoleScaler | None, slices: int) -> Demand:

@@ -7,6 +7,7 @@ is judged, and something else done, in ``steps``.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -67,6 +68,28 @@ class Rollout(NamedTuple):
     def serving_floor(self, role: int) -> int:
         """Groups that must serve at all times, ready ones only: of a role that grows, one if it had any."""
         return min(self._tolerated(role), max(1, self.floor(role)), self.initial[role])
+
+    def deviation(self, counts: Sequence[int]) -> int:
+        """How far ``counts``, groups of the new revision, are from the ideal ratio: steps of its own by which
+        the role furthest off differs from the nearest of the checkpoints (P5), which all roles pass together.
+        """
+        roles = [x for x in self.roles if self.target[x] > 0]
+        have = [min(counts[x], self.target[x]) for x in roles]
+        most = max((-(-self.target[x] // self.pace[x].batch) for x in roles), default=0)
+
+        def near(steps: int) -> bool:
+            return self._checkpoint_within([(x, now, steps) for x, now in zip(roles, have, strict=True)])
+
+        return bisect_left(range(most), 1, key=near)
+
+    def _checkpoint_within(self, roles: Iterable[tuple[int, int, int]]) -> bool:
+        """Whether one checkpoint is within so many steps of each role's count."""
+        first, last = 0, self.batches
+        for role, now, steps in roles:
+            want, reach = self.target[role], steps * self.pace[role].batch
+            first = max(first, (now - reach - 1) * self.batches // want + 1)
+            last = min(last, (now + reach) * self.batches // want)
+        return first <= last
 
     def _tolerated(self, role: int) -> int:
         return max(0, self.target[role] - self.pace[role].unavailable)

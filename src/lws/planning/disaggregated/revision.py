@@ -38,7 +38,12 @@ def encoded(templates: Iterable[tuple[str, bytes]]) -> str:
 
 @functools.lru_cache(maxsize=_REMEMBERED)
 def _template(role: str, text: bytes) -> str:
+    path = f"spec.roles[{role}].spec.leaderWorkerTemplate"
     try:
         return _encode_template(read_json(text))
     except EncodingError as error:
-        raise error.within(f"spec.roles[{role}].spec.leaderWorkerTemplate") from None
+        raise error.within(path) from None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    except RecursionError:
+        raise ValueError(f"{path}: JSON nested too deeply") from None

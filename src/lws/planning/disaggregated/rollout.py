@@ -1,18 +1,18 @@
 """What one pass does to one slice: the steady state, or one step of a rollout (sections 8, 9 and 12).
 
-The former revisions' LeaderWorkerSets, with the annotation of what they had at first, are all the memory a
-rollout has; the last of them go when the new revision is whole, and that is when the rollout is completed.
+The former revisions' LeaderWorkerSets, with the annotation of what they had at first, are all the memory that
+the steps of a rollout have. When it began and ended is ``record``'s.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from lws.api import disaggregation as d
 from lws.api.disaggregatedset import DisaggregatedSet
 from lws.api.leaderworkerset import LeaderWorkerSet
-from lws.planning.actions import Action, Create, Document, Patch, Record
+from lws.planning.actions import Action, Create, Document, Effect, Patch, Record, RoleRolloutStepped
 from lws.planning.disaggregated.children import lws_document
 from lws.planning.disaggregated.demand import Demand, Taken, Wanted
 from lws.planning.disaggregated.drain import Generation, Holding
@@ -21,8 +21,7 @@ from lws.planning.disaggregated.pace import child_unavailable, pace_of
 from lws.planning.disaggregated.planner import Counts, Pace, Rollout
 from lws.planning.disaggregated.slices import Former, Slice, delete_lws, record
 from lws.planning.disaggregated.steps import plan_move
-
-DRAINED: Final = "its revision is drained"
+from lws.planning.observed import number_in
 
 
 class Roll(NamedTuple):
@@ -36,17 +35,18 @@ class Roll(NamedTuple):
 def plan_slice(wanted: Wanted, slice_: Slice) -> list[Action]:
     """Everything this pass does to the slice's LeaderWorkerSets."""
     live = tuple(x for x in slice_.former if not x.drained)
-    drained = [x for x in slice_.former if x.drained]
-    if not live:
-        changes = _steady(wanted, slice_)
-        whole = not changes and all(_stable(slice_, x) for x in wanted.demands)
-        return changes or (_completed(wanted, slice_, drained) if whole else [])
     actions: list[Action] = [
         delete_lws(wanted.ds, child, "its revision is drained")
-        for x in drained
+        for x in slice_.former
+        if x.drained
         for child in x.children.values()
     ]
-    return actions + _roll_on(wanted, slice_._replace(former=live))
+    return actions + (_roll_on(wanted, slice_._replace(former=live)) if live else _steady(wanted, slice_))
+
+
+def at_rest(wanted: Wanted, slice_: Slice) -> bool:
+    """The slice has all groups of the present revision that it is to have, and they are ready."""
+    return not _steady(wanted, slice_) and all(_stable(slice_, x) for x in wanted.demands)
 
 
 def _steady(wanted: Wanted, slice_: Slice) -> list[Action]:
@@ -68,26 +68,15 @@ def _stable(slice_: Slice, demand: Demand) -> bool:
     return child is not None and child.replicas == child.status.ready_replicas
 
 
-def _completed(wanted: Wanted, slice_: Slice, drained: Sequence[Former]) -> list[Action]:
-    """The last former LeaderWorkerSets go. It was a rollout if one was begun: forward, or back to a revision
-    that a rollout was leading away from.
-    """
-    gone = [child for x in drained for child in x.children.values()]
-    if not gone:
-        return []
-    begun = any(d.INITIAL_REPLICAS_ANNOTATION in x.annotations for x in (*gone, *slice_.target.values()))
-    note = f"Rolling update to revision {wanted.revision} of slice {slice_.number} completed"
-    said = [record(wanted.ds, d.REASON_ROLLING_UPDATE_COMPLETED, "Update", note)] if begun else []
-    return [
-        *(delete_lws(wanted.ds, x, DRAINED) for x in gone[:-1]),
-        delete_lws(wanted.ds, gone[-1], DRAINED, then=said),
-    ]
-
-
 def _roll_on(wanted: Wanted, slice_: Slice) -> list[Action]:
     """Begin, mend, wait, or take one step."""
     if not slice_.target:
         return _begin(wanted, slice_)
+    unnoted: list[Action] = [
+        _annotated(x) for x in _children(slice_.former) if _noted(x) != initial_replicas(x)
+    ]
+    if unnoted:  # by a way back, or by somebody's hand
+        return unnoted
     missing = [x for x in wanted.demands if x.name not in slice_.target]
     roll = read_roll(wanted, slice_)
     if missing:
@@ -103,11 +92,16 @@ def _begin(wanted: Wanted, slice_: Slice) -> list[Action]:
     """The annotations come first: once a new LeaderWorkerSet is there they are not written again."""
     note = f"Rolling update to revision {wanted.revision} of slice {slice_.number} started"
     begun = record(wanted.ds, d.REASON_ROLLING_UPDATE_STARTED, "Update", note)
-    former = [child for x in slice_.former for child in x.children.values()]
-    actions: list[Action] = [_annotated(x) for x in former if _initial(x) != str(x.replicas)]
+    actions: list[Action] = [
+        _annotated(x) for x in _children(slice_.former) if _initial(x) != str(x.replicas)
+    ]
     for number, demand in enumerate(wanted.demands):
         actions += _create(wanted, slice_, demand, replicas=0, then=() if number else (begun,))
     return actions
+
+
+def _children(former: Iterable[Former]) -> list[LeaderWorkerSet]:
+    return [child for x in former for child in x.children.values()]
 
 
 def _annotated(child: LeaderWorkerSet) -> Patch:
@@ -120,13 +114,15 @@ def _initial(child: LeaderWorkerSet) -> str | None:
 
 
 def initial_replicas(child: LeaderWorkerSet) -> int:
-    """What it had when the rollout began; what it has, if that is not there or no 32-bit number."""
-    text = _initial(child) or ""
-    sign, digits = (text[:1], text[1:]) if text[:1] in ("+", "-") else ("", text)
-    if not (digits.isascii() and digits.isdigit()) or len(digits.lstrip("0")) > 10:
-        return child.replicas
-    number = int(sign + digits)
-    return number if -(2**31) <= number < 2**31 else child.replicas
+    """What it had when the rollout began, which is never less than what it has: a rollout only takes."""
+    return max(_noted(child) or 0, child.replicas)
+
+
+def _noted(child: LeaderWorkerSet) -> int | None:
+    """The annotation, a 32-bit number; None for anything else that somebody may have made of it."""
+    digits = (_initial(child) or "").removeprefix("+")
+    number = number_in(digits.lstrip("0") or digits[-1:])
+    return number if number is not None and number < 2**31 else None
 
 
 def read_roll(wanted: Wanted, slice_: Slice) -> Roll:
@@ -180,17 +176,21 @@ def _step(ds: DisaggregatedSet, slice_: Slice, roll: Roll) -> list[Action]:
     move = plan_move(roll.rollout, roll.generations)
     if move is None:
         return []
-    actions: list[Action] = []
+    changes: list[tuple[str, LeaderWorkerSet, int]] = []
     for former, after in zip(slice_.former, move.generations, strict=True):
         for role, want in zip(roll.names, after, strict=True):
             child = former.children.get(role)
             if child is not None and want is not None and want < child.replicas:
-                actions.append(_scaled(child, want, _scaling(ds, child, role, want)))
+                changes.append((role, child, want))
     for role, want in zip(roll.names, move.new, strict=True):
         child = slice_.target.get(role)
         if child is not None and want > child.replicas:
-            actions.append(_scaled(child, want, _scaling(ds, child, role, want)))
-    return actions
+            changes.append((role, child, want))
+    last = len(changes) - 1
+    return [
+        _scaled(child, want, _scaling(ds, child, role, want), *([RoleRolloutStepped()] if x == last else []))
+        for x, (role, child, want) in enumerate(changes)
+    ]
 
 
 def _scaling(ds: DisaggregatedSet, child: LeaderWorkerSet, role: str, want: int) -> Record:
@@ -200,16 +200,16 @@ def _scaling(ds: DisaggregatedSet, child: LeaderWorkerSet, role: str, want: int)
     return record(ds, reason, "Update", note)
 
 
-def _scaled(child: LeaderWorkerSet, replicas: int, *said: Record) -> Patch:
+def _scaled(child: LeaderWorkerSet, replicas: int, *then: Effect) -> Patch:
     """The child under its own name, whatever that is; mended where its admission would refuse the size."""
     spec: Document = {"replicas": replicas}
     unavailable = child_unavailable(child.rolling_update, replicas)
     if unavailable is not None:
         spec["rolloutStrategy"] = {"rollingUpdateConfiguration": {"maxUnavailable": unavailable}}
-    return _patch(child, {"spec": spec}, said)
+    return _patch(child, {"spec": spec}, then)
 
 
-def _patch(child: LeaderWorkerSet, body: Document, said: Iterable[Record] = ()) -> Patch:
+def _patch(child: LeaderWorkerSet, body: Document, then: tuple[Effect, ...] = ()) -> Patch:
     metadata = child.metadata
     identity = {
         "name": metadata.name,
@@ -218,7 +218,7 @@ def _patch(child: LeaderWorkerSet, body: Document, said: Iterable[Record] = ()) 
         "resourceVersion": metadata.resource_version,
     }
     document = {**body, "metadata": {**body.get("metadata", {}), **identity}}
-    return Patch("LeaderWorkerSet", document, then=tuple(said))
+    return Patch("LeaderWorkerSet", document, then=then)
 
 
 def _create(

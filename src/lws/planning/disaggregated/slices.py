@@ -119,13 +119,11 @@ def delete_lws(
     why: str,
     *,
     action: str = "Delete",
-    then: Sequence[Record] = (),
 ) -> Delete:
-    """Delete a child and say so; ``then`` is said after it."""
+    """Delete a child and say so."""
     note = f"Deleted LeaderWorkerSet {lws.name}: {why}"
-    return Delete(
-        "LeaderWorkerSet", lws.key, lws.uid, then=(record(ds, d.REASON_LWS_DELETED, action, note), *then)
-    )
+    said = record(ds, d.REASON_LWS_DELETED, action, note)
+    return Delete("LeaderWorkerSet", lws.key, lws.uid, then=(said,))
 
 
 def delete_service(service: Service) -> Delete:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from msgspec.structs import replace
@@ -11,10 +11,13 @@ from lws.api import constants as c
 from lws.api import disaggregation as d
 from lws.api.disaggregatedset import DisaggregatedSetStatus, RoleStatus
 from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.timestamps import rfc3339
 from lws.objects import Condition
 from lws.planning.actions import Document, PatchStatus, Problem
 from lws.planning.disaggregated.demand import Demand, Taken, Wanted
 from lws.planning.disaggregated.names import revision_of_child, role_of
+from lws.planning.disaggregated.record import ends, plan_record, record_document
+from lws.planning.disaggregated.slices import Slice
 from lws.planning.documents import condition_document
 from lws.planning.problems import SetProblems
 from lws.planning.stalled import with_stalled
@@ -27,16 +30,18 @@ _TEXTS: Final = {
 
 def plan_status(
     wanted: Wanted,
-    children: Iterable[LeaderWorkerSet],
+    children: Collection[LeaderWorkerSet],
     *,
-    now: str,
+    slices: Sequence[Slice],
+    at: float,
     problems: Sequence[Problem] = (),
 ) -> PatchStatus | None:
     """Write what differs; None when nothing does.
 
-    ``children``: the set's own, of all slices and revisions. ``now``: RFC 3339, for conditions that change.
-    ``problems``: what this pass met, beside names that are taken.
+    ``children``: the set's own, of all slices and revisions; ``slices``: the same ones, in order. ``at``:
+    seconds since 1970. ``problems``: what this pass met, beside names that are taken.
     """
+    now = rfc3339(at)
     ds = wanted.ds
     counted = count_roles(wanted, children)
     roles = tuple(counted[x.name] for x in wanted.demands)
@@ -45,12 +50,18 @@ def plan_status(
     conditions = merged(
         ds.status.conditions, d.AVAILABLE if ready else d.PROGRESSING, generation=generation, now=now
     )
-    met = SetProblems(tuple(dict.fromkeys((*map(_name_taken, sorted(wanted.taken)), *problems))))
+    found = (*map(_name_taken, sorted(wanted.taken)), *problems, *_stalled(children))
+    met = SetProblems(tuple(dict.fromkeys(found)))
     conditions = with_stalled(conditions, met, generation=generation, now=now)
-    status = DisaggregatedSetStatus(generation, roles, conditions)
+    rollout = plan_record(wanted, slices, at=at)
+    status = DisaggregatedSetStatus(generation, roles, conditions, rollout.record)
     if status == ds.status:
         return None
-    return PatchStatus(d.KIND, ds.key, _document(status), resource_version=ds.metadata.resource_version)
+    body = _document(status)
+    if status.rollout != ds.status.rollout:
+        body["rollout"] = record_document(status.rollout)
+    version, told = ds.metadata.resource_version, ends(wanted, rollout)
+    return PatchStatus(d.KIND, ds.key, body, resource_version=version, then=told)
 
 
 def count_roles(wanted: Wanted, children: Iterable[LeaderWorkerSet]) -> Mapping[str, RoleStatus]:
@@ -96,6 +107,15 @@ def merged(stored: Sequence[Condition], due: str, *, generation: int, now: str) 
 
 def _name_taken(taken: Taken) -> Problem:
     return Problem(c.REASON_NAME_TAKEN, f"{taken.kind} {taken.name} exists and is not this set's")
+
+
+def _stalled(children: Iterable[LeaderWorkerSet]) -> Iterator[Problem]:
+    """What children cannot go on for, in their own words."""
+    for child in sorted(children, key=lambda x: x.name):
+        stalled = child.stalled
+        if stalled is not None and not child.deleting:
+            message = f"LeaderWorkerSet {child.name} is stalled ({stalled.reason}): {stalled.message}"
+            yield Problem(d.REASON_CHILD_STALLED, message)
 
 
 def _document(status: DisaggregatedSetStatus) -> Document:

@@ -15,13 +15,23 @@ from lws.planning.rollout.numbers import (
     surge_deletion,
     surge_shortfall,
 )
-from lws.planning.rollout.record import OUTCOMES, plan_rollout_record, rollout_document
+from lws.planning.rollout.record import (
+    COMPLETED,
+    OUTCOMES,
+    RolloutPlan,
+    followed,
+    plan_rollout_record,
+    rollout_document,
+)
 from lws.planning.rollout.replacement import plan_replacements
 
 __all__ = [
+    "COMPLETED",
     "OUTCOMES",
     "Rollout",
     "RolloutNumbers",
+    "RolloutPlan",
+    "followed",
     "next_partition",
     "partition_move",
     "plan_replacements",

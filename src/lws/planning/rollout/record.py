@@ -7,7 +7,8 @@ to groups is ``rollout``'s; how long it took is measured by whoever carries the 
 from __future__ import annotations
 
 from collections import Counter
-from typing import Final, NamedTuple, Protocol
+from collections.abc import Callable
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet, RolloutStatus
@@ -32,14 +33,42 @@ class DueGroups(Protocol):
     def due_updated_ready(self) -> int: ...
 
 
-class RolloutPlan(NamedTuple):
+RecordT = TypeVar("RecordT", bound=RolloutStatus)
+
+
+class RolloutPlan(NamedTuple, Generic[RecordT]):
     """``record``: what the status is to say. ``ended``: the rollout that ends with that."""
 
-    record: RolloutStatus | None
+    record: RecordT | None
     ended: RolloutEnded | None = None
 
 
-def plan_rollout_record(observed: ObservedSet, tally: DueGroups, key: str, *, at: float) -> RolloutPlan:
+def followed(
+    running: RecordT | None,
+    revision: str,
+    *,
+    rolling: bool,
+    done: bool,
+    begun: Callable[[str | None], RecordT],
+    at: float,
+) -> RolloutPlan[RecordT]:
+    """What becomes of the record, when ``revision`` is the present one: of sets of either kind.
+
+    ``rolling``: groups of another revision are to be replaced. ``done``: none is, and what replaces them is
+    ready. ``begun``: the record of a rollout that begins now, away from the revision of one that it
+    supersedes (None: it supersedes none). ``at``: seconds since 1970.
+    """
+    if running is None:
+        return RolloutPlan(begun(None) if rolling else None)
+    if running.revision != revision:
+        outcome = ROLLED_BACK if revision == running.former else SUPERSEDED
+        return RolloutPlan(None if done else begun(running.revision), _ended(running, outcome, at))
+    return RolloutPlan(None, _ended(running, COMPLETED, at)) if done else RolloutPlan(running)
+
+
+def plan_rollout_record(
+    observed: ObservedSet, tally: DueGroups, key: str, *, at: float
+) -> RolloutPlan[RolloutStatus]:
     """The record to come, when ``key`` is the current revision's. ``at``: seconds since 1970.
 
     A rollout is going while a group that may be updated runs another revision, so it is found even when the
@@ -47,16 +76,19 @@ def plan_rollout_record(observed: ObservedSet, tally: DueGroups, key: str, *, at
     ends when all of them are updated and ready, or when the template changes again.
     """
     lws = observed.lws
-    running, done = lws.status.rollout, _done(lws, tally)
-    if running is None:
-        begun = _begun(lws, key, _former(observed, key), at) if tally.due_updated < tally.due else None
-        return RolloutPlan(begun)
-    if running.revision != key:
-        outcome = ROLLED_BACK if key == running.former else SUPERSEDED
-        return RolloutPlan(
-            None if done else _begun(lws, key, running.revision, at), _ended(running, outcome, at)
-        )
-    return RolloutPlan(None, _ended(running, COMPLETED, at)) if done else RolloutPlan(running)
+
+    def begun(former: str | None) -> RolloutStatus:
+        former = _former(observed, key) if former is None else former
+        return RolloutStatus(key, former, micro_time(at), lws.metadata.generation)
+
+    return followed(
+        lws.status.rollout,
+        key,
+        rolling=tally.due_updated < tally.due,
+        done=_done(lws, tally),
+        begun=begun,
+        at=at,
+    )
 
 
 def rollout_document(record: RolloutStatus | None) -> Document | None:
@@ -80,10 +112,6 @@ def _done(lws: LeaderWorkerSet, tally: DueGroups) -> bool:
     if lws.replicas > 0 and lws.partition >= lws.replicas:
         return False
     return tally.due_updated_ready == max(0, lws.replicas - lws.partition)
-
-
-def _begun(lws: LeaderWorkerSet, key: str, former: str, at: float) -> RolloutStatus:
-    return RolloutStatus(key, former, micro_time(at), lws.metadata.generation)
 
 
 def _former(observed: ObservedSet, key: str) -> str:

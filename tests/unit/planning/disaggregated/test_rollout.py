@@ -143,9 +143,15 @@ class TestBegin:
         ("text", "wanted"),
         [
             ("5", 5),
-            ("0", 0),
+            ("0", 2),
+            ("1", 2),
             ("+3", 3),
-            ("-1", -1),
+            ("-1", 2),
+            ("+-1", 2),
+            ("+", 2),
+            ("007", 7),
+            ("0" * 5000 + "3", 3),
+            ("9" * 5000, 2),
             ("many", 2),
             ("", 2),
             ("9999999999999", 2),
@@ -156,6 +162,15 @@ class TestBegin:
         child = a_child("prefill", 2, revision=OLD)
         child.annotations[d.INITIAL_REPLICAS_ANNOTATION] = text
         assert initial_replicas(child) == wanted
+
+    @pytest.mark.parametrize("initial", [None, 1])
+    def test_one_that_is_missing_or_too_low_is_noted_before_anything_goes(self, initial: int | None) -> None:
+        """As on the way back to a revision that a rollout was leading away from: floors rest on it."""
+        ds = two()
+        back = pair(revision(ds), 1, 1, initial=2)
+        left = plan(ds, *pair(OLD, 2, 2, initial=initial), *back)
+        assert shown(ds, left) == ["note decode=2", "note prefill=2"]
+        assert shown(ds, plan(ds, *pair(OLD, 2, 2, initial=2), *back)) == ["old prefill=1", "old decode=1"]
 
     def test_without_a_baseline_it_is_what_is_there(self) -> None:
         assert initial_replicas(a_child("prefill", 2, revision=OLD)) == 2
@@ -297,32 +312,16 @@ class TestLedger:
         left = a_child("encode", 2, revision=OLD, initial=2)
         assert shown(ds, plan(ds, left, *pair(revision(ds), 2, 2))) == ["old encode=0"]
 
-    def test_q3_completed_is_said_once_when_it_is_true(self) -> None:
+    def test_q3_drained_ones_go_at_once_and_nothing_is_said_to_be_completed(self) -> None:
+        """That is said by whoever sees all slices: ``record``."""
         ds = two()
-        old, new = pair(OLD, 0, 0, initial=2), pair(revision(ds), 2, 2)
-        assert plan(ds, *old, *pair(revision(ds), 2, 2, ready=1)) == []
-        actions = plan(ds, *old, *new)
-        assert reasons(actions) == [
-            d.REASON_LWS_DELETED,
-            d.REASON_LWS_DELETED,
-            d.REASON_ROLLING_UPDATE_COMPLETED,
-        ]
-        assert plan(ds, *new) == []
-
-    def test_q3_a_way_back_is_completed_too(self) -> None:
-        ds = two()
-        actions = plan(ds, *pair(OLD, 0, 0), *pair(revision(ds), 2, 2, initial=2))
-        assert d.REASON_ROLLING_UPDATE_COMPLETED in reasons(actions)
-
-    def test_q3_what_never_began_is_not_completed(self) -> None:
-        ds = two()
-        actions = plan(ds, *pair(OLD, 0, 0), *pair(revision(ds), 2, 2))
-        assert reasons(actions) == [d.REASON_LWS_DELETED] * 2
+        starting = pair(revision(ds), 2, 2, ready=1)
+        assert reasons(plan(ds, *pair(OLD, 0, 0, initial=2), *starting)) == [d.REASON_LWS_DELETED] * 2
 
     def test_q4_a_legacy_child_that_is_returned_to_is_scaled_under_its_own_name(self) -> None:
         ds = two()
         legacy = pair(revision(ds), 1, 1, number=None, initial=2)
-        actions = plan(ds, *pair(OLD, 1, 1, created=9), *legacy)
+        actions = plan(ds, *pair(OLD, 1, 1, created=9, initial=1), *legacy)
         assert [patched(x) for x in actions if isinstance(x, Patch)] == [
             f"llm-{revision(ds)}-prefill",
             f"llm-{revision(ds)}-decode",

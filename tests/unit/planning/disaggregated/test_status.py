@@ -10,9 +10,11 @@ from support.disaggregated import a_child, a_role, a_scaler, a_set, decoded, rev
 from lws.api import disaggregation as d
 from lws.api.disaggregatedset import DisaggregatedSet, DisaggregatedSetRoleScaler
 from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.timestamps import epoch
 from lws.objects import Condition
 from lws.planning.actions import Document, Problem
 from lws.planning.disaggregated.demand import Taken, wanted_of
+from lws.planning.disaggregated.slices import make_slices
 from lws.planning.disaggregated.status import merged, plan_status
 
 NOW, THEN = "2026-01-01T12:00:00Z", "2026-01-01T10:00:00Z"
@@ -26,7 +28,9 @@ def status_of(
     **options: Any,
 ) -> Document | None:
     taken = options.pop("taken", ())
-    patch = plan_status(wanted_of(ds, revision(ds), scalers or {}, taken), children, now=NOW, **options)
+    slices = make_slices(ds, revision(ds), children)
+    wanted = wanted_of(ds, revision(ds), scalers or {}, taken)
+    patch = plan_status(wanted, children, slices=slices, at=epoch(NOW), **options)
     assert patch is None or patch.resource_version == "7"
     return None if patch is None else patch.status
 
