@@ -331,3 +331,26 @@ def new_pods(lws: LiveSet) -> list[str]:
     """The pods of the newest revision whose group is complete."""
     key = keys(lws)[-1]
     return [x.name for x in lws.pods() if x.revision == key and not x.deleting]
+
+
+def test_groups_with_nodes_of_their_own_are_given_back_and_taken_over(scene: Scene) -> None:
+    """beyond.md, 2.3, 10: to upstream the annotations are those of anybody, in revisions as in pods."""
+    scene.enter()
+    worker = template("worker")
+    worker["metadata"]["annotations"][c.REPLICA_TOLERATION_ANNOTATION] = "lws.test/group:NoSchedule"
+    lws = scene.sets.create(workerTemplate=worker)
+    await_whole(lws)
+    [tolerating, _] = [
+        [x.get("value") for x in pod.document["spec"]["tolerations"] if x["key"] == "lws.test/group"]
+        for pod in lws.pods()
+        if pod.worker
+    ]
+    assert tolerating == ["test-sample-0"]
+    scene.leave()
+    before, upstream = snapshot(lws), scene.upstream(lws)
+    for _ in range(3):
+        upstream.reconcile()
+    assert upstream.revisions_made == 0
+    scene.enter()
+    await_recorded(lws)
+    assert steady("the set", lambda: snapshot(lws), window=2.0) == before

@@ -28,7 +28,7 @@ class Kubectl:
         self._namespace = namespace
         plugins = Path(sys.executable).parent  # kubectl-lws, as pip installs it
         self._environment = {
-            **{name: os.environ[name] for name in ("HOME", "LANG") if name in os.environ},
+            **{name: os.environ[name] for name in ("HOME", "LANG", "PYTHONPATH") if name in os.environ},
             "KUBECONFIG": str(cluster.kubeconfig),
             "PATH": os.pathsep.join([str(plugins), str(kubectl_path().parent), "/usr/bin", "/bin"]),
         }

@@ -63,6 +63,7 @@ SCENARIOS: dict[str, set[str]] = {
     "api.md, 7.5: pod helpers": numbers(("K", 3), ("A", 5), ("S", 3), ("E", 6), ("O", 7), ("R", 2)),
     "api.md, 7.6: TPU": numbers(("T", 14)),
     "api.md, 7.7: status and conditions": numbers(("C", 16)),
+    "beyond.md, 2.3: node selector and toleration of a group": numbers(("", 11)),
     "disaggregatedset.md, 11: worked planner tables": numbers(("T", 7), ("G", 2))
     | {f"{letter}{x:02}" for letter, last in (("X", 22), ("Y", 21), ("N", 24)) for x in range(1, last + 1)},
     "disaggregatedset.md, 23.1: planner": numbers(("", 25)),

@@ -10,11 +10,13 @@ from typing import Final
 
 from lws.api import constants as c
 from lws.api.timestamps import epoch
+from lws.api.workloads import Node
 from lws.cli.drawing import count, numbers
 from lws.cli.kinds import Event, Pod
 from lws.cli.observing import Group, Seen, groups_of
 from lws.cli.pause import is_paused
 from lws.cli.podcauses import Cause, pod_cause
+from lws.cli.replicanodes import advice as advice_on_nodes
 from lws.cli.status import standing_condition
 from lws.planning.recreation.backoff import speaks_of, stored_entry
 
@@ -99,15 +101,19 @@ def _once(message: str) -> str:
     return " ".join(message.split())
 
 
-def group_causes(seen: Seen, events: Events, *, now: float) -> list[Cause]:
+def group_causes(
+    seen: Seen, events: Events, *, now: float, nodes: Sequence[Node] | None = None
+) -> list[Cause]:
     """What keeps groups from being ready, or will not leave them so: the first finding of each.
 
-    ``now``: seconds since 1970.
+    ``now``: seconds since 1970. ``nodes``: all of the cluster, where they are known.
     """
     found = []
     for group in groups_of(seen, seen.revision.key):
         if group.index < seen.expected and (cause := _group_cause(seen, group, events, now=now)) is not None:
             cause.group = group.index
+            pod = next((x for x in group.pods if x.name == cause.pod), None)
+            cause.advice = cause.advice or (advice_on_nodes(pod, nodes) if pod is not None else "")
             found.append(cause)
     return found
 

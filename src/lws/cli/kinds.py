@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from lws.api import constants as c
 from lws.api import workloads
@@ -54,9 +54,14 @@ class PodStatus(workloads.PodStatus, frozen=True, rename="camel", omit_defaults=
     message: str = ""
 
 
+class PodSpec(workloads.PodSpec, frozen=True, rename="camel", omit_defaults=True):
+    node_selector: dict[str, str] = field(default_factory=dict)
+
+
 class Pod(workloads.Pod, frozen=True, rename="camel"):
     """A pod with the texts of its status."""
 
+    spec: PodSpec = PodSpec()
     status: PodStatus = PodStatus()
 
     @property

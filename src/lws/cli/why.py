@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -10,16 +11,19 @@ from rich.console import Group as Lines
 from rich.console import RenderableType
 from rich.text import Text
 
+from lws.api.workloads import Node
 from lws.cli.causes import Events, group_causes, set_causes, update_causes
 from lws.cli.drawing import BAD, GOOD, QUIET, line
 from lws.cli.kinds import CORE_EVENTS, Event
 from lws.cli.observing import Seen, groups_of, see, see_all
 from lws.cli.podcauses import Cause
+from lws.cli.replicanodes import asks_for_nodes
 from lws.cli.session import Session
 from lws.cli.status import StatusView
 from lws.cli.status import describe as describe_status
 from lws.cli.tree import nothing
 from lws.kube.errors import Forbidden
+from lws.kube.resources import NODES
 from lws.kube.selectors import all_of, equals
 
 
@@ -33,10 +37,14 @@ class WhyView(Struct, rename="camel"):
     causes: list[Cause]
 
 
-def describe(seen: Seen, events: Events, *, now: float) -> WhyView:
-    """All findings: about the set, then group by group, then what keeps outdated groups from their update."""
+def describe(seen: Seen, events: Events, *, now: float, nodes: Sequence[Node] | None = None) -> WhyView:
+    """All findings: about the set, then group by group, then what keeps outdated groups from their update.
+
+    ``nodes``: as for ``group_causes``.
+    """
     lws, status = seen.lws, describe_status(seen)
-    causes = [*set_causes(seen, events), *group_causes(seen, events, now=now), *update_causes(seen)]
+    of_groups = group_causes(seen, events, now=now, nodes=nodes)
+    causes = [*set_causes(seen, events), *of_groups, *update_causes(seen)]
     return WhyView(lws.namespace, lws.name, not causes, _summary(status), causes)
 
 
@@ -92,10 +100,21 @@ def _about(session: Session, namespace: str, uid: str) -> list[Event]:
     return sorted(found, key=lambda event: event.time)
 
 
+def nodes_of(session: Session, seen: Sequence[Seen]) -> list[Node] | None:
+    """All nodes, if a pod waits for those of its group; None where nobody asks, or they may not be listed."""
+    if not any(asks_for_nodes(pod) for one in seen for pod in one.pods):
+        return None
+    try:
+        return session.client.list(NODES, Node)
+    except Forbidden:
+        return None
+
+
 def run(session: Session, options: Any) -> int:
     """One set by name, or all there are. The code is 0 whatever is found."""
     seen = [see(session, options.name)] if options.name else see_all(session)
-    views = [describe(x, warnings(session, x), now=time.time()) for x in seen]
+    nodes = nodes_of(session, seen)
+    views = [describe(x, warnings(session, x), now=time.time(), nodes=nodes) for x in seen]
     if options.name:
         session.show(views[0], draw(views[0]))
         return 0

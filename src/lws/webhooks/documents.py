@@ -168,14 +168,25 @@ class Affinity(Struct, frozen=True, rename="camel"):
     pod_anti_affinity: PodAffinity | None = None
 
 
+class Toleration(Struct, frozen=True, rename="camel"):
+    key: str | None = None
+    operator: str | None = None
+    value: str | None = None
+    effect: str | None = None
+    toleration_seconds: Int64 | None = None
+
+
 class PodSpec(Struct, frozen=True, rename="camel"):
     subdomain: str | None = None
+    node_selector: StringMap | None = None
+    tolerations: list[Toleration | None] | None = None
     affinity: Affinity | None = None
     containers: list[Container | None] | None = None
     init_containers: list[Container | None] | None = None
 
 
 class PodTemplate(Struct, frozen=True, rename="camel"):
+    metadata: Metadata | None = None
     spec: PodSpec | None = None
 
 

@@ -90,7 +90,7 @@ def _generation(generation: int) -> Iterator[FieldError]:
 
 def _labels(labels: Mapping[str, str]) -> Iterator[FieldError]:
     for key, value in sorted(labels.items()):
-        for detail in _qualified_name(key):
+        for detail in qualified_name(key):
             yield invalid("metadata.labels", key, detail)
         if value:
             for detail in _matches(
@@ -101,7 +101,7 @@ def _labels(labels: Mapping[str, str]) -> Iterator[FieldError]:
 
 def _annotations(annotations: Mapping[str, str]) -> Iterator[FieldError]:
     for key in sorted(annotations):
-        for detail in _qualified_name(key.lower()):
+        for detail in qualified_name(key.lower()):
             yield invalid("metadata.annotations", key, detail)
     size = sum(len(key.encode()) + len(value.encode()) for key, value in annotations.items())
     if size > _ANNOTATIONS_BYTES:
@@ -134,7 +134,7 @@ def _owner_reference(reference: OwnerReference) -> Iterator[FieldError]:
 
 def _finalizers(finalizers: list[str]) -> Iterator[FieldError]:
     for finalizer in finalizers:
-        for detail in _qualified_name(finalizer):
+        for detail in qualified_name(finalizer):
             yield invalid("metadata.finalizers", finalizer, detail)
     if {"orphan", "foregroundDeletion"} <= set(finalizers):
         detail = "must not contain both orphan and foregroundDeletion"
@@ -175,7 +175,7 @@ def dns1035_label(value: bytes) -> list[str]:
     return _matches(value, _DNS1035_LABEL, MOST_LABEL, _DNS1035_RULE)
 
 
-def _qualified_name(name: str) -> list[str]:
+def qualified_name(name: str) -> list[str]:
     """What is wrong with ``[<DNS subdomain>/]<name part>``, the form of label keys and finalizers."""
     prefix, slash, part = name.rpartition("/")
     if "/" in prefix:

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lws.webhooks.disaggregatedsets.roles import Judged, judged
-from lws.webhooks.documents import Metadata, read_disaggregatedset
+from lws.webhooks.documents import Metadata, RoleMetadata, read_disaggregatedset, strings
 from lws.webhooks.sets.names import counted, most_groups
+from lws.webhooks.sets.replicanodes import replica_nodes_warnings
 from lws.webhooks.sets.warnings import MAX_REPLICAS, of_tpus
 
 
@@ -43,7 +44,11 @@ def _ignored(role: Judged) -> Iterator[str]:
 def _of_sets(role: Judged) -> Iterator[str]:
     """What its LeaderWorkerSets would be warned of."""
     yield from _name(role)
-    for text in of_tpus(role.template, role.numbers.size):
+    annotations = strings((role.role.metadata or RoleMetadata()).annotations)
+    for text in (
+        *of_tpus(role.template, role.numbers.size),
+        *replica_nodes_warnings(role.template, annotations),
+    ):
         yield f"{role.path}.{text}"
 
 

@@ -18,6 +18,7 @@ from lws.webhooks.errors import AdmissionError, shown
 from lws.webhooks.pods.environment import group_environment, with_leading, with_trailing
 from lws.webhooks.pods.names import key, parse_int, split_ordinal
 from lws.webhooks.pods.placement import add_exclusive_terms
+from lws.webhooks.pods.replicanodes import own_nodes
 from lws.webhooks.pods.subgroups import subgroup_index, subgroup_size
 from lws.webhooks.pods.tpu import TpuPod, tpu_environment
 
@@ -78,9 +79,11 @@ def mutation_stages(pod: Document, namespace: str, *, gang: str | None) -> Seque
     )
     join = _join_as_leader if labels.get(c.WORKER_INDEX_LABEL) == "0" else _join_as_worker
     join(draft)
+    spec = view.spec or PodSpec()
     if gang:
         _join_pod_group(draft, provider_named(gang))
-    joined = _joined(pod, view.spec or PodSpec(), draft)
+    draft.spec |= _own_nodes(pod.get("spec") or {}, spec, draft)
+    joined = _joined(pod, spec, draft)
     return joined, _with_group_environment(joined, draft)
 
 
@@ -158,6 +161,14 @@ def _join_pod_group(draft: _Draft, provider: GangProvider) -> None:
     draft.labels |= membership.labels
     draft.annotations |= membership.annotations
     draft.spec |= membership.spec
+
+
+def _own_nodes(present: Document, spec: PodSpec, draft: _Draft) -> Document:
+    """A worker knows its leader by what the controller wrote into its template."""
+    leads = draft.labels.get(c.WORKER_INDEX_LABEL) == "0"
+    leader = draft.name if leads else draft.annotations.get(c.LEADER_NAME_ANNOTATION, "")
+    group = draft.labels.get(c.GROUP_INDEX_LABEL, "")
+    return own_nodes(present, spec, draft.annotations, leader=leader, group=group)
 
 
 def _joined(pod: Document, view: PodSpec, draft: _Draft) -> Document:

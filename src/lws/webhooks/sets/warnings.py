@@ -20,10 +20,12 @@ from lws.webhooks.documents import (
     Metadata,
     PodTemplate,
     read_leaderworkerset,
+    strings,
 )
 from lws.webhooks.pods.tpu import requests_tpus
 from lws.webhooks.sets.names import Named, counted, most_groups
 from lws.webhooks.sets.numbers import Numbers, numbers_of
+from lws.webhooks.sets.replicanodes import replica_nodes_warnings
 
 MAX_REPLICAS: Final = 1_000_000
 _ROLLING_UPDATE: Final = "spec.rolloutStrategy.rollingUpdateConfiguration"
@@ -35,8 +37,10 @@ def warn(new: Mapping[str, Any], old: Mapping[str, Any] | None = None) -> tuple[
 
     Raises ``msgspec.ValidationError`` when a member that is known here has the wrong JSON type.
     """
-    known = set() if old is None else set(_warnings(read_leaderworkerset(old)))
-    return tuple(text for text in _warnings(read_leaderworkerset(new)) if text not in known)
+    lws, before = read_leaderworkerset(new), None if old is None else read_leaderworkerset(old)
+    known = set() if before is None else set(_warnings(before))
+    texts = [text for text in _warnings(lws) if text not in known]
+    return (*texts, *(() if before is None else _untracked(lws, before)))
 
 
 def _warnings(lws: LeaderWorkerSet) -> Iterator[str]:
@@ -47,6 +51,25 @@ def _warnings(lws: LeaderWorkerSet) -> Iterator[str]:
     yield from _surge(numbers)
     template = (lws.spec or LeaderWorkerSetSpec()).leader_worker_template or LeaderWorkerTemplate()
     yield from of_tpus(template, numbers.size)
+    yield from replica_nodes_warnings(template, strings(metadata.annotations))
+
+
+def _untracked(new: LeaderWorkerSet, old: LeaderWorkerSet) -> Iterator[str]:
+    """Exclusive placement is in the pods of all leaders and in no revision, so its edit alone is no roll."""
+    spec, former = new.spec or LeaderWorkerSetSpec(), old.spec or LeaderWorkerSetSpec()
+    rolls = spec.leader_worker_template != former.leader_worker_template
+    rolls |= spec.network_config != former.network_config
+    metadata = new.metadata or Metadata()
+    if rolls or metadata.deletion_timestamp or not numbers_of(new).replicas or not numbers_of(old).replicas:
+        return
+    after, before = (strings((x.metadata or Metadata()).annotations) for x in (new, old))
+    for name in (c.EXCLUSIVE_TOPOLOGY_ANNOTATION, c.SUBGROUP_EXCLUSIVE_TOPOLOGY_ANNOTATION):
+        if after.get(name) != before.get(name):
+            yield (
+                f"metadata.annotations.{name}: this edit alone replaces all leaders at once, outside"
+                " maxUnavailable, as StatefulSets do not wait for workers; with one of a pod template it is a"
+                " roll"
+            )
 
 
 def _name(named: Named) -> Iterator[str]:

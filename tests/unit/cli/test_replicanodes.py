@@ -1,0 +1,47 @@
+"""What ``kubectl lws why`` says of pods that wait for their group's nodes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.cli import a_pod
+from support.groups import a_leader
+
+from lws.api import constants as c
+from lws.api.workloads import Node
+from lws.cli.kinds import Pod, PodSpec
+from lws.cli.replicanodes import advice, asks_for_nodes
+from lws.objects import ObjectMeta
+
+KEYS = "example.com/group, example.com/rack"
+SELECTOR = {"example.com/group": "test-sample-0", "example.com/rack": "test-sample-0", "disk": "ssd"}
+WANTED = "example.com/group=test-sample-0 and example.com/rack=test-sample-0"
+
+
+def waiting(keys: str = KEYS, *, node: str = "", selector: dict[str, str] = SELECTOR) -> Pod:
+    leader = a_leader(annotations={c.REPLICA_NODE_SELECTOR_ANNOTATION: keys} if keys else {})
+    pod = a_pod(leader)
+    return Pod(metadata=pod.metadata, spec=PodSpec(node_name=node, node_selector=selector), status=pod.status)
+
+
+def labelled(**values: str) -> list[Node]:
+    return [Node(metadata=ObjectMeta(name="n1", labels={f"example.com/{x}": y for x, y in values.items()}))]
+
+
+@pytest.mark.parametrize(
+    ("pod", "nodes", "told"),
+    [
+        pytest.param(waiting(), [], f"no node has {WANTED}: ", id="no-node"),
+        pytest.param(waiting(), labelled(group="test-sample-0"), f"no node has {WANTED}: ", id="one-of-two"),
+        pytest.param(waiting(), labelled(group="test-sample-0", rack="test-sample-0"), "", id="there"),
+        pytest.param(waiting(), None, f"see whether a node has {WANTED}", id="not-to-be-seen"),
+        pytest.param(waiting(""), [], "", id="not-asked-for"),
+        pytest.param(waiting(selector={}), [], "", id="admitted-by-upstream"),
+        pytest.param(waiting(node="n1"), [], "", id="placed"),
+    ],
+)
+def test_advice(pod: Pod, nodes: Any, told: str) -> None:
+    said = advice(pod, nodes)
+    assert said.startswith(told) if told else not said
+    assert asks_for_nodes(pod) == (bool(told) or bool(nodes))
