@@ -23,18 +23,11 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, Pod, Service, StatefulSet
 from lws.controllers.groupstatus import GroupStatusMemory
-from lws.controllers.indexes import (
-    BY_GROUP,
-    BY_REVISION,
-    BY_SET,
-    group_of_owned,
-    group_of_pod,
-    leader_set_of,
-    revision_of,
-    set_of,
-)
-from lws.controllers.informers import Informers
+from lws.controllers.informers import INDEXES, Informers
 from lws.controllers.leaderworkerset import LeaderWorkerSetReconciler
+from lws.controllers.outcomes import Outcome
+from lws.controllers.problems import ProblemMemory
+from lws.objects import KubeObject
 from lws.planning.actions import Action, PatchStatus
 from lws.planning.group import plan_group
 from lws.planning.observed import ObservedGroup
@@ -123,18 +116,21 @@ def _typed(document: Document, type_: type[Any]) -> Any:
 class _Informer:
     """An informer that has everything and watches nothing."""
 
-    def __init__(self, objects: Iterable[Any], **indexes: Any) -> None:
-        self.indexer: Indexer[Any] = Indexer(indexes)
+    def __init__(self, kind: type[KubeObject], objects: Iterable[Any]) -> None:
+        self.indexer: Indexer[Any] = Indexer(INDEXES[kind])
         self.indexer.replace(objects, resource_version=1)
         self.get, self.by_index = self.indexer.get, self.indexer.by_index
 
 
 def _informers(one: Set) -> Informers:
-    pods = _Informer(one.pods, **{BY_SET: leader_set_of, BY_GROUP: group_of_pod})
-    sets = _Informer(one.stateful_sets, **{BY_SET: set_of, BY_GROUP: group_of_owned})
-    revisions = _Informer([one.revision], **{BY_SET: set_of, BY_REVISION: revision_of})
     service = Service(replace(one.lws.metadata, uid="uid-service"))
-    made: Any = (_Informer([one.lws]), sets, pods, revisions, _Informer([service]))
+    made: Any = (
+        _Informer(LeaderWorkerSet, [one.lws]),
+        _Informer(StatefulSet, one.stateful_sets),
+        _Informer(Pod, one.pods),
+        _Informer(ControllerRevision, [one.revision]),
+        _Informer(Service, [service]),
+    )
     return Informers(*made)
 
 
@@ -144,10 +140,11 @@ class _Executor:
     def __init__(self) -> None:
         self.patch: PatchStatus | None = None
 
-    def run(self, actions: Sequence[Action]) -> None:
+    def run(self, actions: Sequence[Action]) -> Outcome:
         for action in actions:
             if isinstance(action, PatchStatus):
                 self.patch = action
+        return Outcome()
 
 
 class _Live:
@@ -157,8 +154,10 @@ class _Live:
 
 def _reconciler(one: Set, executor: _Executor) -> LeaderWorkerSetReconciler:
     stand_ins: dict[str, Any] = {"executor": executor, "live": _Live()}
+    clock = SystemClock()
+    problems = ProblemMemory(clock, lambda _: None)
     return LeaderWorkerSetReconciler(
-        _informers(one), ledger=GroupStatusMemory(), clock=SystemClock(), **stand_ins
+        _informers(one), ledger=GroupStatusMemory(), problems=problems, clock=clock, **stand_ins
     )
 
 

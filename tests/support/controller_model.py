@@ -16,17 +16,7 @@ from msgspec.structs import replace
 
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, Pod, Service, StatefulSet
-from lws.controllers.indexes import (
-    BY_GROUP,
-    BY_REVISION,
-    BY_SET,
-    group_of_owned,
-    group_of_pod,
-    leader_set_of,
-    revision_of,
-    set_of,
-)
-from lws.controllers.informers import Informers
+from lws.controllers.informers import INDEXES, Informers
 from lws.controllers.wiring import make_reconcilers
 from lws.kube.errors import AlreadyExists, ApiError, Conflict, NotFound, TransportError
 from lws.kube.resources import Resource
@@ -44,13 +34,6 @@ TYPES: dict[str, type[KubeObject]] = {
     "pods": Pod,
     "controllerrevisions": ControllerRevision,
     "services": Service,
-}
-INDEXES: dict[type[KubeObject], dict[str, Any]] = {
-    LeaderWorkerSet: {},
-    StatefulSet: {BY_SET: set_of, BY_GROUP: group_of_owned},
-    Pod: {BY_SET: leader_set_of, BY_GROUP: group_of_pod},
-    ControllerRevision: {BY_SET: set_of, BY_REVISION: revision_of},
-    Service: {},
 }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import Any, Final, NamedTuple
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
@@ -20,8 +21,9 @@ from lws.controllers.indexes import (
     set_of,
 )
 from lws.controllers.resources import LEADERWORKERSETS
-from lws.kube.resources import CONTROLLER_REVISIONS, PODS, SERVICES, STATEFULSETS
+from lws.kube.resources import CONTROLLER_REVISIONS, PODS, SERVICES, STATEFULSETS, Resource
 from lws.kube.selectors import absent, all_of, exists
+from lws.objects import KubeObject, ObjectT
 from lws.runtime.informers import Cache, Informer
 
 OWN_REVISIONS: Final = all_of(exists(c.NAME_LABEL), absent(c.GROUP_INDEX_LABEL), absent(c.WORKER_INDEX_LABEL))
@@ -39,24 +41,27 @@ class Informers(NamedTuple):
     services: Informer[Service]
 
 
+INDEXES: Final[Mapping[type[KubeObject], Mapping[str, Callable[[Any], Iterable[Hashable]]]]] = {
+    LeaderWorkerSet: {BY_DISAGGREGATED_SET: disaggregated_set_of},
+    StatefulSet: {BY_SET: set_of, BY_GROUP: group_of_owned},
+    Pod: {BY_SET: leader_set_of, BY_GROUP: group_of_pod},
+    ControllerRevision: {BY_SET: set_of, BY_REVISION: revision_of},
+    Service: {},
+}
+"""What the reconcilers find objects of each kind by."""
+
+
 def make_informers(cache: Cache) -> Informers:
     """Register what is watched, with the indexes the reconcilers use."""
+
+    def informer(resource: Resource, type_: type[ObjectT], selector: str = "") -> Informer[ObjectT]:
+        return cache.informer(resource, type_, label_selector=selector, indexes=INDEXES[type_])
+
     ours = exists(c.NAME_LABEL)
     return Informers(
-        cache.informer(
-            LEADERWORKERSETS, LeaderWorkerSet, indexes={BY_DISAGGREGATED_SET: disaggregated_set_of}
-        ),
-        cache.informer(
-            STATEFULSETS, StatefulSet, label_selector=ours, indexes={BY_SET: set_of, BY_GROUP: group_of_owned}
-        ),
-        cache.informer(
-            PODS, Pod, label_selector=ours, indexes={BY_SET: leader_set_of, BY_GROUP: group_of_pod}
-        ),
-        cache.informer(
-            CONTROLLER_REVISIONS,
-            ControllerRevision,
-            label_selector=OWN_REVISIONS,
-            indexes={BY_SET: set_of, BY_REVISION: revision_of},
-        ),
-        cache.informer(SERVICES, Service, label_selector=ours),
+        informer(LEADERWORKERSETS, LeaderWorkerSet),
+        informer(STATEFULSETS, StatefulSet, ours),
+        informer(PODS, Pod, ours),
+        informer(CONTROLLER_REVISIONS, ControllerRevision, OWN_REVISIONS),
+        informer(SERVICES, Service, ours),
     )

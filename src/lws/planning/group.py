@@ -15,8 +15,9 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, Pod, StatefulSet
 from lws.objects import KubeObject, controlled_by, controller_of
-from lws.planning.actions import Action, Create, Problem, Record, Requeue, reference
+from lws.planning.actions import Action, Create, Problem, Record, Requeue
 from lws.planning.documents import owned_by_pod
+from lws.planning.events import normal, pod_reference, warning
 from lws.planning.groups import Group, group_of
 from lws.planning.observed import ObservedGroup, is_leader, worker_set_named
 from lws.planning.ownership import Standing, name_taken, standing
@@ -116,7 +117,7 @@ def _pod_group_taken(
         return ()
     problem = replace(name_taken(found, needed), unmet=False)
     note = f"Failed to create {provider.kind} for leader pod {leader.name}: {problem.message}"
-    told = _event(lws, leader, "Warning", c.REASON_FAILED_CREATE, note)
+    told = warning(lws, c.REASON_FAILED_CREATE, "Create", note, related=pod_reference(leader))
     return (problem, told, Requeue(FOREIGN_RETRY))
 
 
@@ -179,13 +180,8 @@ def _template_of(
 
 def _create(lws: LeaderWorkerSet, leader: Pod, template: Template, node_selector: dict[str, str]) -> Create:
     document = worker_document(lws, leader, template, node_selector=node_selector)
-    created = _event(
-        lws,
-        leader,
-        "Normal",
-        c.REASON_GROUPS_PROGRESSING,
-        f"Created worker statefulset for leader pod {leader.name}",
-    )
+    note = f"Created worker statefulset for leader pod {leader.name}"
+    created = normal(lws, c.REASON_GROUPS_PROGRESSING, "Create", note, related=pod_reference(leader))
     return Create("StatefulSet", document, then=(created,), failed=_creation_failed(lws, leader, ""))
 
 
@@ -207,7 +203,7 @@ def _name_taken(lws: LeaderWorkerSet, leader: Pod, existing: StatefulSet) -> tup
 
 def _creation_failed(lws: LeaderWorkerSet, leader: Pod, cause: str) -> Record:
     note = f"Failed to create worker statefulset for leader pod {leader.name}{cause}"
-    return _event(lws, leader, "Warning", c.REASON_FAILED_CREATE, note)
+    return warning(lws, c.REASON_FAILED_CREATE, "Create", note, related=pod_reference(leader))
 
 
 def _nested(lws: LeaderWorkerSet, leader: Pod) -> list[Action]:
@@ -216,16 +212,5 @@ def _nested(lws: LeaderWorkerSet, leader: Pod) -> list[Action]:
         f"Leader pod {leader.name} wrongly carries the annotation {c.LEADER_NAME_ANNOTATION}: no workers are"
         " created for it. The cluster must support StatefulSet start ordinals (Kubernetes 1.27 or newer)"
     )
-    told = _event(lws, leader, "Warning", c.REASON_FAILED_CREATE, note)
+    told = warning(lws, c.REASON_FAILED_CREATE, "Create", note, related=pod_reference(leader))
     return [Problem(c.REASON_NO_START_ORDINALS, note), told]
-
-
-def _event(lws: LeaderWorkerSet, leader: Pod, type_: str, reason: str, note: str) -> Record:
-    return Record(
-        regarding=reference(c.API_VERSION, c.KIND, lws),
-        type=type_,
-        reason=reason,
-        action="Create",
-        note=note,
-        related=reference("v1", "Pod", leader),
-    )

@@ -12,8 +12,9 @@ from msgspec.structs import replace
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import StatefulSet
-from lws.planning.actions import Action, Apply, Document, Problem, Record, Requeue, reference
+from lws.planning.actions import Action, Apply, Document, Problem, Record, Requeue
 from lws.planning.documents import group_annotations, handed_on, labelled_template, owned_by_set, storage
+from lws.planning.events import normal, warning
 from lws.planning.ownership import Standing, name_taken, standing
 from lws.planning.revisions import RevisionPlan, Template
 from lws.planning.rollout import Rollout, partition_move, rollout_numbers, surge_deletion
@@ -118,22 +119,11 @@ def _template_annotations(lws: LeaderWorkerSet, template: Template) -> dict[str,
 
 
 def _created(lws: LeaderWorkerSet, revision: RevisionPlan) -> Record:
-    return Record(
-        regarding=reference(c.API_VERSION, c.KIND, lws),
-        type="Normal",
-        reason=c.REASON_GROUPS_PROGRESSING,
-        action="Create",
-        note=f"Created leader statefulset {lws.name}",
-        related=revision.reference,
-    )
+    note = f"Created leader statefulset {lws.name}"
+    return normal(lws, c.REASON_GROUPS_PROGRESSING, "Create", note, related=revision.reference)
 
 
 def _failed(lws: LeaderWorkerSet, action: str) -> Record:
     """``action``: ``Create`` or ``Update``."""
-    return Record(
-        regarding=reference(c.API_VERSION, c.KIND, lws),
-        type="Warning",
-        reason=c.REASON_FAILED_CREATE if action == "Create" else c.REASON_FAILED_UPDATE,
-        action=action,
-        note=f"Failed to {action.lower()} leader statefulset {lws.name}",
-    )
+    reason = c.REASON_FAILED_CREATE if action == "Create" else c.REASON_FAILED_UPDATE
+    return warning(lws, reason, action, f"Failed to {action.lower()} leader statefulset {lws.name}")

@@ -14,8 +14,9 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.resources import pod_requests, total
 from lws.api.workloads import Pod
-from lws.planning.actions import Create, Document, Record, reference
+from lws.planning.actions import Create, Document
 from lws.planning.documents import owned_by_pod
+from lws.planning.events import pod_reference, warning
 from lws.planning.revisions import Template
 
 VOLCANO_ANNOTATIONS: Final = "volcano.sh/"
@@ -112,14 +113,8 @@ def create_pod_group(
     Raises ValueError as ``group_requests`` does.
     """
     document = provider.document(lws, leader, template)
-    failed = Record(
-        regarding=reference(c.API_VERSION, c.KIND, lws),
-        type="Warning",
-        reason=c.REASON_FAILED_CREATE,
-        action="Create",
-        note=f"Failed to create {provider.kind} {document['metadata']['name']} for leader pod {leader.name}",
-        related=reference("v1", "Pod", leader),
-    )
+    note = f"Failed to create {provider.kind} {document['metadata']['name']} for leader pod {leader.name}"
+    failed = warning(lws, c.REASON_FAILED_CREATE, "Create", note, related=pod_reference(leader))
     return Create(provider.kind, document, failed=failed, essential=False)
 
 

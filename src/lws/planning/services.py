@@ -12,8 +12,9 @@ from msgspec.structs import replace
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Pod, Service
-from lws.planning.actions import Action, Create, Document, Record, Requeue, reference
+from lws.planning.actions import Action, Create, Document, Requeue
 from lws.planning.documents import owned_by_pod, owned_by_set
+from lws.planning.events import warning
 from lws.planning.groups import Group, Groups
 from lws.planning.ownership import Standing, name_taken, standing
 from lws.planning.upkeep import plan_service_upkeep
@@ -63,13 +64,7 @@ def _keep(lws: LeaderWorkerSet, document: Document, service: Service | None) -> 
     After a background deletion a former owner's may still be there, about to be collected, and nothing
     watches it go: look again until it has.
     """
-    failed = Record(
-        regarding=reference(c.API_VERSION, c.KIND, lws),
-        type="Warning",
-        reason=c.REASON_FAILED_CREATE,
-        action="Create",
-        note="Failed to create headless service for error",
-    )
+    failed = warning(lws, c.REASON_FAILED_CREATE, "Create", "Failed to create headless service for error")
     if service is None:
         return (Create("Service", document, failed=failed),)
     match standing(service, document):

@@ -16,8 +16,9 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet, LeaderWorkerSetStatus, RolloutStatus
 from lws.api.workloads import Pod, StatefulSet
 from lws.objects import Condition
-from lws.planning.actions import Document, PatchStatus, Record, reference
+from lws.planning.actions import Document, PatchStatus, Record
 from lws.planning.documents import condition_document
+from lws.planning.events import normal
 from lws.planning.groups import Groups
 from lws.planning.observed import ObservedSet
 from lws.planning.problems import NO_PROBLEMS, SetProblems
@@ -221,10 +222,5 @@ def _document(value: Any) -> Any:
 
 def _event(lws: LeaderWorkerSet, type_: str, ready: int) -> Record:
     reason, message = _TEXTS[type_]
-    return Record(
-        regarding=reference(c.API_VERSION, c.KIND, lws),
-        type="Normal",
-        reason=reason,
-        action="Update",
-        note=f"{message}, with {ready} groups ready of total {lws.replicas} groups",
-    )
+    note = f"{message}, with {ready} groups ready of total {lws.replicas} groups"
+    return normal(lws, reason, "Update", note)

@@ -13,8 +13,9 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Pod, Service, StatefulSet
 from lws.objects import KubeObject
-from lws.planning.actions import Document, Patch, Record, reference
+from lws.planning.actions import Document, Patch
 from lws.planning.documents import handed_on
+from lws.planning.events import warning
 from lws.planning.groups import Group
 from lws.planning.observed import Keys
 from lws.planning.ownership import faults
@@ -116,11 +117,5 @@ def _patch(
         return ()
     named = {"name": child.name, "namespace": child.namespace, "uid": child.uid}
     document: Document = {"metadata": named | metadata, **_nonempty(spec=spec)}
-    failed = Record(
-        regarding=reference(c.API_VERSION, c.KIND, lws),
-        type="Warning",
-        reason=c.REASON_FAILED_UPDATE,
-        action="Update",
-        note=note,
-    )
+    failed = warning(lws, c.REASON_FAILED_UPDATE, "Update", note)
     return (Patch(kind, document, failed=failed, unmet=bool(spec)),)

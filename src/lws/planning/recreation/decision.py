@@ -12,7 +12,8 @@ from typing import NamedTuple
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Pod
-from lws.planning.actions import Action, Delete, GroupRecreated, Record, Requeue, StoreEntry, reference
+from lws.planning.actions import Action, Delete, GroupRecreated, Record, Requeue, StoreEntry
+from lws.planning.events import normal, pod_reference, warning
 from lws.planning.groups import group_of
 from lws.planning.observed import Certainty, ObservedGroup, group_index
 from lws.planning.recreation.backoff import Step, decide, stored_entry
@@ -74,7 +75,8 @@ def _actions(lws: LeaderWorkerSet, leader: Pod, cause: Cause, *, now: float) -> 
 def _delete(lws: LeaderWorkerSet, leader: Pod, cause: Cause) -> Delete:
     index = leader.labels.get(c.GROUP_INDEX_LABEL, "")
     done = f"deleted leader pod {leader.name} to recreate group {index}"
-    event = _event(lws, leader, "Normal", c.REASON_RECREATE_GROUP, f"{_what(cause, index)}, {done}")
+    note = f"{_what(cause, index)}, {done}"
+    event = normal(lws, c.REASON_RECREATE_GROUP, "Delete", note, related=pod_reference(leader))
     then = (event, GroupRecreated(cause.name))
     return Delete("Pod", leader.key, leader.uid, propagation="Foreground", then=then)
 
@@ -85,7 +87,7 @@ def _backing_off(lws: LeaderWorkerSet, leader: Pod, cause: Cause, *, restarts: i
         f"{_what(cause, index)}, recreating group {index} in {max(1.0, wait):.0f} seconds"
         f" (recreations in a row so far: {restarts})"
     )
-    return _event(lws, leader, "Warning", c.REASON_RECREATE_BACK_OFF, note)
+    return warning(lws, c.REASON_RECREATE_BACK_OFF, "Delete", note, related=pod_reference(leader))
 
 
 def _given_up(lws: LeaderWorkerSet, leader: Pod, cause: Cause, *, restarts: int) -> Record:
@@ -95,21 +97,10 @@ def _given_up(lws: LeaderWorkerSet, leader: Pod, cause: Cause, *, restarts: int)
         f" maxGroupRestarts is {lws.max_group_restarts}. To go on, delete pod {leader.name}, change the"
         " template, or raise maxGroupRestarts"
     )
-    return _event(lws, leader, "Warning", c.REASON_MAX_RESTARTS_EXCEEDED, note)
+    return warning(lws, c.REASON_MAX_RESTARTS_EXCEEDED, "Delete", note, related=pod_reference(leader))
 
 
 def _what(cause: Cause, index: str) -> str:
     if cause.pod is None:
         return f"A worker pod of group {index} was replaced"
     return f"Worker pod {cause.pod.name} failed"
-
-
-def _event(lws: LeaderWorkerSet, leader: Pod, type_: str, reason: str, note: str) -> Record:
-    return Record(
-        regarding=reference(c.API_VERSION, c.KIND, lws),
-        type=type_,
-        reason=reason,
-        action="Delete",
-        note=note,
-        related=reference("v1", "Pod", leader),
-    )

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from msgspec import Raw, Struct
-from msgspec.structs import replace
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, StatefulSet
 from lws.objects import controller_of
-from lws.planning.actions import Create, Delete, Document, ObjectReference, Record, reference
+from lws.planning.actions import Create, Delete, Document, ObjectReference, reference
+from lws.planning.events import normal, warning
 from lws.planning.revisions.template import Template, restore
 
 KIND: Final = "ControllerRevision"
@@ -173,20 +173,10 @@ def _creation(
 ) -> Create:
     number = _next_number(lws, revisions, live)
     document = revision_document(lws, live, key=key, number=number)
-    created = Record(
-        regarding=reference(c.API_VERSION, c.KIND, lws),
-        related=ObjectReference(API_VERSION, KIND, document["metadata"]["name"], lws.namespace),
-        type="Normal",
-        reason=c.REASON_CREATING_REVISION,
-        action="Create",
-        note=note,
-    )
-    failed = replace(
-        created,
-        type="Warning",
-        reason=c.REASON_FAILED_CREATE,
-        note=f"Failed to create revision {document['metadata']['name']}",
-    )
+    name = document["metadata"]["name"]
+    made = ObjectReference(API_VERSION, KIND, name, lws.namespace)
+    created = normal(lws, c.REASON_CREATING_REVISION, "Create", note, related=made)
+    failed = warning(lws, c.REASON_FAILED_CREATE, "Create", f"Failed to create revision {name}", related=made)
     return Create(KIND, document, then=(created,), failed=failed)
 
 

@@ -15,7 +15,8 @@ from lws.api import constants as c
 from lws.api.intorpercent import scaled
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import StatefulSet
-from lws.planning.actions import ObjectReference, Record, reference
+from lws.planning.actions import ObjectReference, Record
+from lws.planning.events import normal
 from lws.planning.groups import GroupState
 
 _FIELD: Final = "spec.rolloutStrategy.rollingUpdateConfiguration"
@@ -177,7 +178,7 @@ def surge_deletion(lws: LeaderWorkerSet, leader: StatefulSet, rollout: Rollout) 
     note = f"deleting surge replicas from {lws.name}-{first} to {lws.name}-{last}"
     if first == last:
         note = f"deleting surge replica {lws.name}-{first}"
-    return _event(lws, c.REASON_GROUPS_PROGRESSING, "Delete", note)
+    return normal(lws, c.REASON_GROUPS_PROGRESSING, "Delete", note)
 
 
 def partition_move(
@@ -192,10 +193,4 @@ def partition_move(
     if first > last:
         return None
     note = f"Updating replicas {first} to {last} (inclusive)" if first < last else f"Updating replica {first}"
-    return _event(lws, c.REASON_GROUPS_UPDATING, "Update", note, related=revision)
-
-
-def _event(
-    lws: LeaderWorkerSet, reason: str, action: str, note: str, *, related: ObjectReference | None = None
-) -> Record:
-    return Record(reference(c.API_VERSION, c.KIND, lws), "Normal", reason, action, note, related)
+    return normal(lws, c.REASON_GROUPS_UPDATING, "Update", note, related=revision)
