@@ -34,12 +34,17 @@ def answer(status: int, message: str = QUOTA) -> ApiError:
 
 
 class World:
-    """A set and its controller on the model of a cluster; ``refuse(kind, document)`` may refuse any write."""
+    """A set and its controller on the model of a cluster.
+
+    ``refuse(kind, document)`` may refuse any write, and ``keep(kind, name)`` any deletion.
+    """
 
     def __init__(self, **members: Any) -> None:
         self.cluster, self.clock = Cluster(), FakeClock(1000.0)
         self.refuse: Refuse = lambda kind, document: None
+        self.keep: Callable[[str, str], ApiError | None] = lambda kind, name: None
         self.sent: list[tuple[str, str]] = []
+        self.asked_to_go: list[tuple[str, str]] = []
         self.users_keys: set[str] = set()
         self.cluster.create(a_set(**members))
         self.client = Client(self)
@@ -128,6 +133,13 @@ class Client(ModelClient):
         if "status" not in patch:
             self._ask(resource, patch)
         return super().merge_patch(resource, type_, name, patch, **where)
+
+    def delete(self, resource: Resource, type_: type[Any], name: str, **options: Any) -> Any:
+        self._world.asked_to_go.append((resource.kind, name))
+        error = self._world.keep(resource.kind, name)
+        if error is not None:
+            raise error
+        return super().delete(resource, type_, name, **options)
 
     def _ask(self, resource: Resource, document: Mapping[str, Any]) -> None:
         self._world.sent.append((resource.kind, document["metadata"]["name"]))

@@ -126,7 +126,8 @@ class DisaggregatedSetReconciler:
         scalers = plan_scalers(ds, self._scalers(ds), self._children(ds), done.taken)
         done.outcome = done.outcome.with_(self._run(scalers))
         wanted = wanted_of(ds, revision, by_role(ds, self._scalers(ds)), done.taken)
-        done.gone = self._migrate(wanted)
+        migrated, done.gone = self._migrate(wanted)
+        done.outcome = done.outcome.with_(migrated)
         self._go_on(wanted, done)
 
     def _run(self, actions: Iterable[Action]) -> Outcome:
@@ -138,12 +139,12 @@ class DisaggregatedSetReconciler:
                 break
         return outcome
 
-    def _migrate(self, wanted: Wanted) -> frozenset[str]:
+    def _migrate(self, wanted: Wanted) -> tuple[Outcome, frozenset[str]]:
         """UIDs of children from before there were slices that had to go; the cache may still show them."""
         ds = wanted.ds
         legacy = legacy_of_target(ds, wanted.revision, self._children(ds))
-        self._run(plan_migration(ds, legacy, self._services(ds)))
-        return frozenset(x.uid for x in legacy)
+        outcome = self._run(plan_migration(ds, legacy, self._services(ds)))
+        return outcome, frozenset() if outcome.problems else frozenset(x.uid for x in legacy)
 
     def _go_on(self, wanted: Wanted, done: Done) -> None:
         """Children of all slices, then services of those slices that did not fail."""

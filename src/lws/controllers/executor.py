@@ -15,12 +15,13 @@ from cachetools import LRUCache
 
 from lws.api.constants import NAME_LABEL
 from lws.controllers.children import Children
+from lws.controllers.deletions import Deletions
 from lws.controllers.effects import Effects, Recorder
 from lws.controllers.groupstatus import GroupStatusMemory
 from lws.controllers.outcomes import Outcome
 from lws.controllers.resources import KINDS, Kind
 from lws.kube.client import Client
-from lws.kube.errors import Conflict, Invalid, KubeError, NotFound, TransportError
+from lws.kube.errors import Conflict, Invalid, KubeError, NotFound
 from lws.objects import KubeObject
 from lws.planning.actions import (
     Action,
@@ -71,16 +72,14 @@ class Executor:
         self._informers = informers
         self._effects = Effects(recorder, measure)
         self._hand_over = hand_over
+        clock = clock or SystemClock()
         self._children = Children(
-            client,
-            informers,
-            kinds=kinds,
-            effects=self._effects,
-            clock=clock or SystemClock(),
-            ours=ours,
+            client, informers, kinds=kinds, effects=self._effects, clock=clock, ours=ours
+        )
+        self._deletions = Deletions(
+            client, kinds=kinds, effects=self._effects, observe=self._observe, clock=clock
         )
         self._own: LRUCache[str, str] = LRUCache(100_000)
-        self._unanswered: LRUCache[str, bool] = LRUCache(4096)  # UIDs of what may be deleted by now
         self._lock = threading.Lock()
 
     def wrote(self, obj: KubeObject) -> bool:
@@ -104,19 +103,20 @@ class Executor:
         return outcome
 
     def _carry_out(self, action: Action) -> Outcome:
+        outcome = Outcome()
         match action:
             case Apply():
-                return self._children.apply(action)
+                outcome = self._children.apply(action)
             case Create():
-                return self._children.create(action)
+                outcome = self._children.create(action)
             case Patch():
-                return self._children.patch(action)
-            case Problem():
-                return Outcome(problems=(action,))
-            case Requeue(after):
-                return Outcome(after)
+                outcome = self._children.patch(action)
             case Delete():
-                self._delete(action)
+                outcome = self._deletions.delete(action)
+            case Problem():
+                outcome = Outcome(problems=(action,))
+            case Requeue(after):
+                outcome = Outcome(after)
             case PatchMetadata():
                 self._patch_metadata(action)
             case PatchStatus():
@@ -125,53 +125,7 @@ class Executor:
                 self._hand_over(action)
             case Record():
                 self._effects.record(action)
-        return Outcome()
-
-    def _delete(self, action: Delete) -> None:
-        try:
-            left = self._send_delete(action)
-        except (NotFound, Conflict) as error:  # gone, or another object by that name: done already
-            if error.repeated or self._forget_unanswered(action):
-                self._effects.follow(action.then)  # ... and by us, whose first answer was lost
-            return
-        except TransportError as error:
-            if error.refused or not self._deleted(action):
-                raise
-            left = None
-        self._forget_unanswered(action)
-        if left is not None:
-            self._observe(action.kind, left)
-        self._effects.follow(action.then)
-
-    def _send_delete(self, action: Delete) -> KubeObject | None:
-        resource, type_ = self._kinds[action.kind]
-        return self._client.delete(
-            resource,
-            type_,
-            action.key.name,
-            namespace=action.key.namespace,
-            uid=action.uid,
-            propagation=action.propagation,
-            grace_period=action.grace,
-        )
-
-    def _deleted(self, action: Delete) -> bool:
-        """Whether a delete without an answer was accepted; if not even that is answered, it is remembered."""
-        with self._lock:
-            self._unanswered[action.uid] = True
-        resource, type_ = self._kinds[action.kind]
-        try:
-            found = self._client.get(resource, type_, action.key.name, action.key.namespace)
-        except NotFound:
-            return True
-        except KubeError:
-            return False
-        return found.uid != action.uid or found.deleting
-
-    def _forget_unanswered(self, action: Delete) -> bool:
-        """Whether the answer to an earlier delete of this very object was lost."""
-        with self._lock:
-            return self._unanswered.pop(action.uid, False)
+        return outcome
 
     def _patch_metadata(self, action: PatchMetadata) -> None:
         resource, type_ = self._kinds[action.kind]

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from msgspec.structs import replace
 
+from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.timestamps import rfc3339
 from lws.api.workloads import StatefulSet
@@ -46,6 +47,10 @@ DELETING_RETRY = 5.0
 
 # Seconds until another look when the cache showed a leader that is gone already.
 STALE_RETRY = 1.0
+
+
+# Seconds until the status tells what was found after it was written.
+SOON = 0.1
 
 
 class LeaderWorkerSetReconciler:
@@ -137,25 +142,28 @@ class LeaderWorkerSetReconciler:
         if not made.problems:
             made = made.with_(self._apply(observed, groups, revision))
         if not made.problems:
-            return made
+            return made.with_(self._replace(observed, groups, revision))
         former = former_revision(lws, leader, observed.revisions, revision.template)
         if former is not None and former.key != revision.key:
-            again = self._apply(observed, groups, former).requeue
-            made = made._replace(requeue=sooner(made.requeue, again))
+            again = self._apply(observed, groups, former)
+            if not again.problems:
+                again = again.with_(self._replace(observed, groups, former))
+            made = made._replace(requeue=sooner(made.requeue, again.requeue))
         applied = self._informers.stateful_sets.get(lws.key)
         return made._replace(problems=judged(made.problems, lws, applied, revision.key))
 
     def _apply(self, observed: ObservedSet, groups: Groups, revision: RevisionPlan) -> Outcome:
-        """Apply the leader StatefulSet and replace leaders."""
+        """Apply the leader StatefulSet."""
         lws, leader = observed.lws, observed.leader
         states = groups.states(revision.key, leader.spec.replicas if leader else 0)
         rollout = rollout_parameters(lws, leader, states, template_changed=revision.changed)
         actions = plan_leader(lws, leader, revision, partition=rollout.partition, replicas=rollout.replicas)
-        outcome = self._executor.run(actions)
-        if outcome.problems:
-            return outcome
-        applied = self._informers.stateful_sets.get(lws.key)
-        return outcome.with_(self._executor.run(plan_replacements(lws, groups, applied, revision.key)))
+        return self._executor.run(actions)
+
+    def _replace(self, observed: ObservedSet, groups: Groups, revision: RevisionPlan) -> Outcome:
+        """Replace leaders, by the StatefulSet as it was applied."""
+        applied = self._informers.stateful_sets.get(observed.lws.key)
+        return self._executor.run(plan_replacements(observed.lws, groups, applied, revision.key))
 
     def _report(self, before: ObservedSet, groups: Groups, used: str) -> float | None:
         """Status from what is there after the writes of this pass; then obsolete revisions go.
@@ -168,7 +176,8 @@ class LeaderWorkerSetReconciler:
         observed = self._observe(self._ledger.overlay(lws), leader)
         groups = groups_again(observed, before, groups)
         observed = self._with_members(observed, groups)
-        problems, due = self._problems.known(lws.key, [lws.uid, *(x.uid for x in observed.leaders)])
+        parts = [lws.uid, _history(lws), *(x.uid for x in observed.leaders)]
+        problems, due = self._problems.known(lws.key, parts)
         at = self._clock.now().timestamp()
         plan = plan_status(observed, groups, used, leader, now=rfc3339(at), at=at, problems=problems)
         if plan.patch is not None:
@@ -179,9 +188,16 @@ class LeaderWorkerSetReconciler:
                 return sooner(STALE_RETRY, due)
             self._executor.run([plan.patch])
             self._pace.wrote(lws.uid)
-        if plan.update_done and not problems.own:
-            self._executor.run(plan_truncation(lws, observed.revisions, used))
-        return due
+        rolled = plan.update_done and all(x.reason == c.REASON_DELETION_REFUSED for x in problems.own)
+        obsolete = plan_truncation(lws, observed.revisions, used) if rolled else []
+        truncated = self._executor.run(obsolete)
+        news = self._problems.of_set(lws.key, _history(lws), truncated.problems)
+        return sooner(due, truncated.requeue, SOON if news else None)
+
+
+def _history(lws: LeaderWorkerSet) -> str:
+    """What problems of the set's revisions are kept under: they are found after its status was written."""
+    return f"{lws.uid} revisions"
 
 
 def _revision(observed: ObservedSet) -> RevisionPlan | ValueError:

@@ -46,9 +46,9 @@ class ProblemMemory:
         if self._note(key, uid, group, problems):
             self._wake(key)
 
-    def of_set(self, key: Key, uid: str, problems: Collection[Problem]) -> None:
-        """All that the set's own pass found."""
-        self._note(key, uid, None, problems)
+    def of_set(self, key: Key, uid: str, problems: Collection[Problem]) -> bool:
+        """All that the set's own pass found of what ``uid`` names: the set, or a part; whether it is news."""
+        return self._note(key, uid, None, problems)
 
     def group_failed(self, key: Key, uid: str, group: int | None, error: Exception) -> None:
         """The pass of the group whose leader has this UID ended with an error; the set ``key`` hears it."""

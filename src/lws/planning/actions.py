@@ -132,7 +132,8 @@ class Delete(Struct, frozen=True):
     """Delete exactly the object with this UID; NotFound or another UID means it is done already.
 
     ``propagation``: ``Foreground``, ``Background`` or ``Orphan`` (Kubernetes garbage collection). ``grace``:
-    seconds that its containers get; None: what the object says itself.
+    seconds that its containers get; None: what the object says itself. ``failed`` as in ``Apply``, ``unmet``
+    as in ``Problem``, when it is refused.
     """
 
     kind: str
@@ -141,6 +142,8 @@ class Delete(Struct, frozen=True):
     propagation: str = "Background"
     then: tuple[Effect, ...] = ()
     grace: int | None = None
+    failed: Record | None = None
+    unmet: bool = True
 
 
 class PatchMetadata(Struct, frozen=True):

@@ -25,6 +25,12 @@ def warning(
     return Record(reference(c.API_VERSION, c.KIND, lws), "Warning", reason, action, note, related)
 
 
+def failed_delete(lws: LeaderWorkerSet, kind: str, name: str, *, leader: Pod | None = None) -> Record:
+    """The warning of a delete that fails. ``leader``: of the group that it is about."""
+    related = pod_reference(leader) if leader is not None else None
+    return warning(lws, c.REASON_FAILED_DELETE, "Delete", f"Failed to delete {kind} {name}", related=related)
+
+
 def pod_reference(pod: Pod) -> ObjectReference:
     """For an event that a pod is related to."""
     return reference("v1", "Pod", pod)

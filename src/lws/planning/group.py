@@ -54,7 +54,7 @@ MISSING_GRACE = 15.0
 
 
 def plan_group(group: ObservedGroup, *, now: float, provider: GangProvider | None = None) -> list[Action]:
-    """Everything due for the group, in order; nothing for a set or a leader on its way out.
+    """Everything due for the group, in order; of a set or a leader on its way out only how its pods stop.
 
     ``now``: seconds since 1970. ``provider``: of gang scheduling, where that is configured. Nothing either
     while ``plan_restart`` needs more certainty.
@@ -62,12 +62,12 @@ def plan_group(group: ObservedGroup, *, now: float, provider: GangProvider | Non
     What keeps something from being made is among the actions, as a problem: no failure, since only users can
     mend it, and all else goes on.
     """
-    lws, own = group.lws, group_of(group)
+    lws, own, leader = group.lws, group_of(group), group.leader
+    stop = plan_stop(lws, leader, group.pods, group.worker_sets) if leader is not None else ()
     if lws is None or own is None or lws.deleting:
-        return []
+        return list(stop)
     restart = plan_restart(group, now=now)
     leader = own.leader
-    stop = plan_stop(lws, leader, group.worker_sets)
     if restart.recreating:
         return [*stop, *restart.actions]
     if not is_leader(leader):

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from lws.api import constants as c
 from lws.api import disaggregation as d
 from lws.objects import KubeObject
-from lws.planning.actions import Action, Problem, Record, Requeue, reference
+from lws.planning.actions import Action, Delete, Problem, Record, Requeue, reference
 
 _NAMED: Final = 3
 """Groups that a message names: one that grew with each further group would be written with each."""
@@ -69,6 +69,12 @@ def failing(words: str) -> Problem:
     """That no pass gets to its end, though nobody refuses anything: a webhook is down, for instance."""
     message = f"The controller cannot finish its work, and tries again: {words}"
     return Problem(c.REASON_RECONCILE_FAILING, message, grace=FAILING_GRACE)
+
+
+def deletion_refused(action: Delete, words: str) -> Problem:
+    """That the API server does not let an object go. ``words``: its own."""
+    message = f"The API server refuses to delete {action.kind} {action.key.name}: {words}"
+    return Problem(c.REASON_DELETION_REFUSED, message, unmet=action.unmet)
 
 
 def invalid(

@@ -15,6 +15,7 @@ from typing import Final
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Pod, StatefulSet
+from lws.objects import controlled_by
 from lws.planning.actions import Delete, PatchMetadata
 from lws.planning.observed import worker_set_of
 
@@ -56,20 +57,42 @@ def plan_mark(lws: LeaderWorkerSet, leader: Pod) -> tuple[PatchMetadata, ...]:
     return (PatchMetadata("Pod", leader.key, leader.uid, unmark),)
 
 
-def plan_stop(lws: LeaderWorkerSet, leader: Pod, sets: Iterable[StatefulSet]) -> tuple[Delete, ...]:
-    """Of a leader that somebody deletes in the background, stop the workers, too.
+def plan_stop(
+    lws: LeaderWorkerSet | None, leader: Pod, pods: Iterable[Pod], sets: Iterable[StatefulSet]
+) -> tuple[Delete, ...]:
+    """Of a leader that is told to stop, by whomever, stop the workers, too: here and now.
 
-    The API server changes the kind of a deletion that has begun only together with a shorter grace period,
-    so the leader loses a second of it. One that has no second to lose is soon gone: then its worker
-    StatefulSet is deleted. ``--cascade=orphan`` is a wish like any other.
+    The garbage collector does so by itself where the leader goes in the foreground, but step by step, and
+    each may wait for a second and more. ``pods`` and ``sets``: the group's; ``lws``: None once the set is
+    gone, when the leader's mark tells. The StatefulSet goes first, or else it would replace its pods.
+    ``--cascade=orphan`` is a wish like any other.
     """
-    finalizers = leader.metadata.finalizers
-    if not stops_at_once(lws) or not leader.deleting or FOREGROUND in finalizers or ORPHAN in finalizers:
+    if not leader.deleting or ORPHAN in leader.metadata.finalizers or not _stops_workers(lws, leader):
         return ()
     workers = worker_set_of(leader, sets)
-    if workers is None or workers.deleting:
+    if workers is None:
         return ()
+    stop: list[Delete] = [*_once_more(leader)]
+    if not workers.deleting:
+        stop.append(Delete("StatefulSet", workers.key, workers.uid, propagation="Foreground"))
+    mine = (x for x in pods if not x.deleting and controlled_by(x, workers.uid))
+    return (*stop, *(Delete("Pod", x.key, x.uid) for x in sorted(mine, key=lambda x: x.name)))
+
+
+def _stops_workers(lws: LeaderWorkerSet | None, leader: Pod) -> bool:
+    if lws is not None:
+        return stops_at_once(lws)
+    return leader.annotations.get(c.TERMINATION_POLICY_ANNOTATION) == c.TERMINATION_PARALLEL
+
+
+def _once_more(leader: Pod) -> tuple[Delete, ...]:
+    """Of a leader that somebody deletes in the background: its name is to stay taken until its workers are
+    gone.
+
+    The API server changes the kind of a deletion that has begun only together with a shorter grace period,
+    so the leader loses a second of it. One that has no second to lose is soon gone.
+    """
     grace = leader.metadata.deletion_grace_period_seconds or 0
-    if grace > 1:
-        return (Delete("Pod", leader.key, leader.uid, propagation="Foreground", grace=grace - 1),)
-    return (Delete("StatefulSet", workers.key, workers.uid, propagation="Foreground"),)
+    if FOREGROUND in leader.metadata.finalizers or grace <= 1:
+        return ()
+    return (Delete("Pod", leader.key, leader.uid, propagation="Foreground", grace=grace - 1),)

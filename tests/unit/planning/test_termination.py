@@ -73,8 +73,10 @@ def test_what_we_put_on_comes_off_under_another_policy_and_nothing_else(policy: 
 @pytest.mark.parametrize("grace", [2, 30])
 def test_a_deletion_in_the_background_is_asked_for_once_more(grace: int) -> None:
     pod = leader("x", grace=grace, annotations=MARK)
-    assert plan_stop(the_set(c.TERMINATION_PARALLEL), pod, [a_worker_set(pod)]) == (
+    workers = a_worker_set(pod)
+    assert plan_stop(the_set(c.TERMINATION_PARALLEL), pod, [], [workers]) == (
         Delete("Pod", pod.key, pod.uid, propagation="Foreground", grace=grace - 1),
+        Delete("StatefulSet", workers.key, workers.uid, propagation="Foreground"),
     )
 
 
@@ -82,9 +84,34 @@ def test_a_deletion_in_the_background_is_asked_for_once_more(grace: int) -> None
 def test_without_a_second_to_lose_the_workers_are_deleted(grace: int) -> None:
     pod = leader(grace=grace)
     workers = a_worker_set(pod)
-    assert plan_stop(the_set(c.TERMINATION_PARALLEL), pod, [workers]) == (
+    assert plan_stop(the_set(c.TERMINATION_PARALLEL), pod, [], [workers]) == (
         Delete("StatefulSet", workers.key, workers.uid, propagation="Foreground"),
     )
+
+
+@pytest.mark.parametrize("policy", [c.TERMINATION_PARALLEL, "gone", "going"])
+def test_every_worker_that_runs_is_told_to_stop_with_its_leader(policy: str) -> None:
+    """The garbage collector would, one step after the other; also of a set that is gone itself."""
+    pod, other = leader(FOREGROUND, grace=30, annotations=MARK), a_leader(0, uid="former")
+    stays, goes = a_worker(pod, 2), a_worker(pod, 1, deleting=True)
+    foreign = a_worker(other, 3)
+    lws = the_set(c.TERMINATION_PARALLEL)
+    if policy == "going":
+        lws = replace(lws, metadata=replace(lws.metadata, deletion_timestamp="2026-01-01T00:00:00Z"))
+    workers = a_worker_set(pod)
+    group = ObservedGroup(
+        None if policy == "gone" else lws, pod, pods=(pod, stays, goes, foreign), worker_sets=(workers,)
+    )
+    assert plan_group(group, now=0.0) == [
+        Delete("StatefulSet", workers.key, workers.uid, propagation="Foreground"),
+        Delete("Pod", stays.key, stays.uid),
+    ]
+
+
+def test_without_the_set_and_its_mark_the_garbage_collector_stops_the_workers() -> None:
+    pod = leader(FOREGROUND, grace=30)
+    group = ObservedGroup(None, pod, pods=(pod, a_worker(pod, 1)), worker_sets=(a_worker_set(pod),))
+    assert plan_group(group, now=0.0) == []
 
 
 @pytest.mark.parametrize(
@@ -92,16 +119,16 @@ def test_without_a_second_to_lose_the_workers_are_deleted(grace: int) -> None:
     [
         *((policy, leader(grace=30), False) for policy in NOT_PARALLEL),
         (c.TERMINATION_PARALLEL, leader(), False),
-        (c.TERMINATION_PARALLEL, leader(FOREGROUND, grace=30), False),
         (c.TERMINATION_PARALLEL, leader(ORPHAN, grace=30), False),
         (c.TERMINATION_PARALLEL, leader(grace=30), True),
     ],
-    ids=["absent", "default", "stays", "foreground-already", "orphan", "workers-of-a-former-leader"],
+    ids=["absent", "default", "stays", "orphan", "workers-of-a-former-leader"],
 )
 def test_nothing_is_asked_for_otherwise(policy: str | None, pod: Pod, former: bool) -> None:
     owner = a_leader(0, uid="former") if former else pod
-    assert plan_stop(the_set(policy), pod, [a_worker_set(owner)]) == ()
-    assert plan_stop(the_set(policy), pod, []) == ()
+    workers = a_worker(owner, 1)
+    assert plan_stop(the_set(policy), pod, [workers], [a_worker_set(owner)]) == ()
+    assert plan_stop(the_set(policy), pod, [workers], []) == ()
 
 
 @pytest.mark.parametrize("failed", [False, True])
@@ -113,9 +140,10 @@ def test_the_pass_over_a_group_does_so_whether_it_has_failed_or_not(failed: bool
         pods=(pod, a_worker(pod, 1, deleting=failed)),
         worker_sets=(a_worker_set(pod),),
     )
-    [action] = plan_group(group, now=0.0)
-    assert isinstance(action, Delete)
-    assert (action.uid, action.grace) == (pod.uid, 29)
+    leads, *others = plan_group(group, now=0.0)
+    assert isinstance(leads, Delete)
+    assert (leads.uid, leads.grace) == (pod.uid, 29)
+    assert [x.kind for x in others if isinstance(x, Delete)] == ["StatefulSet"] + ["Pod"] * (not failed)
 
 
 def test_the_pass_over_a_group_marks_its_leader() -> None:

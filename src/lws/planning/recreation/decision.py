@@ -13,7 +13,7 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Pod
 from lws.planning.actions import Action, Delete, GroupRecreated, Record, Requeue, StoreEntry
-from lws.planning.events import normal, pod_reference, warning
+from lws.planning.events import failed_delete, normal, pod_reference, warning
 from lws.planning.groups import group_of
 from lws.planning.observed import Certainty, ObservedGroup, group_index
 from lws.planning.recreation.backoff import Step, decide, stored_entry
@@ -78,7 +78,8 @@ def _delete(lws: LeaderWorkerSet, leader: Pod, cause: Cause) -> Delete:
     note = f"{_what(cause, index)}, {done}"
     event = normal(lws, c.REASON_RECREATE_GROUP, "Delete", note, related=pod_reference(leader))
     then = (event, GroupRecreated(cause.name))
-    return Delete("Pod", leader.key, leader.uid, propagation="Foreground", then=then)
+    failed = failed_delete(lws, "leader pod", leader.name, leader=leader)
+    return Delete("Pod", leader.key, leader.uid, propagation="Foreground", then=then, failed=failed)
 
 
 def _backing_off(lws: LeaderWorkerSet, leader: Pod, cause: Cause, *, restarts: int, wait: float) -> Record:

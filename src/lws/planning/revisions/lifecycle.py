@@ -16,7 +16,7 @@ from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, StatefulSet
 from lws.objects import controller_of
 from lws.planning.actions import Create, Delete, Document, ObjectReference, reference
-from lws.planning.events import normal, warning
+from lws.planning.events import failed_delete, normal, warning
 from lws.planning.revisions.template import Template, restore
 
 KIND: Final = "ControllerRevision"
@@ -229,7 +229,11 @@ def plan_truncation(lws: LeaderWorkerSet, revisions: Iterable[ControllerRevision
     old = [x for x in owned_revisions(lws, revisions) if _key(x) != key and not x.deleting]
     newest = {_key(x): x for x in sorted(old, key=_number)}
     kept = sorted(newest.values(), key=_number, reverse=True)[: history_limit(lws.annotations) or 0]
-    return [Delete(KIND, x.key, x.uid) for x in old if x not in kept]
+    return [
+        Delete(KIND, x.key, x.uid, failed=failed_delete(lws, "revision", x.name), unmet=False)
+        for x in old
+        if x not in kept
+    ]
 
 
 def history_limit(annotations: Mapping[str, str]) -> int | None:

@@ -14,6 +14,7 @@ from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Pod, StatefulSet
 from lws.objects import controlled_by
 from lws.planning.actions import Delete
+from lws.planning.events import failed_delete
 from lws.planning.groups import Group, Groups
 from lws.planning.rollout.numbers import rollout_numbers
 from lws.planning.termination import propagation
@@ -32,10 +33,13 @@ def plan_replacements(
     """
     if leader is None or lws.deleting or not _rebuilds_as(leader, key):
         return ()
-    return tuple(
-        Delete("Pod", x.key, x.uid, propagation=propagation(lws))
-        for x in _affordable(_outdated(groups, leader, key), spare=_spare(lws, groups, leader))
-    )
+    outdated = _outdated(groups, leader, key)
+    return tuple(_replace(lws, x) for x in _affordable(outdated, spare=_spare(lws, groups, leader)))
+
+
+def _replace(lws: LeaderWorkerSet, leader: Pod) -> Delete:
+    failed = failed_delete(lws, "leader pod", leader.name, leader=leader)
+    return Delete("Pod", leader.key, leader.uid, propagation=propagation(lws), failed=failed)
 
 
 def _rebuilds_as(leader: StatefulSet, key: str) -> bool:

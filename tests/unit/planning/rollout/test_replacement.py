@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from support.groups import DELETED, NAME, a_leader, a_set, a_worker_set
 from support.rollout_world import LeaderSet, World
 
@@ -127,7 +128,12 @@ def test_what_is_deleted_and_how() -> None:
         a_set(replicas=2), leaders=tuple(leaders), worker_sets=tuple(worker_sets_of(row, leaders))
     )
     actions = plan_replacements(observed.lws, groups_of(observed), a_rolling_set(row, partition=0), "b")
-    assert actions == (Delete("Pod", Key("default", f"{NAME}-1"), f"uid-{NAME}-1", propagation="Background"),)
+    [action] = actions
+    assert action.failed is not None
+    assert (action.failed.type, action.failed.reason) == ("Warning", "FailedDelete")
+    assert replace(action, failed=None) == Delete(
+        "Pod", Key("default", f"{NAME}-1"), f"uid-{NAME}-1", propagation="Background"
+    )
 
 
 def test_without_workers_the_leader_is_the_group() -> None:

@@ -1,0 +1,120 @@
+"""Deletes that the API server refuses: told, tried again ever more rarely, and nothing else stands still."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from support.child_world import GROUP, KEY, World, answer
+from support.cluster_model import restarted
+
+from lws.api import constants as c
+from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.workloads import ControllerRevision, Pod
+from lws.controllers.refusals import FIRST, LONGEST
+
+POLICY = "admission webhook denied the request: pods of this namespace stay"
+
+
+def keep_pods(world: World, status: int = 403) -> None:
+    world.keep = lambda kind, name: answer(status, POLICY) if kind == "Pod" else None
+
+
+def rolling_world() -> World:
+    """Whose StatefulSet controller says at once that it has seen every new template."""
+    world = World()
+    world.settle(seconds=10.0)
+    carried = world.leader_set
+    assert carried is not None
+    status = replace(carried.status, observed_generation=100, current_revision="x", update_revision="x")
+    world.cluster.put(replace(carried, status=status))
+    world.settle(seconds=10.0)
+    assert world.conditions == {c.AVAILABLE}
+    return world
+
+
+def with_image(lws: LeaderWorkerSet) -> LeaderWorkerSet:
+    leader = {"spec": {"containers": [{"name": "leader", "image": "example.com/other:2"}]}}
+    template = replace(lws.spec.leader_worker_template, leader_template=leader)
+    return replace(lws, spec=replace(lws.spec, leader_worker_template=template))
+
+
+def fail_group_0(world: World) -> Pod:
+    leader = world.cluster.get(Pod, GROUP)
+    assert leader is not None
+    world.cluster.put(restarted(leader))
+    return leader
+
+
+@pytest.mark.parametrize("status", [400, 403, 422])
+def test_a_group_that_may_not_be_recreated_is_told(status: int) -> None:
+    world = World()
+    world.settle(seconds=10.0)
+    keep_pods(world, status)
+    leader = fail_group_0(world)
+    world.settle(seconds=FIRST)
+    stalled = world.condition(c.STALLED)
+    assert (stalled.status, stalled.reason) == ("True", "DeletionRefused")
+    assert stalled.message == f"group 0: The API server refuses to delete Pod {GROUP.name}: {POLICY}"
+    assert world.cluster.get(Pod, GROUP) is not None
+    told = [x for x in world.process.recorder.events if x["reason"] == "FailedDelete"]
+    assert told
+    assert POLICY in told[0]["note"]
+    assert told[0]["related"].uid == leader.uid
+
+
+def test_it_is_asked_for_ever_more_rarely_and_done_when_it_may() -> None:
+    world = World()
+    world.settle(seconds=10.0)
+    keep_pods(world)
+    leader = fail_group_0(world)
+    world.settle(seconds=1000.0)
+    assert 4 <= len(world.asked_to_go) <= 12
+    world.keep = lambda kind, name: None
+    world.settle(seconds=LONGEST + 10.0)
+    recreated = world.cluster.get(Pod, GROUP)
+    assert recreated is not None
+    assert recreated.uid != leader.uid
+    assert world.conditions == {c.AVAILABLE}
+
+
+def test_a_roll_whose_leaders_may_not_go_is_told_and_scaled_all_the_same() -> None:
+    """It is no refusal of the template: the leader StatefulSet keeps the new one."""
+    world = rolling_world()
+    keep_pods(world)
+    world.edit(with_image)
+    world.settle(seconds=FIRST)
+    assert world.condition(c.STALLED).reason == "DeletionRefused"
+    assert c.AVAILABLE not in world.conditions
+    carried = world.leader_set
+    assert carried is not None
+    [newest] = [x for x in world.cluster.all(ControllerRevision) if x.revision == 2]
+    assert carried.labels[c.REVISION_LABEL] == newest.labels[c.REVISION_LABEL]
+    world.edit(lambda lws: replace(lws, spec=replace(lws.spec, replicas=3)))
+    world.settle(seconds=FIRST)
+    assert world.cluster.get(Pod, GROUP._replace(name=f"{KEY.name}-2")) is not None
+
+
+def test_a_revision_that_may_not_go_is_told_and_the_set_is_available() -> None:
+    world = rolling_world()
+    world.keep = lambda kind, name: answer(403, POLICY) if kind == "ControllerRevision" else None
+    world.edit(with_image)
+    world.settle(seconds=30.0)
+    stalled = world.condition(c.STALLED)
+    assert (stalled.status, stalled.reason) == ("True", "DeletionRefused")
+    assert c.AVAILABLE in world.conditions
+    world.keep = lambda kind, name: None
+    world.settle(seconds=LONGEST)
+    assert world.condition(c.STALLED).status == "False"
+    assert len(world.cluster.all(ControllerRevision)) == 1
+
+
+@pytest.mark.parametrize("error", [answer(401), answer(429), answer(500)], ids=["401", "429", "500"])
+def test_what_is_no_verdict_fails_the_pass(error: Any) -> None:
+    world = World()
+    world.settle(seconds=10.0)
+    world.keep = lambda kind, name: error if kind == "Pod" else None
+    fail_group_0(world)
+    with pytest.raises(type(error)):
+        world.settle(seconds=FIRST)
