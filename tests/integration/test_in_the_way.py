@@ -18,7 +18,7 @@ from lws.api import constants as c
 from lws.controllers.resources import LEADERWORKERSETS
 from lws.kube.client import Client
 from lws.kube.errors import ApiError, NotFound
-from lws.kube.resources import SERVICES, STATEFULSETS, Resource
+from lws.kube.resources import CONTROLLER_REVISIONS, SERVICES, STATEFULSETS, Resource
 
 pytestmark = pytest.mark.integration
 
@@ -270,3 +270,36 @@ def owned(document: Document) -> Any:
     spec = document["spec"]
     members = ("selector", "publishNotReadyAddresses", "replicas")
     return (document["metadata"].get("labels"), {x: spec.get(x) for x in members})
+
+
+def _strip(sets: Sets, resource: Resource, name: str, namespace: str) -> str:
+    """Take its owner away, as a user or a backup tool may; its UID."""
+    patch = {"metadata": {"ownerReferences": None}}
+    written = sets.client.merge_patch(resource, dict, name, patch, namespace=namespace)
+    uid: str = written["metadata"]["uid"]
+    return uid
+
+
+def test_children_that_lose_their_owner_get_it_back(sets: Sets, namespace: str) -> None:
+    lws = sets.create("mine", replicas=1, size=2, networkConfig={"subdomainPolicy": "UniquePerReplica"})
+    await_whole(lws)
+    pods = {x.uid for x in lws.pods()}
+    [revision] = sets.client.list(
+        CONTROLLER_REVISIONS, dict, namespace, label_selector=f"{c.NAME_LABEL}=mine,!{c.WORKER_INDEX_LABEL}"
+    )[:1]
+    children = (
+        (STATEFULSETS, "mine"),
+        (STATEFULSETS, "mine-0"),
+        (SERVICES, "mine-0"),
+        (CONTROLLER_REVISIONS, revision["metadata"]["name"]),
+    )
+    for resource, name in children:
+        uid = _strip(sets, resource, name, namespace)
+
+        def owner(resource: Resource = resource, name: str = name, uid: str = uid) -> str:
+            found = sets.client.get(resource, dict, name, namespace)["metadata"]
+            assert found["uid"] == uid
+            return "".join(x["kind"] for x in found.get("ownerReferences", ()))
+
+        until(f"the owner of {resource.plural} {name}", owner, bool)
+    assert {x.uid for x in lws.pods()} == pods

@@ -46,6 +46,7 @@ class World:
         self.sent: list[tuple[str, str]] = []
         self.asked_to_go: list[tuple[str, str]] = []
         self.users_keys: set[str] = set()
+        self.maker = "manager"  # upstream's controller
         self.cluster.create(a_set(**members))
         self.client = Client(self)
         self.process = Process(self.cluster, self.client, self.clock, lambda kind: 0)
@@ -108,14 +109,14 @@ class Client(ModelClient):
         return msgspec.json.decode(msgspec.json.encode(document), type=type_)
 
     def _managed(self, found: KubeObject) -> list[dict[str, Any]]:
-        """As if upstream's controller had created it, and a user set the world's ``users_keys`` since."""
+        """As if ``maker`` had created it, and a user set the world's ``users_keys`` since."""
         theirs = self._world.users_keys
         members = {"labels": found.labels, "annotations": found.annotations}
         created = {f"f:{x}": {f"f:{k}": {} for k in keys if k not in theirs} for x, keys in members.items()}
         edited = {f"f:{x}": {f"f:{k}": {} for k in keys if k in theirs} for x, keys in members.items()}
         spec = {"f:selector": {}, "f:serviceName": {}}
         return [
-            {"manager": "manager", "fieldsV1": {"f:metadata": {".": {}, **created}, "f:spec": spec}},
+            {"manager": self._world.maker, "fieldsV1": {"f:metadata": {".": {}, **created}, "f:spec": spec}},
             {"manager": "kubectl-label", "fieldsV1": {"f:metadata": edited}},
         ]
 

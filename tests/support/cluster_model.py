@@ -203,7 +203,7 @@ def _deleted(obj: T) -> T:
 
 def is_leader_set(one: StatefulSet) -> bool:
     owner = controller_of(one)
-    return owner is not None and owner.kind == c.KIND
+    return owner.kind == c.KIND if owner is not None else c.GROUP_INDEX_LABEL not in one.labels
 
 
 def _owned_by(owner: StatefulSet) -> OwnerReference:

@@ -125,7 +125,8 @@ class ModelClient:
         if patch["metadata"]["uid"] != stored.uid:
             raise Conflict(409)
         self.patched.append((stored.name, dict(patch)))
-        wanted = msgspec.convert(merge(msgspec.to_builtins(stored), patch), type(stored))
+        merged = merge(msgspec.json.decode(msgspec.json.encode(stored)), patch)
+        wanted = msgspec.json.decode(msgspec.json.encode(merged), type=type(stored))
         written = self._cluster.put(wanted) if wanted != stored else stored
         self._trouble()
         return written

@@ -18,6 +18,7 @@ from lws.controllers.children import Children
 from lws.controllers.deletions import Deletions
 from lws.controllers.effects import Effects, Recorder
 from lws.controllers.groupstatus import GroupStatusMemory
+from lws.controllers.inherited import Makers
 from lws.controllers.outcomes import Outcome
 from lws.controllers.resources import KINDS, Kind
 from lws.kube.client import Client
@@ -34,6 +35,7 @@ from lws.planning.actions import (
     PatchMetadata,
     PatchStatus,
     Problem,
+    Reclaim,
     Record,
     Requeue,
     StoreEntry,
@@ -76,6 +78,7 @@ class Executor:
         self._children = Children(
             client, informers, kinds=kinds, effects=self._effects, clock=clock, ours=ours
         )
+        self._makers = Makers(client, kinds)
         self._deletions = Deletions(
             client, kinds=kinds, effects=self._effects, observe=self._observe, clock=clock
         )
@@ -111,6 +114,8 @@ class Executor:
                 outcome = self._children.create(action)
             case Patch():
                 outcome = self._children.patch(action)
+            case Reclaim():
+                outcome = self._reclaim(action)
             case Delete():
                 outcome = self._deletions.delete(action)
             case Problem():
@@ -126,6 +131,18 @@ class Executor:
             case Record():
                 self._effects.record(action)
         return outcome
+
+    def _reclaim(self, action: Reclaim) -> Outcome:
+        if not self._makers.made_by_us(action.kind, action.key, action.uid):
+            return self.run(action.otherwise)
+        metadata: Document = {
+            "name": action.key.name,
+            "namespace": action.key.namespace,
+            "uid": action.uid,
+            "resourceVersion": action.resource_version,
+            "ownerReferences": action.owners,
+        }
+        return self._children.patch(Patch(action.kind, {"metadata": metadata}, failed=action.failed))
 
     def _patch_metadata(self, action: PatchMetadata) -> None:
         resource, type_ = self._kinds[action.kind]

@@ -1,12 +1,15 @@
-"""Which labels and annotations a worker StatefulSet has from whoever created it, and not from users.
+"""Which labels and annotations a worker StatefulSet has from whoever created it, and not from users; and who
+that was.
 
-Asked only of one that has keys which its set does not, or not any more; ``managedFields`` knows, which the
-cache does not hold. The answer is remembered as long as the keys are the same.
+The former is asked only of one that has keys which its set does not, or not any more; ``managedFields``
+knows, which the cache does not hold. The answer is remembered as long as the keys are the same.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 from cachetools import LRUCache
@@ -14,19 +17,53 @@ from msgspec import Struct, field
 
 from lws.api.constants import FIELD_MANAGER
 from lws.api.workloads import StatefulSet
+from lws.controllers.resources import Kind
 from lws.kube.client import Client
 from lws.kube.errors import NotFound
 from lws.kube.resources import STATEFULSETS
+from lws.objects import Key
 from lws.planning.observed import NO_KEYS, Keys
+from lws.planning.reclaiming import made_by
 from lws.planning.upkeep import made_by_creator
 
 
-class _Managed(Struct, rename="camel"):
+class Managed(Struct, rename="camel"):
     class Metadata(Struct, rename="camel"):
         uid: str = ""
         managed_fields: msgspec.Raw = msgspec.Raw(b"[]")
 
     metadata: Metadata = field(default_factory=Metadata)
+
+    @property
+    def fields(self) -> list[dict[str, Any]]:
+        """``managedFields``."""
+        found: list[dict[str, Any]] = msgspec.json.decode(self.metadata.managed_fields)
+        return found
+
+
+class Makers:
+    """Whether this controller made an object; asked once, because that does not change."""
+
+    def __init__(self, client: Client, kinds: Mapping[str, Kind], *, maxsize: int = 4096) -> None:
+        self._client = client
+        self._kinds = kinds
+        self._known: LRUCache[str, bool] = LRUCache(maxsize)
+        self._lock = threading.Lock()
+
+    def made_by_us(self, kind: str, key: Key, uid: str) -> bool:
+        """False of what is gone or another object by now."""
+        with self._lock:
+            known = self._known.get(uid)
+        if known is not None:
+            return known
+        try:
+            live = self._client.get(self._kinds[kind].resource, Managed, key.name, key.namespace)
+        except NotFound:
+            return False
+        found = live.metadata.uid == uid and made_by(live.fields, FIELD_MANAGER)
+        with self._lock:
+            self._known[uid] = found
+        return found
 
 
 class InheritedKeys:
@@ -53,9 +90,9 @@ class InheritedKeys:
 
     def _read(self, workers: StatefulSet) -> Keys:
         try:
-            live = self._client.get(STATEFULSETS, _Managed, workers.name, workers.namespace)
+            live = self._client.get(STATEFULSETS, Managed, workers.name, workers.namespace)
         except NotFound:
             return NO_KEYS
         if live.metadata.uid != workers.uid:
             return NO_KEYS
-        return made_by_creator(msgspec.json.decode(live.metadata.managed_fields), FIELD_MANAGER)
+        return made_by_creator(live.fields, FIELD_MANAGER)

@@ -27,6 +27,7 @@ from lws.planning.groups import Groups, groups_again, groups_of
 from lws.planning.leader import judged, plan_leader
 from lws.planning.observed import ObservedSet
 from lws.planning.problems import invalid
+from lws.planning.reclaiming import plan_reclaims
 from lws.planning.recreation.record import unrecorded
 from lws.planning.revisions import (
     RevisionPlan,
@@ -128,7 +129,8 @@ class LeaderWorkerSetReconciler:
         except ValueError as error:
             rolled = self._executor.run(invalid(observed.lws, str(error)))
         service = plan_shared_service(observed.lws, observed.service, groups)
-        return rolled.with_(self._executor.run(service))
+        reclaimed = self._executor.run(plan_reclaims(observed.lws, observed.revisions))
+        return rolled.with_(reclaimed).with_(self._executor.run(service))
 
     def _roll(self, observed: ObservedSet, groups: Groups, revision: RevisionPlan) -> Outcome:
         """Pods must find their revision, so the leader StatefulSet is applied only after it.

@@ -18,6 +18,11 @@ def differs(aspects: Callable[[Any], object]) -> Callable[[Any, Any], bool]:
     return lambda old, new: old is None or aspects(old) != aspects(new)
 
 
+def owners_changed(old: KubeObject | None, new: KubeObject) -> bool:
+    """By somebody's edit; who made it knows its first ones."""
+    return old is not None and old.metadata.owner_references != new.metadata.owner_references
+
+
 def stateful_set_aspects(one: StatefulSet) -> object:
     """What a set's pass reads of the leader StatefulSet and of those of its groups."""
     return (

@@ -35,6 +35,7 @@ from lws.controllers.news import (
     differs,
     leader_aspects,
     member_aspects,
+    owners_changed,
     pod_aspects,
     service_aspects,
     stateful_set_aspects,
@@ -264,6 +265,7 @@ def _watch(
     informers.pods.add_handler(EnqueueRequests(pods, group_of_pod, differs(pod_aspects)))
     informers.pods.add_handler(EnqueueRequests(later, leader_set_of, differs(leader_aspects)))
     informers.pods.add_handler(EnqueueRequests(later, set_to_record, differs(member_aspects)))
+    informers.revisions.add_handler(EnqueueRequests(later, set_of, owners_changed))
     informers.services.add_handler(EnqueueRequests(sets, set_of, differs(service_aspects)))
     informers.services.add_handler(EnqueueRequests(pods, group_of_owned, differs(service_aspects)))
 

@@ -128,6 +128,22 @@ class Patch(Struct, frozen=True):
     unmet: bool = True
 
 
+class Reclaim(Struct, frozen=True):
+    """Give the object with this UID, as it was at ``resource_version``, its owner back, if it was made by us.
+
+    Who made it only the server's ``managedFields`` tell. ``owners``: its owner references as they are to be.
+    ``otherwise``: what is due when somebody else made it.
+    """
+
+    kind: str
+    key: Key
+    uid: str
+    resource_version: str
+    owners: list[Document]
+    failed: Record | None = None
+    otherwise: tuple[Problem | Record | Requeue, ...] = ()
+
+
 class Delete(Struct, frozen=True):
     """Delete exactly the object with this UID; NotFound or another UID means it is done already.
 
@@ -199,5 +215,15 @@ class Requeue(Struct, frozen=True):
 
 
 Action = (
-    Apply | Create | Delete | Patch | PatchMetadata | PatchStatus | Problem | StoreEntry | Record | Requeue
+    Apply
+    | Create
+    | Delete
+    | Patch
+    | PatchMetadata
+    | PatchStatus
+    | Problem
+    | Reclaim
+    | Record
+    | Requeue
+    | StoreEntry
 )

@@ -24,13 +24,14 @@ from lws.planning.ownership import Standing, name_taken, standing
 from lws.planning.placement import PlacementError, place_workers
 from lws.planning.podgroups import GangProvider, create_pod_group
 from lws.planning.problems import invalid
+from lws.planning.reclaiming import may_be_ours, reclaim
 from lws.planning.recreation.decision import plan_restart
 from lws.planning.recreation.record import plan_excuses
 from lws.planning.revisions import Template, owned_revisions, restore, template_of
 from lws.planning.services import plan_group_service
 from lws.planning.termination import plan_mark, plan_stop
 from lws.planning.upkeep import plan_workers_upkeep
-from lws.planning.workers import worker_document
+from lws.planning.workers import group_identity, worker_document
 
 REVISION_RETRY = 1.0
 """Seconds until another look for a revision that is not there yet."""
@@ -130,7 +131,7 @@ def _plan_workers(group: ObservedGroup, lws: LeaderWorkerSet, own: Group) -> tup
     if existing is not None and controlled_by(existing, leader.uid):
         return plan_workers_upkeep(lws, own, existing, stale=group.stale_keys)
     if existing is not None:
-        return _name_taken(lws, leader, existing)
+        return _not_its_own(lws, leader, existing)
     too_early = lws.startup_policy == c.STARTUP_LEADER_READY and not leader.has_ready_condition
     if too_early or any(left_behind(x, leader) for x in group.pods):
         return ()
@@ -185,8 +186,9 @@ def _create(lws: LeaderWorkerSet, leader: Pod, template: Template, node_selector
     return Create("StatefulSet", document, then=(created,), failed=_creation_failed(lws, leader, ""))
 
 
-def _name_taken(lws: LeaderWorkerSet, leader: Pod, existing: StatefulSet) -> tuple[Action, ...]:
-    """One of a former incarnation is waited for: its end leads back here.
+def _not_its_own(lws: LeaderWorkerSet, leader: Pod, existing: StatefulSet) -> tuple[Action, ...]:
+    """One of a former incarnation is waited for: its end leads back here. One that is the group's, and has
+    lost its owner, is given it back.
 
     One that is not a worker set of any leader of this name will not go away by itself, so users are told, and
     the name is looked at again: nobody else's end leads here.
@@ -194,11 +196,14 @@ def _name_taken(lws: LeaderWorkerSet, leader: Pod, existing: StatefulSet) -> tup
     owner = controller_of(existing)
     if owner is not None and (owner.kind, owner.name) == ("Pod", leader.name):
         return ()
-    message = f"StatefulSet {existing.name} exists and is not this group's"
-    if owner is not None:
-        message += f": it belongs to {owner.kind} {owner.name}"
-    told = _creation_failed(lws, leader, f": {message}")
-    return (Problem(c.REASON_NAME_TAKEN, message), told, Requeue(FOREIGN_RETRY))
+    reference = owned_by_pod(leader)
+    problem = name_taken(existing, {"kind": "StatefulSet", "metadata": {"ownerReferences": [reference]}})
+    told = _creation_failed(lws, leader, f": {problem.message}")
+    taken = (problem, told, Requeue(FOREIGN_RETRY))
+    same = existing.revision_of_pods == leader.labels.get(c.REVISION_LABEL)
+    if same and may_be_ours(existing, group_identity(lws, leader), leader):
+        return (reclaim(lws, "StatefulSet", existing, reference, taken),)
+    return taken
 
 
 def _creation_failed(lws: LeaderWorkerSet, leader: Pod, cause: str) -> Record:

@@ -56,8 +56,7 @@ def name_taken(found: KubeObject, document: Mapping[str, Any]) -> Problem:
 
 def _objections(found: KubeObject, document: Mapping[str, Any]) -> Iterator[str]:
     owner = controller_of(found)
-    if owner is not None:
-        yield f"belongs to {owner.kind} {owner.name}"
+    yield f"belongs to {owner.kind} {owner.name}" if owner is not None else "has no owner"
     if isinstance(found, Service):
         yield from faults(found, document)
 

@@ -12,11 +12,13 @@ from msgspec.structs import replace
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Pod, Service
-from lws.planning.actions import Action, Create, Document, Requeue
+from lws.objects import KubeObject
+from lws.planning.actions import Action, Create, Document, Problem, Record, Requeue
 from lws.planning.documents import owned_by_pod, owned_by_set
 from lws.planning.events import warning
 from lws.planning.groups import Group, Groups
 from lws.planning.ownership import Standing, name_taken, standing
+from lws.planning.reclaiming import may_be_ours, reclaim
 from lws.planning.upkeep import plan_service_upkeep
 
 STALE_SERVICE_RETRY = 1.0
@@ -47,7 +49,7 @@ def plan_shared_service(lws: LeaderWorkerSet, service: Service | None, groups: G
     policies = {lws.live_subdomain_policy, *(x.shape.subdomain_policy for x in groups.all)}
     if c.SUBDOMAIN_SHARED not in policies:
         return ()
-    return _keep(lws, shared_service_document(lws), service)
+    return _keep(lws, lws, shared_service_document(lws), service)
 
 
 def plan_group_service(lws: LeaderWorkerSet, group: Group, service: Service | None) -> tuple[Action, ...]:
@@ -55,11 +57,13 @@ def plan_group_service(lws: LeaderWorkerSet, group: Group, service: Service | No
     leader = group.leader
     if group.shape.subdomain_policy != c.SUBDOMAIN_UNIQUE:
         return ()
-    return _keep(lws, group_service_document(lws, leader), service)
+    return _keep(lws, leader, group_service_document(lws, leader), service)
 
 
-def _keep(lws: LeaderWorkerSet, document: Document, service: Service | None) -> tuple[Action, ...]:
-    """``service``: what bears the name.
+def _keep(
+    lws: LeaderWorkerSet, owner: KubeObject, document: Document, service: Service | None
+) -> tuple[Action, ...]:
+    """``service``: what bears the name. ``owner``: the set, or the group's leader.
 
     After a background deletion a former owner's may still be there, about to be collected, and nothing
     watches it go: look again until it has.
@@ -67,17 +71,20 @@ def _keep(lws: LeaderWorkerSet, document: Document, service: Service | None) -> 
     failed = warning(lws, c.REASON_FAILED_CREATE, "Create", "Failed to create headless service for error")
     if service is None:
         return (Create("Service", document, failed=failed),)
+    taken: tuple[Problem | Record | Requeue, ...] = ()
     match standing(service, document):
+        case Standing.OURS:
+            return plan_service_upkeep(lws, service, document)
         case Standing.PASSING:
             return (name_taken(service, document), Requeue(STALE_SERVICE_RETRY))
         case Standing.FOREIGN:
             problem = name_taken(service, document)
             told = replace(failed, note=f"{failed.note}: {problem.message}")
-            return (problem, told, Requeue(FOREIGN_SERVICE_RETRY))
-        case Standing.OURS:
-            return plan_service_upkeep(lws, service, document)
-        case Standing.USABLE:
-            return ()
+            taken = (problem, told, Requeue(FOREIGN_SERVICE_RETRY))
+    metadata = document["metadata"]
+    if not may_be_ours(service, metadata["labels"], owner):
+        return taken
+    return (reclaim(lws, "Service", service, metadata["ownerReferences"][0], taken),)
 
 
 def _headless(lws: LeaderWorkerSet, name: str, selector: Mapping[str, str], owner: Document) -> Document:

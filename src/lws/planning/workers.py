@@ -22,7 +22,7 @@ def worker_document(
     lws: LeaderWorkerSet, leader: Pod, template: Template, *, node_selector: Mapping[str, str] | None
 ) -> Document:
     """The create document; ``template``: of the leader's revision, ``node_selector``: exclusive placement."""
-    identity = _identity(lws, leader)
+    identity = group_identity(lws, leader)
     labels = {**identity, c.REVISION_LABEL: leader.labels.get(c.REVISION_LABEL, "")}
     pods = labelled_template(
         template.worker_template, labels=labels, annotations=_template_annotations(lws, leader, template)
@@ -52,10 +52,10 @@ def worker_document(
 def worker_labels(lws: LeaderWorkerSet, leader: Pod) -> dict[str, str]:
     """Those of the StatefulSet itself: the set's, overlaid with what tells whose it is."""
     own = {c.REVISION_LABEL: leader.labels.get(c.REVISION_LABEL, ""), c.ROLE_LABEL: c.ROLE_WORKER}
-    return {**lws.labels, **_identity(lws, leader), **own}
+    return {**lws.labels, **group_identity(lws, leader), **own}
 
 
-def _identity(lws: LeaderWorkerSet, leader: Pod) -> dict[str, str]:
+def group_identity(lws: LeaderWorkerSet, leader: Pod) -> dict[str, str]:
     """What all pods of the group carry, and no others."""
     return {
         c.NAME_LABEL: lws.name,

@@ -9,7 +9,7 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Service, ServiceSpec
 from lws.objects import ObjectMeta, OwnerReference
-from lws.planning.actions import Create, Problem, Record, Requeue
+from lws.planning.actions import Action, Create, Problem, Reclaim, Record, Requeue
 from lws.planning.groups import Groups, groups_of, make_group
 from lws.planning.observed import ObservedSet
 from lws.planning.services import plan_group_service, plan_shared_service
@@ -26,10 +26,20 @@ BY_SET = OwnerReference(c.API_VERSION, c.KIND, "test-sample", "uid-set", True)
 WORKS = ServiceSpec("None", SELECTOR, True)
 
 
-def _service(owner: OwnerReference | None = None, *, spec: ServiceSpec = WORKS) -> Service:
-    labels = {c.NAME_LABEL: "test-sample"}
+def _service(
+    owner: OwnerReference | None = None, *, spec: ServiceSpec = WORKS, labels: dict[str, str] = SELECTOR
+) -> Service:
     meta = ObjectMeta(name="x", labels=labels, owner_references=(owner,) if owner else ())
     return Service(metadata=meta, spec=spec)
+
+
+def _told(actions: tuple[Action, ...], service: Service) -> tuple[Action, ...]:
+    """What users are told of it; of one without an owner only if somebody else has made it."""
+    if service.metadata.owner_references:
+        return actions
+    [action] = actions
+    assert isinstance(action, Reclaim)
+    return action.otherwise
 
 
 def test_shared_service_scenario_9() -> None:
@@ -89,7 +99,11 @@ def test_its_own_is_left_alone() -> None:
 
 
 def test_nobodys_is_used_when_it_does_what_ours_would() -> None:
-    assert plan_shared_service(SHARED, _service(), NONE) == ()
+    assert plan_shared_service(SHARED, _service(labels={}), NONE) == ()
+    [action] = plan_shared_service(SHARED, _service(), NONE)
+    assert isinstance(action, Reclaim), "it may have lost its owner"
+    assert action.otherwise == ()
+    assert [x["uid"] for x in action.owners] == [SHARED.uid]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +134,7 @@ def test_nobodys_is_used_when_it_does_what_ours_would() -> None:
     ],
 )
 def test_somebody_elses_is_not_touched_and_users_are_told(service: Service, why: str) -> None:
-    problem, event, look_again = plan_shared_service(SHARED, service, NONE)
+    problem, event, look_again = _told(plan_shared_service(SHARED, service, NONE), service)
     assert isinstance(problem, Problem)
     assert isinstance(event, Record)
     assert (problem.reason, problem.unmet) == ("NameTaken", True)
@@ -129,7 +143,7 @@ def test_somebody_elses_is_not_touched_and_users_are_told(service: Service, why:
     assert (event.type, event.reason) == ("Warning", "FailedCreate")
     assert event.note.endswith(problem.message)
     assert look_again == Requeue(20.0)
-    (told, *_) = plan_group_service(UNIQUE, UNIQUE_GROUP, service)
+    (told, *_) = _told(plan_group_service(UNIQUE, UNIQUE_GROUP, service), service)
     assert isinstance(told, Problem)
     assert told.message.startswith("Service x exists and is not this group's")
 
