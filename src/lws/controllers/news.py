@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
+from lws.api import constants as c
 from lws.api.workloads import Pod, Service, StatefulSet
 from lws.controllers.indexes import is_leader
 from lws.objects import KubeObject
+
+_PLACE: Final = (c.GROUP_INDEX_LABEL, c.GROUP_KEY_LABEL, c.WORKER_INDEX_LABEL)
 
 
 def appeared(old: KubeObject | None, new: KubeObject) -> bool:
@@ -58,7 +61,8 @@ def pod_aspects(pod: Pod) -> object:
     """What a group's pass reads of a pod; of readiness and node only the leader's."""
     led = (pod.has_ready_condition, pod.spec.node_name) if is_leader(pod) else ()
     owners = pod.metadata.owner_references  # a worker may be adopted by a new StatefulSet
-    return (pod.deleting, pod.status.phase, pod.restarts, pod.resizing, owners, *led)
+    place = tuple(pod.labels.get(x) for x in _PLACE)
+    return (pod.deleting, pod.status.phase, pod.restarts, pod.resizing, owners, place, *led)
 
 
 def leader_aspects(pod: Pod) -> object:

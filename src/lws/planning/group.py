@@ -16,6 +16,7 @@ from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, Pod, StatefulSet
 from lws.objects import KubeObject, controlled_by, controller_of
 from lws.planning.actions import Action, Create, Problem, Record, Requeue
+from lws.planning.admitted import leader_problems, worker_problems
 from lws.planning.documents import owned_by_pod
 from lws.planning.events import normal, pod_reference, warning
 from lws.planning.groups import Group, group_of
@@ -73,11 +74,11 @@ def plan_group(group: ObservedGroup, *, now: float, provider: GangProvider | Non
         return [*stop, *restart.actions]
     if not is_leader(leader):
         return []
-    if leader.annotations.get(c.LEADER_NAME_ANNOTATION):
-        return _nested(lws, leader)
     if leader.deleting:
         return list(stop)
-    actions: list[Action] = [*plan_group_service(lws, own, group.service)]
+    if unfit := _unfit(lws, leader):
+        return unfit
+    actions: list[Action] = [*plan_group_service(lws, own, group.service), *worker_problems(group, leader)]
     if not own.known:  # what its policy and shape are, and so whether it has died, cannot be told yet
         actions.append(Requeue(UNKNOWN_RETRY))
     actions += _plan_pod_group(group, lws, leader, provider)
@@ -209,6 +210,13 @@ def _not_its_own(lws: LeaderWorkerSet, leader: Pod, existing: StatefulSet) -> tu
 def _creation_failed(lws: LeaderWorkerSet, leader: Pod, cause: str) -> Record:
     note = f"Failed to create worker statefulset for leader pod {leader.name}{cause}"
     return warning(lws, c.REASON_FAILED_CREATE, "Create", note, related=pod_reference(leader))
+
+
+def _unfit(lws: LeaderWorkerSet, leader: Pod) -> list[Action]:
+    """Why nothing may be built for this leader; empty when it may."""
+    if leader.annotations.get(c.LEADER_NAME_ANNOTATION):
+        return _nested(lws, leader)
+    return [*leader_problems(lws, leader)]
 
 
 def _nested(lws: LeaderWorkerSet, leader: Pod) -> list[Action]:

@@ -404,3 +404,49 @@ def test_a_leader_set_without_its_label_is_found_by_name() -> None:
     assert found.labels[c.NAME_LABEL] == NAME
     assert found.spec.update_strategy.rolling_update.partition == 3
     assert not any(pod.deleting for pod in world.cluster.all(Pod))
+
+
+class TestPodsThatWereNotAdmitted:
+    """Made while the webhook for pods was not registered, or edited since: what they lack is told."""
+
+    @staticmethod
+    def change_labels(world: World, name: str, **labels: str | None) -> Pod:
+        pod = world.cluster.get(Pod, Key(NAMESPACE, name))
+        assert pod is not None
+        changed: dict[str, Any] = {**pod.labels, **{getattr(c, x): y for x, y in labels.items()}}
+        kept = {x: y for x, y in changed.items() if y is not None}
+        return world.cluster.put(replace(pod, metadata=replace(pod.metadata, labels=kept)))
+
+    @pytest.mark.parametrize(
+        ("name", "labels"),
+        [
+            (f"{NAME}-0", {"GROUP_INDEX_LABEL": None, "GROUP_KEY_LABEL": None}),
+            (f"{NAME}-0", {"GROUP_KEY_LABEL": None}),
+            (f"{NAME}-0", {"GROUP_INDEX_LABEL": "7"}),
+            (f"{NAME}-0-1", {"WORKER_INDEX_LABEL": None}),
+            (f"{NAME}-0-1", {"WORKER_INDEX_LABEL": "7"}),
+        ],
+    )
+    def test_it_stalls_its_set_until_it_is_made_anew(self, name: str, labels: dict[str, str | None]) -> None:
+        world = World(restart=c.RESTART_NONE)
+        world.settle()
+        before = world.cluster.all(StatefulSet)
+        pod = self.change_labels(world, name, **labels)
+        world.settle(seconds=3.0)
+        stalled = world.condition(c.STALLED)
+        assert (stalled.status, stalled.reason) == ("True", c.REASON_POD_NOT_ADMITTED)
+        assert f"Pod {name} " in stalled.message
+        assert c.AVAILABLE not in world.conditions
+        assert [x.labels for x in world.cluster.all(StatefulSet)] == [x.labels for x in before]
+        world.cluster.delete(pod, force=True)
+        world.settle(seconds=3.0)
+        assert world.conditions == {c.AVAILABLE}
+
+    def test_no_workers_are_made_for_a_leader_that_does_not_know_its_group(self) -> None:
+        world = World(replicas=1, startup=c.STARTUP_LEADER_READY)
+        world.refuse = named(GROUP.name)
+        world.settle(seconds=1.0)
+        self.change_labels(world, GROUP.name, GROUP_INDEX_LABEL=None)
+        world.refuse = of_kind()
+        world.settle(seconds=LONGEST)
+        assert world.cluster.get(StatefulSet, GROUP) is None

@@ -286,7 +286,11 @@ class TestRevision:
         group = _group()
         assert group.leader is not None
         unlabelled = replace(
-            group.leader, metadata=replace(group.leader.metadata, labels={c.WORKER_INDEX_LABEL: "0"})
+            group.leader,
+            metadata=replace(
+                group.leader.metadata,
+                labels={x: y for x, y in group.leader.labels.items() if x != c.REVISION_LABEL},
+            ),
         )
         assert _waits_for_revision(_plan(replace(group, leader=unlabelled)))
 
