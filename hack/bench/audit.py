@@ -32,6 +32,7 @@ class AuditLog:
     def __init__(self, path: Path, agent: str = "lws/") -> None:
         self._path, self._agent = path, agent
         self._offset = 0
+        self._seen = 0
 
     def mark(self) -> None:
         """Forget everything up to now."""
@@ -41,6 +42,16 @@ class AuditLog:
         """Requests by that agent, reads included, watches left out."""
         for entry in self._entries():
             yield from self._parse(entry)
+
+    def news(self) -> Iterator[Request]:
+        """Requests as they come: those that the last call of this has not given."""
+        with self._path.open("rb") as log:
+            log.seek(max(self._offset, self._seen))
+            for line in iter(log.readline, b""):
+                if not line.endswith(b"\n"):
+                    return
+                self._seen = log.tell()
+                yield from self._parse(json.loads(line))
 
     def _entries(self) -> Iterator[dict[str, Any]]:
         with self._path.open("rb") as log:
@@ -78,16 +89,15 @@ class AuditLog:
             and entry.get("responseStatus", {}).get("code") == 200
         }
 
-    def pod_statuses(self) -> list[datetime]:
-        """When kubelets wrote the status of a pod."""
-        return [
-            _answered(entry)
-            for entry in self._entries()
-            if entry["verb"] == "patch"
-            and "kubelet" in entry.get("userAgent", "")
-            and entry.get("objectRef", {}).get("resource") == "pods"
-            and entry["objectRef"].get("subresource") == "status"
-        ]
+    def pod_statuses(self) -> dict[str, datetime]:
+        """When a kubelet first wrote the status of each pod."""
+        found: dict[str, datetime] = {}
+        for entry in self._entries():
+            about = entry.get("objectRef", {})
+            what = (entry["verb"], about.get("resource"), about.get("subresource"))
+            if what == ("patch", "pods", "status") and "kubelet" in entry.get("userAgent", ""):
+                found.setdefault(about["name"], _answered(entry))
+        return found
 
     def ended_pods(self, names: frozenset[str] | set[str]) -> Counter[str]:
         """How often a pod of each of these names was ended for good (the kubelet's final delete)."""

@@ -89,17 +89,17 @@ class Bench:
             list(pool.map(lambda pod: self._restart_at(pod, at), pods))
         if time.time() > at:
             raise SystemExit("the failure came before all pods were prepared for it")
-        leaders = {f"{NAME}-{index}" for index in range(self._groups)}
+        waiting = leaders = {f"{NAME}-{index}" for index in range(self._groups)}
         self.begin()
-        while len(stopped := self._audit.deleted_pods(leaders)) < self._groups:
+        while waiting := waiting - {x.name for x in self._audit.news() if x.what == "delete pods"}:
             if time.monotonic() - self._began > 900:
-                raise SystemExit(f"only {len(stopped)} of {self._groups} leaders were told to stop")
+                raise SystemExit(f"{len(waiting)} of {self._groups} leaders were not told to stop")
             time.sleep(1)
+        stopped = self._audit.deleted_pods(leaders)
         patches = self._audit.writes()["patch leaderworkersets/status"]
-        first = min(self._audit.pod_statuses())
-        told = (max(stopped.values()) - first).total_seconds()
+        told = lateness(stopped, self._audit.pod_statuses())
         await_all(self._client, done)
-        self.end("mass failure", allLeadersToldSeconds=round(told, 1), statusPatchesUntilThen=patches)
+        self.end("mass failure", **told, statusPatchesUntilThen=patches)
 
     def _restart_at(self, pod: dict[str, Any], at: float) -> None:
         began = datetime.fromisoformat(pod["status"]["startTime"]).timestamp()
@@ -115,6 +115,25 @@ class Bench:
                 raise SystemExit("pods are left")
             time.sleep(0.5)
         self.end("delete")
+
+
+def lateness(stopped: dict[str, datetime], reported: dict[str, datetime]) -> dict[str, float]:
+    """Seconds from the first report of a failure to the last of each kind, and from a group's own report.
+
+    ``stopped``: when leaders were told, by name; ``reported``: when a kubelet first wrote a pod's status.
+    """
+    failed: dict[str, datetime] = {}
+    for pod, at in reported.items():
+        leader = pod if pod in stopped else pod.rpartition("-")[0]
+        failed[leader] = min(at, failed.get(leader, at))
+    first = min(failed.values())
+    lags = sorted((at - failed[leader]).total_seconds() for leader, at in stopped.items())
+    return {
+        "allFailuresReportedSeconds": round((max(failed.values()) - first).total_seconds(), 1),
+        "allLeadersToldSeconds": round((max(stopped.values()) - first).total_seconds(), 1),
+        "toldAfterReportMedian": round(lags[len(lags) // 2], 2),
+        "toldAfterReportWorst": round(lags[-1], 2),
+    }
 
 
 def bench(options: argparse.Namespace, directory: Path) -> None:

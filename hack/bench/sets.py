@@ -48,7 +48,7 @@ class Manager:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line.startswith("ready"):
-            raise SystemExit(f"the controller did not start; see {log}")
+            raise SystemExit(f"the controller did not start:\n{log.read_text()[-2000:]}")
 
     def usage(self) -> Usage:
         return usage(self._process.pid)
