@@ -4,22 +4,39 @@ from __future__ import annotations
 
 import argparse
 import re
-from typing import Any, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
 
+from lws.api import constants as c
+from lws.api import disaggregation as d
+from lws.cli.examples import EXAMPLES, PROGRAM
 from lws.version import VERSION
 
-PROGRAM = "kubectl lws"
-_DESCRIPTION = "Look at LeaderWorkerSets, and decide how they roll."
+_DESCRIPTION = "Look at LeaderWorkerSets and DisaggregatedSets, and decide how they roll."
 _EPILOG = """\
 The namespace is that of the kubeconfig's context, as with kubectl. Every command takes -o json.
+A set's NAME may be of either kind; lws/NAME and ds/NAME say which one is meant.
 
   kubectl lws tree                             everything in the namespace, owner by owner
   kubectl lws why my-model                     what a set is waiting for
   kubectl lws plan my-model -f my-model.yaml   what applying this file would replace, step by step
   kubectl lws status my-model --watch          wait until it is rolled out
 """
+_KINDS: Final = {
+    "": "",
+    **dict.fromkeys(("lws", "leaderworkerset", "leaderworkersets"), c.KIND),
+    **dict.fromkeys(("ds", "dset", "disaggregatedset", "disaggregatedsets"), d.KIND),
+}
+_GROUPS: Final = {c.KIND: c.GROUP, d.KIND: d.GROUP}
+_SET: Final = "the set, as NAME, lws/NAME or ds/NAME"
 _DURATION = re.compile(r"([0-9]+)(ms|s|m|h)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+
+
+class Target(NamedTuple):
+    """A set as the user names it. ``kind``: empty where that is not said."""
+
+    kind: str
+    name: str
 
 
 class Parser(argparse.ArgumentParser):
@@ -30,8 +47,13 @@ class Parser(argparse.ArgumentParser):
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """Exits with code 2, and one line, when the command line is wrong; with 0 for help and version."""
-    return _parser().parse_args(arguments)
+    """Exits with code 2, and one line, when the command line is wrong; with 0 for help and version.
+
+    ``kind`` and ``name`` are empty where no set is named.
+    """
+    options = _parser().parse_args(arguments)
+    options.kind, options.name = options.name or Target("", "")
+    return options
 
 
 def _parser() -> Parser:
@@ -67,17 +89,19 @@ def _command(commands: Any, name: str, text: str, *, more: str = "", named: bool
         name,
         help=text,
         description=f"{text[0].upper()}{text[1:]}. {more}".strip(),
+        epilog=f"examples:\n\n{EXAMPLES[name]}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     _common(parser, default=argparse.SUPPRESS)
     if named:
-        parser.add_argument("name", metavar="NAME", type=_name, help="the LeaderWorkerSet")
+        parser.add_argument("name", metavar="NAME", type=_target, help=_SET)
     return parser
 
 
 def _choosing(parser: argparse.ArgumentParser) -> None:
     """One set by its name, or all."""
-    parser.add_argument("name", metavar="NAME", nargs="?", type=_name, help="one LeaderWorkerSet; else all")
+    parser.add_argument("name", metavar="NAME", nargs="?", type=_target, help=f"{_SET}; else all")
     parser.add_argument("-A", "--all-namespaces", action="store_true", help="sets of all namespaces")
 
 
@@ -134,15 +158,14 @@ def _changing(commands: Any) -> None:
     _command(commands, "resume", "let a paused set go on, with the partition it had")
 
 
-def _name(text: str) -> str:
-    """A set's name; ``lws/NAME`` is taken, too, as kubectl prints it."""
+def _target(text: str) -> Target:
+    """``NAME`` or ``KIND/NAME``, as kubectl takes and prints them."""
     kind, _, name = text.rpartition("/")
-    plain = kind.partition(".")[0]
-    if plain not in ("", "lws", "leaderworkerset", "leaderworkersets") or not re.fullmatch(
-        "[a-z0-9.-]+", name
-    ):
-        raise argparse.ArgumentTypeError(f"{text!r} is no name of a LeaderWorkerSet")
-    return name
+    plain, _, group = kind.partition(".")
+    known = _KINDS.get(plain)
+    if known is None or group not in ("", _GROUPS.get(known)) or not re.fullmatch("[a-z0-9.-]+", name):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of a LeaderWorkerSet or DisaggregatedSet")
+    return Target(known, name)
 
 
 def _number(text: str) -> int:

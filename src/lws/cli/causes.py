@@ -17,7 +17,7 @@ from lws.cli.observing import Group, Seen, groups_of
 from lws.cli.pause import is_paused
 from lws.cli.podcauses import Cause, pod_cause
 from lws.cli.replicanodes import advice as advice_on_nodes
-from lws.cli.status import standing_condition
+from lws.cli.status import AnySet, standing_condition
 from lws.planning.recreation.backoff import speaks_of, stored_entry
 
 Events = Mapping[str, Sequence[Event]]
@@ -43,16 +43,9 @@ _ADVICE: Final = {
 def set_causes(seen: Seen, events: Events) -> list[Cause]:
     """What holds the set as a whole."""
     lws, leader = seen.lws, seen.leader
-    found = []
-    if lws.deleting:
-        found.append(Cause("Deleting", "the set is being deleted"))
-    if lws.status.observed_generation != lws.metadata.generation:
-        found.append(_behind(seen, events))
-    stalled = standing_condition(lws, c.STALLED)
-    if stalled is not None:
-        advice = _advice(stalled.message) or _ADVICE.get(stalled.reason, "")
-        found.append(Cause(c.STALLED, _once(stalled.message), advice=advice))
-    if leader is None and stalled is None:
+    event = _failed(events, lws.uid) if leader is not None else None
+    found = own_causes(lws, event)
+    if leader is None and standing_condition(lws, c.STALLED) is None:
         found.append(_no_leader_set(seen, events))
     elif (
         leader is not None
@@ -63,14 +56,26 @@ def set_causes(seen: Seen, events: Events) -> list[Cause]:
     return found
 
 
-def _behind(seen: Seen, events: Events) -> Cause:
+def own_causes(one: AnySet, event: Event | None = None) -> list[Cause]:
+    """What a set of either kind says of itself. ``event``: that its controller failed at something."""
+    found = []
+    if one.deleting:
+        found.append(Cause("Deleting", "the set is being deleted"))
+    if one.status.observed_generation != one.metadata.generation:
+        found.append(_behind(one, event))
+    stalled = standing_condition(one, c.STALLED)
+    if stalled is not None:
+        advice = _advice(stalled.message) or _ADVICE.get(stalled.reason, "")
+        found.append(Cause(c.STALLED, _once(stalled.message), advice=advice))
+    return found
+
+
+def _behind(one: AnySet, event: Event | None) -> Cause:
     """The controller does not run, or what it tries does not succeed."""
-    lws = seen.lws
     message = (
-        f"the controller has not acted on the present spec (generation {lws.metadata.generation},"
-        f" it has seen {lws.status.observed_generation})"
+        f"the controller has not acted on the present spec (generation {one.metadata.generation},"
+        f" it has seen {one.status.observed_generation})"
     )
-    event = _failed(events, lws.uid) if seen.leader is not None else None
     if event is not None:
         return Cause(event.reason, f"{message}; {_once(event.message)}", advice=_advice(event.message))
     return Cause("ControllerBehind", message, advice="see whether lws-controller-manager runs")

@@ -10,11 +10,14 @@ from typing import Final
 from msgspec import Struct, field
 
 from lws.api import constants as c
+from lws.api import disaggregation as d
 from lws.api import workloads
 from lws.kube.resources import Resource
 from lws.objects import KubeObject
 
 LEADERWORKERSETS: Final = Resource(c.GROUP, c.VERSION, "leaderworkersets", c.KIND)
+DISAGGREGATEDSETS: Final = Resource(d.GROUP, d.VERSION, "disaggregatedsets", d.KIND)
+ROLE_SCALERS: Final = Resource(d.GROUP, d.VERSION, "disaggregatedsetrolescalers", d.SCALER_KIND)
 CORE_EVENTS: Final = Resource("", "v1", "events", "Event")
 
 

@@ -8,23 +8,39 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
+from lws.api import constants as c
 from lws.cli import history, pause, plan, restart, status, tree, undo, why
 from lws.cli.arguments import parse
+from lws.cli.choice import chosen_kind
+from lws.cli.disaggregated import status as roles_status
+from lws.cli.disaggregated import tree as roles_tree
+from lws.cli.disaggregated import why as roles_why
 from lws.cli.session import CommandError, Session, open_session
 from lws.kube.errors import ApiError, KubeError
 
-COMMANDS: Mapping[str, Callable[[Session, Any], int]] = {
-    "tree": tree.run,
-    "status": status.run,
-    "history": history.run,
-    "undo": undo.run,
-    "restart": restart.run,
-    "pause": pause.run_pause,
-    "resume": pause.run_resume,
-    "why": why.run,
-    "plan": plan.run,
+Run = Callable[[Session, Any], int]
+
+
+class Command(NamedTuple):
+    """Who runs a command: for a LeaderWorkerSet, for a DisaggregatedSet, and where no set is named."""
+
+    of_set: Run
+    of_roles: Run | None = None
+    of_all: Run | None = None
+
+
+COMMANDS: Mapping[str, Command] = {
+    "tree": Command(tree.run, roles_tree.run, roles_tree.run_all),
+    "status": Command(status.run, roles_status.run),
+    "history": Command(history.run),
+    "undo": Command(undo.run),
+    "restart": Command(restart.run),
+    "pause": Command(pause.run_pause),
+    "resume": Command(pause.run_resume),
+    "why": Command(why.run, roles_why.run, roles_why.run_all),
+    "plan": Command(plan.run),
 }
 
 
@@ -33,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     try:
         with open_session(options) as session:
-            return COMMANDS[options.command](session, options)
+            return _run(session, options)
     except ApiError as error:
         return _fail(f"the API server refuses: {error.message or error}")
     except (CommandError, KubeError) as error:
@@ -43,6 +59,17 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _run(session: Session, options: Any) -> int:
+    command = COMMANDS[options.command]
+    if not options.name and command.of_all is not None:
+        return command.of_all(session, options)
+    if chosen_kind(session, options) == c.KIND:
+        return command.of_set(session, options)
+    if command.of_roles is None:
+        raise CommandError(f"'{options.command}' is for LeaderWorkerSets; {options.name} is none")
+    return command.of_roles(session, options)
 
 
 def _fail(reason: str) -> int:

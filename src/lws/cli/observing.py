@@ -17,7 +17,7 @@ from lws.api.workloads import ControllerRevision, StatefulSet
 from lws.cli.kinds import LEADERWORKERSETS, Pod
 from lws.cli.session import CommandError, Session
 from lws.kube.errors import NotFound
-from lws.kube.resources import CONTROLLER_REVISIONS, PODS, STATEFULSETS
+from lws.kube.resources import CONTROLLER_REVISIONS, PODS, STATEFULSETS, Resource
 from lws.kube.selectors import absent, all_of, equals, exists
 from lws.objects import Key, ObjectT
 from lws.planning import groups as planners
@@ -113,10 +113,7 @@ def _group(index: int, pods: Sequence[Pod], planned: planners.Group | None, key:
 def see(session: Session, name: str) -> Seen:
     """One set with everything of its. Raises CommandError when there is none."""
     client, namespace = session.client, session.namespace
-    try:
-        lws = client.get(LEADERWORKERSETS, LeaderWorkerSet, name, namespace)
-    except NotFound as error:
-        raise CommandError(f"leaderworkersets {name!r} not found in namespace {namespace!r}") from error
+    lws = read(session, LEADERWORKERSETS, LeaderWorkerSet, name)
     ours = equals(c.NAME_LABEL, name)
     return Seen(
         lws,
@@ -126,12 +123,32 @@ def see(session: Session, name: str) -> Seen:
     )
 
 
-def see_all(session: Session) -> list[Seen]:
-    """All sets of the session's namespace, or of all namespaces, by namespace and name."""
+def read(session: Session, resource: Resource, type_: type[ObjectT], name: str) -> ObjectT:
+    """One object of the session's namespace. Raises CommandError when there is none."""
+    try:
+        return session.client.get(resource, type_, name, session.namespace)
+    except NotFound as error:
+        raise CommandError(absence(session, resource, name, error)) from error
+
+
+def absence(session: Session, resource: Resource, name: str, error: NotFound) -> str:
+    """Why there is no such object; what the server says of a kind that it does not know has no details."""
+    if not error.details:
+        return (
+            f"the server has no {resource.plural}: is the CRD {resource.plural}.{resource.group} installed?"
+        )
+    return f"{resource.plural} {name!r} not found in namespace {session.namespace!r}"
+
+
+def see_all(session: Session, only: str = "") -> list[Seen]:
+    """All sets of the session's namespace, or of all namespaces, by namespace and name.
+
+    ``only``: a label selector that sets and their pods must match.
+    """
     client, namespace, ours = session.client, session.namespace, exists(c.NAME_LABEL)
-    sets = client.list(LEADERWORKERSETS, LeaderWorkerSet, namespace)
+    sets = client.list(LEADERWORKERSETS, LeaderWorkerSet, namespace, label_selector=only)
     stateful_sets = by_set(client.list(STATEFULSETS, StatefulSet, namespace, label_selector=ours))
-    pods = by_set(client.list(PODS, Pod, namespace, label_selector=ours))
+    pods = by_set(client.list(PODS, Pod, namespace, label_selector=all_of(ours, only)))
     revisions = by_set(_revisions(session, ours))
     return [
         Seen(x, tuple(stateful_sets[x.key]), tuple(pods[x.key]), tuple(revisions[x.key]))

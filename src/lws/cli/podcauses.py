@@ -16,13 +16,19 @@ _LONG = 60.0
 
 
 class Cause(Struct, rename="camel", omit_defaults=True):
-    """``group`` and ``pod``: whom it is about, if not the set. ``advice``: what a person may do."""
+    """``group`` and ``pod``: whom it is about, if not the set. ``advice``: what a person may do.
+
+    Of a DisaggregatedSet: ``slice`` and ``role``, and the LeaderWorkerSet ``set`` where there is one.
+    """
 
     reason: str
     message: str
     group: int | None = None
     pod: str = ""
     advice: str = ""
+    slice: int | None = None
+    role: str = ""
+    set: str = ""
 
 
 def pod_cause(pod: Pod, *, now: float) -> Cause | None:

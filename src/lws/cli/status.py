@@ -6,31 +6,26 @@ counted from the groups themselves, so that nobody waits for counters.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 from rich.text import Text
 
 from lws.api import constants as c
+from lws.api.disaggregatedset import DisaggregatedSet
 from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.cli import following
 from lws.cli.drawing import BAD, BUSY, GOOD, count
 from lws.cli.kinds import LEADERWORKERSETS
 from lws.cli.observing import Group, Seen, groups_of, see
 from lws.cli.pause import is_paused
-from lws.cli.session import CommandError, Session
-from lws.kube.errors import Gone, TransportError
-from lws.kube.selectors import equals
-from lws.kube.watch import error_of, watch
-from lws.objects import Condition, KubeObject, resource_version
+from lws.cli.session import Session
+from lws.objects import Condition
 from lws.planning import groups as planners
 from lws.planning.recreation.record import failed_groups
 
-_WATCH_SECONDS = 300
-_RETRY_SECONDS = 1.0
-_decode = msgspec.json.Decoder(KubeObject).decode
+AnySet = LeaderWorkerSet | DisaggregatedSet
 
 
 class StatusView(Struct, rename="camel"):
@@ -97,13 +92,13 @@ def _failure(seen: Seen, groups: Sequence[Group], key: str) -> str | None:
     return condition(lws, c.FAILED) if left or not lws.status.groups else None
 
 
-def condition(lws: LeaderWorkerSet, type_: str) -> str | None:
+def condition(lws: AnySet, type_: str) -> str | None:
     """The message of a condition that is True of the present spec, else None."""
     found = standing_condition(lws, type_)
     return None if found is None else found.message
 
 
-def standing_condition(lws: LeaderWorkerSet, type_: str) -> Condition | None:
+def standing_condition(lws: AnySet, type_: str) -> Condition | None:
     """A condition that is True of the present spec."""
     if lws.status.observed_generation != lws.metadata.generation:
         return None
@@ -139,64 +134,11 @@ def draw(view: StatusView) -> Text:
 
 
 def run(session: Session, options: Any) -> int:
-    """Once: always 0. With ``--watch``: 0 when done, 1 when it cannot be or the time is up."""
-    if not options.watch:
-        view = describe(see(session, options.name))
-        session.show(view, draw(view))
-        return 0
-    said = ""
-    for seen in changes(session, options.name, timeout=options.timeout):
-        view = describe(seen)
-        if view.message != said:
-            session.show_line(view, draw(view))
-            said = view.message
-        if view.done or view.failed:
-            return 0 if view.done and not view.failed else 1
-    raise CommandError(f'leaderworkerset "{options.name}": timed out after {options.timeout:g}s: {said}')
+    """Once, or with ``--watch`` until the end."""
 
+    def look() -> following.Moment:
+        seen = see(session, options.name)
+        return following.Moment(seen.lws, describe(seen))
 
-def changes(
-    session: Session, name: str, *, timeout: float, clock: Callable[[], float] = time.monotonic
-) -> Iterator[Seen]:
-    """The set now, and after each change of it, for ``timeout`` seconds (0: for ever).
-
-    Raises CommandError when it is deleted.
-    """
-    end = clock() + timeout if timeout else float("inf")
-    uid = ""
-    while True:
-        seen = see(session, name)
-        if uid not in ("", seen.lws.uid):
-            raise CommandError(f'leaderworkerset "{name}" was deleted and made anew')
-        uid = seen.lws.uid
-        yield seen
-        left = end - clock()
-        if left <= 0:
-            return
-        _await_change(session, seen.lws, seconds=min(_WATCH_SECONDS, left))
-
-
-def _await_change(session: Session, lws: LeaderWorkerSet, *, seconds: float) -> None:
-    """Return at the next change of the set, or after about so many seconds."""
-    try:
-        with watch(
-            session.client.connection,
-            LEADERWORKERSETS,
-            namespace=lws.namespace,
-            field_selector=equals("metadata.name", lws.name),
-            resource_version=lws.metadata.resource_version,
-            timeout_seconds=max(1, round(seconds)),
-        ) as events:
-            for event in events:
-                if event.type == "ERROR":
-                    raise error_of(event)
-                if event.type == "DELETED":
-                    raise CommandError(f'leaderworkerset "{lws.name}" was deleted')
-                if event.type != "BOOKMARK" and resource_version(_decode(event.object)) > resource_version(
-                    lws
-                ):
-                    return
-    except Gone:
-        return
-    except TransportError:
-        time.sleep(_RETRY_SECONDS)  # then the set is read: that says whether the server is there
+    subject = following.Subject(LEADERWORKERSETS, f'leaderworkerset "{options.name}"', look)
+    return following.run(session, options, subject, draw)

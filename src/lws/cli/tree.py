@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from msgspec import Struct
-from rich.console import Group as Lines
 from rich.console import RenderableType
 from rich.text import Text
 from rich.tree import Tree
@@ -14,7 +13,7 @@ from lws.api import constants as c
 from lws.api.workloads import StatefulSet
 from lws.cli.drawing import QUIET, line, mark
 from lws.cli.kinds import Pod
-from lws.cli.observing import Group, Seen, groups_of, see, see_all
+from lws.cli.observing import Group, Seen, groups_of, see
 from lws.cli.podstates import pod_state
 from lws.cli.session import Session
 from lws.objects import KubeObject
@@ -62,6 +61,7 @@ class SetView(Struct, rename="camel"):
     revision: str
     leader_stateful_set: StatefulSetView | None
     groups: list[GroupView]
+    kind: str = c.KIND
 
 
 def describe(seen: Seen) -> SetView:
@@ -109,23 +109,30 @@ def _revision(obj: KubeObject) -> str:
 
 def draw(view: SetView, *, namespaced: bool = False) -> RenderableType:
     """``namespaced``: name the namespace, too."""
+    root = Tree(heading(view, namespaced=namespaced), guide_style=QUIET)
+    grow(root, view)
+    return root
+
+
+def heading(view: SetView, *, namespaced: bool = False) -> Text:
+    """The set itself."""
     where = f"{view.namespace}/" if namespaced else ""
-    root = Tree(
-        line(
-            Text(f"leaderworkerset/{where}{view.name}", style="bold"),
-            mark(f"{view.ready}/{view.replicas} groups ready", good=view.ready >= view.replicas),
-            mark(f"{view.updated}/{view.replicas} updated", good=view.updated >= view.replicas),
-            f"revision {view.revision}",
-        ),
-        guide_style=QUIET,
+    return line(
+        Text(f"leaderworkerset/{where}{view.name}", style="bold"),
+        mark(f"{view.ready}/{view.replicas} groups ready", good=view.ready >= view.replicas),
+        mark(f"{view.updated}/{view.replicas} updated", good=view.updated >= view.replicas),
+        f"revision {view.revision}",
     )
+
+
+def grow(root: Tree, view: SetView) -> None:
+    """What was made for the set, below it."""
     top = root
     if view.leader_stateful_set is not None:
         partition = view.leader_stateful_set.partition
         top = root.add(_drawn_set(view.leader_stateful_set, f"partition {partition}" if partition else ""))
     for group in view.groups:
         _draw_group(top, group, view.revision)
-    return root
 
 
 def _draw_group(top: Tree, group: GroupView, revision: str) -> None:
@@ -163,18 +170,13 @@ def _drawn_pod(view: PodView, revision: str) -> Text:
 
 
 def run(session: Session, options: Any) -> int:
-    """One set by name, or all there are."""
-    if options.name:
-        view = describe(see(session, options.name))
-        session.show(view, draw(view))
-        return 0
-    views = [describe(x) for x in see_all(session)]
-    drawn = Lines(*(draw(x, namespaced=not session.namespace) for x in views))
-    session.show({"items": views}, drawn if views else nothing(session))
+    """One LeaderWorkerSet."""
+    view = describe(see(session, options.name))
+    session.show(view, draw(view))
     return 0
 
 
 def nothing(session: Session) -> Text:
     """What kubectl says of an empty list."""
     where = f"{session.namespace} namespace." if session.namespace else "any namespace."
-    return Text(f"No leaderworkersets found in {where}")
+    return Text(f"No leaderworkersets or disaggregatedsets found in {where}")

@@ -11,17 +11,17 @@ from rich.console import Group as Lines
 from rich.console import RenderableType
 from rich.text import Text
 
+from lws.api import constants as c
 from lws.api.workloads import Node
 from lws.cli.causes import Events, group_causes, set_causes, update_causes
 from lws.cli.drawing import BAD, GOOD, QUIET, line
 from lws.cli.kinds import CORE_EVENTS, Event
-from lws.cli.observing import Seen, groups_of, see, see_all
+from lws.cli.observing import Seen, groups_of, see
 from lws.cli.podcauses import Cause
 from lws.cli.replicanodes import asks_for_nodes
 from lws.cli.session import Session
 from lws.cli.status import StatusView
 from lws.cli.status import describe as describe_status
-from lws.cli.tree import nothing
 from lws.kube.errors import Forbidden
 from lws.kube.resources import NODES
 from lws.kube.selectors import all_of, equals
@@ -35,6 +35,7 @@ class WhyView(Struct, rename="camel"):
     ready: bool
     summary: str
     causes: list[Cause]
+    kind: str = c.KIND
 
 
 def describe(seen: Seen, events: Events, *, now: float, nodes: Sequence[Node] | None = None) -> WhyView:
@@ -43,9 +44,16 @@ def describe(seen: Seen, events: Events, *, now: float, nodes: Sequence[Node] | 
     ``nodes``: as for ``group_causes``.
     """
     lws, status = seen.lws, describe_status(seen)
-    of_groups = group_causes(seen, events, now=now, nodes=nodes)
-    causes = [*set_causes(seen, events), *of_groups, *update_causes(seen)]
+    causes = causes_of(seen, events, now=now, nodes=nodes)
     return WhyView(lws.namespace, lws.name, not causes, _summary(status), causes)
+
+
+def causes_of(
+    seen: Seen, events: Events, *, now: float, nodes: Sequence[Node] | None = None
+) -> list[Cause]:
+    """``now``: seconds since 1970. ``nodes``: as for ``group_causes``."""
+    of_groups = group_causes(seen, events, now=now, nodes=nodes)
+    return [*set_causes(seen, events), *of_groups, *update_causes(seen)]
 
 
 def _summary(status: StatusView) -> str:
@@ -56,24 +64,28 @@ def draw(view: WhyView, *, namespaced: bool = False) -> RenderableType:
     """``namespaced``: name the namespace, too."""
     name = f"{view.namespace}/{view.name}" if namespaced else view.name
     head = line(
-        Text(f"leaderworkerset/{name}", style="bold"), Text(view.summary, style=GOOD if view.ready else "")
+        Text(f"{view.kind.lower()}/{name}", style="bold"),
+        Text(view.summary, style=GOOD if view.ready else ""),
     )
     lines: list[RenderableType] = [head]
     if view.ready:
         lines.append(Text("  nothing is wrong"))
     for cause in view.causes:
-        where = [] if cause.group is None else [f"group {cause.group}"]
-        where += [f"pod/{cause.pod}"] if cause.pod else []
-        text = (
-            Text("  ")
-            .append("  ".join([*where, ""]))
-            .append(cause.reason, style=BAD)
-            .append(f"  {cause.message}")
-        )
-        lines.append(text)
+        text = Text("  ").append("  ".join([*_where(cause), ""]))
+        lines.append(text.append(cause.reason, style=BAD).append(f"  {cause.message}"))
         if cause.advice:
             lines.append(Text(f"      {cause.advice}", style=QUIET))
     return Lines(*lines)
+
+
+def _where(cause: Cause) -> list[str]:
+    """From the outside to the inside."""
+    return [
+        *([] if cause.slice is None else [f"slice {cause.slice}"]),
+        *([f"role {cause.role}"] if cause.role else []),
+        *([] if cause.group is None else [f"group {cause.group}"]),
+        *([f"pod/{cause.pod}"] if cause.pod else []),
+    ]
 
 
 def warnings(session: Session, seen: Seen) -> Events:
@@ -111,13 +123,13 @@ def nodes_of(session: Session, seen: Sequence[Seen]) -> list[Node] | None:
 
 
 def run(session: Session, options: Any) -> int:
-    """One set by name, or all there are. The code is 0 whatever is found."""
-    seen = [see(session, options.name)] if options.name else see_all(session)
-    nodes = nodes_of(session, seen)
-    views = [describe(x, warnings(session, x), now=time.time(), nodes=nodes) for x in seen]
-    if options.name:
-        session.show(views[0], draw(views[0]))
-        return 0
-    drawn = Lines(*(draw(x, namespaced=not session.namespace) for x in views))
-    session.show({"items": views}, drawn if views else nothing(session))
+    """One LeaderWorkerSet. The code is 0 whatever is found."""
+    seen = see(session, options.name)
+    view = look(session, seen, nodes_of(session, [seen]))
+    session.show(view, draw(view))
     return 0
+
+
+def look(session: Session, seen: Seen, nodes: Sequence[Node] | None) -> WhyView:
+    """With the events that are asked for, and by the time it is. ``nodes``: as for ``group_causes``."""
+    return describe(seen, warnings(session, seen), now=time.time(), nodes=nodes)

@@ -3,36 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from msgspec.structs import replace
-from support.apiserver import ApiServer, Feed, json_answer, status_answer, write_kubeconfig
+from support.apiserver import ApiServer, Feed, json_answer, status_answer
 from support.cli import conditions, seen_of
+from support.clichat import DEFAULT, document, sent
 from support.groups import a_set
 
 from lws.api import constants as c
-from lws.cli.main import main
 from lws.cli.observing import Seen
 from lws.kube.client import APPLY
-from lws.objects import KubeObject
 
-NAMESPACED = "/namespaces/default"
-SETS = f"/apis/{c.GROUP}/v1{NAMESPACED}/leaderworkersets"
+SETS, STATEFULSETS, REVISIONS = DEFAULT.sets, DEFAULT.stateful_sets, DEFAULT.revisions
+PODS, EVENTS = DEFAULT.pods, DEFAULT.events
 SET = f"{SETS}/test-sample"
-STATEFULSETS = f"/apis/apps/v1{NAMESPACED}/statefulsets"
-REVISIONS = f"/apis/apps/v1{NAMESPACED}/controllerrevisions"
-PODS = f"/api/v1{NAMESPACED}/pods"
 Run = Callable[..., int]
 
 FORMER = a_set(template={"restartPolicy": "None"})
-
-
-def document(obj: KubeObject) -> Any:
-    return json.loads(msgspec.json.encode(obj))
 
 
 def serve(server: ApiServer, *moments: Seen) -> None:
@@ -47,28 +38,12 @@ def at(seen: Seen, version: str) -> Seen:
     return seen._replace(lws=replace(seen.lws, metadata=replace(seen.lws.metadata, resource_version=version)))
 
 
-@pytest.fixture
-def server() -> Iterator[ApiServer]:
-    with ApiServer() as server:
-        yield server
-
-
-@pytest.fixture
-def run(server: ApiServer, tmp_path: Path) -> Run:
-    kubeconfig = str(write_kubeconfig(tmp_path, server.url))
-    return lambda *words: main([*words, "--kubeconfig", kubeconfig])
-
-
-def sent(server: ApiServer, method: str, path: str) -> list[Any]:
-    return [x.json() for x in server.requests if (x.method, x.path) == (method, path)]
-
-
 def test_a_change_is_decided_anew_after_a_conflict(server: ApiServer, run: Run) -> None:
     """Each write names the state it is meant for."""
     seen = seen_of(a_set(partition=1))
     serve(server, at(seen, "7"), at(seen, "9"))
     server.on("PATCH", SET, status_answer(409, reason="Conflict"), json_answer(document(seen.lws)))
-    assert run("pause", "test-sample") == 0
+    assert run("pause", "lws/test-sample") == 0
     assert [x["metadata"]["resourceVersion"] for x in sent(server, "PATCH", SET)] == ["7", "9"]
 
 
@@ -77,7 +52,7 @@ def test_somebody_else_is_always_faster(
 ) -> None:
     serve(server, seen_of(a_set()))
     server.on("PATCH", SET, status_answer(409, reason="Conflict"))
-    assert run("pause", "test-sample") == 1
+    assert run("pause", "lws/test-sample") == 1
     assert "somebody else changed it 5 times" in capsys.readouterr().err
 
 
@@ -91,7 +66,7 @@ def test_undo_makes_the_revision_the_newest_if_it_may(
     answer = json_answer({}) if code == 200 else status_answer(403, reason="Forbidden")
     server.on("PATCH", f"{REVISIONS}/{former.name}", answer)
     server.on("PATCH", SET, json_answer(document(seen.lws)))
-    assert run("undo", "test-sample") == 0
+    assert run("undo", "lws/test-sample") == 0
     assert "rolled back to revision 1" in capsys.readouterr().out
     assert [x["revision"] for x in sent(server, "PATCH", f"{REVISIONS}/{former.name}")] == [3]
     (patch,) = sent(server, "PATCH", SET)
@@ -110,7 +85,7 @@ def test_an_undo_that_was_interrupted_between_its_writes_goes_on(server: ApiServ
     serve(server, seen, renumbered)
     server.on("PATCH", f"{REVISIONS}/{former.name}", json_answer({}))
     server.on("PATCH", SET, status_answer(409, reason="Conflict"), json_answer(document(seen.lws)))
-    assert run("undo", "test-sample", "--to-revision", "1") == 0
+    assert run("undo", "lws/test-sample", "--to-revision", "1") == 0
     assert [x["revision"] for x in sent(server, "PATCH", f"{REVISIONS}/{former.name}")] == [3]
     assert len(sent(server, "PATCH", SET)) == 2
 
@@ -137,7 +112,7 @@ def test_status_waits_by_a_watch_and_reads_again_only_after_a_change(
     feed.event("ADDED", document(rolling.lws))
     feed.event("MODIFIED", document(done.lws))
     server.on("GET", SETS, over, feed, watch=True)
-    assert run("status", "test-sample", "--watch") == 0
+    assert run("status", "lws/test-sample", "--watch") == 0
     assert capsys.readouterr().out.splitlines() == [
         'leaderworkerset "test-sample" waiting: 1 of 2 groups ready',
         'leaderworkerset "test-sample" successfully rolled out: 2 groups updated and ready',
@@ -158,17 +133,19 @@ def test_status_of_a_set_that_is_deleted_ends(
     if as_event:
         feed.event("DELETED", document(rolling.lws))
     else:
-        server.on("GET", SET, json_answer(document(rolling.lws)), status_answer(404, reason="NotFound"))
+        server.on(
+            "GET", SET, json_answer(document(rolling.lws)), status_answer(404, "NotFound", name="test-sample")
+        )
         feed.end()
     server.on("GET", SETS, feed, watch=True)
-    assert run("status", "test-sample", "--watch") == 1
+    assert run("status", "lws/test-sample", "--watch") == 1
     assert capsys.readouterr().err.startswith("error: leaderworkerset")
     feed.end()
 
 
 def test_a_failure_of_the_set_ends_the_wait(server: ApiServer, run: Run) -> None:
     serve(server, seen_of(conditions(a_set(), Stalled="refused")))
-    assert run("status", "test-sample", "--watch") == 1
+    assert run("status", "lws/test-sample", "--watch") == 1
 
 
 @pytest.fixture
@@ -279,7 +256,7 @@ def test_why_does_without_events_that_may_not_be_read(
     server: ApiServer, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     serve(server, seen_of(conditions(a_set()), missing=(1,)))
-    server.on("GET", f"/api/v1{NAMESPACED}/events", status_answer(403, reason="Forbidden"))
+    server.on("GET", EVENTS, status_answer(403, reason="Forbidden"))
     assert run("why", "test-sample") == 0
     assert "group 1  NoLeader" in capsys.readouterr().out
 

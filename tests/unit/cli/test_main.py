@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -32,7 +33,9 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         ([], "COMMAND"),
         (["frees"], "invalid choice: 'frees'"),
         (["status"], "required: NAME"),
-        (["status", "pod/x"], "'pod/x' is no name of a LeaderWorkerSet"),
+        (["status", "pod/x"], "'pod/x' is no name of a LeaderWorkerSet or DisaggregatedSet"),
+        (["status", "ds.apps/x"], "'ds.apps/x' is no name"),
+        (["status", "ds/"], "'ds/' is no name"),
         (["status", "x", "--timeout", "soon"], "'soon' is no duration"),
         (["restart", "x", "-1"], "-1"),
         (["restart", "x", "one"], "'one' is no number"),
@@ -54,8 +57,9 @@ def test_a_wrong_command_line(arguments: list[str], problem: str, capsys: pytest
     "arguments", [["-n", "ns", "tree"], ["tree", "-n", "ns"], ["tree", "--namespace=ns"]]
 )
 def test_common_flags_stand_before_or_after_the_command(arguments: list[str]) -> None:
-    assert vars(parse(arguments)) | {"name": "", "all_namespaces": False} == {
+    assert vars(parse(arguments)) | {"all_namespaces": False} == {
         "command": "tree",
+        "kind": "",
         "name": "",
         "all_namespaces": False,
         "namespace": "ns",
@@ -66,10 +70,22 @@ def test_common_flags_stand_before_or_after_the_command(arguments: list[str]) ->
 
 
 @pytest.mark.parametrize(
-    "name", ["x", "lws/x", "leaderworkerset.leaderworkerset.x-k8s.io/x", "leaderworkersets/x"]
+    ("text", "kind"),
+    [
+        ("x", ""),
+        *(
+            (f"{x}/x", "LeaderWorkerSet")
+            for x in ("lws", "leaderworkerset.leaderworkerset.x-k8s.io", "leaderworkersets")
+        ),
+        *(
+            (f"{x}/x", "DisaggregatedSet")
+            for x in ("ds", "dset", "disaggregatedset", "disaggregatedsets.disaggregatedset.x-k8s.io")
+        ),
+    ],
 )
-def test_names_may_be_as_kubectl_prints_them(name: str) -> None:
-    assert parse(["why", name]).name == "x"
+def test_names_may_be_as_kubectl_prints_them(text: str, kind: str) -> None:
+    options = parse(["why", text])
+    assert (options.kind, options.name) == (kind, "x")
 
 
 @pytest.mark.parametrize(
@@ -89,7 +105,12 @@ def test_every_command_has_help_and_somebody_who_runs_it(capsys: pytest.CaptureF
         with pytest.raises(SystemExit) as caught:
             parse([command, "--help"])
         assert caught.value.code == 0
-        assert capsys.readouterr().out.startswith(f"usage: kubectl lws {command} ")
+        out = capsys.readouterr().out
+        assert out.startswith(f"usage: kubectl lws {command} ")
+        examples = [x for x in out.splitlines() if x.startswith("  kubectl lws ")]
+        assert examples
+        for example in examples:
+            parse(re.split("  +", example.strip())[0].split()[2:])
 
 
 def a_kubeconfig(path: Path, server: str = "https://127.0.0.1:1", **contexts: str) -> str:

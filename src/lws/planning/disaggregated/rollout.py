@@ -46,7 +46,7 @@ def plan_slice(wanted: Wanted, slice_: Slice) -> list[Action]:
 
 def at_rest(wanted: Wanted, slice_: Slice) -> bool:
     """The slice has all groups of the present revision that it is to have, and they are ready."""
-    return not _steady(wanted, slice_) and all(_stable(slice_, x) for x in wanted.demands)
+    return not _steady(wanted, slice_) and all(stable(slice_, x) for x in wanted.demands)
 
 
 def _steady(wanted: Wanted, slice_: Slice) -> list[Action]:
@@ -62,7 +62,7 @@ def _steady(wanted: Wanted, slice_: Slice) -> list[Action]:
     return actions
 
 
-def _stable(slice_: Slice, demand: Demand) -> bool:
+def stable(slice_: Slice, demand: Demand) -> bool:
     """The new revision's groups of a role are all ready; none missing, none in excess."""
     child = slice_.target.get(demand.name)
     return child is not None and child.replicas == child.status.ready_replicas
@@ -83,7 +83,7 @@ def _roll_on(wanted: Wanted, slice_: Slice) -> list[Action]:
         return [
             action for x in missing for action in _create(wanted, slice_, x, replicas=_resumed(roll, x.name))
         ]
-    if not all(_stable(slice_, x) for x in wanted.demands):
+    if not all(stable(slice_, x) for x in wanted.demands):
         return []
     return _step(wanted.ds, slice_, roll)
 

@@ -1,0 +1,1 @@
+"""The commands of ``kubectl lws`` for DisaggregatedSets, made of those for LeaderWorkerSets."""

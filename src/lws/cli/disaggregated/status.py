@@ -1,0 +1,116 @@
+"""``kubectl lws status`` of a DisaggregatedSet: how far each role is, once or until all are rolled out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec import Struct
+from rich.text import Text
+
+from lws.api import constants as c
+from lws.api import disaggregation as d
+from lws.cli import following
+from lws.cli.disaggregated.observing import SeenRoles, see_children
+from lws.cli.drawing import BAD, BUSY, GOOD, count
+from lws.cli.kinds import DISAGGREGATEDSETS
+from lws.cli.session import Session
+from lws.cli.status import condition
+from lws.planning.disaggregated.names import revision_of_child
+from lws.planning.disaggregated.status import count_roles
+
+
+class RoleProgress(Struct, rename="camel"):
+    """Groups of one role over all slices. ``wanted``: None where its scaler is not there."""
+
+    name: str
+    wanted: int | None
+    replicas: int
+    ready: int
+    updated: int
+
+
+class RolesStatusView(Struct, rename="camel"):
+    """``former``: groups of former revisions that still exist. ``done`` and ``failed`` end a wait."""
+
+    namespace: str
+    name: str
+    generation: int
+    observed_generation: int
+    revision: str
+    slices: int
+    roles: list[RoleProgress]
+    former: int
+    done: bool
+    failed: bool
+    message: str
+    kind: str = d.KIND
+
+
+def describe(seen: SeenRoles) -> RolesStatusView:
+    """How far the set is, by what its LeaderWorkerSets say."""
+    ds, wanted = seen.ds, seen.wanted
+    counted = count_roles(wanted, seen.children)
+    problem = condition(ds, c.STALLED) or next(_failures(seen), None)
+    view = RolesStatusView(
+        namespace=ds.namespace,
+        name=ds.name,
+        generation=ds.metadata.generation,
+        observed_generation=ds.status.observed_generation,
+        revision=wanted.revision,
+        slices=ds.slices,
+        roles=[
+            RoleProgress(x.name, x.total, y.replicas, y.ready_replicas, y.updated_replicas)
+            for x in wanted.demands
+            for y in (counted[x.name],)
+        ],
+        former=sum(x.status.replicas for x in seen.children if revision_of_child(x) != wanted.revision),
+        done=condition(ds, d.AVAILABLE) is not None,
+        failed=problem is not None,
+        message="",
+    )
+    view.message = _message(view) if problem is None else problem
+    return view
+
+
+def _failures(seen: SeenRoles) -> Iterator[str]:
+    """What LeaderWorkerSets of the present revision say of themselves that ends a wait."""
+    for lws in seen.children:
+        if revision_of_child(lws) == seen.revision:
+            message = condition(lws, c.STALLED) or condition(lws, c.FAILED)
+            if message is not None:
+                yield f"leaderworkerset {lws.name}: {message}"
+
+
+def _message(view: RolesStatusView) -> str:
+    if view.observed_generation != view.generation:
+        return "waiting for the controller to see the present spec"
+    if view.done:
+        groups = count(sum(x.wanted or 0 for x in view.roles), "group")
+        return f"successfully rolled out: {count(len(view.roles), 'role')}, {groups} updated and ready"
+    parts = [_role(x) for x in view.roles]
+    if view.former:
+        parts.append(f"{count(view.former, 'group')} of former revisions left")
+    return f"waiting: {'; '.join(parts)}"
+
+
+def _role(role: RoleProgress) -> str:
+    if role.wanted is None:
+        return f"{role.name} has no scaler"
+    return f"{role.name} {role.updated} of {role.wanted} updated, {role.ready} ready"
+
+
+def draw(view: RolesStatusView) -> Text:
+    style = BAD if view.failed else GOOD if view.done else BUSY
+    return Text(f'disaggregatedset "{view.name}" ').append(view.message, style=style)
+
+
+def run(session: Session, options: Any) -> int:
+    """Once, or with ``--watch`` until the end."""
+
+    def look() -> following.Moment:
+        seen = see_children(session, options.name)
+        return following.Moment(seen.ds, describe(seen))
+
+    subject = following.Subject(DISAGGREGATEDSETS, f'disaggregatedset "{options.name}"', look)
+    return following.run(session, options, subject, draw)

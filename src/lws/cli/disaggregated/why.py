@@ -1,0 +1,55 @@
+"""``kubectl lws why`` of DisaggregatedSets: the role, group and pod that hold them."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from rich.console import Group as Lines
+
+from lws.api import disaggregation as d
+from lws.cli import why as sets
+from lws.cli.causes import Events
+from lws.cli.disaggregated.causes import roles_causes, troubled
+from lws.cli.disaggregated.observing import SeenRoles, see_everything, see_roles
+from lws.cli.drawing import count
+from lws.cli.session import Session
+from lws.cli.tree import nothing
+from lws.cli.why import WhyView, draw, warnings
+from lws.planning.disaggregated.status import count_roles
+
+
+def describe(seen: SeenRoles, events: Events, *, now: float) -> WhyView:
+    """``now``: seconds since 1970."""
+    causes = roles_causes(seen, events, now=now)
+    return WhyView(seen.ds.namespace, seen.ds.name, not causes, _summary(seen), causes, d.KIND)
+
+
+def _summary(seen: SeenRoles) -> str:
+    wanted = seen.wanted
+    counted = count_roles(wanted, seen.children).values()
+    ready, updated = sum(x.ready_replicas for x in counted), sum(x.updated_replicas for x in counted)
+    groups = count(sum(x.total or 0 for x in wanted.demands), "group")
+    return f"{ready} of {groups} ready, {updated} updated"
+
+
+def look(session: Session, seen: SeenRoles) -> WhyView:
+    """With the events that are asked for, and by the time it is."""
+    events = {uid: x for one in troubled(seen) for uid, x in warnings(session, one).items()}
+    return describe(seen, events, now=time.time())
+
+
+def run(session: Session, options: Any) -> int:
+    """One DisaggregatedSet. The code is 0 whatever is found."""
+    view = look(session, see_roles(session, options.name))
+    session.show(view, draw(view))
+    return 0
+
+
+def run_all(session: Session, _: Any) -> int:
+    """All sets there are, as ``tree`` has them."""
+    roles, alone = see_everything(session)
+    views = [*(look(session, x) for x in roles), *(sets.look(session, x) for x in alone)]
+    drawn = Lines(*(draw(x, namespaced=not session.namespace) for x in views))
+    session.show({"items": views}, drawn if views else nothing(session))
+    return 0

@@ -1,0 +1,48 @@
+"""Examples of every command, as its help shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+PROGRAM: Final = "kubectl lws"
+
+
+def _lines(*examples: tuple[str, str]) -> str:
+    """Commands in one column, what they do in the next."""
+    width = max(len(command) for command, _ in examples)
+    return "\n".join(f"  {PROGRAM} {command:{width}}   {what}" for command, what in examples)
+
+
+EXAMPLES: Final[Mapping[str, str]] = {
+    "tree": _lines(
+        ("tree", "everything in the namespace"),
+        ("tree ds/llm", "slices, roles, groups and pods of a DisaggregatedSet"),
+    ),
+    "status": _lines(
+        ("status vllm", "one line"),
+        ("status ds/llm --watch --timeout 30m", "wait until all roles are rolled out"),
+    ),
+    "why": _lines(
+        ("why", "all sets of the namespace"),
+        ("why ds/llm", "the role, group and pod that hold a rollout"),
+    ),
+    "plan": _lines(
+        ("plan vllm -f vllm.yaml", "which groups go in which step"),
+        ("plan ds/llm -f llm.yaml", "how many groups each role has after each step"),
+    ),
+    "history": _lines(
+        ("history vllm", "all templates that are kept"),
+        ("history vllm --revision 3", "one of them, whole"),
+    ),
+    "undo": _lines(
+        ("undo vllm", "back to the last template"),
+        ("undo vllm --to-revision 3", "back to an earlier one"),
+    ),
+    "restart": _lines(
+        ("restart vllm", "all groups, by a roll"),
+        ("restart vllm 0 3", "groups 0 and 3, at once"),
+    ),
+    "pause": _lines(("pause vllm", "nothing is replaced from now on")),
+    "resume": _lines(("resume vllm", "the roll goes on")),
+}

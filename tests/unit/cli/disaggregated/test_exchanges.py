@@ -1,0 +1,141 @@
+"""What the plugin asks an API server about DisaggregatedSets, and which kind a name means."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from support.apiserver import ApiServer, Feed, json_answer, status_answer
+from support.cli import conditions, seen_of
+from support.clichat import LLM, NS, document, not_found, serve_roles
+from support.cliroles import seen_child, seen_roles
+from support.disaggregated import a_role, a_set
+from support.groups import a_set as a_plain_set
+
+from lws.cli.disaggregated.observing import SeenRoles
+from lws.objects import KubeObject
+
+Run = Callable[..., int]
+Captured = pytest.CaptureFixture[str]
+DS = a_set(a_role("prefill", 2), a_role("decode", 1))
+WHOLE = seen_roles(
+    conditions(DS, Available="all ready"), seen_child(DS, "prefill", 2), seen_child(DS, "decode", 1)
+)
+
+
+def at(seen: SeenRoles, version: str) -> SeenRoles:
+    return seen._replace(ds=replace(seen.ds, metadata=replace(seen.ds.metadata, resource_version=version)))
+
+
+def serve_plain(server: ApiServer, lws: Any) -> None:
+    """A LeaderWorkerSet of the same name, of which nothing was made."""
+    server.on("GET", f"{NS.sets}/llm", json_answer(document(lws)))
+
+
+@pytest.mark.parametrize("name", ["llm", "ds/llm"])
+def test_a_name_that_only_a_disaggregatedset_has(
+    server: ApiServer, run_in_ns: Run, capsys: Captured, name: str
+) -> None:
+    serve_roles(server, WHOLE)
+    assert run_in_ns("status", name) == 0
+    out, err = capsys.readouterr()
+    assert out == 'disaggregatedset "llm" successfully rolled out: 2 roles, 3 groups updated and ready\n'
+    assert err == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "noted"),
+    [
+        ("llm", "LeaderWorkerSet", True),
+        ("lws/llm", "LeaderWorkerSet", False),
+        ("ds/llm", "DisaggregatedSet", False),
+    ],
+)
+def test_a_name_that_both_kinds_have(
+    server: ApiServer, run_in_ns: Run, capsys: Captured, name: str, kind: str, *, noted: bool
+) -> None:
+    serve_roles(server, WHOLE)
+    serve_plain(server, a_plain_set(metadata={"name": "llm"}))
+    assert run_in_ns("tree", name, "-o", "json") == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["kind"] == kind
+    assert (err == "note: lws/llm is meant; there is a disaggregatedset, too: write ds/llm\n") == noted
+    assert bool(err) == noted
+
+
+def test_a_name_that_nothing_has(server: ApiServer, run_in_ns: Run, capsys: Captured) -> None:
+    assert run_in_ns("why", "llm") == 1
+    assert capsys.readouterr().err == (
+        "error: no leaderworkersets or disaggregatedsets 'llm' found in namespace 'ns'\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        (not_found("llm"), "disaggregatedsets 'llm' not found in namespace 'ns'"),
+        (
+            status_answer(404, reason="NotFound", message="404 page not found"),
+            "the server has no disaggregatedsets: is the CRD disaggregatedsets.disaggregatedset.x-k8s.io"
+            " installed?",
+        ),
+    ],
+    ids=["no-such-set", "no-such-kind"],
+)
+def test_what_is_missing_is_named(
+    server: ApiServer, run_in_ns: Run, capsys: Captured, answer: Any, problem: str
+) -> None:
+    server.on("GET", LLM, answer)
+    assert run_in_ns("why", "ds/llm") == 1
+    assert capsys.readouterr().err == f"error: {problem}\n"
+
+
+@pytest.mark.parametrize("command", ["tree", "why"])
+def test_all_sets_of_both_kinds(server: ApiServer, run_in_ns: Run, capsys: Captured, command: str) -> None:
+    """LeaderWorkerSets that are part of a DisaggregatedSet are shown in it only."""
+    plain = seen_of(a_plain_set(metadata={"namespace": "ns"}))
+    serve_roles(server, WHOLE)
+    items: list[KubeObject] = [plain.lws, *WHOLE.children]
+    server.on("GET", NS.sets, json_answer({"items": [document(x) for x in items]}))
+    assert run_in_ns(command, "-o", "json") == 0
+    views = json.loads(capsys.readouterr().out)["items"]
+    assert [(x["kind"], x["name"]) for x in views] == [
+        ("DisaggregatedSet", "llm"),
+        ("LeaderWorkerSet", "test-sample"),
+    ]
+
+
+@pytest.mark.parametrize("code", [403, 404], ids=["not-allowed-to", "no-crd"])
+def test_without_disaggregatedsets_all_is_as_before(
+    server: ApiServer, run_in_ns: Run, capsys: Captured, code: int
+) -> None:
+    serve_roles(server, WHOLE)
+    server.on("GET", NS.disaggregated, status_answer(code))
+    assert run_in_ns("tree", "-o", "json") == 0
+    views = json.loads(capsys.readouterr().out)["items"]
+    assert sorted(x["name"] for x in views) == sorted(x.name for x in WHOLE.children)
+    assert not [x for x in server.requests if x.path == NS.scalers]
+
+
+def test_status_waits_by_a_watch_of_the_set(server: ApiServer, run_in_ns: Run, capsys: Captured) -> None:
+    rolling = at(WHOLE._replace(ds=conditions(DS, Progressing="rolling")), "7")
+    done = at(WHOLE, "9")
+    serve_roles(server, rolling, done)
+    feed = Feed()
+    feed.event("MODIFIED", document(done.ds))
+    server.on("GET", NS.disaggregated, feed, watch=True)
+    assert run_in_ns("status", "ds/llm", "--watch") == 0
+    assert capsys.readouterr().out.splitlines() == [
+        'disaggregatedset "llm" waiting: prefill 2 of 2 updated, 2 ready; decode 1 of 1 updated, 1 ready',
+        'disaggregatedset "llm" successfully rolled out: 2 roles, 3 groups updated and ready',
+    ]
+    (watched,) = [x.query for x in server.requests if x.watch]
+    assert (watched["fieldSelector"], watched["resourceVersion"]) == ("metadata.name=llm", "7")
+
+
+def test_status_of_a_set_that_is_stalled_ends(server: ApiServer, run_in_ns: Run) -> None:
+    serve_roles(server, WHOLE._replace(ds=conditions(DS, Stalled="in the way")))
+    assert run_in_ns("status", "ds/llm", "--watch") == 1

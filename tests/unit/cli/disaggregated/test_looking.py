@@ -1,0 +1,212 @@
+"""What ``tree``, ``status`` and ``why`` say of a DisaggregatedSet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from rich.console import Console, RenderableType
+from support.cli import conditions
+from support.cliroles import seen_child, seen_roles
+from support.disaggregated import a_role, a_scaler, a_set, revision
+
+from lws.cli.disaggregated import status, tree, why
+from lws.cli.disaggregated.observing import SeenRoles
+from lws.cli.session import CommandError
+from lws.cli.why import draw as draw_why
+
+NEW = a_set(a_role("prefill", 2, image="b", surge=1), a_role("decode", 1, image="b", surge=1))
+OLD = a_set(a_role("prefill", 2, image="a", surge=1), a_role("decode", 1, image="a", surge=1))
+NEW_REVISION, OLD_REVISION = revision(NEW), revision(OLD)
+WHOLE = seen_roles(
+    conditions(NEW, Available="all ready"), seen_child(NEW, "prefill", 2), seen_child(NEW, "decode", 1)
+)
+ROLLING = seen_roles(
+    conditions(NEW, Progressing="rolling"),
+    seen_child(NEW, "prefill", 1, minute=1, down=(0,)),
+    seen_child(NEW, "decode", 1, minute=1),
+    seen_child(OLD, "prefill", 2),
+    seen_child(OLD, "decode", 1),
+)
+"""The first new group of prefill has no node; decode's is ready."""
+
+
+def drawn(what: RenderableType) -> list[str]:
+    console = Console(width=200, markup=False)
+    with console.capture() as captured:
+        console.print(what)
+    return [x.rstrip() for x in captured.get().splitlines()]
+
+
+def test_the_tree_of_a_rollout() -> None:
+    lines = drawn(tree.draw(tree.describe(ROLLING), namespaced=True))
+    assert lines[:4] == [
+        f"disaggregatedset/ns/llm  4/3 groups ready  2/3 updated  revision {NEW_REVISION}",
+        "└── slice 0  4/3 groups ready  2/3 updated",
+        "    ├── role prefill  2/2 groups ready  1/2 updated",
+        f"    │   ├── leaderworkerset/llm-0-{NEW_REVISION}-prefill  0/1 groups ready  1/1 updated"
+        f"  revision {lines[3].split()[-1]}",
+    ]
+    assert f"former revision {OLD_REVISION}" in lines[7]
+    assert [x.split("pod/")[1].split()[0] for x in lines if "pod/" in x] == [
+        f"llm-0-{NEW_REVISION}-prefill-0",
+        f"llm-0-{OLD_REVISION}-prefill-0",
+        f"llm-0-{OLD_REVISION}-prefill-1",
+        f"llm-0-{NEW_REVISION}-decode-0",
+        f"llm-0-{OLD_REVISION}-decode-0",
+    ]
+
+
+def test_the_tree_shows_scalers_and_what_is_to_go() -> None:
+    """A slice too many, a role that was removed, a role whose scaler is not there."""
+    former = a_set(a_role("prefill", 1), a_role("proxy", 1))
+    ds = a_set(a_role("prefill", external=True), a_role("decode", external=True))
+    seen = seen_roles(
+        ds,
+        seen_child(ds, "prefill", 1, number=1),
+        seen_child(former, "proxy", 1),
+        scalers=(a_scaler("prefill", 3),),
+    )
+    view = tree.describe(seen)
+    assert [(x.number, [(y.name, y.wanted, y.ready) for y in x.roles]) for x in view.slices] == [
+        (0, [("prefill", 3, 0), ("decode", None, 0), ("proxy", 0, 1)]),
+        (1, [("prefill", 0, 1)]),
+    ]
+    lines = drawn(tree.draw(view))
+    assert any("role decode  0 groups ready  its scaler is not there" in x for x in lines)
+    assert any("role proxy  1/0 groups ready  0/0 updated  to go" in x for x in lines)
+    assert lines[-1] == "└── disaggregatedsetrolescaler/llm-prefill  replicas 3"
+
+
+@pytest.mark.parametrize(
+    ("seen", "message", "ends"),
+    [
+        pytest.param(WHOLE, "successfully rolled out: 2 roles, 3 groups updated and ready", True, id="done"),
+        pytest.param(
+            ROLLING,
+            "waiting: prefill 1 of 2 updated, 2 ready; decode 1 of 1 updated, 2 ready;"
+            " 3 groups of former revisions left",
+            False,
+            id="rolling",
+        ),
+        pytest.param(
+            seen_roles(NEW), "waiting for the controller to see the present spec", False, id="not-seen"
+        ),
+        pytest.param(
+            seen_roles(conditions(a_set(a_role("prefill", external=True), a_role("decode", 1)))),
+            "waiting: prefill has no scaler; decode 0 of 1 updated, 0 ready",
+            False,
+            id="no-scaler",
+        ),
+        pytest.param(seen_roles(conditions(NEW, Stalled="in the way")), "in the way", True, id="stalled"),
+        pytest.param(
+            WHOLE._replace(
+                ds=conditions(NEW),
+                sets=(
+                    WHOLE.sets[0]._replace(lws=conditions(WHOLE.sets[0].lws, Failed="group 1 was given up")),
+                ),
+            ),
+            f"leaderworkerset llm-0-{NEW_REVISION}-prefill: group 1 was given up",
+            True,
+            id="a-role-failed",
+        ),
+    ],
+)
+def test_status(seen: SeenRoles, message: str, ends: bool) -> None:
+    view = status.describe(seen)
+    assert view.message == message
+    assert (view.done or view.failed) == ends
+    assert drawn(status.draw(view)) == [f'disaggregatedset "llm" {message}']
+
+
+def causes(seen: SeenRoles) -> list[tuple[str, int | None, str, int | None, str]]:
+    found = why.describe(seen, {}, now=0.0).causes
+    return [(x.reason, x.slice, x.role, x.group, x.pod) for x in found]
+
+
+def test_nothing_is_wrong() -> None:
+    view = why.describe(WHOLE, {}, now=0.0)
+    assert view.ready
+    assert drawn(draw_why(view)) == [
+        "disaggregatedset/llm  3 of 3 groups ready, 3 updated",
+        "  nothing is wrong",
+    ]
+
+
+def test_the_role_group_and_pod_that_hold_a_rollout() -> None:
+    pod = f"llm-0-{NEW_REVISION}-prefill-0"
+    assert causes(ROLLING) == [
+        ("HoldsRollout", 0, "prefill", None, ""),
+        ("Unschedulable", 0, "prefill", 0, pod),
+    ]
+    lines = drawn(draw_why(why.describe(ROLLING, {}, now=0.0)))
+    assert lines[1:] == [
+        "  slice 0  role prefill  HoldsRollout  holds the rollout of its slice: 0 of 1 new group ready",
+        f"  slice 0  role prefill  group 0  pod/{pod}  Unschedulable  has no node",
+    ]
+
+
+EXTERNAL: Any = conditions(a_set(a_role("prefill", external=True), a_role("decode", 1)))
+
+
+@pytest.mark.parametrize(
+    ("seen", "wanted"),
+    [
+        pytest.param(
+            seen_roles(conditions(NEW, Stalled="LeaderWorkerSet x exists and is not this set's")),
+            [
+                ("Stalled", None, "", None, ""),
+                ("NoLeaderWorkerSet", 0, "prefill", None, ""),
+                ("NoLeaderWorkerSet", 0, "decode", None, ""),
+            ],
+            id="a-stranger-in-the-way",
+        ),
+        pytest.param(
+            seen_roles(conditions(NEW), seen_child(OLD, "prefill", 2), seen_child(OLD, "decode", 1)),
+            [("RolloutPending", 0, "", None, "")],
+            id="not-begun",
+        ),
+        pytest.param(
+            seen_roles(
+                conditions(NEW),
+                seen_child(NEW, "prefill", 2),
+                seen_child(NEW, "decode", 1),
+                seen_child(OLD, "prefill", 1),
+                seen_child(OLD, "decode", 1),
+            ),
+            [("RollingOut", 0, "", None, "")],
+            id="next-step-due",
+        ),
+        pytest.param(
+            seen_roles(conditions(NEW), seen_child(NEW, "prefill", 1), seen_child(NEW, "decode", 1)),
+            [("Scaling", 0, "prefill", None, "")],
+            id="to-be-scaled",
+        ),
+        pytest.param(
+            seen_roles(EXTERNAL, seen_child(EXTERNAL, "prefill", 1), seen_child(EXTERNAL, "decode", 1)),
+            [("NoScaler", None, "prefill", None, "")],
+            id="no-scaler",
+        ),
+        pytest.param(
+            seen_roles(
+                EXTERNAL, seen_child(EXTERNAL, "prefill", 1), seen_child(EXTERNAL, "decode", 1), scalers=None
+            ),
+            [("ScalersUnknown", None, "prefill", None, "")],
+            id="no-crd-of-scalers",
+        ),
+    ],
+)
+def test_causes(seen: SeenRoles, wanted: list[Any]) -> None:
+    assert causes(seen) == wanted
+
+
+def test_only_what_is_not_whole_is_asked_about() -> None:
+    assert [x.lws.name for x in why.troubled(ROLLING)] == [f"llm-0-{NEW_REVISION}-prefill"]
+    stalled = WHOLE.sets[0]._replace(lws=conditions(WHOLE.sets[0].lws, Stalled="refused"))
+    assert why.troubled(seen_roles(NEW, stalled, WHOLE.sets[1])) == [stalled]
+
+
+def test_roles_that_cannot_be_read() -> None:
+    role = {"name": "prefill", "spec": {"leaderWorkerTemplate": {"size": "two"}}}
+    with pytest.raises(CommandError, match=r"llm: the roles cannot be read: spec\.roles\[prefill\]"):
+        tree.describe(seen_roles(a_set(role, a_role("decode", 1))))
