@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple, NoReturn
 
 from lws.api import constants as c
 from lws.api import disaggregation as d
+from lws.cli.disaggregated.numbers import read_role
 from lws.cli.examples import EXAMPLES, PROGRAM
 from lws.version import VERSION
 
@@ -52,8 +53,21 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     ``kind`` and ``name`` are empty where no set is named.
     """
     options = _parser().parse_args(arguments)
+    if options.command == "plan":
+        _check_plan(options)
     options.kind, options.name = options.name or Target("", "")
     return options
+
+
+def _check_plan(options: argparse.Namespace) -> None:
+    """Either a set and a file, or numbers; the kind may stand before numbers."""
+    wrong = Parser(prog=f"{PROGRAM} plan").error
+    if options.role:
+        if options.filename or (options.name and _KINDS.get(options.name.name) != d.KIND):
+            wrong("--role takes neither a set nor -f/--filename")
+        options.name = None
+    elif not options.name or not options.filename:
+        wrong("the following arguments are required: NAME and -f/--filename, or --role")
 
 
 def _parser() -> Parser:
@@ -125,10 +139,21 @@ def _looking(commands: Any) -> None:
     plan = _command(
         commands,
         "plan",
-        "say which groups an edit would replace, step by step",
-        more="Nothing is changed: the API server is asked by a dry run what the edit comes to.",
+        "say what an edit would replace, step by step",
+        more="Nothing is changed: the API server is asked by a dry run what the edit comes to."
+        " With --role a rollout of a DisaggregatedSet is worked out from numbers alone, without a cluster.",
+        named=False,
     )
-    plan.add_argument("-f", "--filename", required=True, metavar="FILE", help="the manifest; - for stdin")
+    plan.add_argument("name", metavar="NAME", nargs="?", type=_target, help=_SET)
+    plan.add_argument("-f", "--filename", metavar="FILE", help="the manifest; - for stdin")
+    plan.add_argument(
+        "--role",
+        action="append",
+        type=read_role,
+        metavar="NAME=GROUPS[:GROUPS][,surge=N][,unavailable=N]",
+        help="a role with its groups, before and after where that differs; once for each role;"
+        " surge is 1 and unavailable 0 where they are not given",
+    )
     plan.add_argument(
         "--server-side", action="store_true", help="as 'kubectl apply --server-side' would apply the file"
     )

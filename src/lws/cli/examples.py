@@ -30,6 +30,10 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "plan": _lines(
         ("plan vllm -f vllm.yaml", "which groups go in which step"),
         ("plan ds/llm -f llm.yaml", "how many groups each role has after each step"),
+        (
+            "plan --role prefill=4 --role decode=8:6,surge=25%",
+            "the same from numbers, before there is a set",
+        ),
     ),
     "history": _lines(
         ("history vllm", "all templates that are kept"),

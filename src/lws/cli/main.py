@@ -14,10 +14,12 @@ from lws.api import constants as c
 from lws.cli import history, pause, plan, restart, status, tree, undo, why
 from lws.cli.arguments import parse
 from lws.cli.choice import chosen_kind
+from lws.cli.disaggregated import numbers as roles_numbers
+from lws.cli.disaggregated import plan as roles_plan
 from lws.cli.disaggregated import status as roles_status
 from lws.cli.disaggregated import tree as roles_tree
 from lws.cli.disaggregated import why as roles_why
-from lws.cli.session import CommandError, Session, open_session
+from lws.cli.session import CommandError, Session, make_output, open_session
 from lws.kube.errors import ApiError, KubeError
 
 Run = Callable[[Session, Any], int]
@@ -40,7 +42,7 @@ COMMANDS: Mapping[str, Command] = {
     "pause": Command(pause.run_pause),
     "resume": Command(pause.run_resume),
     "why": Command(why.run, roles_why.run, roles_why.run_all),
-    "plan": Command(plan.run),
+    "plan": Command(plan.run, roles_plan.run),
 }
 
 
@@ -48,6 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit code."""
     options = parse(arguments)
     try:
+        if getattr(options, "role", None):
+            return roles_numbers.run(make_output(options), options)
         with open_session(options) as session:
             return _run(session, options)
     except ApiError as error:

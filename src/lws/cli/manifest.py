@@ -9,24 +9,24 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import yaml
 
-from lws.api import constants as c
-from lws.cli.kinds import LEADERWORKERSETS
+from lws.cli.observing import absence
 from lws.cli.session import FIELD_MANAGER, CommandError, Session
 from lws.kube.client import APPLY, MERGE_PATCH
 from lws.kube.errors import NotFound
+from lws.kube.resources import Resource
 
 Document = dict[str, Any]
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _DRY_RUN = {"dryRun": "All"}
 
 
-def read_manifest(source: str, name: str) -> Document:
-    """The LeaderWorkerSet of that name in a file of YAML or JSON documents; ``-`` is standard input.
+def read_manifest(source: str, kind: Resource, name: str) -> Document:
+    """The set of that kind and name in a file of YAML or JSON documents; ``-`` is standard input.
 
     Raises CommandError.
     """
@@ -37,13 +37,13 @@ def read_manifest(source: str, name: str) -> Document:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}: {getattr(error, 'problem', '')}" if mark is not None else str(error)
         raise CommandError(f"{source} is not YAML: {' '.join(where.split())}") from error
-    sets = [x for x in documents if isinstance(x, dict) and x.get("kind") == c.KIND]
+    sets = [x for x in documents if isinstance(x, dict) and x.get("kind") == kind.kind]
     found = next((x for x in sets if (x.get("metadata") or {}).get("name") == name), None)
     if found is None:
         names = ", ".join(str((x.get("metadata") or {}).get("name")) for x in sets) or "none"
-        raise CommandError(f"{source} holds no {c.KIND} {name!r}; in it: {names}")
-    if found.get("apiVersion") != c.API_VERSION:
-        raise CommandError(f"{source}: apiVersion is {found.get('apiVersion')!r}, not {c.API_VERSION!r}")
+        raise CommandError(f"{source} holds no {kind.kind} {name!r}; in it: {names}")
+    if found.get("apiVersion") != kind.api_version:
+        raise CommandError(f"{source}: apiVersion is {found.get('apiVersion')!r}, not {kind.api_version!r}")
     return found
 
 
@@ -107,10 +107,12 @@ def _overlaid(below: Any, above: Any) -> Any:
     return merged
 
 
-def dry_run(session: Session, live: Document, manifest: Document, *, server_side: bool) -> Document:
+def dry_run(
+    session: Session, kind: Resource, live: Document, manifest: Document, *, server_side: bool
+) -> Document:
     """What the set would be. Raises ApiError when admission or the schema refuses it."""
     metadata = live["metadata"]
-    path = LEADERWORKERSETS.path(metadata["namespace"], metadata["name"])
+    path = kind.path(metadata["namespace"], metadata["name"])
     if server_side:
         named = {**manifest, "metadata": {**manifest["metadata"], "namespace": metadata["namespace"]}}
         query = {**_DRY_RUN, "fieldManager": "kubectl", "force": "false"}
@@ -125,12 +127,12 @@ def dry_run(session: Session, live: Document, manifest: Document, *, server_side
     return dict(msgspec.json.decode(answer))
 
 
-def live_document(session: Session, name: str) -> Document:
+def live_document(session: Session, kind: Resource, name: str) -> Document:
     """The set as it is, whole. Raises CommandError when there is none."""
     try:
-        return session.client.get(LEADERWORKERSETS, dict, name, session.namespace)
+        return session.client.get(kind, dict, name, session.namespace)
     except NotFound as error:
-        where = f"leaderworkersets {name!r} not found in namespace {session.namespace!r}"
+        where = absence(session, kind, name, error)
         raise CommandError(f"{where}: a new set replaces nothing") from error
 
 
@@ -142,8 +144,48 @@ def differences(before: Any, after: Any, path: str) -> Iterator[str]:
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for index, (one, other) in enumerate(zip(before, after, strict=True)):
             yield from differences(one, other, f"{path}[{index}]")
+    elif (one := _by_name(before)) is not None and (other := _by_name(after)) is not None:
+        for name in dict.fromkeys((*one, *other)):
+            yield from differences(one.get(name), other.get(name), f"{path}[{name}]")
     elif before != after:
         yield f"{path}: {_shown(before)} -> {_shown(after)}"
+
+
+def _by_name(items: Any) -> dict[str, Any] | None:
+    """The items of a list by their names; None where some have none, or have the same."""
+    if not isinstance(items, list) or not all(isinstance(x, Mapping) and x.get("name") for x in items):
+        return None
+    named = {str(x["name"]): x for x in items}
+    return named if len(named) == len(items) else None
+
+
+def metadata_differences(live: Document, wanted: Document) -> list[str]:
+    """Labels and annotations, but for what ``kubectl apply`` notes for itself."""
+    return [
+        x
+        for member in ("labels", "annotations")
+        for x in differences(
+            live["metadata"].get(member) or {}, wanted["metadata"].get(member) or {}, f"metadata.{member}"
+        )
+        if LAST_APPLIED not in x
+    ]
+
+
+class Edit(NamedTuple):
+    """``wanted``: the set as it would be. ``changes``: the leaves that differ."""
+
+    wanted: Document
+    changes: list[str]
+
+
+def try_edit(session: Session, options: Any, kind: Resource) -> Edit:
+    """What the file would make of the set. Raises CommandError, and ApiError when it is refused."""
+    manifest = read_manifest(options.filename, kind, options.name)
+    check_namespace(manifest, session.namespace, options.filename)
+    live = live_document(session, kind, options.name)
+    wanted = dry_run(session, kind, live, manifest, server_side=options.server_side)
+    changes = [*differences(live["spec"], wanted["spec"], "spec"), *metadata_differences(live, wanted)]
+    return Edit(wanted, changes)
 
 
 def _shown(value: Any) -> str:

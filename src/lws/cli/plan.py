@@ -7,6 +7,7 @@ planners (``simulation``).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -18,7 +19,8 @@ from rich.text import Text
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.cli.drawing import BAD, BUSY, GOOD, QUIET, count, numbers, table
-from lws.cli.manifest import LAST_APPLIED, check_namespace, differences, dry_run, live_document, read_manifest
+from lws.cli.kinds import LEADERWORKERSETS
+from lws.cli.manifest import try_edit
 from lws.cli.observing import Seen, groups_of, revision_of, see
 from lws.cli.pause import is_paused
 from lws.cli.session import CommandError, Session
@@ -168,13 +170,7 @@ def _leader_template(lws: LeaderWorkerSet, revision: RevisionPlan) -> Any:
 
 
 def draw(view: PlanView) -> RenderableType:
-    lines: list[RenderableType] = []
-    shown = view.changes[:_SHOWN] + (
-        [f"... {len(view.changes) - _SHOWN} more"] if len(view.changes) > _SHOWN else []
-    )
-    lines += [Text(x) for x in shown or ["no change"]]
-    lines.append(Text(""))
-    lines += [Text(x, style=BAD) for x in view.refused]
+    lines = drawn_edit(view.changes, view.refused)
     if view.steps or not view.refused:
         lines.append(_verdict(view))
     if view.steps:
@@ -190,6 +186,13 @@ def draw(view: PlanView) -> RenderableType:
         lines.append(Text(text, style=BUSY))
     lines += [Text(f"note: {x}", style=QUIET) for x in view.notes]
     return Lines(*lines)
+
+
+def drawn_edit(changes: Sequence[str], refused: Sequence[str]) -> list[RenderableType]:
+    """What is edited, and what the API server says to it."""
+    more = [f"... {len(changes) - _SHOWN} more"] if len(changes) > _SHOWN else []
+    lines = [Text(x) for x in (*changes[:_SHOWN], *more) or ("no change",)]
+    return [*lines, Text(""), *(Text(x, style=BAD) for x in refused)]
 
 
 def _verdict(view: PlanView) -> Text:
@@ -220,24 +223,9 @@ def _drawn_steps(view: PlanView) -> RenderableType:
 
 
 def run(session: Session, options: Any) -> int:
-    manifest = read_manifest(options.filename, options.name)
-    check_namespace(manifest, session.namespace, options.filename)
-    live = live_document(session, options.name)
-    wanted = dry_run(session, live, manifest, server_side=options.server_side)
-    changes = [*differences(live["spec"], wanted["spec"], "spec"), *_metadata_changes(live, wanted)]
-    edited = msgspec.json.decode(msgspec.json.encode(wanted), type=LeaderWorkerSet)
+    edit = try_edit(session, options, LEADERWORKERSETS)
+    edited = msgspec.json.decode(msgspec.json.encode(edit.wanted), type=LeaderWorkerSet)
     seen = see(session, options.name)
-    view = describe(seen, edited, changes, try_out(session, seen, edited, revision_of(seen, edited)))
+    view = describe(seen, edited, edit.changes, try_out(session, seen, edited, revision_of(seen, edited)))
     session.show(view, draw(view))
     return 1 if view.refused else 0
-
-
-def _metadata_changes(live: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
-    return [
-        x
-        for member in ("labels", "annotations")
-        for x in differences(
-            live["metadata"].get(member) or {}, wanted["metadata"].get(member) or {}, f"metadata.{member}"
-        )
-        if LAST_APPLIED not in x
-    ]

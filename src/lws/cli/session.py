@@ -28,11 +28,9 @@ class CommandError(Exception):
     """What a person asked for cannot be done; the text says why, in one line."""
 
 
-class Session(NamedTuple):
-    """``namespace``: empty for all. ``json``: documents instead of drawings."""
+class Output(NamedTuple):
+    """``json``: documents instead of drawings."""
 
-    client: Client
-    namespace: str
     json: bool
     console: Console
 
@@ -56,6 +54,25 @@ class Session(NamedTuple):
         self.console.file.flush()
 
 
+class Session(NamedTuple):
+    """``namespace``: empty for all."""
+
+    client: Client
+    namespace: str
+    output: Output
+
+    def show(self, view: Any, drawn: RenderableType) -> None:
+        self.output.show(view, drawn)
+
+    def show_line(self, view: Any, drawn: RenderableType) -> None:
+        self.output.show_line(view, drawn)
+
+
+def make_output(options: Any) -> Output:
+    """By ``--output``."""
+    return Output(options.output == "json", make_console())
+
+
 @contextmanager
 def open_session(options: Any) -> Iterator[Session]:
     """By ``--kubeconfig``, ``--context``, ``--namespace``, ``--all-namespaces`` and ``--output``.
@@ -73,7 +90,7 @@ def open_session(options: Any) -> Iterator[Session]:
     with closing(connection):
         client = Client(connection, field_manager=FIELD_MANAGER)
         everywhere = getattr(options, "all_namespaces", False)
-        yield Session(client, "" if everywhere else namespace, options.output == "json", make_console())
+        yield Session(client, "" if everywhere else namespace, make_output(options))
 
 
 def make_console() -> Console:

@@ -17,7 +17,7 @@ from lws.cli.observing import Seen
 from lws.cli.session import Session
 from lws.kube.client import APPLY
 from lws.kube.errors import AlreadyExists, ApiError, Conflict, Forbidden
-from lws.kube.resources import STATEFULSETS
+from lws.kube.resources import STATEFULSETS, Resource
 from lws.planning.actions import Document
 from lws.planning.leader import leader_document
 from lws.planning.revisions import RevisionPlan
@@ -43,11 +43,15 @@ def try_out(session: Session, seen: Seen, edited: LeaderWorkerSet, revision: Rev
 
     Raises ApiError for what speaks of no document: a server that is overloaded, or credentials that expired.
     """
-    untried: list[str] = []
-    leader = "" if seen.leader is None else _refusal(session, _leader(seen.leader, edited, revision), untried)
+    trials = Trials(session)
+    leader = (
+        ""
+        if seen.leader is None
+        else trials.apply(_leader(seen.leader, edited, revision), "leader StatefulSet")
+    )
     document = _workers(seen, edited, revision)
-    workers = "" if document is None else _refusal(session, document, untried)
-    return Trial(leader, workers, tuple(untried))
+    workers = "" if document is None else trials.create(STATEFULSETS, document, "worker StatefulSet")
+    return Trial(leader, workers, tuple(trials.untried))
 
 
 def _leader(leader: StatefulSet, edited: LeaderWorkerSet, revision: RevisionPlan) -> Document:
@@ -69,31 +73,46 @@ def _workers(seen: Seen, edited: LeaderWorkerSet, revision: RevisionPlan) -> Doc
     return {**document, "metadata": metadata}
 
 
-def _refusal(session: Session, document: Document, untried: list[str]) -> str:
-    """The server's words, empty when it accepts. A name that is taken is told only of what is valid."""
-    metadata = document["metadata"]
-    applied = "ownerReferences" in metadata
-    query = {"dryRun": "All", "fieldManager": CONTROLLER} | ({"force": "true"} if applied else {})
-    try:
-        session.client.connection.request(
-            "PATCH" if applied else "POST",
-            STATEFULSETS.path(metadata["namespace"], metadata["name"] if applied else ""),
-            query=query,
-            body=msgspec.json.encode(document),
-            content_type=APPLY if applied else "application/json",
-        )
-    except (AlreadyExists, Conflict):
-        return ""
-    except Forbidden as error:
-        if _speaks_of_rights(error):
-            untried.append(f"{'leader' if applied else 'worker'} StatefulSet: {error.message}")
+class Trials:
+    """Dry runs of the controller's writes. ``untried``: what the user may not ask about, and why."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.untried: list[str] = []
+
+    def apply(self, document: Document, called: str) -> str:
+        """A StatefulSet of the controller's. The server's words, empty when it accepts."""
+        metadata = document["metadata"]
+        path = STATEFULSETS.path(metadata["namespace"], metadata["name"])
+        return self._ask("PATCH", path, document, called)
+
+    def create(self, resource: Resource, document: Document, called: str) -> str:
+        """The server's words, empty when it accepts. A name that is taken is told only of what is valid."""
+        return self._ask("POST", resource.path(document["metadata"]["namespace"]), document, called)
+
+    def _ask(self, method: str, path: str, document: Document, called: str) -> str:
+        applied = method == "PATCH"
+        query = {"dryRun": "All", "fieldManager": CONTROLLER} | ({"force": "true"} if applied else {})
+        try:
+            self._session.client.connection.request(
+                method,
+                path,
+                query=query,
+                body=msgspec.json.encode(document),
+                content_type=APPLY if applied else "application/json",
+            )
+        except (AlreadyExists, Conflict):
             return ""
-        return error.message
-    except ApiError as error:
-        if error.status in {401, 404, 429} or error.status >= 500:
-            raise
-        return error.message
-    return ""
+        except Forbidden as error:
+            if _speaks_of_rights(error):
+                self.untried.append(f"{called}: {error.message}")
+                return ""
+            return error.message
+        except ApiError as error:
+            if error.status in {401, 404, 429} or error.status >= 500:
+                raise
+            return error.message
+        return ""
 
 
 def _speaks_of_rights(error: Forbidden) -> bool:

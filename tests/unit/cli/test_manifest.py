@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lws.cli.kinds import LEADERWORKERSETS
 from lws.cli.manifest import (
     LAST_APPLIED,
     as_applied,
@@ -31,9 +32,9 @@ def test_the_set_is_found_among_other_documents(tmp_path: Path, monkeypatch: pyt
     text = f"kind: Service\nmetadata: {{name: a}}\n---\n---\n{SET}---\n{SET.replace('name: a', 'name: b')}"
     path = tmp_path / "sets.yaml"
     path.write_text(text)
-    assert read_manifest(str(path), "b")["metadata"]["name"] == "b"
+    assert read_manifest(str(path), LEADERWORKERSETS, "b")["metadata"]["name"] == "b"
     monkeypatch.setattr("sys.stdin", io.StringIO(text))
-    assert read_manifest("-", "a")["spec"] == {"replicas": 2}
+    assert read_manifest("-", LEADERWORKERSETS, "a")["spec"] == {"replicas": 2}
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,7 @@ def test_a_file_that_is_of_no_use(tmp_path: Path, text: str | bytes | None, prob
     if text is not None:
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(CommandError, match=problem) as caught:
-        read_manifest(str(path), "x")
+        read_manifest(str(path), LEADERWORKERSETS, "x")
     assert "\n" not in str(caught.value)
 
 

@@ -68,10 +68,10 @@ def wanted_by(ds: DisaggregatedSet, scalers: Iterable[DisaggregatedSetRoleScaler
         raise CommandError(f"{ds.name}: the roles cannot be read: {error}") from error
 
 
-def role_names(seen: SeenRoles) -> list[str]:
+def role_order(wanted: Wanted, children: Iterable[LeaderWorkerSet]) -> list[str]:
     """Roles of the spec in their order, then removed ones of which something is left."""
-    known = [x.name for x in seen.ds.spec.roles]
-    return known + sorted({role_of(x) for x in seen.children} - set(known))
+    known = [x.name for x in wanted.demands]
+    return known + sorted({role_of(x) for x in children} - set(known))
 
 
 def see_roles(session: Session, name: str) -> SeenRoles:

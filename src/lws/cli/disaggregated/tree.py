@@ -13,7 +13,7 @@ from rich.tree import Tree
 
 from lws.api import disaggregation as d
 from lws.cli import tree as sets
-from lws.cli.disaggregated.observing import SeenRoles, role_names, see_everything, see_roles
+from lws.cli.disaggregated.observing import SeenRoles, role_order, see_everything, see_roles
 from lws.cli.drawing import QUIET, line, mark
 from lws.cli.observing import Seen
 from lws.cli.session import Session
@@ -71,7 +71,7 @@ def describe(seen: SeenRoles) -> RolesView:
         demands = {x.name: x for x in wanted.demands} if number < ds.slices else {}
         views = [
             _role(number, x, demands.get(x), there.get((number, x), ()), wanted.revision)
-            for x in role_names(seen)
+            for x in role_order(wanted, seen.children)
         ]
         slices.append(SliceView(number, [x for x in views if x.wanted != 0 or x.sets]))
     scalers = [ScalerView(x.name, x.spec.replicas) for x in seen.scalers or ()]
