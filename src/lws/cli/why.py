@@ -48,9 +48,7 @@ def describe(seen: Seen, events: Events, *, now: float, nodes: Sequence[Node] | 
     return WhyView(lws.namespace, lws.name, not causes, _summary(status), causes)
 
 
-def causes_of(
-    seen: Seen, events: Events, *, now: float, nodes: Sequence[Node] | None = None
-) -> list[Cause]:
+def causes_of(seen: Seen, events: Events, *, now: float, nodes: Sequence[Node] | None = None) -> list[Cause]:
     """``now``: seconds since 1970. ``nodes``: as for ``group_causes``."""
     of_groups = group_causes(seen, events, now=now, nodes=nodes)
     return [*set_causes(seen, events), *of_groups, *update_causes(seen)]

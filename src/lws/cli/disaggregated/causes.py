@@ -6,8 +6,9 @@ Pure. What is wrong with a LeaderWorkerSet is found as for any other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
+from lws.api.workloads import Node
 from lws.cli.causes import Events, own_causes
 from lws.cli.disaggregated.observing import SeenRoles
 from lws.cli.drawing import count
@@ -21,9 +22,11 @@ from lws.planning.disaggregated.rollout import stable
 from lws.planning.disaggregated.slices import Slice
 
 
-def roles_causes(seen: SeenRoles, events: Events, *, now: float) -> list[Cause]:
+def roles_causes(
+    seen: SeenRoles, events: Events, *, now: float, nodes: Sequence[Node] | None = None
+) -> list[Cause]:
     """All findings: about the set, then slice by slice what holds it, then about its LeaderWorkerSets, those
-    of the present revision first. ``now``: seconds since 1970.
+    of the present revision first. ``now``: seconds since 1970. ``nodes``: as for ``group_causes``.
     """
     wanted = seen.wanted
     children = sorted(seen.sets, key=lambda x: (revision_of_child(x.lws) != wanted.revision, x.lws.name))
@@ -31,7 +34,7 @@ def roles_causes(seen: SeenRoles, events: Events, *, now: float) -> list[Cause]:
         *own_causes(seen.ds),
         *_scaler_causes(seen, wanted),
         *(cause for one in seen.slices for cause in _slice_causes(wanted, one)),
-        *(cause for one in children for cause in _child_causes(one, events, now=now)),
+        *(cause for one in children for cause in _placed(one, causes_of(one, events, now=now, nodes=nodes))),
     ]
 
 
@@ -78,9 +81,9 @@ def _role_causes(wanted: Wanted, one: Slice, demand: Demand, *, rolling: bool) -
         yield Cause("Scaling", message, slice=one.number, role=role, set=child.name)
 
 
-def _child_causes(seen: Seen, events: Events, *, now: float) -> Iterator[Cause]:
+def _placed(seen: Seen, causes: Iterable[Cause]) -> Iterator[Cause]:
     """What holds one LeaderWorkerSet, with its place."""
-    for cause in causes_of(seen, events, now=now):
+    for cause in causes:
         cause.slice, cause.role, cause.set = slice_of(seen.lws), role_of(seen.lws), seen.lws.name
         yield cause
 

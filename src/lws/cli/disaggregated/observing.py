@@ -20,7 +20,7 @@ from lws.kube.selectors import equals
 from lws.objects import ObjectT, controller_of
 from lws.planning.disaggregated.demand import Wanted, wanted_of
 from lws.planning.disaggregated.names import owned, role_of, slice_of
-from lws.planning.disaggregated.revision import revision_of
+from lws.planning.disaggregated.reading import read_set
 from lws.planning.disaggregated.scalers import by_role
 from lws.planning.disaggregated.slices import Slice, make_slices
 
@@ -62,10 +62,10 @@ class SeenRoles(NamedTuple):
 
 def wanted_by(ds: DisaggregatedSet, scalers: Iterable[DisaggregatedSetRoleScaler]) -> Wanted:
     """``scalers``: the set's own. Raises CommandError for a spec that cannot be read."""
-    try:
-        return wanted_of(ds, revision_of(ds.spec.roles), by_role(ds, scalers))
-    except ValueError as error:
-        raise CommandError(f"{ds.name}: the roles cannot be read: {error}") from error
+    reading = read_set(ds)
+    if reading.faults:
+        raise CommandError(f"{ds.name} cannot be read: {'; '.join(reading.faults)}")
+    return wanted_of(ds, reading.revision, by_role(ds, scalers))
 
 
 def role_order(wanted: Wanted, children: Iterable[LeaderWorkerSet]) -> list[str]:

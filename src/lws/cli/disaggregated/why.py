@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Group as Lines
 
 from lws.api import disaggregation as d
+from lws.api.workloads import Node
 from lws.cli import why as sets
 from lws.cli.causes import Events
 from lws.cli.disaggregated.causes import roles_causes, troubled
@@ -15,13 +17,13 @@ from lws.cli.disaggregated.observing import SeenRoles, see_everything, see_roles
 from lws.cli.drawing import count
 from lws.cli.session import Session
 from lws.cli.tree import nothing
-from lws.cli.why import WhyView, draw, warnings
+from lws.cli.why import WhyView, draw, nodes_of, warnings
 from lws.planning.disaggregated.status import count_roles
 
 
-def describe(seen: SeenRoles, events: Events, *, now: float) -> WhyView:
-    """``now``: seconds since 1970."""
-    causes = roles_causes(seen, events, now=now)
+def describe(seen: SeenRoles, events: Events, *, now: float, nodes: Sequence[Node] | None = None) -> WhyView:
+    """``now``: seconds since 1970. ``nodes``: as for ``group_causes``."""
+    causes = roles_causes(seen, events, now=now, nodes=nodes)
     return WhyView(seen.ds.namespace, seen.ds.name, not causes, _summary(seen), causes, d.KIND)
 
 
@@ -33,15 +35,16 @@ def _summary(seen: SeenRoles) -> str:
     return f"{ready} of {groups} ready, {updated} updated"
 
 
-def look(session: Session, seen: SeenRoles) -> WhyView:
-    """With the events that are asked for, and by the time it is."""
+def look(session: Session, seen: SeenRoles, nodes: Sequence[Node] | None) -> WhyView:
+    """With the events that are asked for, and by the time it is. ``nodes``: as for ``group_causes``."""
     events = {uid: x for one in troubled(seen) for uid, x in warnings(session, one).items()}
-    return describe(seen, events, now=time.time())
+    return describe(seen, events, now=time.time(), nodes=nodes)
 
 
 def run(session: Session, options: Any) -> int:
     """One DisaggregatedSet. The code is 0 whatever is found."""
-    view = look(session, see_roles(session, options.name))
+    seen = see_roles(session, options.name)
+    view = look(session, seen, nodes_of(session, seen.sets))
     session.show(view, draw(view))
     return 0
 
@@ -49,7 +52,8 @@ def run(session: Session, options: Any) -> int:
 def run_all(session: Session, _: Any) -> int:
     """All sets there are, as ``tree`` has them."""
     roles, alone = see_everything(session)
-    views = [*(look(session, x) for x in roles), *(sets.look(session, x) for x in alone)]
+    nodes = nodes_of(session, [*(y for x in roles for y in x.sets), *alone])
+    views = [*(look(session, x, nodes) for x in roles), *(sets.look(session, x, nodes) for x in alone)]
     drawn = Lines(*(draw(x, namespaced=not session.namespace) for x in views))
     session.show({"items": views}, drawn if views else nothing(session))
     return 0

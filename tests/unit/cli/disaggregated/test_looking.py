@@ -208,5 +208,5 @@ def test_only_what_is_not_whole_is_asked_about() -> None:
 
 def test_roles_that_cannot_be_read() -> None:
     role = {"name": "prefill", "spec": {"leaderWorkerTemplate": {"size": "two"}}}
-    with pytest.raises(CommandError, match=r"llm: the roles cannot be read: spec\.roles\[prefill\]"):
+    with pytest.raises(CommandError, match=r"llm cannot be read: spec\.roles\[prefill\]"):
         tree.describe(seen_roles(a_set(role, a_role("decode", 1))))

@@ -291,5 +291,5 @@ def test_a_set_whose_roles_cannot_be_read() -> None:
     broken = a_set(
         {"name": "prefill", "spec": {"leaderWorkerTemplate": {"size": "two"}}}, a_role("decode", 1)
     )
-    with pytest.raises(CommandError, match="the roles cannot be read"):
+    with pytest.raises(CommandError, match="llm cannot be read: "):
         plan(LIVE, broken)
