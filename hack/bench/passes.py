@@ -155,7 +155,7 @@ class _Live:
 def _reconciler(one: Set, executor: _Executor) -> LeaderWorkerSetReconciler:
     stand_ins: dict[str, Any] = {"executor": executor, "live": _Live()}
     clock = SystemClock()
-    problems = ProblemMemory(clock, lambda _: None)
+    problems = ProblemMemory(clock, lambda _key, _after: None)
     return LeaderWorkerSetReconciler(
         _informers(one), ledger=GroupStatusMemory(), problems=problems, clock=clock, **stand_ins
     )

@@ -14,7 +14,7 @@ from lws.api import constants as c
 from lws.kube.errors import ApiError, Conflict, KubeError, one_line
 from lws.objects import Key
 from lws.planning.actions import Problem
-from lws.planning.problems import SetProblems, failing
+from lws.planning.problems import FAILING_GRACE, SetProblems, failing
 from lws.runtime.clock import Clock
 
 
@@ -33,9 +33,9 @@ class _Part(NamedTuple):
 
 
 class ProblemMemory:
-    """``wake(set)`` looks at a set again."""
+    """``wake(set, seconds)`` has a set looked at again."""
 
-    def __init__(self, clock: Clock, wake: Callable[[Key], None]) -> None:
+    def __init__(self, clock: Clock, wake: Callable[[Key, float], None]) -> None:
         self._clock = clock
         self._wake = wake
         self._sets: dict[Key, dict[str, _Part]] = {}
@@ -44,7 +44,7 @@ class ProblemMemory:
     def of_group(self, key: Key, uid: str, group: int | None, problems: Collection[Problem]) -> None:
         """All that the pass of the group whose leader has this UID found; the set ``key`` hears it."""
         if self._note(key, uid, group, problems):
-            self._wake(key)
+            self._wake(key, 0.0)
 
     def of_set(self, key: Key, uid: str, problems: Collection[Problem]) -> bool:
         """All that the set's own pass found of what ``uid`` names: the set, or a part; whether it is news."""
@@ -53,11 +53,13 @@ class ProblemMemory:
     def group_failed(self, key: Key, uid: str, group: int | None, error: Exception) -> None:
         """The pass of the group whose leader has this UID ended with an error; the set ``key`` hears it."""
         if self._failed(key, uid, group, error):
-            self._wake(key)
+            self._wake(key, 0.0)
 
     def set_failed(self, key: Key, uid: str, error: Exception) -> None:
-        """The set's own pass ended with an error."""
-        self._failed(key, uid, None, error)
+        """The set's own pass ended with an error: it is looked at when that begins to count, too."""
+        first = not any(x.reason == c.REASON_RECONCILE_FAILING for x in self._found(key, uid))
+        if self._failed(key, uid, None, error) and first:
+            self._wake(key, FAILING_GRACE)
 
     def forget(self, key: Key) -> None:
         """The set is gone."""
@@ -88,11 +90,14 @@ class ProblemMemory:
         """Whether that is news. What was found before the error came may still be so."""
         if part_of_life(error):
             return False
-        with self._lock:
-            part = self._sets.get(key, {}).get(uid)
-        known = [x for x in part.found if x.reason != c.REASON_RECONCILE_FAILING] if part is not None else []
+        known = [x for x in self._found(key, uid) if x.reason != c.REASON_RECONCILE_FAILING]
         words = str(error) if isinstance(error, KubeError) else f"{type(error).__name__}: {error}"
         return self._note(key, uid, group, [*known, failing(one_line(words))])
+
+    def _found(self, key: Key, uid: str) -> Collection[Problem]:
+        with self._lock:
+            part = self._sets.get(key, {}).get(uid)
+        return tuple(part.found) if part is not None else ()
 
     def _note(self, key: Key, uid: str, group: int | None, problems: Collection[Problem]) -> bool:
         """Whether that is news."""

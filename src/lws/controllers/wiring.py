@@ -174,7 +174,7 @@ def make_reconcilers(
     )
     _measure(informers, ledger, measures, clock)
     settling = Settling(sets)
-    problems = ProblemMemory(clock, settling.add)
+    problems = ProblemMemory(clock, lambda key, after: settling.add(key, after=after))
     _watch(informers, sets, settling, pods, executor)
     for_sets = LeaderWorkerSetReconciler(
         informers, executor=executor, ledger=ledger, live=live, problems=problems, clock=clock

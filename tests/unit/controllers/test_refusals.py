@@ -17,7 +17,7 @@ from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, Pod, Service, ServiceSpec, StatefulSet, StatefulSetSpec
 from lws.controllers.problems import ProblemMemory
 from lws.controllers.refusals import FIRST, LONGEST, RefusalMemory
-from lws.kube.errors import ApiError, Conflict, Unavailable
+from lws.kube.errors import ApiError, Conflict, TransportError, Unavailable
 from lws.objects import Key, KubeObject, ObjectMeta, OwnerReference, controlled_by
 from lws.planning.problems import FAILING_GRACE, SetProblems
 from lws.planning.revisions import template_of
@@ -252,6 +252,13 @@ class TestLastingFailure:
         assert QUOTA in told
         assert self.WORDS in told
 
+    def test_it_is_told_in_time_however_long_the_next_try_waits(self) -> None:
+        woken: list[tuple[Key, float]] = []
+        memory = ProblemMemory(FakeClock(), lambda key, after: woken.append((key, after)))
+        for port in range(3):  # the words differ with each try
+            memory.set_failed(KEY, "uid", TransportError(f"127.0.0.1:{port} was closed"))
+        assert woken == [(KEY, FAILING_GRACE)]
+
     def test_a_status_is_not_written_with_every_try(self) -> None:
         world = self.failing("Service")
         world.settle(seconds=FAILING_GRACE + 3 * RETRY)
@@ -264,13 +271,13 @@ class TestLastingFailure:
         going.details["causes"] = [{"reason": "NamespaceTerminating"}]
         for error in (Conflict(409, "Conflict", "other"), going):
             woken: list[Key] = []
-            memory = ProblemMemory(FakeClock(), woken.append)
+            memory = ProblemMemory(FakeClock(), lambda key, _: woken.append(key))  # noqa: B023
             memory.group_failed(KEY, "uid", 0, error)
             assert (woken, memory.known(KEY, ["uid"])) == ([], (SetProblems([], {}), None))
 
     def test_a_defect_is_told_as_well(self) -> None:
         clock, woken = FakeClock(), list[Key]()
-        memory = ProblemMemory(clock, woken.append)
+        memory = ProblemMemory(clock, lambda key, _: woken.append(key))
         memory.group_failed(KEY, "uid", 3, KeyError("x\ny"))
         clock.advance(FAILING_GRACE)
         found, _ = memory.known(KEY, ["uid"])
