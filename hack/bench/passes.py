@@ -24,6 +24,7 @@ from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, Pod, Service, StatefulSet
 from lws.controllers.groupstatus import GroupStatusMemory
 from lws.controllers.informers import INDEXES, Informers
+from lws.controllers.lacks import MissingPods
 from lws.controllers.leaderworkerset import LeaderWorkerSetReconciler
 from lws.controllers.outcomes import Outcome
 from lws.controllers.problems import ProblemMemory
@@ -155,9 +156,13 @@ class _Live:
 def _reconciler(one: Set, executor: _Executor) -> LeaderWorkerSetReconciler:
     stand_ins: dict[str, Any] = {"executor": executor, "live": _Live()}
     clock = SystemClock()
-    problems = ProblemMemory(clock, lambda _key, _after: None)
     return LeaderWorkerSetReconciler(
-        _informers(one), ledger=GroupStatusMemory(), problems=problems, clock=clock, **stand_ins
+        _informers(one),
+        ledger=GroupStatusMemory(),
+        problems=ProblemMemory(clock, lambda _key, _after: None),
+        missing=MissingPods(stand_ins["live"], None, clock),
+        clock=clock,
+        **stand_ins,
     )
 
 

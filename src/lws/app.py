@@ -19,6 +19,7 @@ from lws.controllers.disaggregatedwatches import RoleWatches
 from lws.controllers.disaggregatedwiring import make_role_controller
 from lws.controllers.gang import Gang, make_gang
 from lws.controllers.informers import make_informers
+from lws.controllers.lacks import CreationFailures
 from lws.controllers.wiring import make_controllers
 from lws.controllers.workloadmetrics import WorkloadMetrics
 from lws.kube.client import Client
@@ -231,6 +232,7 @@ class App:
             clock=clock,
             workers=self.options.workers,
             gang=self._gang(clock, watching),
+            failures=self._creation_failures(clock, watching),
             measures=measures,
         )
         self.manager.add(cache, phase=Phase.CACHES, name="caches")
@@ -282,6 +284,13 @@ class App:
         self.manager.add_health_check("gang-informer", gang.check)
         self.manager.add(gang, phase=Phase.CACHES, name=f"watch of {gang.provider.plural}")
         return gang
+
+    def _creation_failures(self, clock: SystemClock, watching: InformerMetrics) -> CreationFailures:
+        failures = CreationFailures(self.client.connection, clock=clock, metrics=watching)
+        self.manager.add_health_check("events-informer", failures.check)
+        self.manager.add(failures, phase=Phase.OTHERS, name="watch of failures to create pods")
+        self.metrics.silences(failures.silences)
+        return failures
 
     def _elect(self) -> None:
         settings = self.options.configuration.leader_election

@@ -18,7 +18,7 @@ from lws.api import constants as c
 from lws.controllers.resources import LEADERWORKERSETS
 from lws.kube.client import Client
 from lws.kube.errors import ApiError, NotFound
-from lws.kube.resources import CONTROLLER_REVISIONS, SERVICES, STATEFULSETS, Resource
+from lws.kube.resources import CONTROLLER_REVISIONS, PODS, SERVICES, STATEFULSETS, Resource
 
 pytestmark = pytest.mark.integration
 
@@ -303,3 +303,44 @@ def test_children_that_lose_their_owner_get_it_back(sets: Sets, namespace: str) 
 
         until(f"the owner of {resource.plural} {name}", owner, bool)
     assert {x.uid for x in lws.pods()} == pods
+
+
+def test_workers_whose_pods_a_quota_refuses(sets: Sets, namespace: str, kubectl: Kubectl) -> None:
+    """Refused to the StatefulSet controller, which only writes events; told within seconds, by the watch."""
+    quota(sets.client, namespace, {"pods": "1"})
+    lws = sets.create("small", replicas=1, size=2)
+    stalled = await_stalled(lws, "group 0: The API server refuses Pod small-0-1", "exceeded quota")
+    assert stalled["reason"] == "PodsRefused"
+    assert any("exceeded quota" in x for x in lws.notes("FailedCreate"))
+    assert "exceeded quota" in kubectl.lws("why", "small")
+    sets.client.delete(QUOTAS, dict, "some", namespace=namespace)
+    # The StatefulSet controller tries ever more rarely by itself; a change of its StatefulSet wakes it.
+    sets.client.merge_patch(
+        STATEFULSETS, dict, "small-0", {"metadata": {"annotations": {"a": "b"}}}, namespace=namespace
+    )
+    await_whole(lws)
+    lws.until("the end of it", lambda: condition(lws, c.STALLED)["status"], lambda seen: seen == "False")
+
+
+def test_leaders_whose_pods_a_quota_refuses(sets: Sets, namespace: str) -> None:
+    quota(sets.client, namespace, {"pods": "0"})
+    lws = sets.create(replicas=2, size=2)
+    stalled = await_stalled(lws, "The API server refuses Pod", "exceeded quota")
+    assert stalled["reason"] == "PodsRefused"
+    assert lws.status["observedGeneration"] == 1
+
+
+def test_a_pod_of_somebody_that_has_a_needed_name(sets: Sets, namespace: str) -> None:
+    """Nobody says so: the StatefulSet controller fails in silence."""
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "mine-0-1", "namespace": namespace},
+        "spec": {"containers": [{"name": "c", "image": "example.com/x:1"}]},
+    }
+    theirs = sets.client.create(PODS, dict, pod)
+    lws = sets.create("mine", replicas=1, size=2)
+    stalled = await_stalled(lws, "group 0: Pod mine-0-1 exists and is not this group's: it has no owner")
+    assert stalled["reason"] == "NameTaken"
+    found = sets.client.get(PODS, dict, "mine-0-1", namespace)
+    assert found["metadata"]["uid"] == theirs["metadata"]["uid"]

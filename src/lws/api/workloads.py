@@ -184,6 +184,20 @@ class Service(KubeObject, frozen=True, gc=False, rename="camel"):
     spec: ServiceSpec = ServiceSpec()
 
 
+class InvolvedObject(Struct, frozen=True, gc=False, omit_defaults=True):
+    """What an event is about."""
+
+    name: str = ""
+    uid: str = ""
+
+
+class CreationFailure(KubeObject, frozen=True, gc=False, rename="camel"):
+    """A core event of the StatefulSet controller that says that it could not create something."""
+
+    involved_object: InvolvedObject = InvolvedObject()
+    message: str = ""
+
+
 class Node(KubeObject, frozen=True, gc=False, rename="camel"):
     """A node of which only the labels matter (exclusive placement)."""
 
@@ -191,6 +205,8 @@ class Node(KubeObject, frozen=True, gc=False, rename="camel"):
 __all__ = [
     "ContainerStatus",
     "ControllerRevision",
+    "CreationFailure",
+    "InvolvedObject",
     "Node",
     "ObjectMeta",
     "Ordinals",

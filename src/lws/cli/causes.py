@@ -26,6 +26,7 @@ Events = Mapping[str, Sequence[Event]]
 
 _ADVICE: Final = {
     c.REASON_LEADER_REFUSED: "take the edit back, or delete the set and make it anew",
+    c.REASON_PODS_REFUSED: "mend what refuses the pod: a quota, a LimitRange, a policy, a webhook",
     c.REASON_DELETION_REFUSED: "see which policy or right keeps it from going",
     c.REASON_NAME_TAKEN: "delete what has the name, or make the set anew under another one",
     c.REASON_NODE_MISSING: "delete the leader pod, so that it gets a node that is there",

@@ -18,12 +18,14 @@ from lws.controllers.executor import Executor
 from lws.controllers.groupstatus import GroupStatusMemory
 from lws.controllers.indexes import BY_GROUP, BY_SET
 from lws.controllers.informers import Informers
+from lws.controllers.lacks import MissingPods
 from lws.controllers.livereads import LiveReader
 from lws.controllers.outcomes import Outcome, sooner
 from lws.controllers.problems import ProblemMemory
 from lws.controllers.statuspace import StatusPace
 from lws.objects import Key
 from lws.planning.groups import Groups, groups_again, groups_of
+from lws.planning.lacking import Lack, plan_lack
 from lws.planning.leader import judged, plan_leader
 from lws.planning.observed import ObservedSet
 from lws.planning.problems import invalid
@@ -65,6 +67,7 @@ class LeaderWorkerSetReconciler:
         ledger: GroupStatusMemory,
         live: LiveReader,
         problems: ProblemMemory,
+        missing: MissingPods,
         clock: Clock,
     ) -> None:
         self._informers = informers
@@ -72,6 +75,7 @@ class LeaderWorkerSetReconciler:
         self._ledger = ledger
         self._live = live
         self._problems = problems
+        self._missing = missing
         self._clock = clock
         self._pace = StatusPace(clock)
 
@@ -130,7 +134,15 @@ class LeaderWorkerSetReconciler:
             rolled = self._executor.run(invalid(observed.lws, str(error)))
         service = plan_shared_service(observed.lws, observed.service, groups)
         reclaimed = self._executor.run(plan_reclaims(observed.lws, observed.revisions))
-        return rolled.with_(reclaimed).with_(self._executor.run(service))
+        lacking = self._executor.run(plan_lack(observed.lws, self._lack(observed)))
+        return rolled.with_(reclaimed).with_(lacking).with_(self._executor.run(service))
+
+    def _lack(self, observed: ObservedSet) -> Lack | None:
+        """Leader pods that nobody makes; looked for only while the StatefulSet says that it lacks some."""
+        applied = self._informers.stateful_sets.get(observed.lws.key)
+        if applied is None or applied.status.replicas >= applied.spec.replicas:
+            return None
+        return self._missing.of(applied, observed.leaders)
 
     def _roll(self, observed: ObservedSet, groups: Groups, revision: RevisionPlan) -> Outcome:
         """Pods must find their revision, so the leader StatefulSet is applied only after it.

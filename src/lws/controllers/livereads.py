@@ -43,16 +43,20 @@ class LiveReader:
         except NotFound:
             return None
 
+    def pod(self, key: Key) -> Pod | None:
+        """The one of this name, whosever it is."""
+        try:
+            return self._client.get(PODS, Pod, key.name, key.namespace)
+        except NotFound:
+            return None
+
     def is_current(self, pod: Pod) -> bool:
         """Whether this very pod is there still."""
         return self._current(pod) is not None
 
     def _current(self, pod: Pod) -> Pod | None:
-        try:
-            current = self._client.get(PODS, Pod, pod.name, pod.namespace)
-        except NotFound:
-            return None
-        return current if current.uid == pod.uid else None
+        current = self.pod(pod.key)
+        return current if current is not None and current.uid == pod.uid else None
 
     def _members(self, group: ObservedGroup, leader: Pod) -> ObservedGroup | None:
         """Its pods, their leader among them, and the StatefulSet of that name."""

@@ -16,6 +16,7 @@ from lws.controllers.incidents import IncidentLog
 from lws.controllers.indexes import BY_GROUP, BY_REVISION
 from lws.controllers.informers import Informers
 from lws.controllers.inherited import InheritedKeys
+from lws.controllers.lacks import MissingPods
 from lws.controllers.livereads import LiveReader
 from lws.controllers.nodes import NodeReader
 from lws.controllers.outcomes import Outcome
@@ -43,6 +44,7 @@ class PodReconciler:
         live: LiveReader,
         problems: ProblemMemory,
         inherited: InheritedKeys,
+        missing: MissingPods,
         clock: Clock,
         gang: Gang | None = None,
     ) -> None:
@@ -54,6 +56,7 @@ class PodReconciler:
         self._live = live
         self._problems = problems
         self._inherited = inherited
+        self._missing = missing
         self._clock = clock
         self._gang = gang
         self._provider = gang.provider if gang is not None else None
@@ -92,11 +95,14 @@ class PodReconciler:
         lws = self._informers.sets.get(key)
         lws = self._ledger.overlay(lws) if lws is not None else None
         worker_sets = self._worker_sets(leader)
+        pods = tuple(self._informers.pods.by_index(BY_GROUP, leader.key))
+        workers = worker_set_of(leader, worker_sets)
         return ObservedGroup(
             lws,
             leader,
-            pods=tuple(self._informers.pods.by_index(BY_GROUP, leader.key)),
+            pods=pods,
             worker_sets=worker_sets,
+            lack=self._missing.of(workers, pods) if workers is not None and not leader.deleting else None,
             stale_keys=self._stale_keys(lws, leader, worker_sets),
             revisions=tuple(self._informers.revisions.by_index(BY_REVISION, (key, _revision(leader)))),
             node=self._node_of(lws, leader),

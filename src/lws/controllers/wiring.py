@@ -28,6 +28,7 @@ from lws.controllers.indexes import (
 )
 from lws.controllers.informers import Informers
 from lws.controllers.inherited import InheritedKeys
+from lws.controllers.lacks import CreationFailures, MissingPods, watch_failures
 from lws.controllers.leaderworkerset import LeaderWorkerSetReconciler
 from lws.controllers.livereads import LiveReader
 from lws.controllers.news import (
@@ -83,9 +84,12 @@ def make_controllers(
     clock: Clock,
     workers: int,
     gang: Gang | None = None,
+    failures: CreationFailures | None = None,
     measures: WorkloadMetrics | None = None,
 ) -> tuple[tuple[Controller[Key], ...], Resync[Key]]:
-    """The controllers, watching but not started, and their resync. ``gang``: where configured."""
+    """The controllers, watching but not started, and their resync. ``gang``: where configured, ``failures``:
+    where they are watched.
+    """
     sets, pods, commits = (
         WorkQueue[Key](
             name, limiter=ItemExponentialBackoff(cap=LONGEST), clock=clock, metrics=metrics.queue(name)
@@ -101,6 +105,7 @@ def make_controllers(
         recorder=recorder,
         clock=clock,
         gang=gang,
+        failures=failures,
         measures=measures or WorkloadMetrics(metrics),
     )
 
@@ -142,6 +147,7 @@ def make_reconcilers(
     recorder: Recorder,
     clock: Clock,
     gang: Gang | None = None,
+    failures: CreationFailures | None = None,
     measures: WorkloadMetrics | None = None,
 ) -> Reconcilers:
     """The reconcilers, and the handlers that put their keys into the queues."""
@@ -176,8 +182,17 @@ def make_reconcilers(
     settling = Settling(sets)
     problems = ProblemMemory(clock, lambda key, after: settling.add(key, after=after))
     _watch(informers, sets, settling, pods, executor)
+    missing = MissingPods(live, failures, clock)
+    if failures is not None:
+        watch_failures(failures, informers, settling, pods)
     for_sets = LeaderWorkerSetReconciler(
-        informers, executor=executor, ledger=ledger, live=live, problems=problems, clock=clock
+        informers,
+        executor=executor,
+        ledger=ledger,
+        live=live,
+        problems=problems,
+        missing=missing,
+        clock=clock,
     )
     for_pods = PodReconciler(
         informers,
@@ -188,6 +203,7 @@ def make_reconcilers(
         live=live,
         problems=problems,
         inherited=InheritedKeys(client),
+        missing=missing,
         clock=clock,
         gang=gang,
     )

@@ -20,6 +20,7 @@ from lws.planning.admitted import leader_problems, worker_problems
 from lws.planning.documents import owned_by_pod
 from lws.planning.events import normal, pod_reference, warning
 from lws.planning.groups import Group, group_of
+from lws.planning.lacking import plan_lack
 from lws.planning.observed import ObservedGroup, is_leader, worker_set_named
 from lws.planning.ownership import Standing, name_taken, standing
 from lws.planning.placement import PlacementError, place_workers
@@ -130,7 +131,8 @@ def _plan_workers(group: ObservedGroup, lws: LeaderWorkerSet, own: Group) -> tup
         return ()
     existing = worker_set_named(leader, group.worker_sets)
     if existing is not None and controlled_by(existing, leader.uid):
-        return plan_workers_upkeep(lws, own, existing, stale=group.stale_keys)
+        upkeep = plan_workers_upkeep(lws, own, existing, stale=group.stale_keys)
+        return (*upkeep, *plan_lack(lws, group.lack, leader))
     if existing is not None:
         return _not_its_own(lws, leader, existing)
     too_early = lws.startup_policy == c.STARTUP_LEADER_READY and not leader.has_ready_condition

@@ -17,6 +17,7 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, Node, Pod, Service, StatefulSet
 from lws.objects import KubeObject, OwnerReference, controlled_by, controller_of
+from lws.planning.lacking import Lack
 
 
 class Keys(NamedTuple):
@@ -86,7 +87,7 @@ class ObservedGroup(Struct, frozen=True, gc=False):
     the set's name label and the leader's key. ``node``: the leader's. ``service``: the one named like it.
     ``pod_group``: with gang scheduling, the object that stands for the group, or None; it cannot be told
     without ``pod_groups_known``. ``stale_keys``: labels and annotations that the worker StatefulSet has from
-    its creator only.
+    its creator only. ``lack``: pods that it is to have and has not.
     """
 
     lws: LeaderWorkerSet | None
@@ -100,6 +101,7 @@ class ObservedGroup(Struct, frozen=True, gc=False):
     pod_groups_known: bool = True
     incidents: Incidents = Incidents()
     stale_keys: Keys = NO_KEYS
+    lack: Lack | None = None
     certainty: Certainty = Certainty.CACHED
 
 

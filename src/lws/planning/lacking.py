@@ -1,0 +1,82 @@
+"""Pods that a StatefulSet is to have and that nobody makes: what keeps them away (docs/decisions/114).
+
+Pods are made by the StatefulSet controller, whose troubles are in no object's status. What is refused to it
+it tells in events; that a pod's name is taken it tells nobody. How either is found out is the shell's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from msgspec import Struct
+
+from lws.api import constants as c
+from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.workloads import CreationFailure, Pod, StatefulSet
+from lws.objects import controlled_by, resource_version
+from lws.planning.actions import Action, Problem, Requeue
+from lws.planning.events import pod_reference, warning
+from lws.planning.ownership import name_taken
+
+REFUSED_GRACE: Final = 5.0
+"""Seconds that a pod is missing before what was said of one of its name, perhaps a while ago, counts."""
+
+_FAILED: Final = re.compile(r"Pod (\S+) in StatefulSet \S+ failed error: (.*)", re.DOTALL)
+"""As the StatefulSet controller puts it, of a pod or of a claim that it needs, be several told in one."""
+
+
+class Lack(Struct, frozen=True, gc=False):
+    """Pods that ``owner`` is to have and has not.
+
+    ``missing``: their names, in the order of their ordinals. ``refusals``: by such names, what the API server
+    said when they were to be created. ``found``: what bears the first name and is not the owner's. ``again``:
+    seconds until another look.
+    """
+
+    owner: StatefulSet
+    missing: tuple[str, ...]
+    refusals: Mapping[str, str] = {}
+    found: Pod | None = None
+    again: float = 0.0
+
+
+def missing_pods(owner: StatefulSet, pods: Iterable[Pod]) -> tuple[str, ...]:
+    """Names of the pods of ``owner`` that are not among ``pods``, those on their way out included."""
+    there = {x.name for x in pods if controlled_by(x, owner.uid)}
+    if len(there) >= owner.spec.replicas:
+        return ()
+    first = owner.spec.ordinals.start
+    names = (f"{owner.name}-{x}" for x in range(first, first + owner.spec.replicas))
+    return tuple(x for x in names if x not in there)
+
+
+def refusals_in(failures: Iterable[CreationFailure]) -> dict[str, str]:
+    """By names of pods, what was said of each last."""
+    matches = (_FAILED.search(x.message) for x in sorted(failures, key=resource_version))
+    return {found[1]: " ".join(found[2].split()) for found in matches if found is not None}
+
+
+def plan_lack(lws: LeaderWorkerSet, lack: Lack | None, leader: Pod | None = None) -> tuple[Action, ...]:
+    """Tell what keeps the pods away, as far as it is known. ``leader``: of the group that lacks them."""
+    if lack is None:
+        return ()
+    problem = _problem(lack)
+    if problem is None:
+        return (Requeue(lack.again),)
+    note = f"Failed to create pods of statefulset {lack.owner.name}: {problem.message}"
+    related = pod_reference(leader) if leader is not None else None
+    told = warning(lws, c.REASON_FAILED_CREATE, "Create", note, related=related)
+    return (problem, told, Requeue(lack.again))
+
+
+def _problem(lack: Lack) -> Problem | None:
+    if lack.found is not None:
+        owner = {"kind": "StatefulSet", "name": lack.owner.name, "uid": lack.owner.uid}
+        return name_taken(lack.found, {"kind": "Pod", "metadata": {"ownerReferences": [owner]}})
+    refused = next((x for x in lack.missing if x in lack.refusals), None)
+    if refused is None:
+        return None
+    message = f"The API server refuses Pod {refused}: {lack.refusals[refused]}"
+    return Problem(c.REASON_PODS_REFUSED, message, grace=REFUSED_GRACE)
