@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
 from lws.api import constants as c
-from lws.kube.errors import ApiError, Conflict, KubeError, one_line
+from lws.kube.errors import ApiError, Conflict, KubeError, TransportError, one_line
 from lws.objects import Key
 from lws.planning.actions import Problem
 from lws.planning.problems import FAILING_GRACE, SetProblems, failing
@@ -88,8 +88,8 @@ class ProblemMemory:
 
     def _failed(self, key: Key, uid: str, group: int | None, error: Exception) -> bool:
         """Whether that is news. What was found before the error came may still be so."""
-        if part_of_life(error):
-            return False
+        if part_of_life(error) or (isinstance(error, TransportError) and error.refused):
+            return False  # while there is no API server nobody is told, and once it is back this is over
         known = [x for x in self._found(key, uid) if x.reason != c.REASON_RECONCILE_FAILING]
         words = str(error) if isinstance(error, KubeError) else f"{type(error).__name__}: {error}"
         return self._note(key, uid, group, [*known, failing(one_line(words))])

@@ -266,10 +266,11 @@ class TestLastingFailure:
         world.settle(seconds=10 * RETRY)
         assert world.set.metadata.resource_version == before
 
-    def test_who_wrote_first_and_a_namespace_that_goes_are_part_of_life(self) -> None:
+    def test_who_wrote_first_a_namespace_that_goes_and_no_server_at_all_are_part_of_life(self) -> None:
         going = answer(403, "because it is being terminated")
         going.details["causes"] = [{"reason": "NamespaceTerminating"}]
-        for error in (Conflict(409, "Conflict", "other"), going):
+        gone = TransportError("no connection", refused=True)
+        for error in (Conflict(409, "Conflict", "other"), going, gone):
             woken: list[Key] = []
             memory = ProblemMemory(FakeClock(), lambda key, _: woken.append(key))  # noqa: B023
             memory.group_failed(KEY, "uid", 0, error)
