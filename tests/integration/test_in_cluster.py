@@ -20,6 +20,7 @@ from support.installation import FLAGS, LEASE, SECRET, SERVICE, Installation, Re
 from support.namespaces import make_namespace
 from support.podgroups import POD_GROUPS, apply_crd
 from support.rights import NAMESPACE, Usage
+from support.rolesets import LiveRoles, role
 from support.sets import LiveSet, Sets
 from support.snapshots import snapshot
 from support.waiting import steady, until
@@ -292,6 +293,16 @@ def looked_at(installation: Installation, namespace: str) -> set[str]:
     usage = Usage()
     usage.read(installation.cluster.audit_log)
     return {x.name for x in usage.used if x.verb == "get" and x.namespace == namespace}
+
+
+def test_a_scaler_may_hold_up_the_deletion_of_its_set(installation: Installation, sets: Sets) -> None:
+    """As its owner reference says: admission asks for a right on the set's finalizers."""
+    llm = LiveRoles(sets.client, sets.namespace)
+    llm.create(role("prefill", external=True), role("decode", 1)).await_available()
+    [scaler] = llm.scalers()
+    assert scaler["metadata"]["ownerReferences"][0]["blockOwnerDeletion"]
+    llm.delete()
+    llm.until("everything to go", llm.uids, lambda seen: not seen)
 
 
 def test_workloads_outlive_an_uninstallation(installation: Installation, sets: Sets) -> None:

@@ -23,6 +23,7 @@ INVISIBLE = {
     # test_in_cluster.py (OwnerReferencesPermissionEnforcement), where no child could be made without.
     Right("update", "leaderworkerset.x-k8s.io", "leaderworkersets/finalizers"),
     Right("update", "", "pods/finalizers"),
+    Right("update", d.GROUP, "disaggregatedsets/finalizers"),
     # Asked only when the answer to a create or a delete of a scaler was lost.
     Right("get", d.GROUP, "disaggregatedsetrolescalers"),
     # Who scrapes with the manager's own token, as test_in_cluster.py does, needs it.
