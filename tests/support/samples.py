@@ -8,9 +8,11 @@ import msgspec
 import yaml
 
 from lws.api import constants as c
+from lws.api import disaggregation as d
 from lws.kube.client import Client
 from lws.kube.resources import Resource
 from support.cluster import ROOT
+from support.rolesets import LiveRoles
 from support.sets import Document, LiveSet, Sets
 
 SAMPLES = ROOT / "manifests" / "samples"
@@ -36,6 +38,21 @@ def apply_sample(
             sets.client.create(resource, dict, document, namespace=namespace)
     [lws] = made
     return lws
+
+
+def apply_roles(
+    place: LiveRoles, file: str, change: Callable[[Document], object] = lambda _document: None
+) -> LiveRoles:
+    """Create everything in a sample file in the namespace of ``place``, each document after ``change`` was
+    made to it; the DisaggregatedSet.
+    """
+    documents = load_sample(file)
+    for document in documents:
+        change(document)
+        resource = resource_of(place.client, document)
+        place.client.create(resource, dict, document, namespace=place.namespace)
+    [name] = [x["metadata"]["name"] for x in documents if x["kind"] == d.KIND]
+    return LiveRoles(place.client, place.namespace, name)
 
 
 def resource_of(client: Client, document: Document) -> Resource:
