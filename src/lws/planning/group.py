@@ -15,7 +15,7 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, Pod, StatefulSet
 from lws.objects import KubeObject, controlled_by, controller_of
-from lws.planning.actions import Action, Create, Problem, Record, Requeue
+from lws.planning.actions import Action, Create, Document, Problem, Record, Requeue
 from lws.planning.admitted import leader_problems, worker_problems
 from lws.planning.documents import owned_by_pod
 from lws.planning.events import normal, pod_reference, warning
@@ -28,6 +28,7 @@ from lws.planning.podgroups import GangProvider, create_pod_group
 from lws.planning.problems import invalid
 from lws.planning.reclaiming import may_be_ours, reclaim
 from lws.planning.recreation.decision import plan_restart
+from lws.planning.recreation.evidence import Mode, mode_of
 from lws.planning.recreation.record import plan_excuses
 from lws.planning.revisions import Template, owned_revisions, restore, template_of
 from lws.planning.services import plan_group_service
@@ -138,11 +139,12 @@ def _plan_workers(group: ObservedGroup, lws: LeaderWorkerSet, own: Group) -> tup
     too_early = lws.startup_policy == c.STARTUP_LEADER_READY and not leader.has_ready_condition
     if too_early or any(left_behind(x, leader) for x in group.pods):
         return ()
-    return _make_workers(group, lws, leader)
+    return _make_workers(group, lws, own)
 
 
-def _make_workers(group: ObservedGroup, lws: LeaderWorkerSet, leader: Pod) -> tuple[Action, ...]:
+def _make_workers(group: ObservedGroup, lws: LeaderWorkerSet, own: Group) -> tuple[Action, ...]:
     """Once it is known from what, and where."""
+    leader = own.leader
     template = _template_of(leader, lws, group.revisions)
     if isinstance(template, Problem):
         return (template, Requeue(REVISION_RETRY))
@@ -153,7 +155,11 @@ def _make_workers(group: ObservedGroup, lws: LeaderWorkerSet, leader: Pod) -> tu
         return (Problem(error.reason, str(error)), told, Requeue(NODE_RETRY))
     if placement.waiting:
         return ()
-    return (_create(lws, leader, template, placement.node_selector),)
+    # It would have been recreated, had it not been under another policy, or resized, when it restarted.
+    uncounted = leader.restarts > 0 and mode_of(lws, own) == Mode.ALWAYS
+    node_selector = placement.node_selector
+    document = worker_document(lws, leader, template, node_selector=node_selector, uncounted=uncounted)
+    return (_create(lws, leader, document),)
 
 
 def left_behind(pod: Pod, leader: Pod) -> bool:
@@ -182,8 +188,7 @@ def _template_of(
         return Problem(c.REASON_REVISION_UNREADABLE, message)
 
 
-def _create(lws: LeaderWorkerSet, leader: Pod, template: Template, node_selector: dict[str, str]) -> Create:
-    document = worker_document(lws, leader, template, node_selector=node_selector)
+def _create(lws: LeaderWorkerSet, leader: Pod, document: Document) -> Create:
     note = f"Created worker statefulset for leader pod {leader.name}"
     created = normal(lws, c.REASON_GROUPS_PROGRESSING, "Create", note, related=pod_reference(leader))
     return Create("StatefulSet", document, then=(created,), failed=_creation_failed(lws, leader, ""))

@@ -19,6 +19,7 @@ from lws.planning.events import warning
 from lws.planning.groups import Group
 from lws.planning.observed import Keys
 from lws.planning.ownership import faults
+from lws.planning.recreation.evidence import keeps_mark
 from lws.planning.workers import worker_labels
 
 
@@ -69,9 +70,12 @@ def plan_workers_upkeep(
     leader, wanted = group.leader, worker_labels(lws, group.leader)
     if workers.labels.get(c.REVISION_LABEL) and workers.revision_of_pods != group.key:
         del wanted[c.REVISION_LABEL]  # says from what it was made, whatever its leader says now
+    gone = stale.annotations
+    if keeps_mark(lws, group):
+        gone -= {c.RECREATE_AFTER_START_ANNOTATION}
     metadata = _nonempty(
         labels=_difference(wanted, workers.labels, stale.labels),
-        annotations=_difference(handed_on(lws), workers.annotations, stale.annotations),
+        annotations=_difference(handed_on(lws), workers.annotations, gone),
     )
     spec: Document = {}
     if group.known and workers.spec.replicas != group.shape.size - 1:

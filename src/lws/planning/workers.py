@@ -19,9 +19,18 @@ from lws.planning.revisions import Template
 
 
 def worker_document(
-    lws: LeaderWorkerSet, leader: Pod, template: Template, *, node_selector: Mapping[str, str] | None
+    lws: LeaderWorkerSet,
+    leader: Pod,
+    template: Template,
+    *,
+    node_selector: Mapping[str, str] | None,
+    uncounted: bool = False,
 ) -> Document:
-    """The create document; ``template``: of the leader's revision, ``node_selector``: exclusive placement."""
+    """The create document; ``template``: of the leader's revision, ``node_selector``: exclusive placement.
+
+    ``uncounted``: restarts of the leader so far are no deaths, which is to outlive this process.
+    """
+    mark = {c.RECREATE_AFTER_START_ANNOTATION: "true"} if uncounted else {}
     identity = group_identity(lws, leader)
     labels = {**identity, c.REVISION_LABEL: leader.labels.get(c.REVISION_LABEL, "")}
     pods = labelled_template(
@@ -34,7 +43,7 @@ def worker_document(
             "name": leader.name,
             "namespace": leader.namespace,
             "labels": worker_labels(lws, leader),
-            "annotations": handed_on(lws),
+            "annotations": mark | handed_on(lws),
             "ownerReferences": [owned_by_pod(leader)],
         },
         "spec": {

@@ -65,6 +65,19 @@ def mode_of(lws: LeaderWorkerSet, own: Group) -> Mode:
     return Mode.AFTER_START if c.RECREATE_AFTER_START_ANNOTATION in lws.annotations else Mode.ALWAYS
 
 
+def born_uncounted(own: Group) -> bool:
+    """Deaths did not count when the group was made, as its worker StatefulSet says until it is recorded.
+
+    The set's annotation is in no revision, and may be gone by now.
+    """
+    return own.workers is not None and c.RECREATE_AFTER_START_ANNOTATION in own.workers.annotations
+
+
+def keeps_mark(lws: LeaderWorkerSet, own: Group) -> bool:
+    """Whether that has to stay on the worker StatefulSet, though the set does not have it any more."""
+    return born_uncounted(own) and mode_of(lws, own) == Mode.ALWAYS and record_of(lws, own.leader) is None
+
+
 def has_started(own: Group, pods: Sequence[Pod]) -> bool:
     """All pods of the group are there, and each has started and not ended; ``pods``: with the leader."""
     return len(pods) == own.shape.size and not any(x.ended or x.status.phase == "Pending" for x in pods)
@@ -166,12 +179,13 @@ def _restarted(
     """Pods whose containers restarted since deaths count, for no reason but their own.
 
     Failed pods do not restart: the StatefulSet controller deletes them. Without a record only a group whose
-    deaths count from its birth has a baseline, which is zero: else only what the watch saw is known.
+    deaths have counted from its birth has a baseline, which is zero: else only what the watch saw is known.
     """
     incidents, record = group.incidents, record_of(lws, own.leader)
     stored = stored_entry(lws, own.leader)
     relabelled = stored is not None and stored.leader == own.leader.uid and stored.revision != own.key
-    known = record is not None or (mode == Mode.ALWAYS and not relabelled)
+    from_birth = mode == Mode.ALWAYS and not relabelled and not born_uncounted(own)
+    known = record is not None or from_birth
     baseline = parse_counts(record.restart_counts) if record is not None else {}
     for pod in {x.uid: x for x in (own.leader, *group.pods)}.values():
         count = pod.restarts

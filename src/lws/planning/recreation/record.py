@@ -21,6 +21,7 @@ from lws.planning.observed import ObservedGroup, ObservedSet, group_index, membe
 from lws.planning.recreation.backoff import decided, entry_difference, entry_for, speaks_of, stored_entry
 from lws.planning.recreation.evidence import (
     Mode,
+    born_uncounted,
     digests,
     format_counts,
     has_started,
@@ -121,7 +122,7 @@ def _incarnation(lws: LeaderWorkerSet, own: Group, pods: Sequence[Pod]) -> Group
     stored = stored_entry(lws, own.leader)
     entry = replace(entry_for(stored, own.leader), workers=list(digests(workers))[-1])
     relabelled = stored is not None and stored.leader == own.leader.uid and stored.revision != own.key
-    if mode == Mode.AFTER_START or relabelled:
+    if mode == Mode.AFTER_START or relabelled or born_uncounted(own):
         return replace(entry, restart_counts=counts_of(own, (own.leader, *workers)))
     return entry
 

@@ -681,6 +681,24 @@ class TestBaseline:
         excused = Incidents(excused_restarts={"uid-test-sample-0-1": 2})
         assert plan_restart(replace(_group(*workers), incidents=excused)) == Restart(False)
 
+    @pytest.mark.parametrize("marked", [False, True])
+    def test_a_group_that_was_made_under_that_annotation_has_none_for_the_next_process(
+        self, marked: bool
+    ) -> None:
+        """Nobody remembers what was before its start; its worker StatefulSet says that it did not count."""
+        workers = _workers(restarts=2)
+        made = a_worker_set(LEADER, replicas=3)
+        annotations = {c.RECREATE_AFTER_START_ANNOTATION: "true"} if marked else {}
+        made = replace(made, metadata=replace(made.metadata, annotations=annotations))
+        group = _group(*workers, sets=(made,))
+        assert plan_restart(group).recreating is not marked
+        seen = Incidents(restarted=frozenset({"uid-test-sample-0-1"}))
+        assert plan_restart(replace(group, incidents=seen)).recreating
+        recorded = replace(
+            group, lws=a_set(replicas=1, size=4, status={"groups": {"0": _recorded(*workers)}})
+        )
+        assert plan_restart(recorded).recreating, "its record is the baseline, marked or not"
+
     def test_a_relabelled_leader_has_none_until_it_is_recorded_again(self) -> None:
         leader = a_leader(0, phase="Running", restarts=1)
         group = _group(*_workers(leader), leader=leader, entry=_entry(leader, revision="old"))
