@@ -33,6 +33,11 @@ class RetentionPolicy(Struct, frozen=True, gc=False, rename="camel", omit_defaul
     when_deleted: str | None = None
     when_scaled: str | None = None
 
+    @property
+    def complete(self) -> RetentionPolicy:
+        """As the API server stores it in a StatefulSet."""
+        return RetentionPolicy(self.when_deleted or c.RETAIN, self.when_scaled or c.RETAIN)
+
 
 class LeaderWorkerTemplate(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     """Templates and shape of a group. Encoding it again gives every member that makes a revision.

@@ -8,6 +8,7 @@ from __future__ import annotations
 from msgspec import Raw, Struct, field
 
 from lws.api.constants import REVISION_LABEL
+from lws.api.leaderworkerset import RetentionPolicy
 from lws.objects import KubeObject, ObjectMeta
 
 Quantity = str | int | float
@@ -124,12 +125,16 @@ class PodTemplate(Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class StatefulSetSpec(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
-    """``template``: of the pods; it says from what they are made, whatever the object's labels say."""
+    """``template``: of the pods; it says from what they are made, whatever the object's labels say.
+
+    ``persistent_volume_claim_retention_policy``: None where the cluster does not know it.
+    """
 
     replicas: int = 1
     update_strategy: UpdateStrategy = UpdateStrategy()
     ordinals: Ordinals = Ordinals()
     template: PodTemplate = PodTemplate()
+    persistent_volume_claim_retention_policy: RetentionPolicy | None = None
 
 
 class StatefulSetStatus(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):

@@ -44,7 +44,9 @@ def stateful_set_aspects(one: StatefulSet) -> object:
 def upkeep_aspects(one: StatefulSet) -> object:
     """What a group's pass puts right of its worker StatefulSet, if somebody has edited it."""
     spec, metadata = one.spec, one.metadata
-    return (metadata.labels, metadata.annotations, metadata.owner_references, spec.replicas, spec.ordinals)
+    claims = spec.persistent_volume_claim_retention_policy
+    about = (metadata.labels, metadata.annotations, metadata.owner_references)
+    return (*about, spec.replicas, spec.ordinals, claims)
 
 
 def service_aspects(one: Service) -> object:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+import msgspec
+
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Pod, Service, StatefulSet
@@ -82,6 +84,9 @@ def plan_workers_upkeep(
         spec["replicas"] = group.shape.size - 1
     if workers.spec.ordinals.start != 1:  # another first ordinal would make a second leader
         spec["ordinals"] = {"start": 1}
+    claims = workers.spec.persistent_volume_claim_retention_policy
+    if group.known and claims is not None and claims.complete != group.shape.retention:
+        spec["persistentVolumeClaimRetentionPolicy"] = msgspec.to_builtins(group.shape.retention)
     failed = f"Failed to update worker statefulset {workers.name} of leader pod {leader.name}"
     return _patch("StatefulSet", lws, workers, metadata, spec, note=failed)
 

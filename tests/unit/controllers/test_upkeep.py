@@ -11,6 +11,7 @@ from support.child_world import GROUP, KEY, World, answer
 from support.groups import NAME, NAMESPACE
 
 from lws.api import constants as c
+from lws.api.leaderworkerset import RetentionPolicy
 from lws.api.workloads import (
     Ordinals,
     Pod,
@@ -142,6 +143,48 @@ class TestWorkerSets:
 def _without(workers: StatefulSet, label: str) -> StatefulSet:
     labels = {k: v for k, v in workers.labels.items() if k != label}
     return replace(workers, metadata=replace(workers.metadata, labels=labels))
+
+
+class TestClaims:
+    """What becomes of volumes is not left to an edit of one group's StatefulSet."""
+
+    DELETED = RetentionPolicy("Delete", "Delete")
+
+    @pytest.mark.parametrize(
+        ("wanted", "stored"),
+        [
+            pytest.param(None, RetentionPolicy("Retain", "Retain"), id="default"),
+            pytest.param(RetentionPolicy(None, "Delete"), RetentionPolicy("Retain", "Delete"), id="own"),
+        ],
+    )
+    def test_their_retention_is_put_back(
+        self, wanted: RetentionPolicy | None, stored: RetentionPolicy
+    ) -> None:
+        world = World()
+        template = replace(
+            world.set.spec.leader_worker_template, persistent_volume_claim_retention_policy=wanted
+        )
+        world.edit(lambda lws: replace(lws, spec=replace(lws.spec, leader_worker_template=template)))
+        world.settle(seconds=20.0)
+        before = pods(world)
+        self._edit(world, self.DELETED)
+        assert child(world, StatefulSet).spec.persistent_volume_claim_retention_policy == stored
+        assert pods(world) == before
+        world.sent.clear()
+        self._edit(world, stored)
+        assert world.sent == []
+
+    def test_a_cluster_that_does_not_know_it_is_not_asked(self) -> None:
+        world = at_rest()
+        self._edit(world, None)
+        assert world.sent == []
+
+    @staticmethod
+    def _edit(world: World, policy: RetentionPolicy | None) -> None:
+        workers = child(world, StatefulSet)
+        spec = replace(workers.spec, persistent_volume_claim_retention_policy=policy)
+        world.cluster.put(replace(workers, spec=spec))
+        world.settle(seconds=2.0)
 
 
 class TestServices:

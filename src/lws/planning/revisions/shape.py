@@ -9,21 +9,26 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from lws.api import constants as c
-from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.leaderworkerset import LeaderWorkerSet, RetentionPolicy
 from lws.api.workloads import ControllerRevision
 
 
 class Shape(Struct, frozen=True, gc=False):
-    """``size``: pods, leader included. Policies are values of the API, never empty."""
+    """``size``: pods, leader included. Policies are values of the API, never empty.
+
+    ``retention``: of volume claims.
+    """
 
     size: int
     restart_policy: str
     subdomain_policy: str
+    retention: RetentionPolicy = RetentionPolicy(c.RETAIN, c.RETAIN)
 
 
 class _Template(Struct, rename="camel"):
     size: int | None = None
     restart_policy: str | None = None
+    persistent_volume_claim_retention_policy: RetentionPolicy | None = None
 
 
 class _Network(Struct, rename="camel"):
@@ -44,7 +49,8 @@ _decoder = msgspec.json.Decoder(_Data)
 
 def live_shape(lws: LeaderWorkerSet) -> Shape:
     """What the live spec says: the shape of groups that are yet to be made."""
-    return Shape(lws.live_size, lws.live_restart_policy, lws.live_subdomain_policy)
+    policy = lws.spec.leader_worker_template.persistent_volume_claim_retention_policy
+    return Shape(lws.live_size, lws.live_restart_policy, lws.live_subdomain_policy, _of_claims(policy))
 
 
 def shape_of(revision: ControllerRevision, live: Shape) -> Shape:
@@ -58,9 +64,15 @@ def shape_of(revision: ControllerRevision, live: Shape) -> Shape:
         raise ValueError("nested too deeply") from None
     template, network = spec.leader_worker_template, spec.network_config
     size, restarts, subdomain = live.size, live.restart_policy, live.subdomain_policy
+    retention = live.retention
     if template is not UNSET:
         size = 1 if template.size is None else template.size
         restarts = template.restart_policy or c.RESTART_RECREATE_GROUP
+        retention = _of_claims(template.persistent_volume_claim_retention_policy)
     if network is not UNSET:
         subdomain = (network and network.subdomain_policy) or c.SUBDOMAIN_SHARED
-    return Shape(size, restarts, subdomain)
+    return Shape(size, restarts, subdomain, retention)
+
+
+def _of_claims(policy: RetentionPolicy | None) -> RetentionPolicy:
+    return (policy or RetentionPolicy()).complete
