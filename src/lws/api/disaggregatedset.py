@@ -114,6 +114,11 @@ class DisaggregatedSet(KubeObject, frozen=True, gc=False, rename="camel", kw_onl
         """Number of copies; the schema's default is 1."""
         return 1 if self.spec.slices is None else self.spec.slices
 
+    @property
+    def paused(self) -> bool:
+        """Whether its rollout is to stand where it is."""
+        return self.annotations.get(d.PAUSED_ANNOTATION) == d.PAUSED
+
 
 class RoleScalerSpec(Struct, frozen=True, gc=False, omit_defaults=True):
     """``replicas``: groups of the role, over all slices."""

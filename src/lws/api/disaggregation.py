@@ -21,6 +21,10 @@ APP_LABEL: Final = "app"
 # On LeaderWorkerSets of former revisions: their replicas when the present rollout began, in decimal.
 INITIAL_REPLICAS_ANNOTATION: Final = PREFIX + "initial-replicas"
 
+# On a set, with the value "true": its rollout stands where it is (decision 181).
+PAUSED_ANNOTATION: Final = PREFIX + "paused"
+PAUSED: Final = "true"
+
 # Enum values.
 SCALING_STATIC: Final = "Static"
 SCALING_EXTERNAL: Final = "External"

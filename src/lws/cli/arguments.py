@@ -176,11 +176,18 @@ def _changing(commands: Any) -> None:
         commands,
         "restart",
         "recreate groups, or all of them by a roll",
-        more="Named groups go at once and together; without any, all go within maxUnavailable and maxSurge.",
+        more="Named groups go at once and together; without any, all go within maxUnavailable and maxSurge."
+        " Of a DisaggregatedSet roles are named, and each rolls on its own; without any, all roll together.",
     )
-    restart.add_argument("groups", metavar="GROUP", nargs="*", type=_number, help="index of a group")
+    restart.add_argument(
+        "parts",
+        metavar="GROUP|ROLE",
+        nargs="*",
+        type=_part,
+        help="index of a group of a LeaderWorkerSet, or role of a DisaggregatedSet",
+    )
     _command(commands, "pause", "hold a roll where it is", more="No group is replaced until 'resume'.")
-    _command(commands, "resume", "let a paused set go on, with the partition it had")
+    _command(commands, "resume", "let a paused set go on")
 
 
 def _target(text: str) -> Target:
@@ -191,6 +198,12 @@ def _target(text: str) -> Target:
     if known is None or group not in ("", _GROUPS.get(known)) or not re.fullmatch("[a-z0-9.-]+", name):
         raise argparse.ArgumentTypeError(f"{text!r} is no name of a LeaderWorkerSet or DisaggregatedSet")
     return Target(known, name)
+
+
+def _part(text: str) -> str:
+    if not re.fullmatch("[a-z0-9]([-a-z0-9]*[a-z0-9])?", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a group nor a role")
+    return text
 
 
 def _number(text: str) -> int:

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from msgspec import Struct
 from rich.text import Text
 
-from lws.api.leaderworkerset import LeaderWorkerSet
-from lws.cli.kinds import LEADERWORKERSETS
-from lws.cli.observing import Seen, see
+from lws.cli.kinds import DISAGGREGATEDSETS, LEADERWORKERSETS
 from lws.cli.session import CommandError, Session
 from lws.kube.errors import Conflict, NotFound
+from lws.kube.resources import Resource
+from lws.objects import KubeObject
 
-_TRIES = 5
+TRIES = 5
 Patch = dict[str, Any]
+
+
+class Looked(Protocol):
+    """What was seen of a set; ``owner`` is the set itself."""
+
+    @property
+    def owner(self) -> KubeObject: ...
+
+
+LookedT = TypeVar("LookedT", bound=Looked)
 
 
 class ActionView(Struct, rename="camel"):
@@ -26,44 +36,56 @@ class ActionView(Struct, rename="camel"):
     action: str
     changed: bool
     message: str
+    kind: str
+
+
+class Change(NamedTuple):
+    """What is changed, and what that is called."""
+
+    kind: Resource
+    action: str
+
+    def done(self, owner: KubeObject, text: str, *, changed: bool = True) -> ActionView:
+        return ActionView(owner.namespace, owner.name, self.action, changed, text, self.kind.kind)
 
 
 def edit(
-    session: Session, name: str, action: str, decide: Callable[[Seen], tuple[Patch | None, str]]
+    session: Session,
+    change: Change,
+    look: Callable[[], LookedT],
+    decide: Callable[[LookedT], tuple[Patch | None, str]],
 ) -> ActionView:
     """Merge-patch what ``decide`` wants (None: nothing) and say its text; decided anew after a conflict."""
-    for _ in range(_TRIES):
-        seen = see(session, name)
+    name = ""
+    for _ in range(TRIES):
+        seen = look()
         patch, text = decide(seen)
         if patch is None:
-            return done(seen.lws, action, text, changed=False)
+            return change.done(seen.owner, text, changed=False)
         try:
-            write(session, seen.lws, patch)
+            write(session, change.kind, seen.owner, patch)
         except Conflict:
+            name = seen.owner.name
             continue
-        return done(seen.lws, action, text)
-    raise CommandError(f"{name}: somebody else changed it {_TRIES} times meanwhile; try again")
+        return change.done(seen.owner, text)
+    raise too_busy(name)
 
 
-def write(session: Session, lws: LeaderWorkerSet, patch: Patch) -> LeaderWorkerSet:
+def too_busy(name: str) -> CommandError:
+    return CommandError(f"{name}: somebody else changed it {TRIES} times meanwhile; try again")
+
+
+def write(session: Session, kind: Resource, one: KubeObject, patch: Patch) -> None:
     """Patch this very state of a set. Raises Conflict when there is another by now."""
-    metadata = {**patch.get("metadata", {}), "resourceVersion": lws.metadata.resource_version}
+    metadata = {**patch.get("metadata", {}), "resourceVersion": one.metadata.resource_version}
+    body = {**patch, "metadata": metadata}
     try:
-        return session.client.merge_patch(
-            LEADERWORKERSETS,
-            LeaderWorkerSet,
-            lws.name,
-            {**patch, "metadata": metadata},
-            namespace=lws.namespace,
-        )
+        session.client.merge_patch(kind, KubeObject, one.name, body, namespace=one.namespace)
     except NotFound as error:
-        raise CommandError(f"leaderworkerset {lws.name!r} was deleted meanwhile") from error
-
-
-def done(lws: LeaderWorkerSet, action: str, text: str, *, changed: bool = True) -> ActionView:
-    return ActionView(lws.namespace, lws.name, action, changed, text)
+        raise CommandError(f"{kind.kind.lower()} {one.name!r} was deleted meanwhile") from error
 
 
 def draw(view: ActionView) -> Text:
     """As kubectl says what it did."""
-    return Text(f"leaderworkerset.leaderworkerset.x-k8s.io/{view.name} {view.message}")
+    group = LEADERWORKERSETS.group if view.kind == LEADERWORKERSETS.kind else DISAGGREGATEDSETS.group
+    return Text(f"{view.kind.lower()}.{group}/{view.name} {view.message}")

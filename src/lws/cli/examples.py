@@ -46,7 +46,12 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "restart": _lines(
         ("restart vllm", "all groups, by a roll"),
         ("restart vllm 0 3", "groups 0 and 3, at once"),
+        ("restart ds/llm", "all roles together, by a rollout"),
+        ("restart ds/llm decode", "the groups of one role, at its own pace"),
     ),
-    "pause": _lines(("pause vllm", "nothing is replaced from now on")),
+    "pause": _lines(
+        ("pause vllm", "nothing is replaced from now on"),
+        ("pause ds/llm", "the rollout of all roles stands where it is"),
+    ),
     "resume": _lines(("resume vllm", "the roll goes on")),
 }

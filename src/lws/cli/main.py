@@ -15,7 +15,9 @@ from lws.cli import history, pause, plan, restart, status, tree, undo, why
 from lws.cli.arguments import parse
 from lws.cli.choice import chosen_kind
 from lws.cli.disaggregated import numbers as roles_numbers
+from lws.cli.disaggregated import pause as roles_pause
 from lws.cli.disaggregated import plan as roles_plan
+from lws.cli.disaggregated import restart as roles_restart
 from lws.cli.disaggregated import status as roles_status
 from lws.cli.disaggregated import tree as roles_tree
 from lws.cli.disaggregated import why as roles_why
@@ -38,9 +40,9 @@ COMMANDS: Mapping[str, Command] = {
     "status": Command(status.run, roles_status.run),
     "history": Command(history.run),
     "undo": Command(undo.run),
-    "restart": Command(restart.run),
-    "pause": Command(pause.run_pause),
-    "resume": Command(pause.run_resume),
+    "restart": Command(restart.run, roles_restart.run),
+    "pause": Command(pause.run_pause, roles_pause.run_pause),
+    "resume": Command(pause.run_resume, roles_pause.run_resume),
     "why": Command(why.run, roles_why.run, roles_why.run_all),
     "plan": Command(plan.run, roles_plan.run),
 }

@@ -82,7 +82,7 @@ def merge_patch(live: Document, manifest: Document) -> Document:
         original = msgspec.json.decode(last) if last else {}
     except msgspec.DecodeError:
         original = {}
-    return dict(_overlaid(removed(original, manifest), manifest))
+    return dict(merged(removed(original, manifest), manifest))
 
 
 def removed(original: Any, modified: Any) -> Document:
@@ -98,13 +98,14 @@ def removed(original: Any, modified: Any) -> Document:
     return gone
 
 
-def _overlaid(below: Any, above: Any) -> Any:
+def merged(below: Any, above: Any) -> Any:
+    """``below`` with the members of ``above`` in it; nothing is removed."""
     if not isinstance(below, Mapping) or not isinstance(above, Mapping):
         return above
-    merged = dict(below)
+    both = dict(below)
     for name, value in above.items():
-        merged[name] = _overlaid(merged.get(name), value)
-    return merged
+        both[name] = merged(both.get(name), value)
+    return both
 
 
 def dry_run(
@@ -132,8 +133,7 @@ def live_document(session: Session, kind: Resource, name: str) -> Document:
     try:
         return session.client.get(kind, dict, name, session.namespace)
     except NotFound as error:
-        where = absence(session, kind, name, error)
-        raise CommandError(f"{where}: a new set replaces nothing") from error
+        raise CommandError(absence(session, kind, name, error)) from error
 
 
 def differences(before: Any, after: Any, path: str) -> Iterator[str]:

@@ -53,6 +53,11 @@ class Seen(NamedTuple):
     revisions: tuple[ControllerRevision, ...] = ()
 
     @property
+    def owner(self) -> LeaderWorkerSet:
+        """The set itself."""
+        return self.lws
+
+    @property
     def leader(self) -> StatefulSet | None:
         return next((x for x in self.stateful_sets if x.name == self.lws.name), None)
 

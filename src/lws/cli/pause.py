@@ -7,12 +7,14 @@ anew (docs/decisions/061).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
-from lws.cli.editing import Patch, draw, edit
-from lws.cli.observing import Seen
+from lws.cli.editing import Change, Patch, draw, edit
+from lws.cli.kinds import LEADERWORKERSETS
+from lws.cli.observing import Seen, see
 from lws.cli.session import Session
 
 HELD: Final = 1_000_000
@@ -53,12 +55,15 @@ def _partition(value: int | None) -> Patch:
 
 
 def run_pause(session: Session, options: Any) -> int:
-    view = edit(session, options.name, "pause", pausing)
-    session.show(view, draw(view))
-    return 0
+    return _run(session, options, pausing)
 
 
 def run_resume(session: Session, options: Any) -> int:
-    view = edit(session, options.name, "resume", resuming)
+    return _run(session, options, resuming)
+
+
+def _run(session: Session, options: Any, decide: Callable[[Seen], tuple[Patch | None, str]]) -> int:
+    change = Change(LEADERWORKERSETS, options.command)
+    view = edit(session, change, lambda: see(session, options.name), decide)
     session.show(view, draw(view))
     return 0

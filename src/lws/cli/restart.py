@@ -7,15 +7,16 @@ restart`` does with other workloads, so the roll keeps to the set's own numbers.
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from lws.api import constants as c
 from lws.api.timestamps import rfc3339
 from lws.cli.drawing import numbers
-from lws.cli.editing import ActionView, Patch, done, draw, edit
-from lws.cli.kinds import Pod
+from lws.cli.editing import ActionView, Change, Patch, draw, edit
+from lws.cli.kinds import LEADERWORKERSETS, Pod
 from lws.cli.observing import Seen, groups_of, see
 from lws.cli.pause import is_paused
 from lws.cli.session import CommandError, Session
@@ -23,15 +24,22 @@ from lws.kube.errors import Conflict, NotFound
 from lws.kube.resources import PODS
 from lws.objects import controlled_by
 
+CHANGE: Final = Change(LEADERWORKERSETS, "restart")
+
 
 def rolling(seen: Seen, *, now: float) -> tuple[Patch, str]:
     """The template annotation that makes all groups roll. ``now``: seconds since 1970."""
     if is_paused(seen.lws):
         raise CommandError(f"{seen.lws.name} is paused: run 'kubectl lws resume {seen.lws.name}' first")
-    marked = {"metadata": {"annotations": {c.RESTARTED_AT_ANNOTATION: rfc3339(now)}}}
-    template = seen.revision.template.leader_worker_template
-    names = [x for x in ("leaderTemplate", "workerTemplate") if template.get(x) is not None]
-    return {"spec": {"leaderWorkerTemplate": dict.fromkeys(names, marked)}}, "restarted"
+    return {
+        "spec": {"leaderWorkerTemplate": marked(seen.revision.template.leader_worker_template, now)}
+    }, "restarted"
+
+
+def marked(template: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """What makes the pod templates of a ``leaderWorkerTemplate`` others than before, as a merge patch."""
+    mark = {"metadata": {"annotations": {c.RESTARTED_AT_ANNOTATION: rfc3339(now)}}}
+    return {x: mark for x in ("leaderTemplate", "workerTemplate") if template.get(x) is not None}
 
 
 def leaders_of(seen: Seen, indexes: Sequence[int]) -> list[Pod]:
@@ -53,12 +61,26 @@ def leaders_of(seen: Seen, indexes: Sequence[int]) -> list[Pod]:
 
 
 def run(session: Session, options: Any) -> int:
-    if options.groups:
-        view = _recreate(session, options.name, options.groups)
-    else:
-        view = edit(session, options.name, "restart", lambda seen: rolling(seen, now=time.time()))
+    """Named groups, or all."""
+    view = (
+        _recreate(session, options.name, [_index(x) for x in options.parts])
+        if options.parts
+        else roll(session, options.name)
+    )
     session.show(view, draw(view))
     return 0
+
+
+def _index(text: str) -> int:
+    """Raises CommandError."""
+    if not re.fullmatch("[0-9]{1,10}", text):
+        raise CommandError(f"{text!r} is no index of a group")
+    return int(text)
+
+
+def roll(session: Session, name: str) -> ActionView:
+    """Let all groups of one LeaderWorkerSet roll."""
+    return edit(session, CHANGE, lambda: see(session, name), lambda seen: rolling(seen, now=time.time()))
 
 
 def _recreate(session: Session, name: str, indexes: Sequence[int]) -> ActionView:
@@ -74,10 +96,9 @@ def _recreate(session: Session, name: str, indexes: Sequence[int]) -> ActionView
         except (NotFound, Conflict):
             continue  # somebody else was faster
     if not going:
-        return done(
-            seen.lws, "restart", f"unchanged: {_which(indexes)} on the way out already", changed=False
-        )
-    return done(seen.lws, "restart", f"recreating {_which(indexes)}")
+        text = f"unchanged: {_which(indexes)} on the way out already"
+        return CHANGE.done(seen.lws, text, changed=False)
+    return CHANGE.done(seen.lws, f"recreating {_which(indexes)}")
 
 
 def _which(indexes: Sequence[int]) -> str:

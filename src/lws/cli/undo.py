@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision
-from lws.cli.editing import ActionView, done, draw
+from lws.cli.editing import TRIES, ActionView, Change, draw, too_busy
 from lws.cli.history import numbered, revisions_of, stored
 from lws.cli.kinds import LEADERWORKERSETS
 from lws.cli.observing import Seen, see
@@ -19,7 +19,7 @@ from lws.kube.errors import Conflict, Forbidden
 from lws.kube.resources import CONTROLLER_REVISIONS
 from lws.planning.revisions import owned_revisions
 
-_TRIES = 5
+_CHANGE: Final = Change(LEADERWORKERSETS, "undo")
 _JSON_PATCH = "application/json-patch+json"
 
 
@@ -59,7 +59,7 @@ def _plain(value: Any) -> Any:
 def undo(session: Session, name: str, number: int) -> ActionView:
     """Go back, and let the revision be the newest again, so that the controller makes no copy of it."""
     chosen = ""
-    for _ in range(_TRIES):
+    for _ in range(TRIES):
         seen = see(session, name)
         if is_paused(seen.lws):
             raise CommandError(f"{name} is paused: run 'kubectl lws resume {name}' first")
@@ -68,14 +68,14 @@ def undo(session: Session, name: str, number: int) -> ActionView:
         patch = patch_of(seen, revision)
         if not patch:
             text = f"skipped undo: its template is that of revision {number or revision.revision}"
-            return done(seen.lws, "undo", text, changed=False)
+            return _CHANGE.done(seen.lws, text, changed=False)
         try:
             _renumber(session, seen, revision)
             _patch(session, seen.lws, patch)
         except Conflict:
             continue
-        return done(seen.lws, "undo", f"rolled back to revision {number or revision.revision}")
-    raise CommandError(f"{name}: somebody else changed it {_TRIES} times meanwhile; try again")
+        return _CHANGE.done(seen.lws, f"rolled back to revision {number or revision.revision}")
+    raise too_busy(name)
 
 
 def _renumber(session: Session, seen: Seen, revision: ControllerRevision) -> None:

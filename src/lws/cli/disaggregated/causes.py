@@ -54,6 +54,13 @@ def _scaler_causes(seen: SeenRoles, wanted: Wanted) -> Iterator[Cause]:
 def _slice_causes(wanted: Wanted, one: Slice) -> list[Cause]:
     """What keeps a slice from its next step, or from its size."""
     live = [x for x in one.former if not x.drained]
+    if live and wanted.ds.paused:
+        advice = f"run 'kubectl lws resume ds/{wanted.ds.name}' to go on"
+        return [
+            Cause(
+                "Paused", "its rollout stands where it is: the set is paused", slice=one.number, advice=advice
+            )
+        ]
     if live and not one.target:
         former = ", ".join(x.revision for x in live)
         message = f"the rollout from {former} to {wanted.revision} has not begun"

@@ -35,6 +35,11 @@ class SeenRoles(NamedTuple):
     scalers: tuple[DisaggregatedSetRoleScaler, ...] | None = ()
 
     @property
+    def owner(self) -> DisaggregatedSet:
+        """The set itself."""
+        return self.ds
+
+    @property
     def children(self) -> tuple[LeaderWorkerSet, ...]:
         return tuple(x.lws for x in self.sets)
 
@@ -79,6 +84,11 @@ def see_roles(session: Session, name: str) -> SeenRoles:
     ds = read(session, DISAGGREGATEDSETS, DisaggregatedSet, name)
     ours = equals(d.NAME_LABEL, name)
     return _together(ds, see_all(session, ours), scalers_of(session, ours))
+
+
+def see_alone(session: Session, name: str) -> SeenRoles:
+    """As ``see_roles``, without anything that was made for it."""
+    return SeenRoles(read(session, DISAGGREGATEDSETS, DisaggregatedSet, name))
 
 
 def see_children(session: Session, name: str) -> SeenRoles:

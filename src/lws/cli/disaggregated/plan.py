@@ -101,6 +101,8 @@ def _refused(trials: Trials, after: SeenRoles) -> list[str]:
 def _notes(seen: SeenRoles, after: SeenRoles, *, migrates: bool) -> list[str]:
     notes = []
     wanted, slices = after.wanted, after.ds.slices
+    if after.ds.paused:
+        notes.append(f"the set is paused: nothing is replaced until 'kubectl lws resume ds/{after.ds.name}'")
     surplus = sorted({x for child in seen.children if (x := slice_of(child)) is not None and x >= slices})
     if surplus:
         groups = sum(x.replicas for x in seen.children if slice_of(x) in surplus)

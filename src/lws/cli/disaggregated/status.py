@@ -41,6 +41,7 @@ class RolesStatusView(Struct, rename="camel"):
     slices: int
     roles: list[RoleProgress]
     former: int
+    paused: bool
     done: bool
     failed: bool
     message: str
@@ -65,6 +66,7 @@ def describe(seen: SeenRoles) -> RolesStatusView:
             for y in (counted[x.name],)
         ],
         former=sum(x.status.replicas for x in seen.children if revision_of_child(x) != wanted.revision),
+        paused=ds.paused,
         done=condition(ds, d.AVAILABLE) is not None,
         failed=problem is not None,
         message="",
@@ -91,7 +93,7 @@ def _message(view: RolesStatusView) -> str:
     parts = [_role(x) for x in view.roles]
     if view.former:
         parts.append(f"{count(view.former, 'group')} of former revisions left")
-    return f"waiting: {'; '.join(parts)}"
+    return f"{'paused' if view.paused else 'waiting'}: {'; '.join(parts)}"
 
 
 def _role(role: RoleProgress) -> str:

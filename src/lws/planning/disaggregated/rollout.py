@@ -41,7 +41,10 @@ def plan_slice(wanted: Wanted, slice_: Slice) -> list[Action]:
         if x.drained
         for child in x.children.values()
     ]
-    return actions + (_roll_on(wanted, slice_._replace(former=live)) if live else _steady(wanted, slice_))
+    if not live:
+        return actions + _steady(wanted, slice_)
+    rolling = slice_._replace(former=live)
+    return actions + (_hold(wanted, rolling) if wanted.ds.paused else _roll_on(wanted, rolling))
 
 
 def at_rest(wanted: Wanted, slice_: Slice) -> bool:
@@ -77,15 +80,32 @@ def _roll_on(wanted: Wanted, slice_: Slice) -> list[Action]:
     ]
     if unnoted:  # by a way back, or by somebody's hand
         return unnoted
-    missing = [x for x in wanted.demands if x.name not in slice_.target]
     roll = read_roll(wanted, slice_)
-    if missing:
-        return [
-            action for x in missing for action in _create(wanted, slice_, x, replicas=_resumed(roll, x.name))
-        ]
+    if any(x.name not in slice_.target for x in wanted.demands):
+        return _mend(wanted, slice_, roll)
     if not all(stable(slice_, x) for x in wanted.demands):
         return []
     return _step(wanted.ds, slice_, roll)
+
+
+def _mend(wanted: Wanted, slice_: Slice, roll: Roll) -> list[Action]:
+    """Make the new LeaderWorkerSets that somebody deleted again."""
+    missing = (x for x in wanted.demands if x.name not in slice_.target)
+    return [action for x in missing for action in _create(wanted, slice_, x, replicas=_resumed(roll, x.name))]
+
+
+def _hold(wanted: Wanted, slice_: Slice) -> list[Action]:
+    """Of a paused set: what is missing is made again, and nothing else (decision 181).
+
+    Before the first step the only former revision is what runs, so it takes the sizes that are asked for.
+    """
+    if slice_.target:
+        return _mend(wanted, slice_, read_roll(wanted, slice_))
+    if len(slice_.former) > 1:
+        return []
+    there = ((x, slice_.former[0].children.get(x.name)) for x in wanted.demands)
+    sizes = ((child, x.in_slice(slice_.number, otherwise=child.replicas)) for x, child in there if child)
+    return [_scaled(child, replicas) for child, replicas in sizes if child.replicas != replicas]
 
 
 def _begin(wanted: Wanted, slice_: Slice) -> list[Action]:

@@ -25,13 +25,15 @@ from lws.webhooks.documents import (
     RollingUpdateConfiguration,
     RolloutStrategy,
     read_disaggregatedset,
+    strings,
 )
 from lws.webhooks.errors import FieldError, forbidden, invalid, not_supported, required, worsened
 from lws.webhooks.objectmeta import MOST_LABEL, dns1035_label
 from lws.webhooks.sets.names import counted
-from lws.webhooks.sets.validation import int_or_percent, violations
+from lws.webhooks.sets.validation import history, int_or_percent, violations
 
 _MOST_NAME: Final = 253
+_PAUSED: Final = f"metadata.annotations.{d.PAUSED_ANNOTATION}"
 _SERVICE_SUFFIX: Final = "-prv"
 _ROLLING_UPDATE: Final = "spec.rolloutStrategy.rollingUpdateConfiguration"
 _TEMPLATES: Final = ("leaderTemplate", "workerTemplate")
@@ -64,6 +66,7 @@ def _violations(ds: DisaggregatedSet, present: Mapping[str, int]) -> list[FieldE
         *(error for role in roles for error in (*_rollout(role), *_scaler_name(role))),
         *(error for role in roles for error in _service_name(role)),
         *_placement(roles, placement or PlacementPolicy()),
+        *_own_annotations(strings((ds.metadata or Metadata()).annotations)),
     ]
     reported = {error.field for error in errors}
     namespace = (ds.metadata and ds.metadata.namespace) or "default"
@@ -79,6 +82,14 @@ def _name(metadata: Metadata) -> Iterator[FieldError]:
     if name and len(name.encode()) <= MOST_LABEL:
         for detail in dns1035_label(name.encode()):
             yield invalid("metadata.name", name, detail)
+
+
+def _own_annotations(annotations: Mapping[str, str]) -> Iterator[FieldError]:
+    """Ours; upstream knows neither (decisions 060 and 181)."""
+    yield from history(annotations)
+    paused = annotations.get(d.PAUSED_ANNOTATION)
+    if paused is not None and paused not in (d.PAUSED, "false"):
+        yield invalid(_PAUSED, paused, f"must be {d.PAUSED} or false")
 
 
 def _rollout(role: Judged) -> Iterator[FieldError]:

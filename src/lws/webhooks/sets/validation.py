@@ -93,7 +93,7 @@ def violations(lws: LeaderWorkerSet) -> list[FieldError]:
         *_rolling_update(numbers),
         *_subgrouping(_subgroups(lws), numbers.size, strings(metadata.annotations)),
         *_restarts((lws.spec or LeaderWorkerSetSpec()).max_group_restarts),
-        *_history(strings(metadata.annotations)),
+        *history(strings(metadata.annotations)),
         *_claims(_template(lws).volume_claim_templates or ()),
         *replica_nodes_violations(_template(lws), strings(metadata.annotations)),
     ]
@@ -210,7 +210,7 @@ def _restarts(limit: int | None) -> Iterator[FieldError]:
         yield invalid(_MAX_GROUP_RESTARTS, limit, _NOT_NEGATIVE)
 
 
-def _history(annotations: Mapping[str, str]) -> Iterator[FieldError]:
+def history(annotations: Mapping[str, str]) -> Iterator[FieldError]:
     """An annotation, because it has to survive the upstream controller's schema."""
     text = annotations.get(c.HISTORY_LIMIT_ANNOTATION)
     if text is not None and history_limit(annotations) is None:

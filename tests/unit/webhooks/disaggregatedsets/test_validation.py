@@ -9,6 +9,7 @@ import pytest
 from support.admission import Document, a_disaggregated_set, a_role
 
 from lws.api import constants as c
+from lws.api import disaggregation as d
 from lws.webhooks.disaggregatedsets import validate
 
 RACK = {"annotations": {c.EXCLUSIVE_TOPOLOGY_ANNOTATION: "rack"}}
@@ -242,3 +243,20 @@ def test_an_update_is_let_through_with_what_was_wrong_already(old: Document, new
 def test_a_set_that_is_being_deleted_is_let_go() -> None:
     gone = {"deletionTimestamp": "2026-01-01T00:00:00Z", "name": "serving", "namespace": "default"}
     assert validate(paced(partition=1) | {"metadata": gone}, serving()) == []
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "refused"),
+    [
+        (d.PAUSED_ANNOTATION, "true", False),
+        (d.PAUSED_ANNOTATION, "false", False),
+        (d.PAUSED_ANNOTATION, "yes", True),
+        (c.HISTORY_LIMIT_ANNOTATION, "10", False),
+        (c.HISTORY_LIMIT_ANNOTATION, "101", True),
+        (c.HISTORY_LIMIT_ANNOTATION, "ten", True),
+    ],
+)
+def test_annotations_that_the_controller_reads(annotation: str, value: str, *, refused: bool) -> None:
+    ds = serving()
+    ds["metadata"]["annotations"] = {annotation: value}
+    assert fields(ds) == ([f"metadata.annotations.{annotation}"] if refused else [])

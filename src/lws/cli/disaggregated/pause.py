@@ -1,0 +1,46 @@
+"""``kubectl lws pause`` and ``resume`` of DisaggregatedSets: an annotation, which the controller obeys.
+
+There is no partition to raise: upstream knows no pause of these sets (docs/decisions/181).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lws.api import disaggregation as d
+from lws.cli.disaggregated.observing import SeenRoles, see_alone
+from lws.cli.editing import Change, Patch, draw, edit
+from lws.cli.kinds import DISAGGREGATEDSETS
+from lws.cli.session import Session
+
+
+def pausing(seen: SeenRoles) -> tuple[Patch | None, str]:
+    if seen.ds.paused:
+        return None, "already paused"
+    return _annotation(d.PAUSED), "paused"
+
+
+def resuming(seen: SeenRoles) -> tuple[Patch | None, str]:
+    if d.PAUSED_ANNOTATION not in seen.ds.annotations:
+        return None, "is not paused"
+    return _annotation(None), "resumed"
+
+
+def _annotation(value: str | None) -> Patch:
+    return {"metadata": {"annotations": {d.PAUSED_ANNOTATION: value}}}
+
+
+def run_pause(session: Session, options: Any) -> int:
+    return _run(session, options, pausing)
+
+
+def run_resume(session: Session, options: Any) -> int:
+    return _run(session, options, resuming)
+
+
+def _run(session: Session, options: Any, decide: Callable[[SeenRoles], tuple[Patch | None, str]]) -> int:
+    change = Change(DISAGGREGATEDSETS, options.command)
+    view = edit(session, change, lambda: see_alone(session, options.name), decide)
+    session.show(view, draw(view))
+    return 0
