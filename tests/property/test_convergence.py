@@ -1,7 +1,7 @@
 """Whatever a set was before, and whatever happened on the way: what is left is what a fresh one would be.
 
 The real reconcilers over a model of a cluster, their caches late, their calls lost, their process dying
-between any two of them, while the user edits the set and pods die.
+between any two of them, while the user edits the set, pods die, and children are edited and deleted by hand.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from support.cluster_model import Move
 from support.controller_model import Crash, ModelClient, Process, trouble
 from support.groups import a_set
+from support.meddling import meddle
 from support.rolling_cluster import RollingCluster
 
 from lws.api import constants as c
@@ -75,12 +76,11 @@ class Life:
         self.cluster.put(replace(self.lws, spec=a_set(**spec).spec, metadata=metadata))
 
     def go_on(self, steps: int) -> None:
-        """Some time passes, and sometimes a pod dies."""
+        """Some time passes, and sometimes somebody lays hands on what the set has."""
         for _ in range(steps):
             self._step(self.clock.advance, self.random.choice((0.1, 1.0, 5.0)))
-            pods = self.cluster.all(Pod)
-            if pods and self.random.random() < 0.01:
-                self.cluster.delete(self.random.choice(pods), force=self.random.random() < 0.5)
+            if self.random.random() < 0.02:
+                meddle(self.cluster, self.random)
 
     def settle(self) -> None:
         """Faults stop, and everything that can happen does."""

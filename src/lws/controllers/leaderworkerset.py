@@ -48,7 +48,7 @@ from lws.runtime.controller import Result
 # Seconds until another look at a leader StatefulSet that is being deleted.
 DELETING_RETRY = 5.0
 
-# Seconds until another look when the cache showed a leader that is gone already.
+# Seconds until another look when the cache showed what the API server does not show any more.
 STALE_RETRY = 1.0
 
 
@@ -92,6 +92,8 @@ class LeaderWorkerSetReconciler:
         observed = self._observe(lws, leader)
         groups = groups_of(observed)
         revision = _revision(observed)
+        if self._is_behind(leader, revision):
+            return Result(requeue_after=STALE_RETRY)
         if isinstance(revision, RevisionPlan):
             used = revision.key
         else:
@@ -105,6 +107,16 @@ class LeaderWorkerSetReconciler:
             raise
         self._problems.of_set(key, lws.uid, outcome.problems)
         return Result(requeue_after=sooner(outcome.requeue, self._report(observed, groups, used)))
+
+    def _is_behind(self, leader: StatefulSet | None, revision: RevisionPlan | ValueError) -> bool:
+        """The leader StatefulSet names a revision that is gone, because it has another one by now.
+
+        Caches are of different ages when a process starts. Adopting that name would roll every group, and the
+        present revision would go as an obsolete one.
+        """
+        if leader is None or isinstance(revision, ValueError) or not revision.adopting:
+            return False
+        return not self._live.is_labelled_so(leader)
 
     def _observe(self, lws: LeaderWorkerSet, leader: StatefulSet | None) -> ObservedSet:
         return ObservedSet(

@@ -50,6 +50,11 @@ class LiveReader:
         except NotFound:
             return None
 
+    def is_labelled_so(self, one: StatefulSet) -> bool:
+        """Whether this very StatefulSet is there still, with these labels."""
+        current = self.stateful_set(one.key)
+        return current is not None and (current.uid, current.labels) == (one.uid, one.labels)
+
     def is_current(self, pod: Pod) -> bool:
         """Whether this very pod is there still."""
         return self._current(pod) is not None

@@ -41,6 +41,11 @@ class RevisionPlan(Struct, frozen=True):
     changed: bool
 
     @property
+    def adopting(self) -> bool:
+        """A revision is to be made under the key that the leader StatefulSet carries, not under its own."""
+        return self.create is not None and self.key != self.template.key
+
+    @property
     def reference(self) -> ObjectReference:
         """The revision, for events about it; without UID while it is yet to be created."""
         if self.current is not None:

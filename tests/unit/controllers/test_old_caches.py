@@ -1,0 +1,37 @@
+"""A process that starts with lists of different ages: what it cannot know yet, it does not decide."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+from support.child_world import World
+from support.controller_model import Process
+
+from lws.api import constants as c
+from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.workloads import ControllerRevision, StatefulSet
+
+
+def with_image(lws: LeaderWorkerSet) -> LeaderWorkerSet:
+    template = {"spec": {"containers": [{"name": "leader", "image": "another"}]}}
+    whole = replace(lws.spec.leader_worker_template, leader_template=template)
+    return replace(lws, spec=replace(lws.spec, leader_worker_template=whole))
+
+
+def test_a_key_whose_revision_has_served_is_not_taken_for_an_older_controllers() -> None:
+    """The StatefulSet is seen as it was before a roll; the revision that it carried then has gone since."""
+    world = World(replicas=0)
+    world.settle(seconds=5.0)
+    before = world.cluster.version
+    world.edit(with_image)
+    world.settle(seconds=5.0)
+    [revision] = world.cluster.all(ControllerRevision)
+    since = world.cluster.version - before
+    world.process = Process(
+        world.cluster, world.client, world.clock, lambda kind: since if kind is StatefulSet else 0
+    )
+    world.process._reconcilers[world.process.sets](world.set.key)
+    assert world.cluster.all(ControllerRevision) == [revision]
+    world.settle(seconds=5.0)
+    assert world.cluster.all(ControllerRevision) == [revision]
+    assert world.leader_set is not None
+    assert world.leader_set.labels[c.REVISION_LABEL] == revision.labels[c.REVISION_LABEL]
