@@ -61,13 +61,14 @@ class RoleInformers(NamedTuple):
 
 class Done:
     """What a pass came to. ``taken``: names of others; ``gone``: UIDs of children that had to go, which the
-    cache may still show.
+    cache may still show. ``slices``: as they are while the pass changes nothing of them.
     """
 
     def __init__(self) -> None:
         self.outcome = Outcome()
         self.taken: frozenset[Taken] = frozenset()
         self.gone: frozenset[str] = frozenset()
+        self.slices: list[Slice] | None = None
         self.errors: list[KubeError] = []
 
 
@@ -148,8 +149,13 @@ class DisaggregatedSetReconciler:
 
     def _go_on(self, wanted: Wanted, done: Done) -> None:
         """Children of all slices, then services of those slices that did not fail."""
-        slices = self._slices(wanted, done)
-        failed = {x.number for x in slices if not self._try(done, plan_slice(wanted, x))}
+        failed = set()
+        for slice_ in self._slices(wanted, done):
+            actions = plan_slice(wanted, slice_)
+            if actions:
+                done.slices = None
+            if not self._try(done, actions):
+                failed.add(slice_.number)
         by_slice: dict[int | None, dict[str, Service]] = {}
         for service in self._services(wanted.ds):
             by_slice.setdefault(slice_of(service), {})[service.name] = service
@@ -166,8 +172,10 @@ class DisaggregatedSetReconciler:
         return True
 
     def _slices(self, wanted: Wanted, done: Done) -> list[Slice]:
-        there = (x for x in self._children(wanted.ds) if x.uid not in done.gone)
-        return make_slices(wanted.ds, wanted.revision, there)
+        if done.slices is None:
+            there = (x for x in self._children(wanted.ds) if x.uid not in done.gone)
+            done.slices = make_slices(wanted.ds, wanted.revision, there)
+        return done.slices
 
     def _report(self, ds: DisaggregatedSet, reading: Reading, done: Done) -> None:
         """What autoscalers and users read, from what is there after the writes of this pass."""
