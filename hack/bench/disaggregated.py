@@ -214,6 +214,7 @@ def _informers(ds: DisaggregatedSet, groups: int) -> RoleInformers:
         _Informer([], **indexes),
         _Informer(children, **indexes),
         _Informer(services, **indexes),
+        _Informer([], **indexes),
     )
     return RoleInformers(*made)
 

@@ -120,7 +120,10 @@ class Cluster:
         self.metrics = Metrics()
         self.measures = WorkloadMetrics(self.metrics)
         self.measures.start()
-        self.views = [View(self.server, x) for x in (d.KIND, d.SCALER_KIND, "LeaderWorkerSet", "Service")]
+        self.views = [
+            View(self.server, x)
+            for x in (d.KIND, d.SCALER_KIND, "LeaderWorkerSet", "Service", "ControllerRevision")
+        ]
         made: Any = self.server
         self.reconciler: DisaggregatedSetReconciler = make_role_reconciler(
             RoleInformers(*self.views),  # type: ignore[arg-type]

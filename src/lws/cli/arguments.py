@@ -164,7 +164,7 @@ def _changing(commands: Any) -> None:
         commands,
         "history",
         "list the templates that a set had and can go back to",
-        more="Only the present one is kept, unless the set is annotated with"
+        more="Only the present one is kept (of a DisaggregatedSet none), unless the set is annotated with"
         " leaderworkerset.sigs.k8s.io/revision-history-limit.",
     )
     history.add_argument("--revision", type=_number, metavar="N", help="show this one whole")

@@ -38,10 +38,12 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "history": _lines(
         ("history vllm", "all templates that are kept"),
         ("history vllm --revision 3", "one of them, whole"),
+        ("history ds/llm", "templates of all roles, if the set keeps them"),
     ),
     "undo": _lines(
         ("undo vllm", "back to the last template"),
         ("undo vllm --to-revision 3", "back to an earlier one"),
+        ("undo ds/llm", "all roles back to their last templates"),
     ),
     "restart": _lines(
         ("restart vllm", "all groups, by a roll"),

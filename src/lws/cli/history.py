@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -17,7 +18,7 @@ from lws.api.workloads import ControllerRevision
 from lws.cli.drawing import GOOD, QUIET, table
 from lws.cli.observing import Seen, see
 from lws.cli.session import CommandError, Session
-from lws.planning.revisions import Template, history_limit, owned_revisions, restore
+from lws.planning.revisions import SETS, Marks, Template, history_limit, owned_revisions, restore
 
 
 class RevisionView(Struct, rename="camel"):
@@ -56,18 +57,25 @@ class TemplateView(Struct, rename="camel"):
 
 def revisions_of(seen: Seen) -> list[ControllerRevision]:
     """One for each template, the one with the highest number, ascending."""
-    own = sorted(owned_revisions(seen.lws, seen.revisions), key=lambda x: x.revision)
-    newest = {x.labels.get(c.REVISION_LABEL, ""): x for x in own if not x.deleting}
+    return newest_of_each(owned_revisions(seen.lws, seen.revisions), SETS)
+
+
+def newest_of_each(own: Iterable[ControllerRevision], marks: Marks) -> list[ControllerRevision]:
+    """As ``revisions_of``, of a set's ``own`` revisions."""
+    ordered = sorted(own, key=lambda x: x.revision)
+    newest = {x.labels.get(marks.revision, ""): x for x in ordered if not x.deleting}
     return sorted(newest.values(), key=lambda x: x.revision)
 
 
-def numbered(seen: Seen, number: int) -> ControllerRevision:
-    """The set's revision of that number. Raises CommandError naming those there are."""
-    own = owned_revisions(seen.lws, seen.revisions)
-    found = next((x for x in own if x.revision == number and not x.deleting), None)
+def numbered(
+    name: str, own: Iterable[ControllerRevision], number: int, marks: Marks = SETS
+) -> ControllerRevision:
+    """The revision of that number of set ``name``. Raises CommandError naming those there are."""
+    kept = [x for x in own if not x.deleting]
+    found = next((x for x in kept if x.revision == number), None)
     if found is None:
-        there = ", ".join(str(x.revision) for x in revisions_of(seen)) or "none"
-        raise CommandError(f"{seen.lws.name} has no revision {number}; revisions: {there}")
+        there = ", ".join(str(x.revision) for x in newest_of_each(kept, marks)) or "none"
+        raise CommandError(f"{name} has no revision {number}; revisions: {there}")
     return found
 
 
@@ -96,14 +104,14 @@ def describe(seen: Seen) -> HistoryView:
                 current=own == key,
                 groups=groups[own],
                 size=template.size,
-                leader_images=_images(template.leader_template),
-                worker_images=_images(template.worker_template),
+                leader_images=images(template.leader_template),
+                worker_images=images(template.worker_template),
             )
         )
     return HistoryView(seen.lws.namespace, seen.lws.name, history_limit(seen.lws.annotations), views)
 
 
-def _images(template: dict[str, Any]) -> list[str]:
+def images(template: dict[str, Any]) -> list[str]:
     containers = (template.get("spec") or {}).get("containers") or ()
     return [str(x.get("image", "")) for x in containers]
 
@@ -133,7 +141,7 @@ def draw(view: HistoryView) -> RenderableType:
 
 
 def one(seen: Seen, number: int) -> TemplateView:
-    revision = numbered(seen, number)
+    revision = numbered(seen.lws.name, owned_revisions(seen.lws, seen.revisions), number)
     template = stored(seen, revision)
     return TemplateView(
         seen.lws.namespace,

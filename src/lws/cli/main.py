@@ -14,12 +14,14 @@ from lws.api import constants as c
 from lws.cli import history, pause, plan, restart, status, tree, undo, why
 from lws.cli.arguments import parse
 from lws.cli.choice import chosen_kind
+from lws.cli.disaggregated import history as roles_history
 from lws.cli.disaggregated import numbers as roles_numbers
 from lws.cli.disaggregated import pause as roles_pause
 from lws.cli.disaggregated import plan as roles_plan
 from lws.cli.disaggregated import restart as roles_restart
 from lws.cli.disaggregated import status as roles_status
 from lws.cli.disaggregated import tree as roles_tree
+from lws.cli.disaggregated import undo as roles_undo
 from lws.cli.disaggregated import why as roles_why
 from lws.cli.session import CommandError, Session, make_output, open_session
 from lws.kube.errors import ApiError, KubeError
@@ -31,15 +33,15 @@ class Command(NamedTuple):
     """Who runs a command: for a LeaderWorkerSet, for a DisaggregatedSet, and where no set is named."""
 
     of_set: Run
-    of_roles: Run | None = None
+    of_roles: Run
     of_all: Run | None = None
 
 
 COMMANDS: Mapping[str, Command] = {
     "tree": Command(tree.run, roles_tree.run, roles_tree.run_all),
     "status": Command(status.run, roles_status.run),
-    "history": Command(history.run),
-    "undo": Command(undo.run),
+    "history": Command(history.run, roles_history.run),
+    "undo": Command(undo.run, roles_undo.run),
     "restart": Command(restart.run, roles_restart.run),
     "pause": Command(pause.run_pause, roles_pause.run_pause),
     "resume": Command(pause.run_resume, roles_pause.run_resume),
@@ -71,11 +73,8 @@ def _run(session: Session, options: Any) -> int:
     command = COMMANDS[options.command]
     if not options.name and command.of_all is not None:
         return command.of_all(session, options)
-    if chosen_kind(session, options) == c.KIND:
-        return command.of_set(session, options)
-    if command.of_roles is None:
-        raise CommandError(f"'{options.command}' is for LeaderWorkerSets; {options.name} is none")
-    return command.of_roles(session, options)
+    run = command.of_set if chosen_kind(session, options) == c.KIND else command.of_roles
+    return run(session, options)
 
 
 def _fail(reason: str) -> int:

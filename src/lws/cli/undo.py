@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -10,29 +11,41 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision
 from lws.cli.editing import TRIES, ActionView, Change, draw, too_busy
-from lws.cli.history import numbered, revisions_of, stored
+from lws.cli.history import newest_of_each, numbered, stored
 from lws.cli.kinds import LEADERWORKERSETS
 from lws.cli.observing import Seen, see
 from lws.cli.pause import is_paused
 from lws.cli.session import FIELD_MANAGER, CommandError, Session
 from lws.kube.errors import Conflict, Forbidden
 from lws.kube.resources import CONTROLLER_REVISIONS
-from lws.planning.revisions import owned_revisions
+from lws.objects import KubeObject
+from lws.planning.revisions import SETS, Marks, owned_revisions
 
-_CHANGE: Final = Change(LEADERWORKERSETS, "undo")
 _JSON_PATCH = "application/json-patch+json"
 
 
-def target(seen: Seen, number: int) -> ControllerRevision:
+class Past(NamedTuple):
+    """A set with its ``own`` revisions. ``key``: that of its present template. ``way``: what puts a
+    revision's template back into this very state of the set (else Conflict); None: it is there.
+    """
+
+    owner: KubeObject
+    own: Sequence[ControllerRevision]
+    marks: Marks
+    key: str
+    way: Callable[[ControllerRevision], Callable[[], None] | None]
+
+
+def target(past: Past, number: int) -> ControllerRevision:
     """The revision to go back to; 0: the last one with another template. Raises CommandError."""
     if number:
-        return numbered(seen, number)
-    key = seen.revision.key
-    former = [x for x in revisions_of(seen) if x.labels.get(c.REVISION_LABEL) != key]
+        return numbered(past.owner.name, past.own, number, past.marks)
+    kept = newest_of_each(past.own, past.marks)
+    former = [x for x in kept if x.labels.get(past.marks.revision) != past.key]
     if not former:
         raise CommandError(
-            f"{seen.lws.name} has no former template to go back to: revisions are kept while a roll goes on,"
-            f" and with the annotation {c.HISTORY_LIMIT_ANNOTATION}"
+            f"{past.owner.name} has no former template to go back to: they are kept with the annotation"
+            f" {c.HISTORY_LIMIT_ANNOTATION}; a LeaderWorkerSet keeps them while a roll goes on, too"
         )
     return former[-1]
 
@@ -56,31 +69,30 @@ def _plain(value: Any) -> Any:
     return [_plain(x) for x in value] if isinstance(value, list) else value
 
 
-def undo(session: Session, name: str, number: int) -> ActionView:
+def roll_back(session: Session, change: Change, look: Callable[[], Past], number: int) -> ActionView:
     """Go back, and let the revision be the newest again, so that the controller makes no copy of it."""
-    chosen = ""
+    chosen = name = ""
     for _ in range(TRIES):
-        seen = see(session, name)
-        if is_paused(seen.lws):
-            raise CommandError(f"{name} is paused: run 'kubectl lws resume {name}' first")
-        revision = next((x for x in seen.revisions if x.name == chosen), None) or target(seen, number)
+        past = look()
+        name = past.owner.name
+        revision = next((x for x in past.own if x.name == chosen), None) or target(past, number)
         chosen = revision.name  # its number is going to change
-        patch = patch_of(seen, revision)
-        if not patch:
+        go = past.way(revision)
+        if go is None:
             text = f"skipped undo: its template is that of revision {number or revision.revision}"
-            return _CHANGE.done(seen.lws, text, changed=False)
+            return change.done(past.owner, text, changed=False)
         try:
-            _renumber(session, seen, revision)
-            _patch(session, seen.lws, patch)
+            _renumber(session, past.own, revision)
+            go()
         except Conflict:
             continue
-        return _CHANGE.done(seen.lws, f"rolled back to revision {number or revision.revision}")
+        return change.done(past.owner, f"rolled back to revision {number or revision.revision}")
     raise too_busy(name)
 
 
-def _renumber(session: Session, seen: Seen, revision: ControllerRevision) -> None:
+def _renumber(session: Session, own: Sequence[ControllerRevision], revision: ControllerRevision) -> None:
     """Give it the next number; whoever may not, leaves the controller to make a copy of that number."""
-    highest = max(x.revision for x in owned_revisions(seen.lws, seen.revisions))
+    highest = max(x.revision for x in own)
     if revision.revision == highest:
         return
     patch = {"metadata": {"resourceVersion": revision.metadata.resource_version}, "revision": highest + 1}
@@ -90,6 +102,19 @@ def _renumber(session: Session, seen: Seen, revision: ControllerRevision) -> Non
         )
     except Forbidden:
         return
+
+
+def past_of(session: Session, seen: Seen) -> Past:
+    """Raises CommandError for a set that is paused."""
+    lws = seen.lws
+    if is_paused(lws):
+        raise CommandError(f"{lws.name} is paused: run 'kubectl lws resume {lws.name}' first")
+
+    def way(revision: ControllerRevision) -> Callable[[], None] | None:
+        patch = patch_of(seen, revision)
+        return (lambda: _patch(session, lws, patch)) if patch else None
+
+    return Past(lws, owned_revisions(lws, seen.revisions), SETS, seen.revision.key, way)
 
 
 def _patch(session: Session, lws: LeaderWorkerSet, patch: list[dict[str, Any]]) -> None:
@@ -103,6 +128,10 @@ def _patch(session: Session, lws: LeaderWorkerSet, patch: list[dict[str, Any]]) 
 
 
 def run(session: Session, options: Any) -> int:
-    view = undo(session, options.name, options.to_revision)
+    """One LeaderWorkerSet."""
+    change = Change(LEADERWORKERSETS, "undo")
+    view = roll_back(
+        session, change, lambda: past_of(session, see(session, options.name)), options.to_revision
+    )
     session.show(view, draw(view))
     return 0

@@ -14,7 +14,7 @@ from lws.api import disaggregation as d
 from lws.api.disaggregatedset import DisaggregatedSet, DisaggregatedSetRoleScaler
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.timestamps import rfc3339
-from lws.api.workloads import Service
+from lws.api.workloads import ControllerRevision, Service
 from lws.controllers.executor import Executor
 from lws.controllers.indexes import BY_DISAGGREGATED_SET
 from lws.controllers.outcomes import Outcome
@@ -23,6 +23,7 @@ from lws.kube.errors import KubeError
 from lws.objects import Key, KubeObject, controlled_by
 from lws.planning.actions import Action, Patch
 from lws.planning.disaggregated.demand import Taken, Wanted, unknown_of, wanted_of
+from lws.planning.disaggregated.history import plan_history
 from lws.planning.disaggregated.names import lws_name, owned, scaler_name, service_name, slice_of
 from lws.planning.disaggregated.reading import Reading, read_set, unreadable
 from lws.planning.disaggregated.rollout import plan_slice
@@ -47,12 +48,15 @@ TAKEN_RETRY: Final = 30.0
 
 
 class RoleInformers(NamedTuple):
-    """What the reconciler reads. ``children``: all LeaderWorkerSets; ``services``: those of any set."""
+    """What the reconciler reads. ``children``: all LeaderWorkerSets; ``services`` and ``revisions``:
+    those of any set.
+    """
 
     sets: Informer[DisaggregatedSet]
     scalers: Informer[DisaggregatedSetRoleScaler]
     children: Informer[LeaderWorkerSet]
     services: Informer[Service]
+    revisions: Informer[ControllerRevision]
 
     @property
     def synced(self) -> bool:
@@ -130,6 +134,7 @@ class DisaggregatedSetReconciler:
         migrated, done.gone = self._migrate(wanted)
         done.outcome = done.outcome.with_(migrated)
         self._go_on(wanted, done)
+        self._try(done, plan_history(wanted, self._revisions(ds), self._slices(wanted, done)))
 
     def _run(self, actions: Iterable[Action]) -> Outcome:
         """Carry them out up to a patch that is refused: groups that cannot go keep the place of others."""
@@ -213,6 +218,9 @@ class DisaggregatedSetReconciler:
 
     def _scalers(self, ds: DisaggregatedSet) -> tuple[DisaggregatedSetRoleScaler, ...]:
         return owned(ds, self._informers.scalers.by_index(BY_DISAGGREGATED_SET, ds.key))
+
+    def _revisions(self, ds: DisaggregatedSet) -> list[ControllerRevision]:
+        return self._informers.revisions.by_index(BY_DISAGGREGATED_SET, ds.key)
 
     def _services(self, ds: DisaggregatedSet) -> tuple[Service, ...]:
         return owned(ds, self._informers.services.by_index(BY_DISAGGREGATED_SET, ds.key))

@@ -9,16 +9,17 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+from lws.api import constants as c
 from lws.api import disaggregation as d
 from lws.api.disaggregatedset import DisaggregatedSet, DisaggregatedSetRoleScaler
 from lws.api.leaderworkerset import LeaderWorkerSet
-from lws.api.workloads import Service
+from lws.api.workloads import ControllerRevision, Service
 from lws.controllers.disaggregatedset import RoleInformers
 from lws.controllers.indexes import BY_DISAGGREGATED_SET, disaggregated_set_of
 from lws.controllers.resources import DISAGGREGATEDSETS, ROLE_SCALERS
 from lws.kube.client import Client
-from lws.kube.resources import SERVICES
-from lws.kube.selectors import exists
+from lws.kube.resources import CONTROLLER_REVISIONS, SERVICES
+from lws.kube.selectors import absent, all_of, exists
 from lws.runtime.clock import Clock
 from lws.runtime.informers import STOP_TIMEOUT, Informer, InformerMetrics
 
@@ -57,9 +58,18 @@ class RoleWatches:
             clock=clock,
             metrics=metrics,
         )
-        self.informers = RoleInformers(sets, scalers, children, services)
+        revisions = Informer(
+            connection,
+            CONTROLLER_REVISIONS,
+            ControllerRevision,
+            label_selector=all_of(ours, absent(c.NAME_LABEL)),  # not those of StatefulSets, nor of children
+            indexes=indexes,
+            clock=clock,
+            metrics=metrics,
+        )
+        self.informers = RoleInformers(sets, scalers, children, services, revisions)
         self._sets = sets
-        self._others: tuple[Informer[Any], ...] = (scalers, services)
+        self._others: tuple[Informer[Any], ...] = (scalers, services, revisions)
         self._awake = False
         self._lock = threading.Lock()
 

@@ -78,6 +78,7 @@ def make_role_reconciler(
         d.SCALER_KIND: informers.scalers,
         "LeaderWorkerSet": informers.children,
         "Service": informers.services,
+        "ControllerRevision": informers.revisions,
     }
     executor = Executor(
         client,
@@ -102,6 +103,7 @@ def make_role_reconciler(
     informers.scalers.add_handler(EnqueueRequests(queue, disaggregated_set_of, news))
     informers.children.add_handler(EnqueueRequests(queue, disaggregated_set_of, changed))
     informers.services.add_handler(EnqueueRequests(queue, disaggregated_set_of, _reowned))
+    informers.revisions.add_handler(EnqueueRequests(queue, disaggregated_set_of, _reowned))
     return DisaggregatedSetReconciler(
         informers, executor=executor, rollouts=ledger.rollouts, clock=clock, awaken=awaken
     )

@@ -16,10 +16,12 @@ from lws.cli.observing import Seen
 from lws.cli.pause import HELD, pausing, resuming
 from lws.cli.restart import leaders_of, rolling
 from lws.cli.session import CommandError
-from lws.cli.undo import patch_of, target
+from lws.cli.undo import past_of, patch_of, target
 
 FORMER = a_set(replicas=3, template={"restartPolicy": "None"})
 PAUSED = c.PAUSED_PARTITION_ANNOTATION
+NOBODY: Any = None
+"""Where the session is not asked anything."""
 
 
 def with_partition(partition: Any, annotation: str | None = None) -> Seen:
@@ -102,20 +104,20 @@ def test_a_leader_that_is_not_the_sets_is_not_deleted() -> None:
 
 def test_undo_goes_to_the_newest_other_template() -> None:
     seen = seen_of(a_set(replicas=3), former=FORMER)
-    assert target(seen, 0).revision == target(seen, 1).revision == 1
-    version, template, network = patch_of(seen, target(seen, 0))
+    assert target(past_of(NOBODY, seen), 0).revision == target(past_of(NOBODY, seen), 1).revision == 1
+    version, template, network = patch_of(seen, target(past_of(NOBODY, seen), 0))
     assert version["value"] == "7"
     assert template["value"]["restartPolicy"] == "None"
     assert template["value"]["size"] == 2
     assert network["value"] == {"subdomainPolicy": "Shared"}
-    assert patch_of(seen, target(seen, 2)) == []
+    assert patch_of(seen, target(past_of(NOBODY, seen), 2)) == []
 
 
 def test_undo_writes_no_null() -> None:
     """The encoding has nulls where a schema allows none."""
     empty = a_set(template={"workerTemplate": {"spec": {}}}, replicas=3)
     seen = seen_of(a_set(replicas=3), former=empty)
-    (_, template, _) = patch_of(seen, target(seen, 1))
+    (_, template, _) = patch_of(seen, target(past_of(NOBODY, seen), 1))
     assert template["value"]["workerTemplate"] == {"metadata": {}, "spec": {}}
 
 
@@ -126,7 +128,7 @@ def test_nothing_to_go_back_to(number: int, problem: str) -> None:
     seen = seen_of(a_set())
     only = seen._replace(revisions=tuple(x for x in seen.revisions if x.revision == 2))
     with pytest.raises(CommandError, match=problem):
-        target(only, number)
+        target(past_of(NOBODY, only), number)
 
 
 def test_history_shows_each_template_once_with_its_groups() -> None:

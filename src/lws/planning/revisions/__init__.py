@@ -6,20 +6,27 @@ version to the other restarts nothing.
 
 from lws.planning.revisions.lifecycle import (
     MAX_HISTORY,
+    SETS,
+    Marks,
     RevisionPlan,
     carried_key,
     former_revision,
     history_limit,
+    next_number,
     owned_revisions,
     plan_revision,
     plan_truncation,
     revision_document,
+    revision_name,
+    superfluous,
 )
 from lws.planning.revisions.shape import Shape, live_shape, shape_of
 from lws.planning.revisions.template import Template, restore, template_of
 
 __all__ = [
     "MAX_HISTORY",
+    "SETS",
+    "Marks",
     "RevisionPlan",
     "Shape",
     "Template",
@@ -27,11 +34,14 @@ __all__ = [
     "former_revision",
     "history_limit",
     "live_shape",
+    "next_number",
     "owned_revisions",
     "plan_revision",
     "plan_truncation",
     "restore",
     "revision_document",
+    "revision_name",
     "shape_of",
+    "superfluous",
     "template_of",
 ]

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec import Raw, Struct
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, StatefulSet
-from lws.objects import controller_of
+from lws.objects import KubeObject, controller_of
 from lws.planning.actions import Create, Delete, Document, ObjectReference, reference
 from lws.planning.events import failed_delete, normal, warning
 from lws.planning.revisions.template import Template, restore
@@ -54,14 +54,26 @@ class RevisionPlan(Struct, frozen=True):
         return ObjectReference(API_VERSION, KIND, metadata.get("name", ""), metadata.get("namespace", ""))
 
 
+class Marks(NamedTuple):
+    """The labels of a revision: the name of its set, and the key of what it stores."""
+
+    name: str
+    revision: str
+
+
+SETS: Final = Marks(c.NAME_LABEL, c.REVISION_LABEL)
+
+
 def owned_revisions(
-    lws: LeaderWorkerSet, revisions: Iterable[ControllerRevision]
+    owner: KubeObject, revisions: Iterable[ControllerRevision], marks: Marks = SETS
 ) -> list[ControllerRevision]:
     """The set's own, by name label and owner UID; orphans count as own.
 
     The StatefulSet controller's revisions inherit the pod template's labels, so labels alone prove nothing.
     """
-    return [x for x in revisions if x.labels.get(c.NAME_LABEL) == lws.name and _owner_uid(x) in ("", lws.uid)]
+    return [
+        x for x in revisions if x.labels.get(marks.name) == owner.name and _owner_uid(x) in ("", owner.uid)
+    ]
 
 
 def _owner_uid(revision: ControllerRevision) -> str:
@@ -176,7 +188,7 @@ def _purpose(key: str, *, adopting: bool, changed: bool) -> str:
 def _creation(
     lws: LeaderWorkerSet, revisions: Sequence[ControllerRevision], key: str, live: Template, *, note: str
 ) -> Create:
-    number = _next_number(lws, revisions, live)
+    number = next_number(lws, revisions, live.key)
     document = revision_document(lws, live, key=key, number=number)
     name = document["metadata"]["name"]
     made = ObjectReference(API_VERSION, KIND, name, lws.namespace)
@@ -185,17 +197,20 @@ def _creation(
     return Create(KIND, document, then=(created,), failed=failed)
 
 
-def _next_number(lws: LeaderWorkerSet, revisions: Sequence[ControllerRevision], live: Template) -> int:
+def next_number(
+    owner: KubeObject, revisions: Sequence[ControllerRevision], key: str, marks: Marks = SETS
+) -> int:
     """One more than the set's highest; names still held by a deleted namesake's revisions are passed over."""
-    number = 1 + max(map(_number, owned_revisions(lws, revisions)), default=0)
+    number = 1 + max(map(_number, owned_revisions(owner, revisions, marks)), default=0)
     taken = {x.name for x in revisions}
-    while _name(lws, live, number) in taken:
+    while revision_name(owner, key, number) in taken:
         number += 1
     return number
 
 
-def _name(lws: LeaderWorkerSet, live: Template, number: int) -> str:
-    return f"{lws.name[:_NAME_PREFIX_LENGTH]}-{live.key}-{number}"
+def revision_name(owner: KubeObject, key: str, number: int) -> str:
+    """``key``: the hash of what it stores."""
+    return f"{owner.name[:_NAME_PREFIX_LENGTH]}-{key}-{number}"
 
 
 def revision_document(lws: LeaderWorkerSet, template: Template, *, key: str, number: int) -> Document:
@@ -215,7 +230,7 @@ def revision_document(lws: LeaderWorkerSet, template: Template, *, key: str, num
         "apiVersion": API_VERSION,
         "kind": KIND,
         "metadata": {
-            "name": _name(lws, template, number),
+            "name": revision_name(lws, template.key, number),
             "namespace": lws.namespace,
             "labels": {c.NAME_LABEL: lws.name, c.REVISION_LABEL: key},
             "ownerReferences": [owner],
@@ -231,14 +246,20 @@ def plan_truncation(lws: LeaderWorkerSet, revisions: Iterable[ControllerRevision
     Only to be asked for when the partition is 0 and every group is updated and ready: until then a group
     may have to be rebuilt from an older one. Of each template that is kept, one revision is enough.
     """
-    old = [x for x in owned_revisions(lws, revisions) if _key(x) != key and not x.deleting]
-    newest = {_key(x): x for x in sorted(old, key=_number)}
-    kept = sorted(newest.values(), key=_number, reverse=True)[: history_limit(lws.annotations) or 0]
     return [
         Delete(KIND, x.key, x.uid, failed=failed_delete(lws, "revision", x.name), unmet=False)
-        for x in old
-        if x not in kept
+        for x in superfluous(owned_revisions(lws, revisions), key, history_limit(lws.annotations) or 0)
     ]
+
+
+def superfluous(
+    own: Iterable[ControllerRevision], key: str, limit: int, marks: Marks = SETS
+) -> list[ControllerRevision]:
+    """A set's ``own`` revisions of other templates than ``key``, but for the last ``limit`` templates."""
+    old = [x for x in own if x.labels.get(marks.revision) != key and not x.deleting]
+    newest = {x.labels.get(marks.revision): x for x in sorted(old, key=_number)}
+    kept = sorted(newest.values(), key=_number, reverse=True)[:limit]
+    return [x for x in old if x not in kept]
 
 
 def history_limit(annotations: Mapping[str, str]) -> int | None:

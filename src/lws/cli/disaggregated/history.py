@@ -1,0 +1,144 @@
+"""``kubectl lws history`` of DisaggregatedSets: the templates that a set keeps (docs/decisions/183)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import yaml
+from msgspec import Struct
+from rich.console import Group as Lines
+from rich.console import RenderableType
+from rich.text import Text
+
+from lws.api import constants as c
+from lws.api import disaggregation as d
+from lws.api.workloads import ControllerRevision
+from lws.cli.disaggregated.observing import SeenRoles, see_children
+from lws.cli.drawing import GOOD, QUIET, table
+from lws.cli.history import images, newest_of_each, numbered
+from lws.cli.session import CommandError, Session
+from lws.kube.resources import CONTROLLER_REVISIONS
+from lws.kube.selectors import absent, all_of, equals
+from lws.planning.disaggregated.history import MARKS, stored_roles
+from lws.planning.disaggregated.names import revision_of_child
+from lws.planning.revisions import history_limit, owned_revisions
+
+
+class Kept(NamedTuple):
+    """A set, and its own revisions."""
+
+    seen: SeenRoles
+    own: Sequence[ControllerRevision]
+
+
+class RolesRevisionView(Struct, rename="camel"):
+    """``groups``: that are made from it now. ``images``: of each role, leader and workers."""
+
+    revision: int
+    name: str
+    key: str
+    created: str
+    current: bool
+    groups: int
+    images: dict[str, list[str]]
+
+
+class RolesHistoryView(Struct, rename="camel"):
+    """``limit``: former templates that the set has kept; None: nothing is kept, as upstream."""
+
+    namespace: str
+    name: str
+    limit: int | None
+    revisions: list[RolesRevisionView]
+    kind: str = d.KIND
+
+
+class RolesTemplateView(Struct, rename="camel"):
+    """One revision whole: the roles as they were when it was made."""
+
+    namespace: str
+    name: str
+    revision: int
+    key: str
+    roles: list[dict[str, Any]]
+    kind: str = d.KIND
+
+
+def see_kept(session: Session, name: str) -> Kept:
+    """Raises CommandError when there is no such set."""
+    seen = see_children(session, name)
+    selector = all_of(equals(d.NAME_LABEL, name), absent(c.NAME_LABEL))
+    found = session.client.list(
+        CONTROLLER_REVISIONS, ControllerRevision, session.namespace, label_selector=selector
+    )
+    return Kept(seen, owned_revisions(seen.ds, found, MARKS))
+
+
+def roles_of(revision: ControllerRevision) -> list[dict[str, Any]]:
+    """Raises CommandError when it cannot be read."""
+    try:
+        return stored_roles(revision)
+    except ValueError as error:
+        raise CommandError(
+            f"revision {revision.revision} ({revision.name}) cannot be read: {error}"
+        ) from error
+
+
+def describe(kept: Kept) -> RolesHistoryView:
+    ds, key = kept.seen.ds, kept.seen.revision
+    views = [_view(kept, x, key) for x in newest_of_each(kept.own, MARKS)]
+    return RolesHistoryView(ds.namespace, ds.name, history_limit(ds.annotations), views)
+
+
+def _view(kept: Kept, revision: ControllerRevision, key: str) -> RolesRevisionView:
+    own = revision.labels.get(d.REVISION_LABEL, "")
+    return RolesRevisionView(
+        revision=revision.revision,
+        name=revision.name,
+        key=own,
+        created=revision.metadata.creation_timestamp or "",
+        current=own == key,
+        groups=sum(x.status.replicas for x in kept.seen.children if revision_of_child(x) == own),
+        images={str(x.get("name")): _images(x) for x in roles_of(revision)},
+    )
+
+
+def _images(role: dict[str, Any]) -> list[str]:
+    template = (role.get("spec") or {}).get("leaderWorkerTemplate") or {}
+    parts = (template.get(x) for x in ("leaderTemplate", "workerTemplate"))
+    return list(dict.fromkeys(image for part in parts if part for image in images(part)))
+
+
+def draw(view: RolesHistoryView) -> RenderableType:
+    rows = [
+        (
+            str(x.revision),
+            Text(x.key, style=GOOD if x.current else ""),
+            "yes" if x.current else "",
+            str(x.groups),
+            "; ".join(f"{role}: {', '.join(found)}" for role, found in x.images.items()),
+            x.created,
+        )
+        for x in view.revisions
+    ]
+    drawn = table(("REVISION", "KEY", "CURRENT", "GROUPS", "IMAGES", "CREATED"), rows)
+    if view.limit is not None:
+        return drawn
+    hint = f"No templates are kept. To keep ten former ones: annotate {c.HISTORY_LIMIT_ANNOTATION}=10"
+    return Lines(drawn, Text(hint, style=QUIET))
+
+
+def run(session: Session, options: Any) -> int:
+    kept = see_kept(session, options.name)
+    if options.revision is None:
+        history = describe(kept)
+        session.show(history, draw(history))
+        return 0
+    ds, revision = kept.seen.ds, numbered(options.name, kept.own, options.revision, MARKS)
+    key = revision.labels.get(d.REVISION_LABEL, "")
+    view = RolesTemplateView(ds.namespace, ds.name, revision.revision, key, roles_of(revision))
+    text = yaml.safe_dump(msgspec.to_builtins(view), sort_keys=False, width=1000).rstrip()
+    session.show(view, Text(text))
+    return 0
