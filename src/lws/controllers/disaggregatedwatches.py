@@ -7,7 +7,7 @@ begins when they appear.
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, Final
 
 from lws.api import constants as c
 from lws.api import disaggregation as d
@@ -22,6 +22,9 @@ from lws.kube.resources import CONTROLLER_REVISIONS, SERVICES
 from lws.kube.selectors import absent, all_of, exists
 from lws.runtime.clock import Clock
 from lws.runtime.informers import STOP_TIMEOUT, Informer, InformerMetrics
+
+OFF: Final = "DisaggregatedSets are"
+"""The beginning of the one warning on a server without their CRDs."""
 
 
 class RoleWatches:
@@ -40,11 +43,14 @@ class RoleWatches:
     ) -> None:
         connection, indexes = client.connection, {BY_DISAGGREGATED_SET: disaggregated_set_of}
         ours = exists(d.NAME_LABEL)
-        sets = Informer(connection, DISAGGREGATEDSETS, DisaggregatedSet, clock=clock, metrics=metrics)
+        sets = Informer(
+            connection, DISAGGREGATEDSETS, DisaggregatedSet, off=OFF, clock=clock, metrics=metrics
+        )
         scalers = Informer(
             connection,
             ROLE_SCALERS,
             DisaggregatedSetRoleScaler,
+            off=OFF,
             indexes=indexes,
             clock=clock,
             metrics=metrics,

@@ -63,7 +63,8 @@ class Informer(Generic[ObjectT]):
     ``label_selector``, ``field_selector`` and ``namespace`` bound what is cached at all. ``indexes`` as in
     ``Indexer``. ``transform`` sees each new object first and gives the one to keep. ``accept``:
     ``PARTIAL_METADATA`` spares the server and the wire all but the metadata. ``syncing`` makes a context
-    that is held while a list is taken in.
+    that is held while a list is taken in. ``off``: what does not work on a server that does not know the
+    resource, for its one warning.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Informer(Generic[ObjectT]):
         resource: Resource,
         type_: type[ObjectT],
         *,
+        off: str = "",
         label_selector: str = "",
         field_selector: str = "",
         namespace: str = "",
@@ -90,7 +92,7 @@ class Informer(Generic[ObjectT]):
         self._feed = _Feed(self.indexer, self._decoder, resource.plural, metrics or NoMetrics())
         self._reflector = Reflector(
             connection,
-            Selection(resource, namespace, label_selector, field_selector, accept),
+            Selection(resource, namespace, label_selector, field_selector, accept, off),
             self._decoder,
             self._feed,
             clock=clock,

@@ -29,7 +29,8 @@ PARTIAL_METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1
 class Selection(NamedTuple):
     """What is watched: a resource, or the part of it that the namespace and the selectors leave.
 
-    ``accept``: ``PARTIAL_METADATA`` when nothing but the metadata is read.
+    ``accept``: ``PARTIAL_METADATA`` when nothing but the metadata is read. ``off``: what does not work while
+    the server does not know the resource; empty: it has to know it.
     """
 
     resource: Resource
@@ -37,6 +38,7 @@ class Selection(NamedTuple):
     label_selector: str = ""
     field_selector: str = ""
     accept: str = "application/json"
+    off: str = ""
 
     @property
     def path(self) -> str:

@@ -95,6 +95,7 @@ class Reflector(Generic[ObjectT]):
         self._version: str | None = None  # to go on from; "": the server forgot it; None: none yet
         self._newest = 0  # the newest version told before the server forgot it
         self._forgotten = False  # that the server forgot it was the last failure
+        self._off = False  # the server does not know the resource, and that was told
         self._relist = True
         self._streaming = True  # the server takes sendInitialEvents
         self._list_once = False  # the last streamed list failed: LIST this time, then stream again
@@ -235,6 +236,9 @@ class Reflector(Generic[ObjectT]):
         )
         self._version, self._newest = snapshot.version, 0
         self._relist = self._list_once = False
+        if self._off:
+            self._off = False
+            _log.info("served now", resource=self._name)
 
     def _recover(self, error: Exception) -> None:
         """Decide what the next round does, and wait before it."""
@@ -272,9 +276,12 @@ class Reflector(Generic[ObjectT]):
         self._metrics.count(self._name, "failure")
         foreseen = isinstance(error, KubeError | Interrupted)
         before, self.trouble = self.trouble, self._selection.explain(error)
-        told = isinstance(error, NotFound) and self.trouble == before  # once is enough to apply a CRD
+        absent = isinstance(error, NotFound)
+        told = absent and (self._off or self.trouble == before)  # once is enough to apply a CRD
+        off = self._selection.off if absent else ""
+        self._off = self._off or bool(off)
         (_log.debug if told else _log.warning)(
-            "watch interrupted",
+            f"{off} off" if off else "watch interrupted",
             resource=self._name,
             error=self.trouble,
             relist=self._relist,

@@ -28,6 +28,7 @@ from support.apiserver import (
     write_kubeconfig,
 )
 from support.things import PATH, THINGS, Log, Thing, bookmark, document, list_document, short, thing
+from support.waiting import until
 
 from lws.kube import watch as watching
 from lws.kube.connection import Connection, connect
@@ -645,6 +646,27 @@ class TestAKindThatIsNotServed:
         told = [(line["log_level"], line["error"] == trouble) for line in lines]
         assert told == [("warning", True), ("debug", True), ("debug", True), ("warning", False)]
         assert rig.reflector.trouble == ""
+
+    def test_what_may_be_absent_is_off_until_it_is_served(self, rig: Rig) -> None:
+        """One warning, whatever else fails meanwhile, and a line when it has come."""
+        rig.reflector._selection = rig.reflector._selection._replace(off="Things are")
+        with capture_logs() as lines:
+            rig.start()
+            rig.pass_pause()
+            rig.await_pause()
+            rig.watches(drop_answer())
+            rig.lists(drop_answer())
+            rig.clock.advance(PAUSE)
+            rig.pass_pause()
+            rig.await_pause()
+            rig.watches(initial(Feed(), 10))
+            rig.lists(json_answer(list_document([], 10)))
+            rig.clock.advance(PAUSE)
+            rig.told(1)
+            until("the line", lambda: lines[-1]["event"] == "served now")
+        told = [(x["log_level"], x["event"]) for x in lines]
+        assert told.count(("warning", "Things are off")) == 1
+        assert [x for x in told if x[0] == "info"] == [("info", "served now")]
 
     def test_is_looked_for_often_enough(self, rig: Rig) -> None:
         rig.reflector._backoff = Backoff(initial=60.0, factor=1.0, cap=60.0, clock=rig.clock)
