@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import yaml
 from support.pages import GUIDES, ROOT, blocks
 
 from lws.api import constants as c
+from lws.api import disaggregation as d
 from lws.config import (
     API_VERSION,
     Configuration,
@@ -23,10 +25,14 @@ from lws.flags import FLAGS
 
 GUIDES_FOLDER = ROOT / "docs" / "guides"
 REFERENCE = ROOT / "docs" / "reference"
-CRD = ROOT / "manifests" / "crd" / "leaderworkersets.leaderworkerset.x-k8s.io.yaml"
+CRDS = ROOT / "manifests" / "crd"
+SETS = "leaderworkersets.leaderworkerset.x-k8s.io"
+ROLE_SETS, SCALERS = (f"{x}.{d.GROUP}" for x in ("disaggregatedsets", "disaggregatedsetrolescalers"))
 NOT_FOR_USERS = {"KIND", "VERSION", "GROUP", "API_VERSION", "FIELD_MANAGER", "REPORTING_CONTROLLER", "PREFIX"}
 OPAQUE = {"leaderTemplate", "workerTemplate", "volumeClaimTemplates", "conditions"}
 """Members whose own members are Kubernetes' and described there."""
+ROLE_OPAQUE = {"metadata", "spec", "conditions"}
+"""Those of a role are Kubernetes', or a LeaderWorkerSet's and described on its page."""
 FIRST_CELL = re.compile(r"^\| `([^`|]+)`(?:, with `-o wide`)? \|", re.MULTILINE)
 
 
@@ -34,22 +40,22 @@ def page(name: str) -> str:
     return (REFERENCE / f"{name}.md").read_text()
 
 
-def constants() -> dict[str, str]:
-    found = {name: value for name, value in vars(c).items() if name.isupper() and isinstance(value, str)}
+def constants(module: ModuleType) -> dict[str, str]:
+    found = {name: value for name, value in vars(module).items() if name.isupper() and isinstance(value, str)}
     return {name: value for name, value in found.items() if name not in NOT_FOR_USERS}
 
 
-@pytest.mark.parametrize("name", sorted(constants()))
-def test_every_name_that_is_a_contract_is_documented(name: str) -> None:
+@pytest.mark.parametrize("value", sorted({*constants(c).values(), *constants(d).values()}))
+def test_every_name_that_is_a_contract_is_documented(value: str) -> None:
     """Labels, annotations, variables, values of fields, conditions, reasons: in inline code, as written."""
-    value = constants()[name]
     assert any(f"`{value}`" in x.read_text() for x in REFERENCE.glob("*.md")), f"{value} is nowhere"
 
 
 def test_labels_and_annotations_are_on_their_page() -> None:
-    prefixed = {x for x in constants().values() if x.startswith(c.PREFIX)}
-    listed = set(re.findall(rf"^\| `({re.escape(c.PREFIX)}[\w-]+)` \|", page("labels"), re.MULTILINE))
-    assert listed == prefixed
+    for module, where in ((c, "labels"), (d, "disaggregatedset")):
+        prefixed = {x for x in constants(module).values() if x.startswith(module.PREFIX)}
+        row = rf"^\| `({re.escape(module.PREFIX)}[\w-]+)` \|"
+        assert set(re.findall(row, page(where), re.MULTILINE)) == prefixed
 
 
 def leaves(document: dict[str, Any], at: str = "") -> Iterator[str]:
@@ -77,32 +83,44 @@ def test_configuration_in_guides_is_accepted() -> None:
         validate(decode_configuration(text.encode()))
 
 
-def crd_version() -> dict[str, Any]:
-    [version] = yaml.load(CRD.read_text(), yaml.CSafeLoader)["spec"]["versions"]
+def crd_version(name: str) -> dict[str, Any]:
+    [version] = yaml.load((CRDS / f"{name}.yaml").read_text(), yaml.CSafeLoader)["spec"]["versions"]
     return dict(version)
 
 
-def paths(schema: dict[str, Any], at: str) -> Iterator[str]:
-    """Every member by its path; ``*`` stands for the keys of a map."""
+def paths(schema: dict[str, Any], at: str, opaque: Set[str]) -> Iterator[str]:
+    """Every member by its path; ``*`` stands for the keys of a map, ``[]`` for the items of a list."""
     for name, member in schema.get("properties", {}).items():
         path = f"{at}.{name}"
         yield path
-        if name not in OPAQUE:
-            yield from paths(member, path)
-            keyed = member.get("additionalProperties")
-            yield from paths(keyed, f"{path}.*") if isinstance(keyed, dict) else ()
+        if name not in opaque:
+            yield from paths(member, path, opaque)
+            for within, sign in (("additionalProperties", ".*"), ("items", "[]")):
+                inner = member.get(within)
+                yield from paths(inner, f"{path}{sign}", opaque) if isinstance(inner, dict) else ()
 
 
 @pytest.mark.parametrize("part", ["spec", "status"])
-def test_fields_are_those_of_the_api(part: str) -> None:
-    schema = crd_version()["schema"]["openAPIV3Schema"]["properties"][part]
-    listed = {x for x in FIRST_CELL.findall(page("api")) if x.startswith(f"{part}.")}
-    assert listed == set(paths(schema, part))
+@pytest.mark.parametrize("crd", [SETS, ROLE_SETS, SCALERS])
+def test_fields_are_those_of_the_api(crd: str, part: str) -> None:
+    schema = crd_version(crd)["schema"]["openAPIV3Schema"]["properties"][part]
+    listed = {x for x in FIRST_CELL.findall(section(crd)) if x.startswith(f"{part}.")}
+    assert listed == set(paths(schema, part, OPAQUE if crd == SETS else ROLE_OPAQUE))
 
 
-def test_columns_are_those_of_the_api() -> None:
-    columns = page("api").partition("## Columns")[2]
-    assert set(FIRST_CELL.findall(columns)) == {x["name"] for x in crd_version()["additionalPrinterColumns"]}
+def section(crd: str) -> str:
+    """What the reference says of this kind."""
+    if crd == SETS:
+        return page("api")
+    first, _, rest = page("disaggregatedset").partition("## `DisaggregatedSetRoleScaler`")
+    return first if crd == ROLE_SETS else rest.partition("\n## ")[0]
+
+
+@pytest.mark.parametrize("crd", [SETS, ROLE_SETS, SCALERS])
+def test_columns_are_those_of_the_api(crd: str) -> None:
+    _, _, columns = section(crd).partition("olumn")
+    listed = {x for x in FIRST_CELL.findall(columns) if "." not in x}
+    assert listed == {x["name"] for x in crd_version(crd)["additionalPrinterColumns"]}
 
 
 def test_every_alert_leads_to_a_cure() -> None:
