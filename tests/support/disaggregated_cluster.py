@@ -117,7 +117,7 @@ class Cluster:
     def __init__(self, *roles: Document, slices: int | None = None) -> None:
         self.server = Server()
         self.awakened: list[bool] = []
-        self.metrics = Metrics()
+        self.clock, self.metrics = FakeClock(), Metrics()
         self.measures = WorkloadMetrics(self.metrics)
         self.measures.start()
         self.views = [
@@ -130,7 +130,7 @@ class Cluster:
             queue=None,  # type: ignore[arg-type]
             client=made,
             recorder=self.server,
-            clock=FakeClock(),
+            clock=self.clock,
             awaken=lambda: self.awakened.append(True),
             measures=self.measures,
         )

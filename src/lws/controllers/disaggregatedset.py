@@ -17,7 +17,8 @@ from lws.api.timestamps import rfc3339
 from lws.api.workloads import ControllerRevision, Service
 from lws.controllers.executor import Executor
 from lws.controllers.indexes import BY_DISAGGREGATED_SET
-from lws.controllers.outcomes import Outcome
+from lws.controllers.outcomes import Outcome, sooner
+from lws.controllers.problems import ProblemMemory
 from lws.controllers.rolloutmemory import RolloutMemory
 from lws.kube.errors import KubeError
 from lws.objects import Key, KubeObject, controlled_by
@@ -85,6 +86,7 @@ class DisaggregatedSetReconciler:
         *,
         executor: Executor,
         rollouts: RolloutMemory,
+        problems: ProblemMemory,
         clock: Clock,
         awaken: Callable[[], None],
     ) -> None:
@@ -93,6 +95,7 @@ class DisaggregatedSetReconciler:
         self._awaken = awaken
         self._executor = executor
         self._rollouts = rollouts
+        self._problems = problems
         self._clock = clock
 
     def reconcile(self, key: Key) -> Result:
@@ -105,6 +108,7 @@ class DisaggregatedSetReconciler:
             return Result(requeue_after=UNSYNCED_RETRY)
         ds = self._informers.sets.get(key)
         if ds is None or ds.deleting:
+            self._problems.forget(key)
             return Result()
         ds, done = self._rollouts.overlay(ds), Done()
         reading = read_set(ds)
@@ -113,14 +117,19 @@ class DisaggregatedSetReconciler:
                 done.outcome = self._run(unreadable(ds, reading.faults))
             else:
                 self._carry_out(ds, reading.revision, done)
-        except Exception:
+        except Exception as error:
+            self._problems.set_failed(key, ds.uid, error)
             with suppress(Exception):
                 self._report(ds, reading, done)
             raise
-        self._report(ds, reading, done)
+        if done.errors:
+            self._problems.set_failed(key, ds.uid, done.errors[0])
+        else:
+            self._problems.of_set(key, ds.uid, done.outcome.problems)
+        due = self._report(ds, reading, done)
         if done.errors:
             raise done.errors[0]
-        return Result(requeue_after=done.outcome.requeue or 0.0)
+        return Result(requeue_after=sooner(done.outcome.requeue, due) or 0.0)
 
     def _carry_out(self, ds: DisaggregatedSet, revision: str, done: Done) -> None:
         """Everything but statuses."""
@@ -182,16 +191,21 @@ class DisaggregatedSetReconciler:
             done.slices = make_slices(wanted.ds, wanted.revision, there)
         return done.slices
 
-    def _report(self, ds: DisaggregatedSet, reading: Reading, done: Done) -> None:
-        """What autoscalers and users read, from what is there after the writes of this pass."""
+    def _report(self, ds: DisaggregatedSet, reading: Reading, done: Done) -> float | None:
+        """What autoscalers and users read, from what is there after the writes of this pass; seconds until
+        more of what was met may count.
+        """
         children, scalers = self._children(ds), by_role(ds, self._scalers(ds))
         wanted = unknown_of(ds) if reading.faults else wanted_of(ds, reading.revision, scalers, done.taken)
         slices = [] if reading.faults else self._slices(wanted, done)
         at = self._clock.now().timestamp()
         patches = [plan_scaler_status(x, ds, children, now=rfc3339(at)) for x in scalers.values()]
-        status = plan_status(wanted, children, slices=slices, at=at, problems=done.outcome.problems)
+        known, due = self._problems.known(ds.key, [ds.uid])
+        problems = (*(x for x in done.outcome.problems if not x.grace), *known.own)
+        status = plan_status(wanted, children, slices=slices, at=at, problems=problems)
         for patch in (*patches, status):
             self._try(done, [] if patch is None else [patch])
+        return due
 
     def _taken(self, ds: DisaggregatedSet, revision: str) -> Iterator[Taken]:
         """Names the set needs that objects of somebody else bear."""

@@ -14,7 +14,7 @@ from lws.controllers.effects import Recorder
 from lws.controllers.executor import Executor
 from lws.controllers.groupstatus import GroupStatusMemory
 from lws.controllers.indexes import BY_DISAGGREGATED_SET, disaggregated_set_of
-from lws.controllers.problems import part_of_life
+from lws.controllers.problems import ProblemMemory, part_of_life
 from lws.controllers.workloadmetrics import WorkloadMetrics
 from lws.kube.client import Client
 from lws.objects import Key, KubeObject
@@ -105,7 +105,12 @@ def make_role_reconciler(
     informers.services.add_handler(EnqueueRequests(queue, disaggregated_set_of, _reowned))
     informers.revisions.add_handler(EnqueueRequests(queue, disaggregated_set_of, _reowned))
     return DisaggregatedSetReconciler(
-        informers, executor=executor, rollouts=ledger.rollouts, clock=clock, awaken=awaken
+        informers,
+        executor=executor,
+        rollouts=ledger.rollouts,
+        problems=ProblemMemory(clock, lambda _: None),
+        clock=clock,
+        awaken=awaken,
     )
 
 

@@ -10,7 +10,7 @@ from support.disaggregated_cluster import Cluster
 
 from lws.api import constants as c
 from lws.api import disaggregation as d
-from lws.kube.errors import Conflict, Invalid, KubeError, TransportError
+from lws.kube.errors import Conflict, InternalError, Invalid, KubeError, TransportError
 from lws.planning.actions import Document
 
 PREFILL = "spec.roles[prefill].spec"
@@ -215,3 +215,47 @@ def test_a_child_that_cannot_go_on_says_so_at_the_set() -> None:
     assert stalled(cluster).message == f"LeaderWorkerSet {name} is stalled (PodsRefused): {message}"
     cluster.settle()
     assert stalled(cluster).status == "False"
+
+
+@pytest.mark.parametrize("words", ["failed calling webhook", ""])
+def test_a_pass_that_keeps_failing_says_so(words: str) -> None:
+    """After half a minute, until one goes through; without words the defect is told by its kind."""
+    cluster = Cluster(a_role("prefill", 3), a_role("decode", 2))
+    cluster.settle()
+    error = InternalError(500, "InternalError", words) if words else RuntimeError("a defect")
+
+    def fail(verb: str, name: str) -> None:
+        if verb == "patch":
+            raise error
+
+    cluster.server.refuse = fail
+    cluster.edit(a_role("prefill", 4), a_role("decode", 2))
+    for _ in range(2):
+        with pytest.raises(type(error)):
+            cluster.reconcile()
+        assert c.STALLED not in [x.type for x in cluster.ds().status.conditions]
+        cluster.clock.advance(29.0)
+    with pytest.raises(type(error)):
+        cluster.reconcile()
+    assert stalled(cluster).reason == c.REASON_RECONCILE_FAILING
+    assert (words or "RuntimeError: a defect") in stalled(cluster).message
+    cluster.server.refuse = lambda verb, name: None
+    cluster.settle()
+    assert stalled(cluster).status == "False"
+
+
+def test_a_pass_of_life_that_fails_is_told_to_nobody() -> None:
+    cluster = Cluster(a_role("prefill", 3), a_role("decode", 2))
+    cluster.settle()
+
+    def conflict(verb: str, name: str) -> None:
+        if verb == "patch":
+            raise Conflict(409)
+
+    cluster.server.refuse = conflict
+    cluster.edit(a_role("prefill", 4), a_role("decode", 2))
+    for _ in range(3):
+        with pytest.raises(Conflict):
+            cluster.reconcile()
+        cluster.clock.advance(60.0)
+    assert c.STALLED not in [x.type for x in cluster.ds().status.conditions]
