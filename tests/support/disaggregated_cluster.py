@@ -127,7 +127,7 @@ class Cluster:
         made: Any = self.server
         self.reconciler: DisaggregatedSetReconciler = make_role_reconciler(
             RoleInformers(*self.views),  # type: ignore[arg-type]
-            queue=None,  # type: ignore[arg-type]
+            queue=self,
             client=made,
             recorder=self.server,
             clock=self.clock,
@@ -135,6 +135,9 @@ class Cluster:
             measures=self.measures,
         )
         self.edit(*roles, slices=slices)
+
+    def add(self, item: Key, *, priority: int = 0, after: float = 0.0) -> None:
+        """Nothing is looked at but when a test says so."""
 
     def edit(self, *roles: Document, slices: int | None = None, **metadata: str) -> None:
         """Put the set with this spec; its status stays."""

@@ -108,7 +108,7 @@ def make_role_reconciler(
         informers,
         executor=executor,
         rollouts=ledger.rollouts,
-        problems=ProblemMemory(clock, lambda _: None),
+        problems=ProblemMemory(clock, lambda key, after: queue.add(key, after=after)),
         clock=clock,
         awaken=awaken,
     )
