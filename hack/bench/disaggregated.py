@@ -33,6 +33,7 @@ from lws.controllers.disaggregatedset import DisaggregatedSetReconciler, RoleInf
 from lws.controllers.indexes import BY_DISAGGREGATED_SET, disaggregated_set_of
 from lws.controllers.outcomes import Outcome
 from lws.controllers.resources import DISAGGREGATEDSETS, LEADERWORKERSETS
+from lws.controllers.problems import ProblemMemory
 from lws.controllers.rolloutmemory import RolloutMemory
 from lws.kube.client import Client
 from lws.kube.connection import connect
@@ -222,8 +223,14 @@ def _informers(ds: DisaggregatedSet, groups: int) -> RoleInformers:
 def _pass(ds: DisaggregatedSet, groups: int) -> tuple[Callable[[], object], _Executor]:
     executor: Any = _Executor()
     informers = _informers(ds, groups)
+    clock = SystemClock()
     reconciler = DisaggregatedSetReconciler(
-        informers, executor=executor, rollouts=RolloutMemory(), clock=SystemClock(), awaken=lambda: None
+        informers,
+        executor=executor,
+        rollouts=RolloutMemory(),
+        problems=ProblemMemory(clock, lambda key, after: None),
+        clock=clock,
+        awaken=lambda: None,
     )
     return (lambda: reconciler.reconcile(ds.key)), executor
 
