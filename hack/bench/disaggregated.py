@@ -32,8 +32,8 @@ from lws.api.workloads import Service
 from lws.controllers.disaggregatedset import DisaggregatedSetReconciler, RoleInformers
 from lws.controllers.indexes import BY_DISAGGREGATED_SET, disaggregated_set_of
 from lws.controllers.outcomes import Outcome
-from lws.controllers.resources import DISAGGREGATEDSETS, LEADERWORKERSETS
 from lws.controllers.problems import ProblemMemory
+from lws.controllers.resources import DISAGGREGATEDSETS, LEADERWORKERSETS
 from lws.controllers.rolloutmemory import RolloutMemory
 from lws.kube.client import Client
 from lws.kube.connection import connect

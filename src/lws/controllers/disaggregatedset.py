@@ -27,6 +27,7 @@ from lws.planning.disaggregated.demand import Taken, Wanted, unknown_of, wanted_
 from lws.planning.disaggregated.history import plan_history
 from lws.planning.disaggregated.names import lws_name, owned, scaler_name, service_name, slice_of
 from lws.planning.disaggregated.reading import Reading, read_set, unreadable
+from lws.planning.disaggregated.record import may_roll
 from lws.planning.disaggregated.rollout import plan_slice
 from lws.planning.disaggregated.scalers import by_role, plan_scaler_status, plan_scalers
 from lws.planning.disaggregated.services import plan_services
@@ -197,7 +198,7 @@ class DisaggregatedSetReconciler:
         """
         children, scalers = self._children(ds), by_role(ds, self._scalers(ds))
         wanted = unknown_of(ds) if reading.faults else wanted_of(ds, reading.revision, scalers, done.taken)
-        slices = [] if reading.faults else self._slices(wanted, done)
+        slices = self._slices(wanted, done) if may_roll(wanted, children) else []
         at = self._clock.now().timestamp()
         patches = [plan_scaler_status(x, ds, children, now=rfc3339(at)) for x in scalers.values()]
         known, due = self._problems.known(ds.key, [ds.uid])

@@ -6,22 +6,31 @@ end outlive the controller.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
 from lws.api import disaggregation as d
 from lws.api.disaggregatedset import RoleRolloutStatus
+from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.timestamps import micro_time
 from lws.planning.actions import Document, Effect, RoleRolloutEnded
 from lws.planning.disaggregated.demand import Wanted
+from lws.planning.disaggregated.names import revision_of_child
 from lws.planning.disaggregated.rollout import at_rest, read_roll
 from lws.planning.disaggregated.slices import Former, Slice, record
 from lws.planning.rollout import COMPLETED, RolloutPlan, followed, rollout_document
 
 
+def may_roll(wanted: Wanted, children: Iterable[LeaderWorkerSet]) -> bool:
+    """Whether there may be a record to keep or to end; else nobody need look at the slices."""
+    running = wanted.ds.status.rollout is not None
+    return wanted.readable and (running or any(revision_of_child(x) != wanted.revision for x in children))
+
+
 def plan_record(wanted: Wanted, slices: Sequence[Slice], *, at: float) -> RolloutPlan[RoleRolloutStatus]:
-    """The record to come. ``slices``: what there is of all of them. ``at``: seconds since 1970.
+    """The record to come. ``slices``: what there is of all of them, if it ``may_roll``. ``at``: seconds since
+    1970.
 
     A rollout is going while a slice has groups of a former revision, so it is found even when the process
     died right after it had begun one. It ends when no slice has any and all that is wanted is ready, or when

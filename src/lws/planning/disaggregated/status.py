@@ -111,11 +111,10 @@ def _name_taken(taken: Taken) -> Problem:
 
 def _stalled(children: Iterable[LeaderWorkerSet]) -> Iterator[Problem]:
     """What children cannot go on for, in their own words."""
-    for child in sorted(children, key=lambda x: x.name):
-        stalled = child.stalled
-        if stalled is not None and not child.deleting:
-            message = f"LeaderWorkerSet {child.name} is stalled ({stalled.reason}): {stalled.message}"
-            yield Problem(d.REASON_CHILD_STALLED, message)
+    found = ((x.name, x.stalled) for x in children if not x.deleting)
+    for name, stalled in sorted((name, one) for name, one in found if one is not None):
+        message = f"LeaderWorkerSet {name} is stalled ({stalled.reason}): {stalled.message}"
+        yield Problem(d.REASON_CHILD_STALLED, message)
 
 
 def _document(status: DisaggregatedSetStatus) -> Document:
