@@ -70,8 +70,10 @@ def test_one_rollout(first: Shape, second: Shape, data: st.DataObject) -> None:
 @settings(deadline=None)
 @given(st.lists(st.tuples(shapes(), st.sampled_from("abc")), min_size=2, max_size=4), st.data())
 def test_changes_and_deaths_on_the_way(changes: list[tuple[Shape, str]], data: st.DataObject) -> None:
-    """Templates, sizes, paces and roles change before a rollout has ended, back to earlier ones too; passes
-    are cut off after any write, or see what was there before the last.
+    """Templates, sizes, paces, slices and roles change before a rollout has ended, back to earlier ones too;
+    groups become ready and fall in any order; passes are cut off after any write, or see what was there
+    before the last. From wherever that leads it ends, and what is told of rollouts is true: each is told to
+    have ended once, and none after the last.
     """
     world = World(a_set(*changes[0][0].roles(changes[0][1])))
     world.settle()
@@ -80,12 +82,18 @@ def test_changes_and_deaths_on_the_way(changes: list[tuple[Shape, str]], data: s
         seen = world.plan()
         for _ in range(data.draw(st.integers(0, 12), label="passes")):
             world.make_ready(lambda missing: data.draw(st.integers(0, missing), label="ready"))
+            world.break_down(lambda ready: data.draw(st.integers(0, min(1, ready)), label="falls"))
             now = world.plan()
             plan = seen if data.draw(st.integers(0, 5), label="stale") == 0 else now
-            world.run(plan, limit=data.draw(st.none() | st.integers(0, 3), label="dies after"))
+            world.run(plan, limit=data.draw(st.none() | st.integers(0, len(plan)), label="dies after"))
             seen = now
     world.settle()
     assert_at_rest(world, changes[-1][0])
+    told = [x.rollout.outcome for x in world.measured]
+    assert (
+        world.events.count(d.REASON_ROLLING_UPDATE_COMPLETED) == told.count("completed") <= len(changes) - 1
+    )
+    assert len(told) <= len(changes) - 1
 
 
 @settings(deadline=None)

@@ -1,25 +1,34 @@
 """A model of what holds a DisaggregatedSet's LeaderWorkerSets: it takes actions in, and makes groups ready.
 
 Every write is checked as it happens: none takes a role's serving groups below its floor, none builds a group
-above its ceiling.
+above its ceiling. Both are what the spec says, told from it here and not by the planner.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 
 from lws.api import disaggregation as d
-from lws.api.disaggregatedset import DisaggregatedSet, DisaggregatedSetRoleScaler, RoleRolloutStatus
+from lws.api.disaggregatedset import (
+    DisaggregatedSet,
+    DisaggregatedSetRoleScaler,
+    RoleRolloutStatus,
+    RoleSpec,
+)
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.planning.actions import Action, Create, Delete, Patch, Record, RoleRolloutEnded
 from lws.planning.disaggregated.demand import Wanted, wanted_of
-from lws.planning.disaggregated.names import role_of
+from lws.planning.disaggregated.names import revision_of_child, role_of, slice_of
 from lws.planning.disaggregated.record import ends, plan_record
-from lws.planning.disaggregated.rollout import Roll, plan_slice, read_roll
+from lws.planning.disaggregated.rollout import plan_slice
 from lws.planning.disaggregated.slices import Former, Slice, make_slices
 from support.disaggregated import decoded, revision
+
+Place = tuple[int, str]
+"""A slice and a role."""
 
 
 class World:
@@ -77,6 +86,12 @@ class World:
             ready = child.status.ready_replicas
             ready += choose(child.replicas - ready) if child.replicas > ready else 0
             self._show(name, child, ready)
+
+    def break_down(self, choose: Callable[[int], int]) -> None:
+        """Of the ready groups of each child, so many as ``choose`` says are not ready any more."""
+        for name, child in self.children.items():
+            ready = child.status.ready_replicas
+            self._show(name, child, ready - choose(ready))
 
     def settle(self, passes: int = 400) -> int:
         """Pass after pass, everything ready in between; returns how many it took until nothing was to do."""
@@ -145,32 +160,63 @@ class World:
         self._version += 1
         return self._version
 
-    def _measured(self) -> dict[tuple[int, str], tuple[Roll, int, int]]:
-        """By slice and role: the rollout, groups that are ready, groups that exist."""
-        measured = {}
-        for slice_ in self.slices():
-            live = slice_._replace(former=tuple(x for x in slice_.former if not x.drained))
-            roll = read_roll(self.wanted, live)
-            for role in roll.names:
-                mine = [x for x in members(slice_) if role_of(x) == role]
-                ready = sum(x.status.ready_replicas for x in mine)
-                measured[slice_.number, role] = (roll, ready, sum(x.replicas for x in mine))
-        return measured
+    def _count(self, number: Callable[[LeaderWorkerSet], int]) -> Counter[Place]:
+        counts: Counter[Place] = Counter()
+        for child in self.children.values():
+            counts[slice_of(child) or 0, role_of(child)] += number(child)
+        return counts
 
-    def _check(self, before: dict[tuple[int, str], tuple[Roll, int, int]]) -> None:
-        after = self._measured()
-        for (number, role), (roll, ready, existing) in before.items():
-            index = roll.names.index(role)
-            _, left, there = after.get((number, role), (roll, 0, 0))
-            floor, ceiling = roll.rollout.serving_floor(index), roll.rollout.ceiling(index)
-            assert left >= min(ready, floor), f"{role}: {left} of {floor} groups serve in {self.counts()}"
-            if roll.generations and there > existing:
-                assert there <= ceiling, f"{role}: {there} groups of {ceiling} in {self.counts()}"
+    def _had(self) -> Counter[Place]:
+        """What there was to replace, as it was noted; on a way back that of both revisions."""
+        now = revision(self.ds)
+
+        def noted(child: LeaderWorkerSet) -> int:
+            there = int(child.annotations.get(d.INITIAL_REPLICAS_ANNOTATION, "0"))
+            former = revision_of_child(child) != now
+            return (max(there, child.replicas) if child.replicas else 0) if former else there
+
+        return self._count(noted)
+
+    def _measured(self) -> tuple[Counter[Place], Counter[Place]]:
+        """Groups that are ready, groups that exist."""
+        return self._count(lambda x: x.status.ready_replicas), self._count(lambda x: x.replicas)
+
+    def _check(self, before: tuple[Counter[Place], Counter[Place]]) -> None:
+        (were_ready, existed), (ready, existing), had = before, self._measured(), self._had()
+        for demand in self.wanted.demands:
+            for number in range(self.ds.slices):
+                place = number, demand.name
+                want = demand.in_slice(number, otherwise=existed[place])
+                surge, unavailable = allowed(demand.spec, want)
+                least = max(0, want - unavailable)
+                floor = least if had[place] >= want else min(least, had[place], 1)
+                assert ready[place] >= min(were_ready[place], floor), (
+                    f"{place}: {ready[place]} of {floor} groups serve in {self.counts()}"
+                )
+                if existing[place] > existed[place] and self._rolls(number):
+                    assert existing[place] <= want + surge, (
+                        f"{place}: {existing[place]} groups of {want + surge} in {self.counts()}"
+                    )
+
+    def _rolls(self, number: int) -> bool:
+        now = revision(self.ds)
+        mine = (x for x in self.children.values() if (slice_of(x) or 0) == number)
+        return any(revision_of_child(x) != now and x.replicas for x in mine)
 
 
-def members(slice_: Slice) -> list[LeaderWorkerSet]:
-    former = [child for x in slice_.former for child in x.children.values()]
-    return [*slice_.target.values(), *former]
+def allowed(spec: RoleSpec, want: int) -> tuple[int, int]:
+    """Groups above and below ``want``: shares rounded up and down; one above where both come to nothing."""
+
+    def resolved(value: int | str | None, absent: int, up: int) -> int:
+        if isinstance(value, str):
+            return (int(value.rstrip("%")) * want + up) // 100
+        return absent if value is None else value
+
+    rolling = spec.rolling_update
+    if rolling is None:
+        return 1, 0
+    numbers = resolved(rolling.max_surge, 0, 99), resolved(rolling.max_unavailable, 1, 0)
+    return numbers if any(numbers) else (1, 0)
 
 
 def is_broken(former: Former) -> bool:

@@ -28,7 +28,8 @@ class Pace(NamedTuple):
 
 class Rollout(NamedTuple):
     """One slice in a rollout. ``initial``: old groups when it began, ``old`` and ``new``: now (of former
-    revisions, of the target's), ``target``: wanted in the end.
+    revisions, of the target's), ``target``: wanted in the end. ``returned``: groups of the target's revision
+    when a rollout left it, to which this one returns; empty: none. Upstream knows nothing of that.
     """
 
     initial: Counts
@@ -36,6 +37,7 @@ class Rollout(NamedTuple):
     new: Counts
     target: Counts
     pace: tuple[Pace, ...]
+    returned: Counts = ()
 
     @property
     def roles(self) -> range:
@@ -66,8 +68,13 @@ class Rollout(NamedTuple):
         return 0 if self.initial[role] < self.target[role] else self._tolerated(role)
 
     def serving_floor(self, role: int) -> int:
-        """Groups that must serve at all times, ready ones only: of a role that grows, one if it had any."""
-        return min(self._tolerated(role), max(1, self.floor(role)), self.initial[role])
+        """Groups that must serve at all times, ready ones only: of a role that grows, one if it had any.
+
+        On a way back a role grows only if both revisions together never had what it is to have.
+        """
+        had = self.initial[role] + (self.returned[role] if self.returned else 0)
+        tolerated = self._tolerated(role)
+        return tolerated if had >= self.target[role] else min(tolerated, had, 1)
 
     def deviation(self, counts: Sequence[int]) -> int:
         """How far ``counts``, groups of the new revision, are from the ideal ratio: steps of its own by which

@@ -160,9 +160,15 @@ def read_roll(wanted: Wanted, slice_: Slice) -> Roll:
         pace_of(demands[role].spec, want) if role in demands else Pace()
         for role, want in zip(names, target, strict=True)
     )
+    returned = tuple(_returned(slice_.target.get(x)) for x in names)
     initial = _sums([x.initial for x in generations], len(names))
     old = _sums([tuple(have or 0 for have in x.have) for x in generations], len(names))
-    return Roll(names, Rollout(initial, old, new, target, pace), generations)
+    return Roll(names, Rollout(initial, old, new, target, pace, returned), generations)
+
+
+def _returned(child: LeaderWorkerSet | None) -> int:
+    """What a child of the target's revision was noted to have when a rollout began to lead away from it."""
+    return (_noted(child) or 0) if child is not None else 0
 
 
 def _target(demand: Demand, index: int, have: int) -> int:

@@ -16,7 +16,7 @@ from lws.planning.actions import Action, Create, Delete, Patch, Record
 from lws.planning.disaggregated.demand import Taken, wanted_of
 from lws.planning.disaggregated.pace import pace_of
 from lws.planning.disaggregated.planner import Pace
-from lws.planning.disaggregated.rollout import initial_replicas, plan_slice
+from lws.planning.disaggregated.rollout import initial_replicas, plan_slice, read_roll
 from lws.planning.disaggregated.slices import make_slices
 
 OLD, OLDER = "0ld00000", "01de0000"
@@ -171,6 +171,16 @@ class TestBegin:
         left = plan(ds, *pair(OLD, 2, 2, initial=initial), *back)
         assert shown(ds, left) == ["note decode=2", "note prefill=2"]
         assert shown(ds, plan(ds, *pair(OLD, 2, 2, initial=2), *back)) == ["old prefill=1", "old decode=1"]
+
+    def test_a_way_back_keeps_what_both_revisions_have(self) -> None:
+        """Both had more than is wanted together, so neither role grows, though each revision has less."""
+        ds = two(4, 4)
+        ways = (a_child(x, 2, revision=revision(ds), initial=4) for x in ("prefill", "decode"))
+        [slice_] = make_slices(ds, revision(ds), [*pair(OLD, 3, 3, initial=3), *ways])
+        rollout = read_roll(wanted_of(ds, revision(ds), {}), slice_).rollout
+        assert rollout.returned == (4, 4)
+        assert [rollout.serving_floor(x) for x in rollout.roles] == [4, 4]
+        assert [rollout._replace(returned=()).serving_floor(x) for x in rollout.roles] == [1, 1]
 
     def test_without_a_baseline_it_is_what_is_there(self) -> None:
         assert initial_replicas(a_child("prefill", 2, revision=OLD)) == 2
@@ -350,6 +360,12 @@ class TestLedger:
             assert isinstance(action, Create)
             rolling = action.document["spec"]["rolloutStrategy"]["rollingUpdateConfiguration"]
             assert rolling == {"maxSurge": 0, "maxUnavailable": wanted}
+
+    def test_q15_shares_of_a_role_without_scaler_are_of_what_it_has(self) -> None:
+        ds = a_set(a_role("prefill", external=True, surge="50%"), a_role("decode", 4))
+        [slice_] = make_slices(ds, revision(ds), [*pair(OLD, 4, 4, initial=4), *pair(revision(ds), 4, 0)])
+        rollout = read_roll(wanted_of(ds, revision(ds), {}), slice_).rollout
+        assert (rollout.target[0], rollout.pace[0]) == (4, Pace(2, 0))
 
     def test_q12_a_child_made_by_upstream_is_mended_when_it_is_scaled(self) -> None:
         ds = two(4, 4, surge=0, unavailable="25%")
