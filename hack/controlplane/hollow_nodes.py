@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from hack.controlplane.hollow_pods import PREFIX
+from hack.controlplane.hollow_objects import PREFIX
 from hack.controlplane.hollow_status import timestamp
 from lws.objects import Condition, KubeObject
 
@@ -59,6 +59,10 @@ class HollowNode(KubeObject, frozen=True, gc=False, rename="camel"):
     @property
     def ready(self) -> bool:
         return any(entry.type == "Ready" and entry.status == "True" for entry in self.status.conditions)
+
+
+def rack_names(nodes: int) -> list[str]:
+    return [f"rack-{number}" for number in range(-(-nodes // NODES_PER_RACK))]
 
 
 def node_names(count: int) -> list[str]:

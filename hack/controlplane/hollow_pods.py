@@ -1,112 +1,60 @@
 """What the hollow kubelet does for one pod: pure functions of the pod, its age and its faults.
 
 A pod has no containers here; what it would look like is a function of the seconds since the kubelet first saw
-it. Nothing that talks to the API server or reads a clock may live here.
+it, and since its spec was changed. Nothing that talks to the API server or reads a clock may live here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
-from msgspec import Struct
+from hack.controlplane.hollow_containers import (
+    AT_ONCE,
+    BACK_OFF,
+    COMPLETED,
+    CREATING,
+    FAILED,
+    INITIALIZING,
+    RUNNING,
+    Change,
+    ContainerView,
+    Pace,
+    crashes_until,
+    next_view,
+    observe,
+)
+from hack.controlplane.hollow_faults import PLAIN, Faults, Images
+from hack.controlplane.hollow_objects import SIDECAR, Container, ContainerStatus, HollowPod
 
-from hack.controlplane.durations import Delay, parse_delay, parse_duration
-from lws.objects import Condition, KubeObject, ObjectMeta
-
-PREFIX = "hollow.lws/"
-CRASH_SECONDS = 1.0  # how long a crashing container lives
-CRASH_BACKOFF = (1.0, 30.0)  # first and longest wait before its restart; doubled each time
-BACK_OFF = "CrashLoopBackOff"
 TERMINAL = ("Succeeded", "Failed")
-SIDECAR = "Always"
-
-
-class Metadata(ObjectMeta, frozen=True, gc=False, rename="camel", omit_defaults=True):
-    deletion_grace_period_seconds: int | None = None
-
-
-class Container(Struct, frozen=True, gc=False, rename="camel"):
-    name: str
-    image: str = ""
-    restart_policy: str = ""
-
-
-class ReadinessGate(Struct, frozen=True, gc=False, rename="camel"):
-    condition_type: str
-
-
-class PodSpec(Struct, frozen=True, gc=False, rename="camel"):
-    node_name: str = ""
-    restart_policy: str = "Always"
-    host_network: bool = False
-    containers: tuple[Container, ...] = ()
-    init_containers: tuple[Container, ...] = ()
-    readiness_gates: tuple[ReadinessGate, ...] = ()
-
-
-class Waiting(Struct, frozen=True, gc=False, rename="camel"):
-    reason: str = ""
-
-
-class ContainerState(Struct, frozen=True, gc=False, rename="camel"):
-    waiting: Waiting | None = None
-
-
-class ContainerStatus(Struct, frozen=True, gc=False, rename="camel"):
-    name: str
-    restart_count: int = 0
-    state: ContainerState = ContainerState()
-
-    @property
-    def backing_off(self) -> bool:
-        return self.state.waiting is not None and self.state.waiting.reason == BACK_OFF
-
-
-class PodStatus(Struct, frozen=True, gc=False, rename="camel"):
-    phase: str = "Pending"
-    start_time: str | None = None
-    conditions: tuple[Condition, ...] = ()
-    container_statuses: tuple[ContainerStatus, ...] = ()
-    init_container_statuses: tuple[ContainerStatus, ...] = ()
-
-    def condition(self, type_: str) -> Condition | None:
-        return next((entry for entry in self.conditions if entry.type == type_), None)
-
-    def holds(self, type_: str) -> bool:
-        found = self.condition(type_)
-        return found is not None and found.status == "True"
-
-
-class HollowPod(KubeObject, frozen=True, gc=False, rename="camel"):
-    """The members of a pod that a kubelet without containers reads."""
-
-    metadata: Metadata = Metadata()
-    spec: PodSpec = PodSpec()
-    status: PodStatus = PodStatus()
-
-
-class Faults(NamedTuple):
-    """What shall go wrong with a pod, from its annotations with the prefix ``hollow.lws/``."""
-
-    start_delay: Delay
-    restarts: tuple[float, ...] = ()  # seconds after the start
-    crash_loop: bool = False
-    init_failure: bool = False
-    not_ready: bool = False
-    stop_delay: float = 0.0
-    stuck_terminating: bool = False
+CLAIM_SECONDS = 0.2  # between looks at claims that are not the pod's yet
+Views = tuple[ContainerView, ...]
 
 
 class View(NamedTuple):
     """A pod's status as far as it changes: what is observed and what is wanted compare as two of these."""
 
     phase: str
-    started: bool
-    initialized: bool
-    ready: bool
-    backing_off: bool = False
-    restarts: int = 0
-    init_restarts: int = 0
+    generation: int = 0  # status.observedGeneration
+    sandbox: bool = True
+    initialized: bool = True
+    containers_ready: bool = False
+    ready: bool = False
+    containers: Views = ()
+    inits: Views = ()
+
+
+class Look(NamedTuple):
+    """What the kubelet knows of a pod besides the object; seconds since it saw it, and saw it deleted."""
+
+    age: float = 0.0
+    dying: float = 0.0
+    seed: int = 0
+    changes: Mapping[str, Change] = MappingProxyType({})  # by container
+    images: Images = MappingProxyType({})
+    held: bool = False  # a claim is not allocated and reserved for the pod yet
 
 
 class Plan(NamedTuple):
@@ -117,37 +65,13 @@ class Plan(NamedTuple):
     again: float | None = None
 
 
-def faults_of(pod: HollowPod, default_delay: Delay) -> Faults:
-    """The faults a pod asks for. Raises ValueError naming the annotation that cannot be read."""
-
-    def text(name: str) -> str:
-        return pod.annotations.get(PREFIX + name, "")
-
-    try:
-        return Faults(
-            start_delay=parse_delay(text("start-delay")) if text("start-delay") else default_delay,
-            restarts=tuple(parse_duration(part.strip()) for part in text("restart").split(",") if part),
-            crash_loop=text("crash-loop") == "true",
-            init_failure=text("init-failure") == "true",
-            not_ready=text("not-ready") == "true",
-            stop_delay=parse_duration(text("stop-delay")) if text("stop-delay") else 0.0,
-            stuck_terminating=text("stuck-terminating") == "true",
-        )
-    except ValueError as error:
-        raise ValueError(f"pod {pod.key}: annotation {PREFIX}*: {error}") from error
-
-
-def plan(pod: HollowPod, faults: Faults, *, age: float, dying: float, seed: int) -> Plan:
-    """What a kubelet does for ``pod``.
-
-    ``age`` and ``dying`` are the seconds since the kubelet first saw the pod, and saw it deleted.
-    """
+def plan(pod: HollowPod, faults: Faults, look: Look) -> Plan:
+    """What a kubelet does for ``pod``."""
     if pod.deleting:
-        return _plan_end(pod, faults, dying)
+        return _plan_end(pod, faults, look.dying)
     if pod.status.phase in TERMINAL:
         return Plan()
-    delay = faults.start_delay.sample(f"{seed}/{pod.key}/{pod.uid}")
-    wanted, again = _wanted(pod, faults, age - delay)
+    wanted, again = _Progress(pod, faults, look).view()
     return Plan(status=wanted if wanted != observed(pod) else None, again=again)
 
 
@@ -155,71 +79,173 @@ def observed(pod: HollowPod) -> View:
     status = pod.status
     return View(
         phase=status.phase or "Pending",
-        started=status.start_time is not None,
+        generation=status.observed_generation,
+        sandbox=status.holds("PodReadyToStartContainers"),
         initialized=status.holds("Initialized"),
+        containers_ready=status.holds("ContainersReady"),
         ready=status.holds("Ready"),
-        backing_off=any(
-            entry.backing_off for entry in status.container_statuses + status.init_container_statuses
-        ),
-        restarts=_most_restarts(status.container_statuses),
-        init_restarts=_most_restarts(status.init_container_statuses),
+        containers=tuple(map(observe, status.container_statuses)),
+        inits=tuple(map(observe, status.init_container_statuses)),
     )
+
+
+def closed_gates(pod: HollowPod) -> list[str]:
+    """The readiness gates whose condition is not True."""
+    gates = (gate.condition_type for gate in pod.spec.readiness_gates)
+    return [gate for gate in gates if not pod.status.holds(gate)]
 
 
 def _plan_end(pod: HollowPod, faults: Faults, dying: float) -> Plan:
     if faults.stuck_terminating or pod.metadata.deletion_grace_period_seconds == 0:
         return Plan()  # a grace period of 0: already ended, and a finalizer holds the object
     left = faults.stop_delay - dying
-    return Plan(again=left) if left > 0 else Plan(end=True)
+    if left > 0:
+        return Plan(again=left)
+    if faults.end_phase and pod.status.phase not in TERMINAL:
+        return Plan(status=_ended(pod, faults.end_phase), again=AT_ONCE)
+    return Plan(end=True)
 
 
-def _wanted(pod: HollowPod, faults: Faults, running: float) -> tuple[View, float | None]:
-    """The status ``running`` seconds after the start (negative: before it), and when it changes next."""
-    blank = View("Pending", started=True, initialized=not pod.spec.init_containers, ready=False)
-    if running < 0:
-        return blank, -running
-    if faults.init_failure:
-        return _failing_init(pod, blank, running)
-    up = blank._replace(phase="Running", initialized=True)
-    if faults.crash_loop:
-        return _crashing(pod, up, running)
-    due = [at for at in faults.restarts if at <= running]
-    if due and pod.spec.restart_policy == "Never":
-        return up._replace(phase="Failed"), None
-    later = min((at - running for at in faults.restarts if at > running), default=None)
-    restarts = max(len(due), _most_restarts(pod.status.container_statuses))
-    return up._replace(ready=not faults.not_ready and _gates_open(pod), restarts=restarts), later
+def _ended(pod: HollowPod, phase: str) -> View:
+    """All that is over when a kubelet has ended a pod, before its object goes."""
+    state = COMPLETED if phase == "Succeeded" else FAILED
+    seen = observed(pod)
+    over = [
+        tuple(
+            view if view.state in (COMPLETED, FAILED) else view._replace(state=state, ready=False)
+            for view in views
+        )
+        for views in (seen.containers, seen.inits)
+    ]
+    return seen._replace(
+        phase=phase,
+        generation=pod.metadata.generation,
+        containers_ready=False,
+        ready=False,
+        containers=over[0],
+        inits=over[1],
+    )
 
 
-def _failing_init(pod: HollowPod, blank: View, running: float) -> tuple[View, float | None]:
-    crashes, again = crashes_until(running)
-    if crashes and pod.spec.restart_policy == "Never":
-        return blank._replace(phase="Failed", initialized=False), None
-    restarts = max(0, crashes - 1)
-    return blank._replace(initialized=False, backing_off=crashes > 0, init_restarts=restarts), again
+class _Progress:
+    """One look at a living pod: its containers' next views, and the earliest moment to look again."""
+
+    def __init__(self, pod: HollowPod, faults: Faults, look: Look) -> None:
+        self._pod, self._faults, self._look = pod, faults, look
+        self._delay = faults.start_delay.sample(f"{look.seed}/{pod.key}/{pod.uid}")
+        self._moments: list[float] = []
+        self._seen = {
+            entry.name: entry for entry in pod.status.container_statuses + pod.status.init_container_statuses
+        }
+
+    def view(self) -> tuple[View, float | None]:
+        view = self._view()
+        return view, min(self._moments, default=None)
+
+    def _view(self) -> View:
+        pulling, error = self._init_images()
+        running = self._look.age - self._delay - pulling
+        if any(entry.container_id for entry in self._pod.status.container_statuses):
+            running = max(running, 0.0)  # what started once does not wait for its start again
+        if self._look.held:
+            self._moments.append(CLAIM_SECONDS)
+            return self._pending(sandbox=False, state=CREATING)
+        if self._faults.init_failure and running >= 0:
+            return self._failing_init(running)
+        if running < 0 or error:
+            if running < 0:
+                self._moments.append(-running)
+            return self._pending(state=error or RUNNING)
+        return self._up(running)
+
+    def _init_images(self) -> tuple[float, str]:
+        """How long the images of init containers take; why one cannot be had, until they have run."""
+        inits = self._pod.spec.init_containers
+        if not (inits and self._look.images):
+            return 0.0, ""
+        images = [self._look.images.get(entry.image, PLAIN) for entry in inits]
+        errors = (
+            [] if self._pod.status.holds("Initialized") else [image.error for image in images if image.error]
+        )
+        return max(image.pull for image in images), next(iter(errors), "")
+
+    def _pending(self, *, state: str, sandbox: bool = True) -> View:
+        inits = self._pod.spec.init_containers
+        waiting = INITIALIZING if inits else CREATING
+        return View(
+            "Pending",
+            generation=self._pod.metadata.generation,
+            sandbox=sandbox,
+            initialized=not inits,
+            containers=tuple(ContainerView(entry.name, waiting) for entry in self._pod.spec.containers),
+            inits=tuple(_init(entry, state, 0) for entry in inits),
+        )
+
+    def _failing_init(self, running: float) -> View:
+        crashes, again = crashes_until(running)
+        if crashes and self._pod.spec.restart_policy == "Never":
+            view = self._pending(state=FAILED)
+            return view._replace(
+                phase="Failed",
+                initialized=False,
+                containers=tuple(_init(entry, FAILED, 0) for entry in self._pod.spec.containers),
+            )
+        self._moments.append(again)
+        restarts = max(0, crashes - 1)
+        inits = tuple(
+            _init(entry, BACK_OFF if crashes else RUNNING, restarts)
+            for entry in self._pod.spec.init_containers
+        )
+        return self._pending(state=RUNNING)._replace(initialized=False, inits=inits)
+
+    def _up(self, running: float) -> View:
+        """The view of a pod whose init containers are done."""
+        spec = self._pod.spec
+        pace = Pace(
+            running,
+            ready_delay=self._delay,
+            stop=min(self._faults.stop_delay, spec.termination_grace_period_seconds),
+            never=spec.restart_policy == "Never",
+            faults=self._faults,
+            images=self._look.images,
+        )
+        containers = tuple(self._next(entry, pace) for entry in spec.containers)
+        inits = tuple(self._next_init(entry, pace) for entry in spec.init_containers)
+        ready = all(entry.ready for entry in containers + inits)
+        return View(
+            _phase(containers),
+            generation=self._pod.metadata.generation,
+            containers_ready=ready,
+            ready=ready and not closed_gates(self._pod),
+            containers=containers,
+            inits=inits,
+        )
+
+    def _next(self, container: Container, pace: Pace) -> ContainerView:
+        seen = observe(self._seen.get(container.name) or ContainerStatus(container.name))
+        change = self._look.changes.get(container.name)
+        view, again = next_view(container, seen, change, pace)
+        if again is not None:
+            self._moments.append(again)
+        return view
+
+    def _next_init(self, container: Container, pace: Pace) -> ContainerView:
+        """Sidecars follow their spec and know no faults; another init container never runs again."""
+        if container.restart_policy == SIDECAR:
+            calm = Faults(self._faults.start_delay, observe_gap=self._faults.observe_gap)
+            return self._next(container, pace._replace(never=False, faults=calm))
+        before = self._seen.get(container.name)
+        image = before.image if before is not None and before.container_id else container.image
+        return ContainerView(container.name, COMPLETED, ready=True, image=image, offset=0)
 
 
-def _crashing(pod: HollowPod, up: View, running: float) -> tuple[View, float | None]:
-    crashes, again = crashes_until(running)
-    if crashes and pod.spec.restart_policy == "Never":
-        return up._replace(phase="Failed"), None
-    return up._replace(backing_off=crashes > 0, restarts=max(0, crashes - 1)), again
+def _init(container: Container, state: str, restarts: int) -> ContainerView:
+    started = state in (RUNNING, BACK_OFF, FAILED)
+    image, offset = (container.image, 0) if started else ("", None)
+    return ContainerView(container.name, state, restarts=restarts, image=image, offset=offset)
 
 
-def crashes_until(running: float) -> tuple[int, float]:
-    """How often a crash-looping container has ended after so many seconds, and in how many it does next."""
-    wait, longest = CRASH_BACKOFF
-    crashes, moment = 0, CRASH_SECONDS
-    while moment <= running:
-        crashes += 1
-        moment += wait + CRASH_SECONDS
-        wait = min(2 * wait, longest)
-    return crashes, moment - running
-
-
-def _gates_open(pod: HollowPod) -> bool:
-    return all(pod.status.holds(gate.condition_type) for gate in pod.spec.readiness_gates)
-
-
-def _most_restarts(statuses: tuple[ContainerStatus, ...]) -> int:
-    return max((status.restart_count for status in statuses), default=0)
+def _phase(containers: Views) -> str:
+    if any(entry.offset is None for entry in containers):
+        return "Pending"
+    return "Failed" if all(entry.state == FAILED for entry in containers) else "Running"

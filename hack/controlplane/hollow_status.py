@@ -5,36 +5,54 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import blake2s
-from typing import Any
+from typing import Any, NamedTuple
 
-from hack.controlplane.hollow_pods import BACK_OFF, SIDECAR, Container, HollowPod, View
+import msgspec
+
+from hack.controlplane.hollow_containers import BACK_OFF, COMPLETED, FAILED, RUNNING, ContainerView
+from hack.controlplane.hollow_faults import PLAIN, Images, own_digest
+from hack.controlplane.hollow_objects import Container, ContainerStatus, HollowPod, PodCondition
+from hack.controlplane.hollow_pods import View, closed_gates
 
 Document = dict[str, Any]
-BACKING_OFF = {"waiting": {"reason": BACK_OFF, "message": "back-off restarting failed container"}}
-CREATING = {"waiting": {"reason": "ContainerCreating"}}
-INITIALIZING = {"waiting": {"reason": "PodInitializing"}}
+MESSAGES = {BACK_OFF: "back-off restarting failed container"}
+CRASHED, KILLED = 1, 143  # exit codes
+
+
+class _Surroundings(NamedTuple):
+    uid: str
+    now: str
+    images: Images
 
 
 def timestamp(now: datetime) -> str:
     return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def status_patch(pod: HollowPod, view: View, *, host: str, now: datetime) -> Document:
+def status_patch(
+    pod: HollowPod, view: View, *, host: str, now: datetime, images: Images | None = None
+) -> Document:
     """A strategic merge patch for ``/status`` that another incarnation of the pod refuses, by its UID."""
-    started = pod.status.start_time or timestamp(now)
+    around = _Surroundings(pod.uid, timestamp(now), images or {})
     status: Document = {
         "phase": view.phase,
-        "startTime": started,
+        "startTime": pod.status.start_time or around.now,
         "hostIP": host,
         "hostIPs": [{"ip": host}],
-        "conditions": _conditions(pod, view, timestamp(now)),
-        "containerStatuses": _containers(pod.spec.containers, view, timestamp(now)),
+        "conditions": _conditions(pod, view, around.now),
+        "containerStatuses": _statuses(
+            pod.spec.containers, view.containers, pod.status.container_statuses, around
+        ),
     }
+    if view.generation:
+        status["observedGeneration"] = view.generation
     if view.phase != "Pending":
         address = host if pod.spec.host_network else pod_address(pod.uid)
         status |= {"podIP": address, "podIPs": [{"ip": address}]}
     if pod.spec.init_containers:
-        status["initContainerStatuses"] = _init_containers(pod, view, timestamp(now))
+        status["initContainerStatuses"] = _statuses(
+            pod.spec.init_containers, view.inits, pod.status.init_container_statuses, around
+        )
     return {"metadata": {"uid": pod.uid}, "status": status}
 
 
@@ -44,68 +62,107 @@ def pod_address(uid: str) -> str:
     return f"10.{128 + (number >> 16) % 128}.{number >> 8 & 255}.{number & 255}"
 
 
+def container_id(uid: str, view: ContainerView) -> str:
+    """Another with every start; ends in the view's offset, which is read again from there."""
+    if view.offset is None:
+        return ""
+    digest = blake2s(f"{uid}/{view.name}".encode(), digest_size=8).hexdigest()
+    return f"hollow://{digest}-{view.restarts}-{view.offset}"
+
+
 def _conditions(pod: HollowPod, view: View, now: str) -> list[Document]:
-    reasons = {"ContainersNotReady": view.initialized, "ContainersNotInitialized": True}
-    reason = next(name for name, applies in reasons.items() if applies)
-    wanted = {
-        "PodReadyToStartContainers": (True, ""),
-        "Initialized": (view.initialized, "ContainersNotInitialized"),
-        "Ready": (view.ready, reason),
-        "ContainersReady": (view.ready, reason),
+    over = {"Succeeded": "PodCompleted", "Failed": "PodFailed"}.get(view.phase)
+    reason = over or ("ContainersNotReady" if view.initialized else "ContainersNotInitialized")
+    gates = ("", "") if view.ready or not view.containers_ready else _gates(pod)
+    wanted = (
+        _condition("PodReadyToStartContainers", view.sandbox),
+        _condition("Initialized", view.initialized, "ContainersNotInitialized"),
+        _condition("Ready", view.ready, gates[0] or reason, gates[1]),
+        _condition("ContainersReady", view.containers_ready, reason),
+    )
+    return [_timed(entry, pod.status.condition(entry["type"]), now) for entry in wanted]
+
+
+def _gates(pod: HollowPod) -> tuple[str, str]:
+    closed = ", ".join(f'"{gate}"' for gate in closed_gates(pod))
+    return "ReadinessGatesNotReady", f"the condition of readiness gate {closed} is not True"
+
+
+def _condition(type_: str, holds: bool, why: str = "", message: str = "") -> Document:
+    return {"type": type_, "status": str(holds), "reason": "" if holds else why, "message": message}
+
+
+def _timed(entry: Document, before: PodCondition | None, now: str) -> Document:
+    """The condition with the moment of its change, where there was one; a merge keeps the others'."""
+    changed = before is None or before.status != entry["status"]
+    return entry | ({"lastTransitionTime": now} if changed else {})
+
+
+def _statuses(
+    spec: Sequence[Container],
+    views: Sequence[ContainerView],
+    seen: Sequence[ContainerStatus],
+    around: _Surroundings,
+) -> list[Document]:
+    images = {entry.name: entry.image for entry in spec}
+    before = {entry.name: entry for entry in seen}
+    return [
+        _status(view, images.get(view.name, ""), before.get(view.name) or ContainerStatus(view.name), around)
+        for view in views
+    ]
+
+
+def _status(view: ContainerView, wanted: str, before: ContainerStatus, around: _Surroundings) -> Document:
+    own = container_id(around.uid, view)
+    document: Document = {
+        "name": view.name,
+        "image": view.image or wanted,
+        "imageID": _image_id(view.image, around.images) if own else "",
+        "ready": view.ready,
+        "restartCount": view.restarts,
+        "state": _state(view, own, before, around.now),
+        "started": view.state == RUNNING,
     }
-    return [_condition(pod, type_, holds, why, now) for type_, (holds, why) in wanted.items()]
+    if own:
+        document["containerID"] = own
+    if view.resources is not None:
+        document["resources"] = msgspec.to_builtins(view.resources)
+    last = _last_state(view, own, before, around.now)
+    return document | ({"lastState": last} if last else {})
 
 
-def _condition(pod: HollowPod, type_: str, holds: bool, why: str, now: str) -> Document:
-    before = pod.status.condition(type_)
-    status = str(holds)
-    document = {"type": type_, "status": status, "reason": "" if holds else why}
-    changed = before is None or before.status != status
-    return document | ({"lastTransitionTime": now} if changed else {})
+def _image_id(image: str, images: Images) -> str:
+    """Two tags of one digest have the same."""
+    return f"hollow.lws/image@{images.get(image, PLAIN).digest or own_digest(image)}"
 
 
-def _containers(containers: Sequence[Container], view: View, now: str) -> list[Document]:
-    return [_status(container, view.restarts, view.ready, _state(view, now), now) for container in containers]
+def _state(view: ContainerView, own: str, before: ContainerStatus, now: str) -> Document:
+    if view.state == RUNNING:
+        running = before.state.running if before.container_id == own else None
+        return {"running": {"startedAt": running.started_at if running is not None else now}}
+    if view.state == COMPLETED:
+        return _terminated(0, "Completed", now, own)
+    if view.state == FAILED:
+        return _terminated(CRASHED, "Error", now, own)
+    message = MESSAGES.get(view.state)
+    return {"waiting": {"reason": view.state} | ({"message": message} if message else {})}
 
 
-def _state(view: View, now: str) -> Document:
-    if view.phase == "Pending":
-        return CREATING if view.initialized else INITIALIZING
-    if view.phase == "Failed":
-        return _terminated(1, "Error", now)
-    return BACKING_OFF if view.backing_off else {"running": {"startedAt": now}}
+def _last_state(view: ContainerView, own: str, before: ContainerStatus, now: str) -> Document:
+    """How the container ended that ran before this one, or before this wait."""
+    ran = before.state.running is not None and bool(before.container_id)
+    if (
+        ran
+        and view.state not in (COMPLETED, FAILED)
+        and (view.state != RUNNING or before.container_id != own)
+    ):
+        crashed = view.state in (RUNNING, BACK_OFF)
+        return _terminated(CRASHED if crashed else KILLED, "Error", now, before.container_id)
+    if before.last_state:
+        return before.last_state
+    return _terminated(CRASHED, "Error", now, own) if view.restarts else {}
 
 
-def _init_containers(pod: HollowPod, view: View, now: str) -> list[Document]:
-    return [_init_status(container, view, now) for container in pod.spec.init_containers]
-
-
-def _init_status(container: Container, view: View, now: str) -> Document:
-    if not view.initialized:
-        return _status(container, view.init_restarts, False, _failing_state(view, now), now)
-    if container.restart_policy == SIDECAR:
-        return _status(container, 0, True, {"running": {"startedAt": now}}, now)
-    return _status(container, 0, True, _terminated(0, "Completed", now), now)
-
-
-def _failing_state(view: View, now: str) -> Document:
-    if view.phase == "Failed":
-        return _terminated(1, "Error", now)
-    return BACKING_OFF if view.backing_off else {"running": {"startedAt": now}}
-
-
-def _status(container: Container, restarts: int, ready: bool, state: Document, now: str) -> Document:
-    document = {
-        "name": container.name,
-        "image": container.image,
-        "imageID": "",
-        "ready": ready,
-        "restartCount": restarts,
-        "state": state,
-        "started": "running" in state,
-    }
-    return document | ({"lastState": _terminated(1, "Error", now)} if restarts else {})
-
-
-def _terminated(code: int, reason: str, now: str) -> Document:
-    return {"terminated": {"exitCode": code, "reason": reason, "startedAt": now, "finishedAt": now}}
+def _terminated(code: int, reason: str, now: str, container: str) -> Document:
+    ended = {"exitCode": code, "reason": reason, "startedAt": now, "finishedAt": now}
+    return {"terminated": ended | ({"containerID": container} if container else {})}

@@ -13,6 +13,9 @@ from typing import Any
 import msgspec
 
 from hack.controlplane.durations import Delay
+from hack.controlplane.hollow_ages import Ages
+from hack.controlplane.hollow_devices import CLAIMS, claims_of, usable
+from hack.controlplane.hollow_faults import faults_of, images_of
 from hack.controlplane.hollow_nodes import (
     LEASE_NAMESPACE,
     HollowNode,
@@ -22,7 +25,8 @@ from hack.controlplane.hollow_nodes import (
     node_document,
     status_document,
 )
-from hack.controlplane.hollow_pods import HollowPod, faults_of, plan
+from hack.controlplane.hollow_objects import HollowClaim, HollowPod
+from hack.controlplane.hollow_pods import Look, plan
 from hack.controlplane.hollow_status import status_patch
 from lws.kube.client import Client
 from lws.kube.errors import AlreadyExists, Conflict, Invalid, NotFound
@@ -35,48 +39,6 @@ from lws.runtime.informers import Informer
 STRATEGIC_MERGE = "application/strategic-merge-patch+json"
 HEARTBEAT_SECONDS = 10.0
 _log = logs.get_logger("hollow-kubelet")
-
-
-class Ages:
-    """Since when each pod has been known, and known as deleted; an event handler of the pods' informer.
-
-    A pod that had started when the kubelet came (after its own restart) counts from its startTime.
-    """
-
-    def __init__(
-        self, *, now: Callable[[], datetime], monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._now = now
-        self._monotonic = monotonic
-        self._seen: dict[str, float] = {}
-        self._dying: dict[str, float] = {}
-
-    def age(self, pod: HollowPod) -> float:
-        return self._since(self._seen, pod)
-
-    def dying(self, pod: HollowPod) -> float:
-        return self._since(self._dying, pod)
-
-    def on_add(self, obj: HollowPod, *, initial: bool) -> None:
-        start = obj.status.start_time if initial else None
-        elapsed = (self._now() - datetime.fromisoformat(start)).total_seconds() if start else 0.0
-        self._seen[obj.uid] = self._monotonic() - max(0.0, elapsed)
-        self._note(obj)
-
-    def on_update(self, old: HollowPod, new: HollowPod) -> None:
-        self._note(new)
-
-    def on_delete(self, obj: HollowPod) -> None:
-        self._seen.pop(obj.uid, None)
-        self._dying.pop(obj.uid, None)
-
-    def _note(self, pod: HollowPod) -> None:
-        if pod.deleting:
-            self._dying.setdefault(pod.uid, self._monotonic())
-
-    def _since(self, moments: dict[str, float], pod: HollowPod) -> float:
-        now = self._monotonic()
-        return now - moments.get(pod.uid, now)
 
 
 class PodWorker:
@@ -92,6 +54,7 @@ class PodWorker:
         names: frozenset[str],
         start_delay: Delay,
         seed: int,
+        end_phase: str = "",
     ) -> None:
         self._client = client
         self._pods = pods
@@ -100,28 +63,53 @@ class PodWorker:
         self._names = names
         self._start_delay = start_delay
         self._seed = seed
+        self._end_phase = end_phase
 
     def reconcile(self, key: Key) -> Result:
         """One look at one pod. Raises KubeError to be called again, TerminalError for a bad annotation."""
         pod = self._pods.get(key)
-        if pod is None or not self._alive(pod.spec.node_name):
+        node = self._node_of(pod) if pod is not None else None
+        if pod is None or node is None or node.dead:
             return Result()
         try:
-            faults = faults_of(pod, self._start_delay)
+            faults = faults_of(pod, self._start_delay, self._end_phase)
+            look = self._look(pod, node)
         except ValueError as error:
-            raise TerminalError(str(error)) from error
-        age, dying = self._ages.age(pod), self._ages.dying(pod)
-        step = plan(pod, faults, age=age, dying=dying, seed=self._seed)
+            raise TerminalError(f"pod {pod.key}: {error}") from error
+        step = plan(pod, faults, look)
         if step.end:
             self._end(pod)
         elif step.status is not None:
-            address = host_address(pod.spec.node_name)
-            self._patch(pod, status_patch(pod, step.status, host=address, now=datetime.now(UTC)))
+            address, now = host_address(pod.spec.node_name), datetime.now(UTC)
+            self._patch(pod, status_patch(pod, step.status, host=address, now=now, images=look.images))
         return Result(requeue_after=step.again)
 
-    def _alive(self, name: str) -> bool:
-        node = self._nodes.get(Key("", name)) if name in self._names else None
-        return node is not None and not node.dead
+    def _node_of(self, pod: HollowPod) -> HollowNode | None:
+        name = pod.spec.node_name
+        return self._nodes.get(Key("", name)) if name in self._names else None
+
+    def _look(self, pod: HollowPod, node: HollowNode) -> Look:
+        """Raises ValueError for a table of images that cannot be read."""
+        return Look(
+            self._ages.age(pod),
+            self._ages.dying(pod),
+            self._seed,
+            self._ages.changes(pod),
+            images_of(node.annotations, pod.annotations),
+            held=self._held(pod),
+        )
+
+    def _held(self, pod: HollowPod) -> bool:
+        """Whether a claim is not the pod's yet; asked of the server, as kubelets do, until the pod starts."""
+        if not pod.spec.resource_claims or pod.deleting or pod.status.holds("PodReadyToStartContainers"):
+            return False
+        return not all(usable(self._claim(pod.namespace, name), pod.uid) for name in claims_of(pod))
+
+    def _claim(self, namespace: str, name: str | None) -> HollowClaim | None:
+        try:
+            return self._client.get(CLAIMS, HollowClaim, name, namespace) if name else None
+        except NotFound:
+            return None
 
     def _patch(self, pod: HollowPod, document: dict[str, Any]) -> None:
         try:

@@ -17,9 +17,12 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from hack.controlplane.durations import Delay, parse_delay
-from hack.controlplane.hollow_nodes import HollowNode, node_names
-from hack.controlplane.hollow_pods import HollowPod
-from hack.controlplane.hollow_workers import Ages, NodeWorker, PodWorker
+from hack.controlplane.hollow_ages import Ages
+from hack.controlplane.hollow_devices import publish
+from hack.controlplane.hollow_faults import END_PHASES
+from hack.controlplane.hollow_nodes import HollowNode, node_names, rack_names
+from hack.controlplane.hollow_objects import PREFIX, HollowPod
+from hack.controlplane.hollow_workers import NodeWorker, PodWorker
 from lws.kube.client import Client
 from lws.kube.connection import connect
 from lws.kube.resources import NODES, PODS
@@ -38,7 +41,9 @@ STOP_SECONDS = 2.0
 class Kubelet:
     """All of it, wired together; ``start`` and ``stop`` once each."""
 
-    def __init__(self, client: Client, *, nodes: int, start_delay: Delay, seed: int) -> None:
+    def __init__(
+        self, client: Client, *, nodes: int, start_delay: Delay, seed: int, end_phase: str = ""
+    ) -> None:
         prepare_types()
         names = node_names(nodes)
         self._keys = [Key("", name) for name in names]
@@ -54,7 +59,14 @@ class Kubelet:
         )
         ages = Ages(now=lambda: datetime.now(UTC))
         pod_worker = PodWorker(
-            client, self._pods, self._nodes, ages, names=frozenset(names), start_delay=start_delay, seed=seed
+            client,
+            self._pods,
+            self._nodes,
+            ages,
+            names=frozenset(names),
+            start_delay=start_delay,
+            seed=seed,
+            end_phase=end_phase,
         )
         node_worker = NodeWorker(client, self._nodes)
         self._pod_queue = _queue("pods")
@@ -66,7 +78,7 @@ class Kubelet:
         self._pods.add_handler(ages)  # before the queue: a worker asks for the age of what it gets
         self._pods.add_handler(EnqueueRequests(self._pod_queue, lambda pod: (pod.key,)))
         self._nodes.add_handler(EnqueueRequests(self._node_queue, self._ours))
-        self._nodes.add_handler(EnqueueRequests(self._pod_queue, self._pods_of, _came_or_went))
+        self._nodes.add_handler(EnqueueRequests(self._pod_queue, self._pods_of, _matters_to_pods))
 
     def start(self) -> None:
         for informer in (self._nodes, self._pods):
@@ -89,8 +101,12 @@ class Kubelet:
         return [pod.key for pod in self._pods.by_index("node", node.name)]
 
 
-def _came_or_went(old: HollowNode | None, new: HollowNode) -> bool:
-    return old is None or old.dead != new.dead
+def _matters_to_pods(old: HollowNode | None, new: HollowNode) -> bool:
+    return old is None or old.dead != new.dead or _images(old) != _images(new)
+
+
+def _images(node: HollowNode) -> str:
+    return node.annotations.get(PREFIX + "images", "")
 
 
 def _queue(name: str) -> WorkQueue[Key]:
@@ -101,14 +117,20 @@ def _backoff() -> Backoff:
     return Backoff(initial=0.1, factor=2.0, cap=LONGEST_WAIT, jitter=0.5, reset_after=10.0)
 
 
-def main() -> int:
-    """Run until SIGTERM or SIGINT."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="The kubelets of several hollow nodes.")
     parser.add_argument("--kubeconfig", required=True)
     parser.add_argument("--nodes", type=int, default=8)
     parser.add_argument("--start-delay", type=parse_delay, default=Delay(0.0))
     parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
+    parser.add_argument("--end-phase", choices=END_PHASES, default="")
+    parser.add_argument("--rack-devices", type=int, default=0)
+    return parser
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT."""
+    options = _parser().parse_args()
     logs.configure(format="console")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -116,11 +138,15 @@ def main() -> int:
     connection = connect(
         kubeconfig=options.kubeconfig, user_agent="hollow-kubelet", pool_size=POD_WORKERS + NODE_WORKERS
     )
+    client = Client(connection, field_manager="hollow-kubelet")
+    if options.rack_devices:
+        publish(client, rack_names(options.nodes), options.rack_devices)
     kubelet = Kubelet(
-        Client(connection, field_manager="hollow-kubelet"),
+        client,
         nodes=options.nodes,
         start_delay=options.start_delay,
         seed=options.seed,
+        end_phase=options.end_phase,
     )
     kubelet.start()
     stop.wait()

@@ -8,40 +8,59 @@ import msgspec
 import pytest
 
 from hack.controlplane.durations import Delay
-from hack.controlplane.hollow_pods import (
+from hack.controlplane.hollow_containers import (
     BACK_OFF,
-    ContainerState,
-    ContainerStatus,
-    Faults,
-    HollowPod,
-    Plan,
-    View,
-    Waiting,
+    CREATING,
+    FAILED,
+    INITIALIZING,
+    RUNNING,
+    ContainerView,
     crashes_until,
-    faults_of,
-    observed,
-    plan,
 )
+from hack.controlplane.hollow_faults import Faults, faults_of
+from hack.controlplane.hollow_objects import HollowPod
+from hack.controlplane.hollow_pods import Look, Plan, View, observed, plan
 
 NOW = Delay(0.0)
-PENDING = View("Pending", started=True, initialized=True, ready=False)
-READY = View("Running", started=True, initialized=True, ready=True)
+
+
+def view(state: str = RUNNING, restarts: int = 0, *, init: str = "", init_restarts: int = 0) -> View:
+    """Of a pod with the container ``c``, and where ``init`` is a state, the init container ``i``."""
+    phase = {CREATING: "Pending", INITIALIZING: "Pending", FAILED: "Failed"}.get(state, "Running")
+    started = phase != "Pending"
+    main = ContainerView("c", state, state == RUNNING, restarts, "app:1" * started, 0 if started else None)
+    inits = (ContainerView("i", init, restarts=init_restarts, image="init:1", offset=0),) if init else ()
+    ready = state == RUNNING and not init
+    return View(
+        phase, initialized=not init, containers_ready=ready, ready=ready, containers=(main,), inits=inits
+    )
+
+
+READY, PENDING = view(), view(CREATING)
+
+
+def unready(restarts: int = 0) -> View:
+    """A pod whose container runs and does not serve."""
+    seen = view(restarts=restarts)
+    main = seen.containers[0]._replace(ready=False)
+    return seen._replace(containers_ready=False, ready=False, containers=(main,))
 
 
 def pod(annotations: dict[str, str] | None = None, **document: object) -> HollowPod:
     metadata = {"name": "p", "namespace": "default", "uid": "u", "annotations": annotations or {}}
     metadata |= document.pop("metadata", {})  # type: ignore[arg-type]
-    spec: object = {"nodeName": "hollow-0", "containers": [{"name": "c"}]}
+    spec: object = {"nodeName": "hollow-0", "containers": [{"name": "c", "image": "app:1"}]}
     spec |= document.pop("spec", {})  # type: ignore[operator]
     return msgspec.convert({"metadata": metadata, "spec": spec, **document}, HollowPod)
 
 
 def decide(target: HollowPod, *, age: float = 0.0, dying: float = 0.0, seed: int = 0) -> Plan:
-    return plan(target, faults_of(target, NOW), age=age, dying=dying, seed=seed)
+    return plan(target, faults_of(target, NOW), Look(age, dying, seed))
 
 
-WITH_INIT = {"initContainers": [{"name": "i"}]}
+WITH_INIT = {"initContainers": [{"name": "i", "image": "init:1"}]}
 NEVER = {"restartPolicy": "Never"}
+GATED = {"readinessGates": [{"conditionType": "x/y"}]}
 
 
 @pytest.mark.parametrize(
@@ -49,38 +68,28 @@ NEVER = {"restartPolicy": "Never"}
     [
         ({}, {}, 0.0, Plan(READY)),
         ({"start-delay": "5s"}, {}, 1.0, Plan(PENDING, again=4.0)),
-        ({"start-delay": "5s"}, WITH_INIT, 1.0, Plan(PENDING._replace(initialized=False), again=4.0)),
+        ({"start-delay": "5s"}, WITH_INIT, 1.0, Plan(view(INITIALIZING, init=RUNNING), again=4.0)),
         ({"start-delay": "5s"}, {}, 5.0, Plan(READY)),
         ({"restart": "10s"}, {}, 4.0, Plan(READY, again=6.0)),
-        ({"restart": "10s"}, {}, 10.0, Plan(READY._replace(restarts=1))),
-        ({"restart": "3s, 10s"}, {}, 4.0, Plan(READY._replace(restarts=1), again=6.0)),
+        ({"restart": "10s"}, {}, 10.0, Plan(view(restarts=1))),
+        ({"restart": "3s, 10s"}, {}, 4.0, Plan(view(restarts=1), again=6.0)),
         ({"restart": "10s", "start-delay": "5s"}, {}, 12.0, Plan(READY, again=3.0)),
-        ({"restart": "1s"}, NEVER, 2.0, Plan(READY._replace(phase="Failed", ready=False))),
-        ({"crash-loop": "true"}, {}, 0.0, Plan(READY._replace(ready=False), again=1.0)),
-        ({"crash-loop": "true"}, {}, 1.0, Plan(READY._replace(ready=False, backing_off=True), again=2.0)),
-        (
-            {"crash-loop": "true"},
-            {},
-            3.5,
-            Plan(READY._replace(ready=False, backing_off=True, restarts=1), again=2.5),
-        ),
-        ({"crash-loop": "true"}, NEVER, 1.0, Plan(READY._replace(phase="Failed", ready=False))),
-        ({"init-failure": "true"}, WITH_INIT, 0.0, Plan(PENDING._replace(initialized=False), again=1.0)),
+        ({"restart": "1s"}, NEVER, 2.0, Plan(view(FAILED))),
+        ({"crash-loop": "true"}, {}, 0.0, Plan(unready(), again=1.0)),
+        ({"crash-loop": "true"}, {}, 1.0, Plan(view(BACK_OFF), again=2.0)),
+        ({"crash-loop": "true"}, {}, 3.5, Plan(view(BACK_OFF, 1), again=2.5)),
+        ({"crash-loop": "true"}, NEVER, 1.0, Plan(view(FAILED))),
+        ({"init-failure": "true"}, WITH_INIT, 0.0, Plan(view(INITIALIZING, init=RUNNING), again=1.0)),
         (
             {"init-failure": "true"},
             WITH_INIT,
             3.0,
-            Plan(PENDING._replace(initialized=False, backing_off=True, init_restarts=1), again=3.0),
+            Plan(view(INITIALIZING, init=BACK_OFF, init_restarts=1), again=3.0),
         ),
-        (
-            {"init-failure": "true"},
-            WITH_INIT | NEVER,
-            1.0,
-            Plan(PENDING._replace(phase="Failed", initialized=False)),
-        ),
-        ({"not-ready": "true"}, {}, 0.0, Plan(READY._replace(ready=False))),
+        ({"init-failure": "true"}, WITH_INIT | NEVER, 1.0, Plan(view(FAILED, init=FAILED))),
+        ({"not-ready": "true"}, {}, 0.0, Plan(unready())),
         ({"stuck-terminating": "true"}, {}, 0.0, Plan(READY)),
-        ({}, {"readinessGates": [{"conditionType": "x/y"}]}, 0.0, Plan(READY._replace(ready=False))),
+        ({}, GATED, 0.0, Plan(READY._replace(ready=False))),
     ],
 )
 def test_a_living_pod(annotations: dict[str, str], spec: dict[str, object], age: float, wanted: Plan) -> None:
@@ -92,28 +101,52 @@ def conditions(*types: str) -> list[dict[str, str]]:
     return [{"type": type_, "status": "True"} for type_ in types]
 
 
-RUNNING = {
+def container(restarts: int = 0, **members: object) -> dict[str, object]:
+    """The status of the container ``c``, running."""
+    return {
+        "name": "c",
+        "image": "app:1",
+        "containerID": f"hollow://x-{restarts}-0",
+        "ready": True,
+        "restartCount": restarts,
+        "state": {"running": {}},
+    } | members
+
+
+LIVE = {
     "phase": "Running",
     "startTime": "2026-01-01T00:00:00Z",
-    "conditions": conditions("Initialized", "Ready"),
-    "containerStatuses": [{"name": "c", "restartCount": 0}],
+    "conditions": conditions("PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready"),
+    "containerStatuses": [container()],
 }
 
 
 def test_what_holds_already_is_not_written_again() -> None:
-    assert observed(pod(status=RUNNING)) == READY
-    assert decide(pod(status=RUNNING), age=100.0) == Plan()
+    assert observed(pod(status=LIVE)) == READY
+    assert decide(pod(status=LIVE), age=100.0) == Plan()
 
 
 def test_restarts_somebody_else_wrote_are_kept() -> None:
-    status = RUNNING | {"containerStatuses": [{"name": "c", "restartCount": 3}]}
-    assert decide(pod(status=status)) == Plan()
+    assert decide(pod(status=LIVE | {"containerStatuses": [container(3)]})) == Plan()
 
 
 def test_an_open_readiness_gate_lets_the_pod_become_ready() -> None:
-    spec = {"readinessGates": [{"conditionType": "x/y"}]}
     status = {"phase": "Running", "conditions": conditions("x/y")}
-    assert decide(pod(spec=spec, status=status)).status == READY
+    assert decide(pod(spec=GATED, status=status)).status == READY
+
+
+def test_a_condition_without_its_time_is_read() -> None:
+    """Whoever patches a gate's condition may leave it out, and the API server then writes null."""
+    gate = {"type": "x/y", "status": "True", "lastTransitionTime": None}
+    status = LIVE | {"conditions": [*LIVE["conditions"], gate]}  # type: ignore[misc]
+    assert decide(pod(spec=GATED, status=status)) == Plan()
+
+
+def test_a_gate_that_closes_takes_ready_alone_away() -> None:
+    decided = decide(pod(spec=GATED, status=LIVE)).status
+    assert decided == READY._replace(ready=False)
+    assert decided is not None
+    assert decided.containers_ready
 
 
 @pytest.mark.parametrize("phase", ["Failed", "Succeeded"])
@@ -143,6 +176,30 @@ def test_a_deleted_pod(
     assert decide(pod(marked, metadata=DELETED | metadata), dying=dying) == wanted
 
 
+@pytest.mark.parametrize(("phase", "state"), [("Succeeded", "completed"), ("Failed", FAILED)])
+def test_a_deleted_pod_may_say_how_it_ended_before_it_goes(phase: str, state: str) -> None:
+    target = pod({"hollow.lws/end-phase": phase}, metadata=DELETED, status=LIVE)
+    first = decide(target)
+    assert first.status is not None
+    assert not first.end
+    assert (first.status.phase, first.status.containers[0].state) == (phase, state)
+    assert not first.status.containers_ready
+    assert decide(pod({"hollow.lws/end-phase": phase}, metadata=DELETED, status={"phase": phase})).end
+
+
+def test_the_phase_of_the_end_may_be_every_pod_s_and_one_may_differ() -> None:
+    assert faults_of(pod(), NOW, "Failed").end_phase == "Failed"
+    assert faults_of(pod({"hollow.lws/end-phase": ""}), NOW, "Failed").end_phase == ""
+    with pytest.raises(ValueError, match="'Gone' is not a phase"):
+        faults_of(pod({"hollow.lws/end-phase": "Gone"}), NOW)
+
+
+def test_a_pod_whose_claims_are_not_its_own_does_not_start() -> None:
+    target = pod()
+    held = plan(target, faults_of(target, NOW), Look(9.0, held=True))
+    assert held == Plan(PENDING._replace(sandbox=False), again=0.2)
+
+
 def test_a_deleted_pod_that_failed_is_ended_too() -> None:
     assert decide(pod(metadata=DELETED, status={"phase": "Failed"})).end
 
@@ -161,10 +218,8 @@ def test_a_pod_s_own_delay_beats_the_default() -> None:
 
 
 @pytest.mark.parametrize("name", ["start-delay", "restart", "stop-delay"])
-def test_an_annotation_that_cannot_be_read_names_its_pod(name: str) -> None:
-    with pytest.raises(
-        ValueError, match=r"pod default/p: annotation hollow\.lws/.*'later' is not a duration"
-    ):
+def test_an_annotation_that_cannot_be_read_names_it(name: str) -> None:
+    with pytest.raises(ValueError, match=r"annotation hollow\.lws/.*'later' is not a duration"):
         faults_of(pod({f"hollow.lws/{name}": "later"}), NOW)
 
 
@@ -181,9 +236,3 @@ def test_crashes_come_slower_and_slower_up_to_a_bound() -> None:
     gaps = [later - earlier for earlier, later in itertools.pairwise(moments)]
     assert gaps == [2.0, 3.0, 5.0, 9.0, 17.0, 31.0, 31.0, 31.0]
     assert [crashes_until(moment)[0] for moment in moments] == list(range(1, 10))
-
-
-def test_backing_off_is_read_from_either_kind_of_container() -> None:
-    waiting = ContainerStatus("i", state=ContainerState(Waiting(BACK_OFF)))
-    status = msgspec.structs.replace(pod().status, init_container_statuses=(waiting,))
-    assert observed(msgspec.structs.replace(pod(), status=status)).backing_off

@@ -9,6 +9,16 @@ from typing import Any
 import msgspec
 import pytest
 
+from hack.controlplane.hollow_containers import (
+    BACK_OFF,
+    COMPLETED,
+    CREATING,
+    FAILED,
+    INITIALIZING,
+    RUNNING,
+    ContainerView,
+)
+from hack.controlplane.hollow_faults import Image
 from hack.controlplane.hollow_nodes import (
     HollowNode,
     host_address,
@@ -16,7 +26,8 @@ from hack.controlplane.hollow_nodes import (
     node_document,
     node_names,
 )
-from hack.controlplane.hollow_pods import HollowPod, View, observed
+from hack.controlplane.hollow_objects import HollowPod
+from hack.controlplane.hollow_pods import View, observed
 from hack.controlplane.hollow_status import pod_address, status_patch
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678900, tzinfo=UTC)
@@ -25,14 +36,39 @@ SPEC = {
     "containers": [{"name": "c"}, {"name": "d"}],
     "initContainers": [{"name": "i"}, {"name": "side", "restartPolicy": "Always"}],
 }
-RUNNING = View("Running", started=True, initialized=True, ready=True)
+
+
+def views(state: str, *names: str, restarts: int = 0) -> tuple[ContainerView, ...]:
+    """Containers in one state."""
+    started = state not in (CREATING, INITIALIZING)
+    image, offset = ("app:1", 0) if started else ("", None)
+    ready = state in (RUNNING, COMPLETED)
+    return tuple(ContainerView(name, state, ready, restarts, image, offset) for name in names)
+
+
+INITS = views(COMPLETED, "i") + views(RUNNING, "side")
+LIVE = View("Running", 3, containers_ready=True, ready=True, containers=views(RUNNING, "c", "d"), inits=INITS)
+DOWN = LIVE._replace(containers_ready=False, ready=False)
 VIEWS = {
-    "pending": View("Pending", started=True, initialized=False, ready=False),
-    "ready": RUNNING,
-    "restarted": RUNNING._replace(restarts=2),
-    "crashing": RUNNING._replace(ready=False, backing_off=True, restarts=1),
-    "failed": RUNNING._replace(phase="Failed", ready=False),
-    "init-failing": View("Pending", True, False, False, backing_off=True, init_restarts=3),
+    "pending": View(
+        "Pending",
+        initialized=False,
+        containers=views(INITIALIZING, "c", "d"),
+        inits=views(CREATING, "i", "side"),
+    ),
+    "ready": LIVE,
+    "gated": LIVE._replace(ready=False),
+    "restarted": LIVE._replace(containers=views(RUNNING, "c", "d", restarts=2)),
+    "crashing": DOWN._replace(containers=views(BACK_OFF, "c", "d", restarts=1)),
+    "failed": DOWN._replace(phase="Failed", containers=views(FAILED, "c", "d")),
+    "succeeded": DOWN._replace(phase="Succeeded"),
+    "init-failing": View(
+        "Pending",
+        initialized=False,
+        containers=views(INITIALIZING, "c", "d"),
+        inits=views(BACK_OFF, "i", "side", restarts=3),
+    ),
+    "held": View("Pending", sandbox=False, containers=views(CREATING, "c", "d"), inits=INITS),
 }
 
 
@@ -51,7 +87,7 @@ def test_what_is_written_is_observed_as_what_was_wanted(view: View) -> None:
 
 
 def test_a_patch_is_for_one_incarnation() -> None:
-    assert status_patch(pod(), RUNNING, host="h", now=NOW)["metadata"] == {"uid": "u1"}
+    assert status_patch(pod(), LIVE, host="h", now=NOW)["metadata"] == {"uid": "u1"}
 
 
 @pytest.mark.parametrize(
@@ -66,7 +102,7 @@ def test_the_state_of_containers(view: str, states: str) -> None:
 @pytest.mark.parametrize(
     ("view", "states"),
     [
-        ("pending", ["running", "running"]),
+        ("pending", ["waiting"] * 2),
         ("ready", ["terminated", "running"]),
         ("init-failing", ["waiting"] * 2),
     ],
@@ -76,6 +112,60 @@ def test_the_state_of_init_containers(view: str, states: list[str]) -> None:
     assert [next(iter(entry["state"])) for entry in statuses] == states
 
 
+def conditions(view: View) -> dict[str, tuple[str, str]]:
+    return {entry["type"]: (entry["status"], entry["reason"]) for entry in written(view)["conditions"]}
+
+
+def test_a_closed_gate_is_no_fault_of_the_containers() -> None:
+    seen = conditions(VIEWS["gated"])
+    assert seen["ContainersReady"] == ("True", "")
+    assert seen["Ready"] == ("False", "ReadinessGatesNotReady")
+
+
+@pytest.mark.parametrize(("view", "reason"), [("failed", "PodFailed"), ("succeeded", "PodCompleted")])
+def test_a_pod_that_is_over_says_so_in_its_conditions(view: str, reason: str) -> None:
+    assert conditions(VIEWS[view])["Ready"] == ("False", reason)
+
+
+def test_the_seen_generation_is_written() -> None:
+    assert written(LIVE)["observedGeneration"] == 3
+
+
+def container(view: View, **before: Any) -> dict[str, Any]:
+    return dict(written(view, **before)["containerStatuses"][0])
+
+
+def test_every_start_has_another_id_and_every_container_its_own() -> None:
+    first, again = written(LIVE)["containerStatuses"], written(VIEWS["restarted"])["containerStatuses"]
+    assert len({entry["containerID"] for entry in first + again}) == 4
+
+
+def test_a_container_that_goes_on_keeps_its_start_and_its_past() -> None:
+    before = container(LIVE) | {"state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}}
+    before |= {"lastState": {"terminated": {"exitCode": 7}}}
+    kept = container(LIVE, containerStatuses=[before])
+    assert kept["state"] == before["state"]
+    assert kept["lastState"] == before["lastState"]
+
+
+@pytest.mark.parametrize(("state", "code"), [(BACK_OFF, 1), (CREATING, 143)], ids=["crashed", "killed"])
+def test_a_container_that_ended_says_how(state: str, code: int) -> None:
+    before = container(LIVE)
+    ended = DOWN._replace(containers=(LIVE.containers[0]._replace(state=state, ready=False),))
+    last = container(ended, containerStatuses=[before])["lastState"]["terminated"]
+    assert (last["exitCode"], last["containerID"]) == (code, before["containerID"])
+
+
+def test_images_are_told_by_their_digests() -> None:
+    tables = {"app:1": Image(digest="sha256:" + "a" * 64)}
+    own = container(LIVE)["imageID"]
+    document = status_patch(pod(), LIVE, host="h", now=NOW, images=tables)["status"]
+    named = document["containerStatuses"][0]["imageID"]
+    assert named.endswith("@sha256:" + "a" * 64)
+    assert own != named
+    assert "sha256:" in own
+
+
 def test_transition_times_change_with_the_status_alone() -> None:
     before = [
         {"type": "Initialized", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"},
@@ -83,19 +173,19 @@ def test_transition_times_change_with_the_status_alone() -> None:
     ]
     times = {
         entry["type"]: entry.get("lastTransitionTime")
-        for entry in written(RUNNING, conditions=before)["conditions"]
+        for entry in written(LIVE, conditions=before)["conditions"]
     }
     assert times["Initialized"] is None  # a strategic merge keeps the one that is there
     assert times["Ready"] == "2026-01-02T03:04:05Z"
 
 
 def test_the_start_time_stays() -> None:
-    assert written(RUNNING, startTime="2026-01-01T00:00:00Z")["startTime"] == "2026-01-01T00:00:00Z"
+    assert written(LIVE, startTime="2026-01-01T00:00:00Z")["startTime"] == "2026-01-01T00:00:00Z"
 
 
 def test_only_a_pod_that_ran_has_an_address() -> None:
     assert "podIP" not in written(VIEWS["pending"])
-    assert ipaddress.ip_address(written(RUNNING)["podIP"]) in ipaddress.ip_network("10.128.0.0/9")
+    assert ipaddress.ip_address(written(LIVE)["podIP"]) in ipaddress.ip_network("10.128.0.0/9")
 
 
 def test_addresses_differ_by_pod() -> None:

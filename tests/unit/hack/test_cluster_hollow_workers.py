@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, cast
 
 import msgspec
 import pytest
 
 from hack.controlplane.durations import Delay
+from hack.controlplane.hollow_ages import Ages
 from hack.controlplane.hollow_nodes import HollowNode, node_document
-from hack.controlplane.hollow_pods import HollowPod
-from hack.controlplane.hollow_workers import HEARTBEAT_SECONDS, Ages, NodeWorker, PodWorker
+from hack.controlplane.hollow_objects import HollowPod
+from hack.controlplane.hollow_workers import HEARTBEAT_SECONDS, NodeWorker, PodWorker
 from lws.kube.client import Client
 from lws.kube.errors import ApiError, api_error
 from lws.kube.resources import NODES, PODS, Resource
@@ -21,6 +23,7 @@ from lws.runtime.controller import Result, TerminalError
 from lws.runtime.informers import Informer
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+SPEC = {"nodeName": "hollow-0", "containers": [{"name": "c"}]}
 
 
 class FakeInformer:
@@ -50,14 +53,14 @@ class FakeApi:
         document = msgspec.json.decode(body)
         self._send("status", path, document)
         name = path.split("/")[-2]
-        same = {"metadata": {"name": name, "uid": "u"}, "spec": {"nodeName": "hollow-0"}}
-        return msgspec.json.encode(document | same)
+        metadata = {"name": name, "namespace": "default", "uid": "u"}
+        return msgspec.json.encode(document | {"metadata": metadata, "spec": SPEC})
 
     def create(self, resource: Resource, type_: Any, document: Mapping[str, Any]) -> Any:
         self._send("create", resource.plural, document["metadata"]["name"])
         return msgspec.convert(self._answer or document, type_)
 
-    def get(self, resource: Resource, type_: Any, name: str) -> Any:
+    def get(self, resource: Resource, type_: Any, name: str, namespace: str = "") -> Any:
         self._send("get", resource.plural, name)
         return msgspec.convert(self._answer, type_)
 
@@ -88,10 +91,10 @@ OTHER_UID = error(422, "Invalid", 'Pod "p" is invalid: metadata.uid: Invalid val
 OTHER_FAULT = error(422, "Invalid", 'Pod "p" is invalid: status.phase: Unsupported value: "Odd"')
 
 
-def pod(**metadata: Any) -> HollowPod:
+def pod(spec: Mapping[str, Any] = MappingProxyType({}), **metadata: Any) -> HollowPod:
     document = {
         "metadata": {"name": "p", "namespace": "default", "uid": "u", **metadata},
-        "spec": {"nodeName": "hollow-0", "containers": [{"name": "c"}]},
+        "spec": SPEC | spec,
     }
     return msgspec.convert(document, HollowPod)
 
@@ -203,6 +206,58 @@ def test_a_pod_that_is_gone_needs_nothing() -> None:
 def test_a_bad_annotation_is_not_tried_again() -> None:
     with pytest.raises(TerminalError, match="pod default/p: annotation"):
         Pods(pod(annotations={"hollow.lws/start-delay": "soon"}), FakeApi(), node()).reconcile()
+
+
+def test_a_bad_table_of_images_on_the_node_is_not_tried_again() -> None:
+    with pytest.raises(TerminalError, match=r"pod default/p: annotation hollow.lws/images: .*truncated"):
+        Pods(pod(), FakeApi(), node(images="{")).reconcile()
+
+
+CLAIMED = {"resourceClaims": [{"name": "rack", "resourceClaimName": "one"}]}
+
+
+def claim(*uids: str, allocated: bool = True) -> dict[str, Any]:
+    """A ResourceClaim's document."""
+    reserved = [{"resource": "pods", "uid": uid} for uid in uids]
+    return {"status": {"reservedFor": reserved} | ({"allocation": {}} if allocated else {})}
+
+
+@pytest.mark.parametrize(
+    ("answer", "errors", "sandbox"),
+    [
+        (claim("u"), [], "True"),
+        (claim("v", "u"), [], "True"),
+        (claim("v"), [], "False"),
+        (claim("u", allocated=False), [], "False"),
+        (None, [NOT_FOUND], "False"),
+    ],
+    ids=["reserved", "shared", "another-s", "unallocated", "missing"],
+)
+def test_a_pod_starts_once_its_claims_are_allocated_and_its_own(
+    answer: dict[str, Any] | None, errors: list[ApiError], sandbox: str
+) -> None:
+    api = FakeApi(*errors, answer=answer)
+    again = Pods(pod(CLAIMED), api, node()).reconcile().requeue_after
+    assert api.sent[0] == ("get", "resourceclaims", "one")
+    written = api.sent[1][2]["status"]
+    assert written["conditions"][0] == written["conditions"][0] | {"status": sandbox}
+    assert written["phase"] == ("Running" if sandbox == "True" else "Pending")
+    assert again == (None if sandbox == "True" else pytest.approx(0.2))
+
+
+def test_a_claim_nobody_made_for_the_pod_yet_holds_it() -> None:
+    api = FakeApi()
+    Pods(pod({"resourceClaims": [{"name": "own"}]}), api, node()).reconcile()
+    assert [what for what, *_ in api.sent] == ["status"]
+    assert api.sent[0][2]["status"]["phase"] == "Pending"
+
+
+def test_a_running_pod_s_claims_are_not_asked_for_again() -> None:
+    api = FakeApi(answer=claim("u"))
+    world = Pods(pod(CLAIMED), api, node())
+    world.reconcile()
+    world.reconcile()
+    assert [what for what, *_ in api.sent].count("get") == 1
 
 
 def test_a_delayed_pod_is_looked_at_again() -> None:
