@@ -69,8 +69,10 @@ SCENARIOS: dict[str, set[str]] = {
     "disaggregatedset.md, 23.1: planner": numbers(("", 25)),
     "disaggregatedset.md, 23.2: executor": numbers(("", 37)),
     "disaggregatedset.md, 23.3: reconciler": numbers(("", 16)),
+    "disaggregatedset.md, 23.4: children and helpers": numbers(("", 16)),
     "disaggregatedset.md, 23.5: services, scalers, placement": numbers(("", 16)),
-    "disaggregatedset.md, 23.7: end to end": numbers(("", 11)),
+    "disaggregatedset.md, 23.6: admission": numbers(("", 17)),
+    "disaggregatedset.md, 23.7: end to end": numbers(("", 13)),
 }
 
 
