@@ -57,6 +57,7 @@ class RolesView(Struct, rename="camel"):
     namespace: str
     name: str
     revision: str
+    paused: bool
     slices: list[SliceView]
     scalers: list[ScalerView]
     kind: str = d.KIND
@@ -75,7 +76,7 @@ def describe(seen: SeenRoles) -> RolesView:
         ]
         slices.append(SliceView(number, [x for x in views if x.wanted != 0 or x.sets]))
     scalers = [ScalerView(x.name, x.spec.replicas) for x in seen.scalers or ()]
-    return RolesView(ds.namespace, ds.name, wanted.revision, slices, scalers)
+    return RolesView(ds.namespace, ds.name, wanted.revision, ds.paused, slices, scalers)
 
 
 def _role(number: int, name: str, demand: Demand | None, mine: Sequence[Seen], revision: str) -> RoleView:
@@ -103,7 +104,8 @@ def draw(view: RolesView, *, namespaced: bool = False) -> RenderableType:
     where = f"{view.namespace}/" if namespaced else ""
     roles = [x for one in view.slices for x in one.roles]
     title = Text(f"disaggregatedset/{where}{view.name}", style="bold")
-    root = Tree(line(title, *_progress(roles), f"revision {view.revision}"), guide_style=QUIET)
+    paused = mark("paused", good=False) if view.paused else ""
+    root = Tree(line(title, *_progress(roles), f"revision {view.revision}", paused), guide_style=QUIET)
     for one in view.slices:
         branch = root.add(line(f"slice {one.number}", *_progress(one.roles)))
         for role in one.roles:

@@ -16,7 +16,7 @@ from support.disaggregated import a_role, a_set, revision
 from lws.api import constants as c
 from lws.api import disaggregation as d
 from lws.api.disaggregatedset import DisaggregatedSet
-from lws.cli.disaggregated import plan, status, why
+from lws.cli.disaggregated import plan, status, tree, why
 from lws.cli.disaggregated.pause import pausing, resuming
 from lws.cli.disaggregated.restart import children_of
 from lws.cli.session import CommandError
@@ -69,6 +69,7 @@ def test_a_paused_rollout_is_told() -> None:
     )
     assert status.describe(held).message.startswith("paused: prefill 0 of 2 updated, 2 ready")
     assert not status.describe(held).done
+    assert tree.describe(held).paused
     assert [(x.reason, x.slice) for x in why.describe(held, {}, now=0.0).causes] == [("Paused", 0)]
     view = plan.describe(held, paused(NEW), [], None)
     assert not view.restarts_pods
