@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
 from support.disaggregated import a_role, a_set, revision
 from support.disaggregated_world import World
@@ -70,3 +72,21 @@ def test_without_a_rollout_a_pause_holds_nothing() -> None:
     world.ds = two(3, 1, paused=True)
     world.settle()
     assert sorted(world.counts().values()) == [1, 3]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 5), st.integers(1, 5), st.integers(0, 15))
+def test_whenever_it_is_paused_nothing_moves_and_then_it_ends(prefill: int, decode: int, passes: int) -> None:
+    world = world_of(two(prefill, decode))
+    world.ds = two(prefill, decode, "b")
+    for _ in range(passes):
+        world.run(world.plan())
+        world.make_ready()
+    before = {name: size for name, size in world.counts().items() if size}
+    world.ds = two(prefill, decode, "b", paused=True)
+    world.settle()
+    assert {name: size for name, size in world.counts().items() if size} == before
+    world.ds = two(prefill, decode, "b")
+    world.settle()
+    now = revision(world.ds)
+    assert world.counts() == {f"llm-0-{now}-decode": decode, f"llm-0-{now}-prefill": prefill}
