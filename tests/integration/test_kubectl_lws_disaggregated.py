@@ -78,9 +78,12 @@ def test_what_holds_a_rollout_and_a_pause(llm: LiveRoles, kubectl: Kubectl) -> N
     old = llm.revision
     assert kubectl.lws("pause", "ds/llm").endswith("/llm paused\n")
     llm.change(*two(NEW, not_ready=True))
-    llm.until("the spec to be seen", lambda: kubectl.json("why", "ds/llm")["causes"], lambda seen: seen)
+    llm.until(
+        "the pause to be all that it waits for",
+        lambda: {x["reason"] for x in kubectl.json("why", "ds/llm")["causes"]},
+        lambda seen: seen == {"Paused"},
+    )
     steady("a paused set", llm.uids)
-    assert {x["reason"] for x in kubectl.json("why", "ds/llm")["causes"]} == {"Paused"}
     assert llm.revisions() == {old}
     kubectl.lws("resume", "ds/llm")
     held = llm.until(

@@ -313,3 +313,41 @@ def test_under_a_crd_that_drops_the_record_it_is_remembered() -> None:
     cluster.settle()
     assert cluster.server.events.count(d.REASON_ROLLING_UPDATE_COMPLETED) == 1
     assert measured(cluster, "lws_disaggregated_rollout_duration_seconds_count")["completed"] == 1
+
+
+def test_templates_are_kept_for_a_set_that_asks_for_it() -> None:
+    """Decision 183: one revision for each template that it had, none any more when it asks no longer."""
+    asking: Any = {"annotations": {c.HISTORY_LIMIT_ANNOTATION: "1"}}
+    cluster = Cluster(*two())
+    cluster.settle()
+    assert cluster.names("ControllerRevision") == []
+    kept = []
+    for number, image in enumerate("abc", start=1):
+        cluster.edit(*two(image=image), **asking)
+        cluster.settle()
+        kept.append(f"llm-{revision(cluster.ds())}-{number}")
+    assert cluster.names("ControllerRevision") == sorted(kept[1:])
+    cluster.server.writes.clear()
+    cluster.reconcile()
+    assert cluster.server.writes == []
+    nobody: Any = {"annotations": {}}
+    cluster.edit(*two(image="c"), **nobody)
+    cluster.settle()
+    assert cluster.names("ControllerRevision") == []
+
+
+def test_a_paused_set_is_held() -> None:
+    """Decision 181."""
+    cluster = Cluster(*two())
+    cluster.settle()
+    before = cluster.sizes()
+    paused: Any = {"annotations": {d.PAUSED_ANNOTATION: d.PAUSED}}
+    cluster.edit(*two(image="b"), **paused)
+    cluster.settle()
+    assert cluster.sizes() == before
+    assert true(cluster) == {d.PROGRESSING}
+    resumed: Any = {"annotations": {}}
+    cluster.edit(*two(image="b"), **resumed)
+    cluster.settle()
+    assert before.keys().isdisjoint(cluster.sizes())
+    assert true(cluster) == {d.AVAILABLE}
