@@ -15,6 +15,7 @@ from support.waiting import SECONDS, steady, until
 from support.wholeness import await_whole
 
 from lws.api import constants as c
+from lws.controllers.informers import OWN_REVISIONS
 from lws.controllers.resources import LEADERWORKERSETS
 from lws.kube.client import Client
 from lws.kube.errors import ApiError, NotFound
@@ -285,7 +286,7 @@ def test_children_that_lose_their_owner_get_it_back(sets: Sets, namespace: str) 
     await_whole(lws)
     pods = {x.uid for x in lws.pods()}
     [revision] = sets.client.list(
-        CONTROLLER_REVISIONS, dict, namespace, label_selector=f"{c.NAME_LABEL}=mine,!{c.WORKER_INDEX_LABEL}"
+        CONTROLLER_REVISIONS, dict, namespace, label_selector=f"{c.NAME_LABEL}=mine,{OWN_REVISIONS}"
     )[:1]
     children = (
         (STATEFULSETS, "mine"),
