@@ -71,7 +71,7 @@ def counts(rollout: SliceRollout, roles: list[str]) -> list[tuple[tuple[int, ...
     ],
 )
 def test_the_worked_tables_of_the_specification(words: list[str], wanted: str) -> None:
-    """disaggregatedset.md, section 11."""
+    """disaggregatedset.md, 11."""
     view = numbers.describe([read_role(x) for x in words])
     (rollout,) = view.rollouts
     found = ("/".join(",".join(map(str, side)) for side in step) for step in counts(rollout, view.roles))
