@@ -6,6 +6,7 @@ is the code that runs in production, from event handlers to the executor.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from functools import partial
 from random import Random
@@ -58,10 +59,18 @@ class ModelClient:
         self._trouble()
         found = self._find(resource, Key(namespace, name))
         self._trouble()
-        if type_ is dict:
-            document = self._applied.get(found.key, {})
-            return {**document, "metadata": {**document.get("metadata", {}), "uid": found.uid}}
-        return found
+        return self._document(found) if type_ is dict else found
+
+    def _document(self, found: Any) -> dict[str, Any]:
+        """As it was applied last, with what was edited since of a StatefulSet."""
+        document = copy.deepcopy(self._applied.get(found.key, {}))
+        document["metadata"] = {**document.get("metadata", {}), "uid": found.uid}
+        if isinstance(found, StatefulSet) and "spec" in document:
+            document["metadata"] |= {"labels": dict(found.labels), "annotations": dict(found.annotations)}
+            document["spec"]["replicas"] = found.spec.replicas
+            rolling = found.spec.update_strategy.rolling_update
+            document["spec"]["updateStrategy"]["rollingUpdate"]["partition"] = rolling.partition
+        return document
 
     def list(
         self, _resource: Resource, type_: type[Any], _namespace: str, *, label_selector: str
