@@ -60,6 +60,20 @@ class Server:
             raise NotFound(404)
         return decoded(self.objects[resource.kind, name], type_)
 
+    def list(
+        self, resource: Resource, type_: type[Any], namespace: str = "", *, label_selector: str
+    ) -> list[Any]:
+        """Those whose label has this value; no other selector is known here."""
+        label, _, value = label_selector.partition("=")
+        mine = [x for (kind, _), x in sorted(self.objects.items()) if kind == resource.kind]
+        return [decoded(x, type_) for x in mine if x["metadata"].get("labels", {}).get(label) == value]
+
+    def replace(self, resource: Resource, type_: type[Any], document: Document, *, subresource: str) -> Any:
+        """Of the status only."""
+        self._accept(subresource, resource.kind, document["metadata"]["name"])
+        stored = self.objects[resource.kind, document["metadata"]["name"]]
+        return decoded(self.put(resource.kind, stored | {"status": document["status"]}), type_)
+
     def merge_patch(
         self, resource: Resource, type_: type[Any], name: str, patch: Mapping[str, Any], **_: str
     ) -> Any:
@@ -72,9 +86,9 @@ class Server:
         self._accept("status" if "status" in patch else "patch", resource.kind, name)
         return decoded(self.put(resource.kind, merge(stored, patch)), type_)
 
-    def delete(self, resource: Resource, type_: type[Any], name: str, *, uid: str, **_: str) -> None:
+    def delete(self, resource: Resource, type_: type[Any], name: str, *, uid: str = "", **_: str) -> None:
         stored = self.objects.get((resource.kind, name))
-        if stored is None or stored["metadata"]["uid"] != uid:
+        if stored is None or uid not in ("", stored["metadata"]["uid"]):
             raise NotFound(404)
         self._accept("delete", resource.kind, name)
         del self.objects[resource.kind, name]
