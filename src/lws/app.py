@@ -26,6 +26,7 @@ from lws.kube.client import Client
 from lws.kube.connection import SERVICE_ACCOUNT, Connection, connect
 from lws.kube.errors import ApiError
 from lws.kube.version import server_version
+from lws.leadergates import LeaderGates
 from lws.leadership import Leadership
 from lws.objects import Key, prepare_types
 from lws.planning.podgroups import provider_named
@@ -50,6 +51,7 @@ from lws.version import user_agent
 from lws.webhooks import handlers
 from lws.webhooks.admission import Webhook
 from lws.webhooks.certificates import CertificateFiles, Rotation, ServingCertificate
+from lws.webhooks.pods import GatesLeaders, no_gates
 
 MUTATE_SET: Final = "/mutate-leaderworkerset-x-k8s-io-v1-leaderworkerset"
 VALIDATE_SET: Final = "/validate-leaderworkerset-x-k8s-io-v1-leaderworkerset"
@@ -93,13 +95,13 @@ def operator_namespace(file: Path = Path(SERVICE_ACCOUNT, "namespace")) -> str:
         return DEFAULT_NAMESPACE
 
 
-def webhooks(gang: str | None) -> Mapping[str, Webhook]:
+def webhooks(gang: str | None, gates_leaders: GatesLeaders = no_gates) -> Mapping[str, Webhook]:
     """What is served under which path (operations.md, 2.1)."""
     return {
         MUTATE_SET: handlers.mutate_leaderworkerset,
         VALIDATE_SET: handlers.validate_leaderworkerset,
         VALIDATE_DISAGGREGATED_SET: handlers.validate_disaggregatedset,
-        MUTATE_POD: handlers.pod_mutator(gang),
+        MUTATE_POD: handlers.pod_mutator(gang, gates_leaders),
         VALIDATE_POD: handlers.validate_pod,
     }
 
@@ -126,6 +128,7 @@ class App:
         any_replica = self._connect(pool_size=2, qps=limits.qps, burst=limits.burst)
         self._any_replica = Client(any_replica, field_manager=c.FIELD_MANAGER)
         self.recorder = self._recorder(self._any_replica, c.REPORTING_CONTROLLER)
+        self._gates = LeaderGates(self._any_replica)
         self.health_server = self._serve_health()
         self.metrics_server = self._serve_metrics()
         self.webhook_server = self._serve_webhooks() if options.webhooks else None
@@ -195,7 +198,9 @@ class App:
         options, manager = self.options, self.manager
         directory = Path(options.configuration.webhook.cert_dir)
         certificate = followed_certificate(directory, options.configuration, self.metrics)
-        server = webhook_server(options.configuration, webhooks(options.gang), self.metrics, certificate)
+        server = webhook_server(
+            options.configuration, webhooks(options.gang, self._gates), self.metrics, certificate
+        )
         if options.configuration.internal_cert_management.enable:
             manager.add(self._rotation(directory, certificate), phase=Phase.HTTP)
         manager.add(CertificateFiles(directory), phase=Phase.HTTP, name="webhook certificate")
@@ -224,6 +229,7 @@ class App:
         self.cache = cache = Cache(self.client.connection, clock=clock, metrics=watching)
         measures = WorkloadMetrics(self.metrics, max_sets=self.options.configuration.metrics.max_sets)
         informers = make_informers(cache)
+        self._gates.sets = informers.sets
         controllers, resync = make_controllers(
             informers,
             client=self.client,

@@ -107,7 +107,7 @@ def test_a_node_s_table_of_images_is_for_all_its_pods(bed: Bed) -> None:
 
     set_table('{"app:1": {"error": "ErrImagePull"}}')
     bed.make("unlucky", nodeName="hollow-5")
-    bed.make("lucky", nodeName="hollow-6")
+    bed.make("lucky", nodeName="hollow-4")
     bed.until("lucky", holds)
     bed.until("unlucky", waits("ImagePullBackOff"))
     set_table(None)

@@ -86,6 +86,7 @@ class LeaderWorkerSetSpec(Struct, frozen=True, gc=False, rename="camel", omit_de
     network_config: NetworkConfig | None = None
     max_group_restarts: Int32 | None = None
     pod_termination_policy: str | None = None
+    group_readiness: str | None = None
 
 
 class GroupStatus(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
@@ -186,6 +187,11 @@ class LeaderWorkerSet(KubeObject, frozen=True, gc=False, rename="camel", kw_only
     def max_group_restarts(self) -> int | None:
         """How many recreations in a row a group gets; None: any number."""
         return self.spec.max_group_restarts
+
+    @property
+    def gates_leaders(self) -> bool:
+        """Whether leaders that are made from now on get traffic only while their workers are ready."""
+        return self.spec.group_readiness == c.GROUP_READINESS_LEADER_GATE
 
     @property
     def live_subdomain_policy(self) -> str:

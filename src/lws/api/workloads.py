@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from msgspec import Raw, Struct, field
 
-from lws.api.constants import REVISION_LABEL
+from lws.api.constants import GROUP_READY_GATE, REVISION_LABEL
 from lws.api.leaderworkerset import RetentionPolicy
 from lws.objects import KubeObject, ObjectMeta
 
@@ -29,10 +29,15 @@ class Container(Struct, frozen=True, gc=False, omit_defaults=True):
     resources: ContainerResources = ContainerResources()
 
 
+class ReadinessGate(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
+    condition_type: str = ""
+
+
 class PodSpec(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     node_name: str = ""
     containers: tuple[Container, ...] = ()
     init_containers: tuple[Container, ...] = ()
+    readiness_gates: tuple[ReadinessGate, ...] = ()
 
 
 class PodCondition(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -62,12 +67,31 @@ class Pod(KubeObject, frozen=True, gc=False, rename="camel"):
     @property
     def has_ready_condition(self) -> bool:
         """Condition Ready is True, whatever the phase."""
-        return any(x.type == "Ready" and x.status == "True" for x in self.status.conditions)
+        return self._holds("Ready")
+
+    @property
+    def serves(self) -> bool:
+        """As far as its own containers are concerned; what waits for that must not wait for the gate."""
+        return self._holds("ContainersReady") if self.gated else self.has_ready_condition
+
+    @property
+    def gated(self) -> bool:
+        """It has the gate that tells whether its group is whole."""
+        return any(x.condition_type == GROUP_READY_GATE for x in self.spec.readiness_gates)
+
+    @property
+    def gate_open(self) -> bool:
+        return self._holds(GROUP_READY_GATE)
+
+    def _holds(self, type_: str) -> bool:
+        return any(x.type == type_ and x.status == "True" for x in self.status.conditions)
 
     @property
     def ready(self) -> bool:
-        """Running and Ready (api.md, 1.6)."""
-        return self.status.phase == "Running" and self.has_ready_condition
+        """Running and Ready (api.md, 1.6). Of a gated pod the gate is asked, too: the kubelet comes later."""
+        if self.status.phase != "Running" or not self.has_ready_condition:
+            return False
+        return not self.spec.readiness_gates or not self.gated or self.gate_open
 
     @property
     def restarts(self) -> int:
@@ -83,7 +107,7 @@ class Pod(KubeObject, frozen=True, gc=False, rename="camel"):
     @property
     def disrupted(self) -> bool:
         """Something outside ends it: an eviction, a taint, a preemption, its node (KEP-3329)."""
-        return any(x.type == "DisruptionTarget" and x.status == "True" for x in self.status.conditions)
+        return self._holds("DisruptionTarget")
 
     @property
     def resizing(self) -> bool:
@@ -91,9 +115,7 @@ class Pod(KubeObject, frozen=True, gc=False, rename="camel"):
 
         Told by a condition from Kubernetes 1.33 on, by ``status.resize`` before.
         """
-        return self.status.resize == "InProgress" or any(
-            x.type == "PodResizeInProgress" and x.status == "True" for x in self.status.conditions
-        )
+        return self.status.resize == "InProgress" or self._holds("PodResizeInProgress")
 
 
 class RollingUpdate(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
@@ -220,6 +242,7 @@ __all__ = [
     "PodSpec",
     "PodStatus",
     "PodTemplate",
+    "ReadinessGate",
     "RevisionOfTemplate",
     "RollingUpdate",
     "Service",

@@ -16,7 +16,7 @@ from lws.api import constants as c
 from lws.api.disaggregatedset import DisaggregatedSet
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.cli import following
-from lws.cli.drawing import BAD, BUSY, GOOD, count
+from lws.cli.drawing import BAD, BUSY, GOOD, count, numbers
 from lws.cli.kinds import LEADERWORKERSETS
 from lws.cli.observing import Group, Seen, groups_of, see
 from lws.cli.pause import is_paused
@@ -29,7 +29,11 @@ AnySet = LeaderWorkerSet | DisaggregatedSet
 
 
 class StatusView(Struct, rename="camel"):
-    """Numbers are groups. ``due``: wanted ones from the partition up. ``done`` and ``failed`` end a wait."""
+    """Numbers are groups. ``due``: wanted ones from the partition up. ``done`` and ``failed`` end a wait.
+
+    ``gated_leaders``: indexes of groups whose leader has the readiness gate that another controller would
+    leave as it is (docs/guides/group-readiness.md).
+    """
 
     namespace: str
     name: str
@@ -48,6 +52,7 @@ class StatusView(Struct, rename="camel"):
     done: bool
     failed: bool
     message: str
+    gated_leaders: list[int]
 
 
 def describe(seen: Seen) -> StatusView:
@@ -74,6 +79,7 @@ def describe(seen: Seen) -> StatusView:
         done=condition(lws, c.AVAILABLE) is not None,
         failed=False,
         message="",
+        gated_leaders=[x.index for x in groups if x.leader is not None and x.leader.gated],
     )
     problem = condition(lws, c.STALLED) or _failure(seen, groups, key)
     view.failed = problem is not None
@@ -133,6 +139,18 @@ def draw(view: StatusView) -> Text:
     return text.append(view.message, style=style)
 
 
+def draw_whole(view: StatusView) -> Text:
+    return draw(view).append_text(draw_gates(view))
+
+
+def draw_gates(view: StatusView) -> Text:
+    """The leaders with a gate, for whoever is about to change controllers; empty without any."""
+    if not view.gated_leaders:
+        return Text()
+    what = count(len(view.gated_leaders), "leader")
+    return Text(f"\n  {what} with a readiness gate: groups {numbers(view.gated_leaders)}")
+
+
 def run(session: Session, options: Any) -> int:
     """Once, or with ``--watch`` until the end."""
 
@@ -141,4 +159,4 @@ def run(session: Session, options: Any) -> int:
         return following.Moment(seen.lws, describe(seen))
 
     subject = following.Subject(LEADERWORKERSETS, f'leaderworkerset "{options.name}"', look)
-    return following.run(session, options, subject, draw)
+    return following.run(session, options, subject, draw if options.watch else draw_whole)

@@ -19,10 +19,10 @@ from lws.controllers.deletions import Deletions
 from lws.controllers.effects import Effects, Recorder
 from lws.controllers.groupstatus import GroupStatusMemory
 from lws.controllers.inherited import Makers
-from lws.controllers.outcomes import Outcome
+from lws.controllers.outcomes import FOREIGN_RETRY, Outcome
 from lws.controllers.resources import KINDS, Kind
 from lws.kube.client import Client
-from lws.kube.errors import Conflict, Invalid, KubeError, NotFound
+from lws.kube.errors import ApiError, Conflict, Invalid, KubeError, NotFound
 from lws.objects import KubeObject
 from lws.planning.actions import (
     Action,
@@ -32,6 +32,7 @@ from lws.planning.actions import (
     Document,
     Measurement,
     Patch,
+    PatchCondition,
     PatchMetadata,
     PatchStatus,
     Problem,
@@ -40,6 +41,7 @@ from lws.planning.actions import (
     Requeue,
     StoreEntry,
 )
+from lws.planning.problems import gate_refused
 from lws.runtime.clock import Clock, SystemClock
 from lws.runtime.events import EventRecorder
 from lws.runtime.informers import Informer
@@ -114,6 +116,8 @@ class Executor:
                 outcome = self._children.create(action)
             case Patch():
                 outcome = self._children.patch(action)
+            case PatchCondition():
+                outcome = self._patch_condition(action)
             case Reclaim():
                 outcome = self._reclaim(action)
             case Delete():
@@ -152,6 +156,31 @@ class Executor:
                 resource, type_, key.name, patch, namespace=key.namespace, strategic=True
             )
             self._observe(action.kind, written)
+
+    def _patch_condition(self, action: PatchCondition) -> Outcome:
+        resource, type_ = self._kinds[action.kind]
+        key = action.key
+        patch = {"metadata": {"uid": action.uid}, "status": {"conditions": [action.condition]}}
+        try:
+            written = self._client.merge_patch(
+                resource,
+                type_,
+                key.name,
+                patch,
+                namespace=key.namespace,
+                subresource="status",
+                strategic=True,
+            )
+        except (NotFound, Conflict):
+            return Outcome()
+        except ApiError as error:
+            if "metadata.uid" in error.message:  # another pod has the name
+                return Outcome()
+            if not error.refused:
+                raise
+            return Outcome(FOREIGN_RETRY, (gate_refused(key.name, error.message),))
+        self._observe(action.kind, written)
+        return Outcome()
 
     def _patch_status(self, action: PatchStatus) -> None:
         informer = self._informers.get(action.kind)

@@ -61,7 +61,7 @@ def member_aspects(pod: Pod) -> object:
 
 def pod_aspects(pod: Pod) -> object:
     """What a group's pass reads of a pod; of readiness and node only the leader's."""
-    led = (pod.has_ready_condition, pod.spec.node_name) if is_leader(pod) else ()
+    led = (pod.serves, pod.gated and pod.gate_open, pod.spec.node_name) if is_leader(pod) else ()
     owners = pod.metadata.owner_references  # a worker may be adopted by a new StatefulSet
     place = tuple(pod.labels.get(x) for x in _PLACE)
     return (pod.deleting, pod.status.phase, pod.restarts, pod.resizing, owners, place, *led)
@@ -69,3 +69,8 @@ def pod_aspects(pod: Pod) -> object:
 
 def leader_aspects(pod: Pod) -> object:
     return (pod.deleting, pod.ready, pod.labels)
+
+
+def worker_aspects(pod: Pod) -> object:
+    """What a leader's gate depends on, of a worker; that it goes or ends is among ``pod_aspects``."""
+    return pod.has_ready_condition and not is_leader(pod)

@@ -6,6 +6,8 @@ one pass, and no two workers ever decide about the same group.
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Node, Pod, StatefulSet
@@ -21,8 +23,11 @@ from lws.controllers.livereads import LiveReader
 from lws.controllers.nodes import NodeReader
 from lws.controllers.outcomes import Outcome
 from lws.controllers.problems import ProblemMemory
+from lws.controllers.unready import UnreadyClock
 from lws.objects import Key
+from lws.planning.gate import waits
 from lws.planning.group import left_behind, plan_group
+from lws.planning.groups import group_of
 from lws.planning.observed import NO_KEYS, Keys, ObservedGroup, group_index, worker_set_of
 from lws.planning.recreation.decision import plan_restart
 from lws.planning.upkeep import unexplained
@@ -57,6 +62,7 @@ class PodReconciler:
         self._problems = problems
         self._inherited = inherited
         self._missing = missing
+        self._unready = UnreadyClock(clock)
         self._clock = clock
         self._gang = gang
         self._provider = gang.provider if gang is not None else None
@@ -81,10 +87,18 @@ class PodReconciler:
     def _carry_out(self, lws: Key, leader: Pod) -> Outcome | None:
         """None when that leader is not there any more."""
         now = self._clock.now().timestamp()
-        group = self._make_sure(self._observe(leader, lws), now=now)
+        group = self._make_sure(self._timed(self._observe(leader, lws)), now=now)
         if group is None:
             return None
         return self._executor.run(plan_group(group, now=now, provider=self._provider))
+
+    def _timed(self, group: ObservedGroup) -> ObservedGroup:
+        """With the time for which the workers of a leader with an open gate have not been ready."""
+        if group.leader is None or not group.leader.gated:
+            return group
+        own = group_of(group)
+        unready = own is not None and waits(group, own)
+        return replace(group, unready_for=self._unready.seconds(group.leader.uid, unready=unready))
 
     def _make_sure(self, group: ObservedGroup, *, now: float) -> ObservedGroup | None:
         """Read from the server what a recreation rests on; None when that leader is not there any more."""

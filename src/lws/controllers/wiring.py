@@ -41,6 +41,7 @@ from lws.controllers.news import (
     service_aspects,
     stateful_set_aspects,
     upkeep_aspects,
+    worker_aspects,
 )
 from lws.controllers.nodes import NodeReader
 from lws.controllers.pod import PodReconciler
@@ -257,6 +258,11 @@ def _watch(
             or (old is not None and _given_up(old) != _given_up(new))
         )
 
+    def gated_group(worker: Pod) -> Iterable[Key]:
+        """The group of a worker whose readiness its leader's gate depends on."""
+        found = ((x, informers.pods.get(x)) for x in group_of_pod(worker))
+        return [key for key, leader in found if leader is not None and leader.gated]
+
     def set_to_record(pod: Pod) -> Iterable[Key]:
         """The set of a pod whose group may just have become complete, or have started."""
         for group in group_of_pod(pod):
@@ -279,6 +285,7 @@ def _watch(
     informers.stateful_sets.add_handler(EnqueueRequests(later, set_of, differs(stateful_set_aspects)))
     informers.stateful_sets.add_handler(EnqueueRequests(pods, group_of_owned, differs(upkeep_aspects)))
     informers.pods.add_handler(EnqueueRequests(pods, group_of_pod, differs(pod_aspects)))
+    informers.pods.add_handler(EnqueueRequests(pods, gated_group, differs(worker_aspects)))
     informers.pods.add_handler(EnqueueRequests(later, leader_set_of, differs(leader_aspects)))
     informers.pods.add_handler(EnqueueRequests(later, set_to_record, differs(member_aspects)))
     informers.revisions.add_handler(EnqueueRequests(later, set_of, owners_changed))

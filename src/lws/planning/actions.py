@@ -188,6 +188,19 @@ class PatchStatus(Struct, frozen=True):
     uid: str = ""
 
 
+class PatchCondition(Struct, frozen=True):
+    """Strategic merge patch of one condition in the status of exactly the object with this UID.
+
+    Others' conditions stay. NotFound and another UID mean that there is nothing to do. A refusal is a problem
+    and no failure: what follows in the plan goes on.
+    """
+
+    kind: str
+    key: Key
+    uid: str
+    condition: Document
+
+
 class StoreEntry(Struct, frozen=True):
     """Have the status entry of one group written, and then look at the group again.
 
@@ -219,6 +232,7 @@ Action = (
     | Create
     | Delete
     | Patch
+    | PatchCondition
     | PatchMetadata
     | PatchStatus
     | Problem

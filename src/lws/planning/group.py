@@ -19,6 +19,7 @@ from lws.planning.actions import Action, Create, Document, Problem, Record, Requ
 from lws.planning.admitted import leader_problems, worker_problems
 from lws.planning.documents import owned_by_pod
 from lws.planning.events import normal, pod_reference, warning
+from lws.planning.gate import close_gate, plan_gate
 from lws.planning.groups import Group, group_of
 from lws.planning.lacking import plan_lack
 from lws.planning.observed import ObservedGroup, is_leader, worker_set_named
@@ -73,7 +74,7 @@ def plan_group(group: ObservedGroup, *, now: float, provider: GangProvider | Non
     restart = plan_restart(group, now=now)
     leader = own.leader
     if restart.recreating:
-        return [*stop, *restart.actions]
+        return [*close_gate(leader, now=now), *stop, *restart.actions]
     if not is_leader(leader):
         return []
     if leader.deleting:
@@ -85,7 +86,7 @@ def plan_group(group: ObservedGroup, *, now: float, provider: GangProvider | Non
         actions.append(Requeue(UNKNOWN_RETRY))
     actions += _plan_pod_group(group, lws, leader, provider)
     actions += _plan_workers(group, lws, own)
-    return [*actions, *plan_mark(lws, leader), *plan_excuses(group)]
+    return [*actions, *plan_mark(lws, leader), *plan_gate(group, own, now=now), *plan_excuses(group)]
 
 
 def _plan_pod_group(
@@ -136,7 +137,7 @@ def _plan_workers(group: ObservedGroup, lws: LeaderWorkerSet, own: Group) -> tup
         return (*upkeep, *plan_lack(lws, group.lack, leader))
     if existing is not None:
         return _not_its_own(lws, leader, existing)
-    too_early = lws.startup_policy == c.STARTUP_LEADER_READY and not leader.has_ready_condition
+    too_early = lws.startup_policy == c.STARTUP_LEADER_READY and not leader.serves
     if too_early or any(left_behind(x, leader) for x in group.pods):
         return ()
     return _make_workers(group, lws, own)

@@ -87,7 +87,8 @@ class ObservedGroup(Struct, frozen=True, gc=False):
     the set's name label and the leader's key. ``node``: the leader's. ``service``: the one named like it.
     ``pod_group``: with gang scheduling, the object that stands for the group, or None; it cannot be told
     without ``pod_groups_known``. ``stale_keys``: labels and annotations that the worker StatefulSet has from
-    its creator only. ``lack``: pods that it is to have and has not.
+    its creator only. ``lack``: pods that it is to have and has not. ``unready_for``: seconds since when the
+    leader's gate is open and a worker not ready.
     """
 
     lws: LeaderWorkerSet | None
@@ -102,6 +103,7 @@ class ObservedGroup(Struct, frozen=True, gc=False):
     incidents: Incidents = Incidents()
     stale_keys: Keys = NO_KEYS
     lack: Lack | None = None
+    unready_for: float = 0.0
     certainty: Certainty = Certainty.CACHED
 
 

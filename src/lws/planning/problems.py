@@ -65,6 +65,12 @@ def refused(document: Mapping[str, Any], words: str) -> Problem:
     return Problem(reason, f"The API server refuses {kind} {metadata['name']}: {words}", unmet=unmet)
 
 
+def gate_refused(pod: str, words: str) -> Problem:
+    """That a leader's condition cannot be written. ``words``: the API server's."""
+    what = f"the condition {c.GROUP_READY_GATE} of pod {pod}"
+    return Problem(c.REASON_GATE_REFUSED, f"The API server refuses {what}: {words}")
+
+
 def failing(words: str) -> Problem:
     """That no pass gets to its end, though nobody refuses anything: a webhook is down, for instance."""
     message = f"The controller cannot finish its work, and tries again: {words}"

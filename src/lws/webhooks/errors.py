@@ -32,6 +32,10 @@ _SHOWN_VALUE = 1024
 _INDEX: Final = re.compile(r"\[\d+\]")
 
 
+class NotKnownError(Exception):
+    """What a rule has to know could not be asked for: nobody is to blame, and another try may succeed."""
+
+
 class AdmissionError(Exception):
     """The object is denied (403); the text names the member at fault and what is allowed."""
 

@@ -27,9 +27,9 @@ from lws.webhooks.admission import (
     patched,
 )
 from lws.webhooks.documents import Document
-from lws.webhooks.errors import AdmissionError, aggregate
+from lws.webhooks.errors import AdmissionError, NotKnownError, aggregate
 from lws.webhooks.jsonpatch import diff
-from lws.webhooks.pods import mutation_stages
+from lws.webhooks.pods import GatesLeaders, mutation_stages, no_gates
 from lws.webhooks.sets import default_leaderworkerset, validate_create, validate_update, warn
 
 
@@ -42,6 +42,8 @@ def _answering(webhook: Webhook) -> Webhook:
             return webhook(request)
         except AdmissionError as error:
             return denied(str(error))
+        except NotKnownError as error:
+            return errored(500, str(error))
         except (ObjectError, msgspec.DecodeError) as error:
             return errored(400, f"the object cannot be decoded: {error}")
 
@@ -82,12 +84,15 @@ def validate_disaggregatedset(request: AdmissionRequest) -> AdmissionResponse:
     return denied(aggregate(errors), warnings) if errors else allowed(warnings)
 
 
-def pod_mutator(gang: str | None) -> Webhook:
-    """The webhook that makes a pod a member of its group; ``gang`` as for :func:`mutation_stages`."""
+def pod_mutator(gang: str | None, gates_leaders: GatesLeaders = no_gates) -> Webhook:
+    """The webhook that makes a pod a member of its group; arguments as for :func:`mutation_stages`."""
 
     @_answering
     def mutate(request: AdmissionRequest) -> AdmissionResponse:
-        return _mutated(request, lambda pod: mutation_stages(pod, request.namespace or "", gang=gang))
+        return _mutated(
+            request,
+            lambda pod: mutation_stages(pod, request.namespace or "", gang=gang, gates_leaders=gates_leaders),
+        )
 
     return mutate
 

@@ -10,9 +10,10 @@ from support.cli import conditions, key_of, seen_of
 from support.groups import a_set
 
 from lws.api import constants as c
+from lws.api.workloads import ReadinessGate
 from lws.cli.observing import Seen
 from lws.cli.pause import HELD
-from lws.cli.status import describe, draw
+from lws.cli.status import describe, draw, draw_gates
 
 FORMER = a_set(template={"restartPolicy": "None"})
 AVAILABLE = {c.AVAILABLE: "All replicas are ready"}
@@ -100,3 +101,17 @@ def test_an_answer_about_a_former_spec_ends_no_wait() -> None:
 )
 def test_what_cannot_be_ends_a_wait(seen: Seen, ends: bool) -> None:
     assert describe(seen).failed == ends
+
+
+def test_leaders_with_a_gate_are_told() -> None:
+    """beyond.md, 5.4: who leaves for another controller has to know of them."""
+    seen = seen_of(known(AVAILABLE))
+    assert str(draw_gates(describe(seen))) == ""
+    gate = (ReadinessGate(c.GROUP_READY_GATE),)
+    leaders = tuple(
+        replace(x, spec=replace(x.spec, readiness_gates=gate)) if x.labels[c.WORKER_INDEX_LABEL] == "0" else x
+        for x in seen.pods
+    )
+    told = describe(seen._replace(pods=leaders))
+    assert told.gated_leaders == [0, 1]
+    assert str(draw_gates(told)) == "\n  2 leaders with a readiness gate: groups 0, 1"

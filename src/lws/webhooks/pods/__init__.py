@@ -5,6 +5,6 @@ What a set must look like may not live here (``webhooks.sets``).
 
 from __future__ import annotations
 
-from lws.webhooks.pods.mutation import mutate_pod, mutation_stages
+from lws.webhooks.pods.mutation import GatesLeaders, mutate_pod, mutation_stages, no_gates
 
-__all__ = ["mutate_pod", "mutation_stages"]
+__all__ = ["GatesLeaders", "mutate_pod", "mutation_stages", "no_gates"]

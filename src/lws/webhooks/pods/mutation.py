@@ -42,12 +42,24 @@ class _Draft:
     spec: Document = field(default_factory=dict)
 
 
-def mutate_pod(pod: Document, namespace: str, *, gang: str | None) -> Document:
+GatesLeaders = Callable[[str, str], bool]
+"""Whether the set of this namespace and name wants its leaders to have the gate of group readiness."""
+
+
+def no_gates(_namespace: str, _name: str) -> bool:
+    return False
+
+
+def mutate_pod(
+    pod: Document, namespace: str, *, gang: str | None, gates_leaders: GatesLeaders = no_gates
+) -> Document:
     """The pod as it is to be created: the last of its :func:`mutation_stages`."""
-    return mutation_stages(pod, namespace, gang=gang)[-1]
+    return mutation_stages(pod, namespace, gang=gang, gates_leaders=gates_leaders)[-1]
 
 
-def mutation_stages(pod: Document, namespace: str, *, gang: str | None) -> Sequence[Document]:
+def mutation_stages(
+    pod: Document, namespace: str, *, gang: str | None, gates_leaders: GatesLeaders = no_gates
+) -> Sequence[Document]:
     """The pod with everything but the variables of its group, then with those too.
 
     Between one stage and the next a list grows at one end only, so that a patch from stage to stage holds
@@ -57,6 +69,7 @@ def mutation_stages(pod: Document, namespace: str, *, gang: str | None) -> Seque
         pod: the pod as it came to admission; it is not changed.
         namespace: that of the request, for a pod that does not say its own.
         gang: name of the gang scheduling provider, if one is configured.
+        gates_leaders: asked for leaders of groups that have workers only.
 
     Raises:
         AdmissionError: the pod must be denied; the text names the label, annotation or name at fault.
@@ -77,8 +90,11 @@ def mutation_stages(pod: Document, namespace: str, *, gang: str | None) -> Seque
         annotations=annotations,
         affinity=(pod.get("spec") or {}).get("affinity"),
     )
-    join = _join_as_leader if labels.get(c.WORKER_INDEX_LABEL) == "0" else _join_as_worker
+    leads = labels.get(c.WORKER_INDEX_LABEL) == "0"
+    join = _join_as_leader if leads else _join_as_worker
     join(draft)
+    if leads and draft.size > 1 and gates_leaders(draft.namespace, labels[c.NAME_LABEL]):
+        _add_gate(draft, (pod.get("spec") or {}).get("readinessGates"))
     spec = view.spec or PodSpec()
     if gang:
         _join_pod_group(draft, provider_named(gang))
@@ -153,6 +169,13 @@ def _place(draft: _Draft, annotation: str, label: str, value: str) -> None:
         draft.affinity = add_exclusive_terms(
             draft.affinity, topology_key=topology_key, label=label, value=value
         )
+
+
+def _add_gate(draft: _Draft, present: list[Document] | None) -> None:
+    """After those of the template; one that is there already stays where it is."""
+    gates = present or []
+    if not any(x.get("conditionType") == c.GROUP_READY_GATE for x in gates):
+        draft.spec["readinessGates"] = [*gates, {"conditionType": c.GROUP_READY_GATE}]
 
 
 def _join_pod_group(draft: _Draft, provider: GangProvider) -> None:

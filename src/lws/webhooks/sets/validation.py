@@ -52,6 +52,7 @@ _SUBGROUP_EXCLUSIVE: Final = f"metadata.annotations.{c.SUBGROUP_EXCLUSIVE_TOPOLO
 
 _HISTORY_LIMIT: Final = f"metadata.annotations.{c.HISTORY_LIMIT_ANNOTATION}"
 
+_GROUP_READINESS: Final = (c.GROUP_READINESS_NONE, c.GROUP_READINESS_LEADER_GATE)
 _NOT_NEGATIVE: Final = "must be greater than or equal to 0"
 _IMMUTABLE: Final = "field is immutable"
 
@@ -94,6 +95,7 @@ def violations(lws: LeaderWorkerSet) -> list[FieldError]:
         *_subgrouping(_subgroups(lws), numbers.size, strings(metadata.annotations)),
         *_restarts((lws.spec or LeaderWorkerSetSpec()).max_group_restarts),
         *history(strings(metadata.annotations)),
+        *_readiness(lws.spec or LeaderWorkerSetSpec()),
         *_claims(_template(lws).volume_claim_templates or ()),
         *replica_nodes_violations(_template(lws), strings(metadata.annotations)),
     ]
@@ -208,6 +210,20 @@ def _subgroup_size(policy: SubGroupPolicy, size: int) -> Iterator[FieldError]:
 def _restarts(limit: int | None) -> Iterator[FieldError]:
     if limit is not None and limit < 0:
         yield invalid(_MAX_GROUP_RESTARTS, limit, _NOT_NEGATIVE)
+
+
+def _readiness(spec: LeaderWorkerSetSpec) -> Iterator[FieldError]:
+    """A worker with the gate would never be ready: the condition is written for leaders only."""
+    if spec.group_readiness not in (None, *_GROUP_READINESS):
+        detail = f"must be {' or '.join(_GROUP_READINESS)}"
+        yield invalid("spec.groupReadiness", spec.group_readiness, detail)
+    template = spec.leader_worker_template or LeaderWorkerTemplate()
+    gates = ((template.worker_template or {}).get("spec") or {}).get("readinessGates")
+    for index, gate in enumerate(gates if isinstance(gates, list) else ()):
+        if isinstance(gate, dict) and gate.get("conditionType") == c.GROUP_READY_GATE:
+            path = f"spec.leaderWorkerTemplate.workerTemplate.spec.readinessGates[{index}].conditionType"
+            detail = "must not be set by hand: spec.groupReadiness gives it to leaders, and no worker gets it"
+            yield invalid(path, c.GROUP_READY_GATE, detail)
 
 
 def history(annotations: Mapping[str, str]) -> Iterator[FieldError]:

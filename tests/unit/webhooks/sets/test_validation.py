@@ -39,6 +39,11 @@ def history(limit: str) -> Document:
     return {"metadata": {"annotations": {c.HISTORY_LIMIT_ANNOTATION: limit}}}
 
 
+def gated(*types: str) -> Document:
+    """A pod template with readiness gates."""
+    return {"spec": {"readinessGates": [{"conditionType": x} for x in types]}}
+
+
 def on_create(**changes: Any) -> list[str]:
     return fields(validate_create(an_lws(**changes)))
 
@@ -51,6 +56,9 @@ def on_create(**changes: Any) -> list[str]:
         pytest.param({"restartPolicy": "None"}, id="V24"),
         pytest.param({"maxGroupRestarts": 0}, id="no-restarts"),
         pytest.param({"maxGroupRestarts": 7}, id="bounded-restarts"),
+        pytest.param({"groupReadiness": "LeaderGate"}, id="gate"),
+        pytest.param({"groupReadiness": "None"}, id="no-gate"),
+        pytest.param({"workerTemplate": gated("x/y")}, id="other-gate"),
         *(pytest.param(history(x), id=f"history-{x}") for x in ("0", "10", "100")),
         pytest.param({"maxUnavailable": 10}, id="V27"),
         pytest.param({"maxSurge": 10}, id="V30"),
@@ -96,6 +104,12 @@ def test_create_accepts(changes: dict[str, Any]) -> None:
         pytest.param({"replicas": -100_000, "size": -1_000_000}, [REPLICAS, SIZE, REPLICAS], id="both-signs"),
         pytest.param({"subgroups": sub(-1)}, [SUBGROUP], id="V7"),
         pytest.param({"maxGroupRestarts": -1}, ["spec.maxGroupRestarts"], id="restarts-negative"),
+        pytest.param({"groupReadiness": "Always"}, ["spec.groupReadiness"], id="gate-unknown"),
+        pytest.param(
+            {"workerTemplate": gated("x/y", c.GROUP_READY_GATE)},
+            ["spec.leaderWorkerTemplate.workerTemplate.spec.readinessGates[1].conditionType"],
+            id="gate-for-workers",
+        ),
         *(
             pytest.param(
                 history(x), [f"metadata.annotations.{c.HISTORY_LIMIT_ANNOTATION}"], id=f"history-{x!r}"
