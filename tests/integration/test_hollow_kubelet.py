@@ -106,11 +106,13 @@ def test_a_node_s_table_of_images_is_for_all_its_pods(bed: Bed) -> None:
         bed.client.merge_patch(NODES, dict, "hollow-5", patch)
 
     set_table('{"app:1": {"error": "ErrImagePull"}}')
-    bed.make("unlucky", nodeName="hollow-5")
-    bed.make("lucky", nodeName="hollow-4")
-    bed.until("lucky", holds)
-    bed.until("unlucky", waits("ImagePullBackOff"))
-    set_table(None)
+    try:
+        bed.make("unlucky", nodeName="hollow-5")
+        bed.make("lucky", nodeName="hollow-4")
+        bed.until("lucky", holds)
+        bed.until("unlucky", waits("ImagePullBackOff"))
+    finally:  # others use the node, too
+        set_table(None)
     bed.until("unlucky", holds)
 
 

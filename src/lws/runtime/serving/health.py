@@ -70,7 +70,8 @@ class Remembered:
     """A check that costs something: strangers may ask as often as they like, and nobody waits long for it.
 
     An outcome holds for ``seconds``. While a check takes longer than ``patience`` seconds, what the last one
-    said is answered, for slow is not failed; so the check has to end by itself, by raising if need be.
+    said is answered, for slow is not failed; the first is waited for. So the check has to end by itself, by
+    raising if need be.
     """
 
     def __init__(
@@ -81,13 +82,13 @@ class Remembered:
         self._lock = threading.Lock()
         self._until = -math.inf
         self._running: threading.Event | None = None
-        self._why = "it has not been made yet"
+        self._why: str | None = None  # until the first has ended
 
     def __call__(self) -> None:
         """Raises RuntimeError: one line, why it failed."""
         running = self._begin()
         if running is not None:
-            running.wait(self._patience)
+            running.wait(None if self._why is None else self._patience)
         if self._why:
             raise RuntimeError(self._why)
 
