@@ -7,6 +7,7 @@ the other, so a test may stop the controller, count what it does, or break the c
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,15 @@ from support.cluster import Cluster, running_cluster
 from support.manager import Manager
 from support.namespaces import make_namespace
 from support.rights import COLLECTED
+from support.rolesets import delete_all
+from support.scene import Scene, admission_alone
 from support.sets import Sets
 from support.wholerun import Run
 
 from hack.controlplane import binaries
 from hack.controlplane.layout import ClusterError
 from hack.tools.helm import binary
+from hack.tools.run import Registration
 
 HERE = Path(__file__).parent
 # Files that take longest, in this order (--durations tells); all others may come in any order after them.
@@ -77,6 +81,21 @@ def namespace(cluster: Cluster) -> Iterator[str]:
 def sets(cluster: Cluster, manager: Manager, namespace: str) -> Sets:
     """Makes LeaderWorkerSets in the test's namespace, while the controller runs."""
     return Sets(cluster.client, namespace)
+
+
+@pytest.fixture(scope="module")
+def admission(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registration]:
+    with admission_alone(cluster, tmp_path_factory.mktemp("admission")) as registration:
+        yield registration
+
+
+@pytest.fixture
+def scene(cluster: Cluster, one_manager: Manager, namespace: str, admission: Registration) -> Iterator[Scene]:
+    """For tests of a change of controllers: at first nobody works."""
+    scene = Scene(cluster, one_manager, Sets(cluster.client, namespace), admission)
+    with closing(scene.connection):
+        yield scene
+    delete_all(cluster.client, namespace)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

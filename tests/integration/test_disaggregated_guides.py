@@ -13,6 +13,7 @@ from support.samples import apply_roles
 from support.sets import Document
 
 from lws.api import disaggregation as d
+from lws.kube.resources import NODES, SERVICES
 
 pytestmark = pytest.mark.integration
 
@@ -29,6 +30,8 @@ def metrics(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with served_metrics(cluster.client, tmp_path_factory.mktemp("metrics")) as metrics:
         yield metrics
 
+
+RACK = "hollow.lws/rack"  # hollow nodes are in no node pool
 
 # disaggregated-autoscaling.md
 
@@ -71,3 +74,95 @@ def await_groups(llm: LiveRoles, *decode: int) -> None:
 
 def uids_of(llm: LiveRoles, role: str) -> set[str]:
     return {x["metadata"]["uid"] for x in llm.pods() if x["metadata"]["labels"][d.ROLE_LABEL] == role}
+
+
+# disaggregated-serving.md, disaggregated-rollouts.md, disaggregated-placement.md
+
+
+def test_roles_in_slices(place: LiveRoles) -> None:
+    """What the page draws: names, sizes, and a Service for each role once all of them are ready."""
+    llm = apply_roles(place, "disaggregatedset.yaml")
+    llm.await_sizes(s0_prefill=1, s0_decode=2, s1_prefill=1, s1_decode=2)
+    llm.await_available()
+    names = [f"disaggregated-{x}-{llm.revision}-{role}" for x in (0, 1) for role in ("decode", "prefill")]
+    assert sorted(x["metadata"]["name"] for x in llm.children()) == names
+    services = llm.until("services", llm.services, lambda seen: len(seen) == 4)
+    assert sorted(x["metadata"]["name"] for x in services) == [f"{x}-prv" for x in names]
+    assert len(llm.pods()) == 2 * (2 + 2)
+
+
+def test_rollout(place: LiveRoles) -> None:
+    """As the page counts it: never fewer groups than asked for, never more than surge allows."""
+    llm = apply_roles(place, "disaggregated-rollout.yaml")
+    llm.await_available()
+    old = llm.revision
+    roles = llm.get()["spec"]["roles"]
+    roles[0]["spec"]["leaderWorkerTemplate"]["workerTemplate"]["spec"]["containers"][0]["image"] += ".1"
+    llm.change(*roles)
+    seen = [llm.sizes()]
+
+    def look() -> bool:
+        if (sizes := llm.sizes()) != seen[-1]:
+            seen.append(sizes)
+        return old not in llm.revisions()
+
+    llm.until("the new revision alone", look)
+    llm.await_available()
+    assert {"0-prefill": 6, "0-decode": 3} in seen, "half of the new above what was there"
+    assert {x["0-prefill"] for x in seen} <= {4, 5, 6}
+    assert {x["0-decode"] for x in seen} <= {2, 3}
+
+
+def test_placement(place: LiveRoles) -> None:
+    """A domain for each slice, of which all its pods are."""
+
+    def by_rack(ds: Document) -> None:
+        ds["spec"]["placementPolicy"]["topology"] = RACK
+
+    llm = apply_roles(place, "disaggregated-placement.yaml", by_rack)
+    llm.await_available()
+    nodes = {x["metadata"]["name"]: x["metadata"]["labels"][RACK] for x in llm.client.list(NODES, dict)}
+    racks: dict[str, set[str]] = {"0": set(), "1": set()}
+    for pod in llm.pods():
+        racks[pod["metadata"]["labels"][d.SLICE_LABEL]].add(nodes[pod["spec"]["nodeName"]])
+    assert [len(x) for x in racks.values()] == [1, 1]
+    assert racks["0"] != racks["1"]
+
+
+# disaggregated-vllm.md, disaggregated-sglang.md
+
+
+def test_engines(place: LiveRoles) -> None:
+    """Both samples at once, with what their files bring along. The Service finds the proxies, and nothing but
+    them; a proxy is told its own revision and slice, by which its selectors find the servers.
+    """
+    several = [apply_roles(place, f"disaggregated-{x}.yaml") for x in ("vllm", "sglang")]
+    for llm, leaders in zip(several, (2, 2), strict=True):
+        llm.await_available()
+        service = llm.client.get(SERVICES, dict, llm.name, llm.namespace)["spec"]["selector"]
+        [proxy] = [x for x in llm.pods() if service.items() <= x["metadata"]["labels"].items()]
+        labels = proxy["metadata"]["labels"]
+        assert labels[d.ROLE_LABEL] == "proxy"
+        fields = {x["name"]: x["valueFrom"]["fieldRef"]["fieldPath"] for x in references(proxy)}
+        assert fields["REVISION"] == f"metadata.labels['{d.REVISION_LABEL}']"
+        assert fields["SLICE"] == f"metadata.labels['{d.SLICE_LABEL}']"
+        script = proxy["spec"]["containers"][0]["command"][2]
+        for role in ("prefill", "decode"):
+            chosen = [
+                x
+                for x in llm.pods()
+                if selectors(script, labels, role).items() <= x["metadata"]["labels"].items()
+            ]
+            assert len(chosen) == leaders
+
+
+def references(pod: Document) -> list[Document]:
+    return [x for x in pod["spec"]["containers"][0]["env"] if "fieldRef" in x.get("valueFrom", {})]
+
+
+def selectors(script: str, labels: dict[str, str], role: str) -> dict[str, str]:
+    """What the shell of a proxy makes of its script: labels that the router looks for."""
+    common = script.partition("set --")[2].partition("exec")[0]
+    filled = common.replace("$REVISION", labels[d.REVISION_LABEL]).replace("$SLICE", labels[d.SLICE_LABEL])
+    own = script.partition(f'--{role}-selector "$@" ')[2].split()[0]
+    return dict(x.split("=") for x in (*filled.replace("\\", " ").split(), own))

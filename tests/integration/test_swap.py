@@ -1,36 +1,25 @@
 """A change of controllers: live sets are taken over from upstream and given back, and no pod notices.
 
-Upstream is ``support.upstream``: its writes, pass by pass. Pods need admission at all times, so a webhook
-server of the test's own answers while no manager runs.
+Upstream is ``support.upstream``: its writes, pass by pass.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 from support.audit import AuditLog
-from support.cluster import Cluster
-from support.manager import Manager
-from support.pki import Authority
-from support.sets import Document, LiveSet, Sets, template
+from support.scene import Scene
+from support.sets import Document, LiveSet, template
 from support.snapshots import keys, made_since, snapshot, version_of
 from support.upstream import Upstream, as_of_old
 from support.waiting import steady, until
 from support.wholeness import await_whole, problems
 
-from hack.tools.run import HOST, Registration, apply_crds
 from lws.api import constants as c
-from lws.app import webhooks
 from lws.controllers.resources import LEADERWORKERSETS
-from lws.kube.client import Client
-from lws.kube.connection import connect
-from lws.runtime.serving import HttpServer
-from lws.webhooks.server import WebhookApp
 
 pytestmark = pytest.mark.integration
 
@@ -39,56 +28,6 @@ NOT_READY = "hollow.lws/not-ready"
 UNIQUE = {"subdomainPolicy": "UniquePerReplica"}
 OLD_HASH = "5f8b6c9dd4"  # of a release that made no revisions
 KEY = "7bdcf6cbd6"  # of the default object (reconcilers.md, 4.3)
-
-
-class Scene:
-    """The cluster with webhooks but without a controller, until a test starts one."""
-
-    def __init__(self, cluster: Cluster, manager: Manager, sets: Sets, registration: Registration) -> None:
-        self.cluster, self.manager, self.sets = cluster, manager, sets
-        self._registration = registration
-        connection = connect(kubeconfig=str(cluster.kubeconfig), user_agent="upstream")
-        self.connection = connection
-        self._client = Client(connection, field_manager=c.FIELD_MANAGER)
-        self.leave()
-
-    def upstream(self, lws: LiveSet, **traits: Any) -> Upstream:
-        return Upstream(self._client, lws, **traits)
-
-    def enter(self) -> None:
-        """Our manager takes over."""
-        self.manager.start()
-
-    def leave(self) -> None:
-        """It goes, and admission goes on."""
-        if self.manager.running:
-            assert self.manager.stop() == 0
-        self._registration.start()
-
-
-@pytest.fixture(scope="module")
-def admission(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registration]:
-    """The webhooks alone, and how to register them."""
-    authority = Authority(tmp_path_factory.mktemp("admission"))
-    server = HttpServer(
-        WebhookApp(webhooks(None)),
-        host=HOST,
-        port=0,
-        ssl_context=authority.server_context(),
-        threads=4,
-        name="admission",
-    )
-    apply_crds(cluster.client)
-    server.start()
-    yield Registration(cluster.client, server, authority.path.read_bytes())
-    server.stop()
-
-
-@pytest.fixture
-def scene(cluster: Cluster, one_manager: Manager, namespace: str, admission: Registration) -> Iterator[Scene]:
-    scene = Scene(cluster, one_manager, Sets(cluster.client, namespace), admission)
-    with closing(scene.connection):
-        yield scene
 
 
 def whole_by(upstream: Upstream, lws: LiveSet) -> None:

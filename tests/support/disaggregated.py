@@ -27,9 +27,10 @@ def a_role(
     surge: int | str | None = None,
     unavailable: int | str | None = None,
     external: bool = False,
+    size: int = 1,
 ) -> Document:
     """A role as the API server has it; with ``surge`` or ``unavailable`` it has a rolling update."""
-    template = {"workerTemplate": {"spec": {"containers": [{"name": "c", "image": image}]}}, "size": 1}
+    template = {"workerTemplate": {"spec": {"containers": [{"name": "c", "image": image}]}}, "size": size}
     spec: Document = {"leaderWorkerTemplate": template}
     if replicas is not None:
         spec["replicas"] = replicas

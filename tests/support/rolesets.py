@@ -42,12 +42,12 @@ class LiveRoles:
     def __repr__(self) -> str:
         return f"{self.namespace}/{self.name}"
 
-    def create(self, *roles: Document, slices: int = 1) -> LiveRoles:
+    def create(self, *roles: Document, slices: int = 1, **spec: Any) -> LiveRoles:
         document = {
             "apiVersion": d.API_VERSION,
             "kind": d.KIND,
             "metadata": {"name": self.name, "namespace": self.namespace},
-            "spec": {"slices": slices, "roles": list(roles)},
+            "spec": {"slices": slices, "roles": list(roles), **spec},
         }
         self.client.create(DISAGGREGATEDSETS, dict, document, namespace=self.namespace)
         return self
