@@ -55,6 +55,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     options = _parser().parse_args(arguments)
     if options.command == "plan":
         _check_plan(options)
+    if options.name and getattr(options, "all_namespaces", False):
+        Parser(prog=f"{PROGRAM} {options.command}").error("a set cannot be named across all namespaces")
     options.kind, options.name = options.name or Target("", "")
     return options
 

@@ -51,6 +51,8 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (["plan", "--role", "a=0"], "no groups, neither before nor after"),
         (["tree", "-o", "yaml"], "invalid choice: 'yaml'"),
         (["tree", "--outp", "json"], "unrecognized arguments"),
+        (["tree", "x", "-A"], "a set cannot be named across all namespaces"),
+        (["why", "ds/x", "-A"], "a set cannot be named across all namespaces"),
         (["pause", "x", "y"], "unrecognized arguments: y"),
     ],
 )
