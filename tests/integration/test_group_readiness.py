@@ -36,19 +36,19 @@ def expose(lws: LiveSet) -> None:
     lws.client.create(SERVICES, dict, document, namespace=lws.namespace)
 
 
-def serving(lws: LiveSet, service: str = "") -> dict[str, str]:
+def serving(lws: LiveSet) -> dict[str, str]:
     """The leaders that the Service sends requests to: their UIDs by name."""
-    selector = equals("kubernetes.io/service-name", service or f"{lws.name}-front")
+    selector = equals("kubernetes.io/service-name", f"{lws.name}-front")
     slices = lws.client.list(SLICES, dict, lws.namespace, label_selector=selector)
     endpoints = [entry for one in slices for entry in one.get("endpoints") or ()]
     return {x["targetRef"]["name"]: x["targetRef"]["uid"] for x in endpoints if x["conditions"]["ready"]}
 
 
-def await_serving(lws: LiveSet, *groups: int, service: str = "") -> None:
+def await_serving(lws: LiveSet, *groups: int) -> None:
     wanted = {f"{lws.name}-{group}" for group in groups}
     lws.until(
         f"traffic to groups {groups} alone",
-        lambda: serving(lws, service),
+        lambda: serving(lws),
         lambda seen: set(seen) == wanted,
     )
 
@@ -199,4 +199,4 @@ def test_the_sample(sets: Sets) -> None:
     """docs/guides/group-readiness.md."""
     lws = apply_sample(sets, "group-readiness.yaml")
     lws.await_available()
-    await_serving(lws, 0, 1, service=lws.name)
+    await_serving(lws, 0, 1)
