@@ -96,7 +96,7 @@ def test_a_leader_serves_with_its_workers(sets: Sets, cluster: Cluster) -> None:
     workers = [pod for pod in lws.until("six pods", lws.pods, lambda x: len(x) == 6) if pod.worker]
     assert not any(map(gates, workers))
     for pod in workers:
-        assert not serving(lws)
+        assert f"{lws.name}-{pod.group}" not in serving(lws)
         lws.annotate_pod(pod.name, NOT_READY, None)
     await_serving(lws, 0, 1)
     lws.await_available()

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.cluster import ROOT
+from support.cluster import ROOT, Cluster
 from support.manager import Manager
 from support.prometheus import Prometheus, programs, rules_file, running_prometheus
 from support.promql import RULES, Question, dashboard_questions, rule_questions
-from support.rolesets import LiveRoles, role
+from support.rolesets import LiveRoles, delete_all, role
 from support.sets import Sets
 from support.waiting import until
 from support.wholeness import await_whole
@@ -53,10 +53,18 @@ def prometheus(manager: Manager, tmp_path: Path) -> Iterator[Prometheus]:
         yield one
 
 
+@pytest.fixture
+def roles(cluster: Cluster, namespace: str) -> Iterator[LiveRoles]:
+    made = LiveRoles(cluster.client, namespace)
+    yield made
+    delete_all(cluster.client, namespace)
+    until("its sets to go", made.children, lambda seen: not seen)
+
+
 def test_it_answers_every_question_of_the_dashboard_and_of_the_alerts(
-    manager: Manager, sets: Sets, prometheus: Prometheus
+    manager: Manager, sets: Sets, roles: LiveRoles, prometheus: Prometheus
 ) -> None:
-    llm = LiveRoles(sets.client, sets.namespace).create(role("prefill", 1), role("decode", 1))
+    llm = roles.create(role("prefill", 1), role("decode", 1))
     lws = sets.create(replicas=2, size=2)
     await_whole(lws)
     llm.await_available()
