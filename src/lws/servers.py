@@ -135,6 +135,7 @@ def webhooks_answer(server: Server, certificate: ServingCertificate) -> Remember
     """A readiness check: a handshake with ourselves. The port is known only once the server listens."""
 
     def check() -> None:
-        serving_check(server.host or "localhost", server.port, certificate)()
+        host = server.host or "localhost"
+        serving_check(host, server.port, certificate, announce=server.let_pass)()
 
     return Remembered(check, REMEMBER_ANSWER)

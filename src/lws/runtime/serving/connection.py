@@ -71,6 +71,12 @@ class Connection(asyncio.Protocol):
         self._enter(Phase.FIRST, self._hub.limits.first)
         self._hub.joined(self)
 
+    @property
+    def port(self) -> int:
+        """The client's."""
+        peer = self._transport.get_extra_info("peername")
+        return int(peer[1]) if peer else 0
+
     def connection_lost(self, exc: Exception | None) -> None:
         if exc is not None:
             _log.debug("Connection lost", error=str(exc))

@@ -97,6 +97,11 @@ class HttpServer:
         )
         self._thread.start()
 
+    def let_pass(self, port: int) -> None:
+        """The client at this port is a check of our own: its handshake does not queue behind strangers'."""
+        if self._loop is not None:
+            self._loop.own_check = port
+
     def stop(self) -> None:
         """Take leave of clients, accept no more, let requests under way finish, close everything."""
         if self._loop is not None and self._thread is not None:
@@ -130,6 +135,7 @@ class _Loop:
         leave: float,
     ) -> None:
         self.limits, self.context, self.leaving = limits, context, False
+        self.own_check = 0
         self._app, self._workers = app, workers
         self._drain, self._leave = drain, leave
         self._loop = asyncio.new_event_loop()
@@ -187,6 +193,9 @@ class _Loop:
 
         When more come than can be served, those who still wait for their answer are among the newest.
         """
+        if connection.port == self.own_check:
+            self._loop.call_soon(connection.shake)
+            return
         self._unshaken.append(connection)
         if len(self._unshaken) == 1:
             self._loop.call_soon(self._shake_one)

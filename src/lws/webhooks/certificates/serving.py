@@ -140,24 +140,28 @@ class ServingCertificate:
 
 
 def serving_check(
-    host: str, port: int, serving: ServingCertificate, *, timeout: float = 10.0
+    host: str,
+    port: int,
+    serving: ServingCertificate,
+    *,
+    timeout: float = 10.0,
+    announce: Callable[[int], object] = lambda _port: None,
 ) -> Callable[[], None]:
     """A readiness check: a handshake with ourselves must show the certificate now loaded, or it raises.
 
     Covers what a look at the thread cannot: the port accepts, the handshake ends, the key fits. ``timeout``:
-    seconds, as controller-runtime's; a server under siege is slow, and still the only one there is.
+    seconds, as controller-runtime's. ``announce`` is told the check's own port before its handshake.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # equality with the very certificate is asked for below
 
     def check() -> None:
-        with (
-            socket.create_connection((host, port), timeout) as plain,
-            context.wrap_socket(plain) as secure,
-        ):
-            if secure.getpeercert(binary_form=True) != serving.certificate:
-                raise CertificateError("the server shows another certificate than the one loaded")
+        with socket.create_connection((host, port), timeout) as plain:
+            announce(plain.getsockname()[1])
+            with context.wrap_socket(plain) as secure:
+                if secure.getpeercert(binary_form=True) != serving.certificate:
+                    raise CertificateError("the server shows another certificate than the one loaded")
 
     return check
 

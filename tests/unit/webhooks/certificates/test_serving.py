@@ -263,6 +263,17 @@ def test_the_check_passes_when_the_loaded_certificate_is_served(
     serving_check("127.0.0.1", server[0].port, server[1])()
 
 
+def test_the_check_does_not_queue_behind_strangers(
+    server: tuple[HttpServer, ServingCertificate], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under siege the newest strangers are served first, and there is always a newer one."""
+    http, serving = server
+    monkeypatch.setattr(http._loop, "_shake_one", lambda: None)
+    with pytest.raises(TimeoutError):
+        serving_check("127.0.0.1", http.port, serving, timeout=0.2)()
+    serving_check("127.0.0.1", http.port, serving, announce=http.let_pass)()
+
+
 def test_the_check_fails_when_another_certificate_is_served(
     server: tuple[HttpServer, ServingCertificate], bundles: list[Bundle], tmp_path: Path
 ) -> None:
