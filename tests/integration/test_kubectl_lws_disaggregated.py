@@ -121,13 +121,22 @@ def test_history_and_undo(llm: LiveRoles, kubectl: Kubectl) -> None:
     llm.change(*two(NEW))
     llm.until("the other templates", lambda: keys(kubectl), lambda seen: len(seen) == 2 and seen[0] == old)
     llm.await_available()
-    new = llm.revision
+    new, before = llm.revision, kept(kubectl)
     assert kubectl.lws("undo", "ds/llm").endswith("/llm rolled back to revision 1\n")
     llm.until("the former revision alone", llm.revisions, lambda seen: seen == {old})
     llm.await_available()
     assert keys(kubectl) == [new, old]
+    assert kept(kubectl) == {2: before[2], 3: before[1]}, "the next number, and nothing else is new"
+    llm.change(*two(NEW))
+    llm.until("the number", lambda: kept(kubectl).get(4), lambda seen: seen == before[2])
+    llm.await_available()
     kubectl("annotate", "disaggregatedset", "llm", f"{c.HISTORY_LIMIT_ANNOTATION}-")
     llm.until("the history to go", lambda: keys(kubectl), lambda seen: not seen)
+
+
+def kept(kubectl: Kubectl) -> dict[int, tuple[str, str]]:
+    """Name and time of creation by number."""
+    return {x["revision"]: (x["name"], x["created"]) for x in kubectl.json("history", "llm")["revisions"]}
 
 
 def keys(kubectl: Kubectl) -> list[str]:

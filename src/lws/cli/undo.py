@@ -69,8 +69,8 @@ def _plain(value: Any) -> Any:
     return [_plain(x) for x in value] if isinstance(value, list) else value
 
 
-def roll_back(session: Session, change: Change, look: Callable[[], Past], number: int) -> ActionView:
-    """Go back, and let the revision be the newest again, so that the controller makes no copy of it."""
+def roll_back(change: Change, look: Callable[[], Past], number: int) -> ActionView:
+    """Put the template of the revision back, whatever else happens to the set meanwhile."""
     chosen = name = ""
     for _ in range(TRIES):
         past = look()
@@ -82,7 +82,6 @@ def roll_back(session: Session, change: Change, look: Callable[[], Past], number
             text = f"skipped undo: its template is that of revision {number or revision.revision}"
             return change.done(past.owner, text, changed=False)
         try:
-            _renumber(session, past.own, revision)
             go()
         except Conflict:
             continue
@@ -91,7 +90,7 @@ def roll_back(session: Session, change: Change, look: Callable[[], Past], number
 
 
 def _renumber(session: Session, own: Sequence[ControllerRevision], revision: ControllerRevision) -> None:
-    """Give it the next number; whoever may not, leaves the controller to make a copy of that number."""
+    """Give it the next number, or the controller makes a copy of it, as it does for whoever may not."""
     highest = max(x.revision for x in own)
     if revision.revision == highest:
         return
@@ -106,15 +105,20 @@ def _renumber(session: Session, own: Sequence[ControllerRevision], revision: Con
 
 def past_of(session: Session, seen: Seen) -> Past:
     """Raises CommandError for a set that is paused."""
-    lws = seen.lws
+    lws, own = seen.lws, owned_revisions(seen.lws, seen.revisions)
     if is_paused(lws):
         raise CommandError(f"{lws.name} is paused: run 'kubectl lws resume {lws.name}' first")
 
     def way(revision: ControllerRevision) -> Callable[[], None] | None:
         patch = patch_of(seen, revision)
-        return (lambda: _patch(session, lws, patch)) if patch else None
 
-    return Past(lws, owned_revisions(lws, seen.revisions), SETS, seen.revision.key, way)
+        def go() -> None:
+            _renumber(session, own, revision)
+            _patch(session, lws, patch)
+
+        return go if patch else None
+
+    return Past(lws, own, SETS, seen.revision.key, way)
 
 
 def _patch(session: Session, lws: LeaderWorkerSet, patch: list[dict[str, Any]]) -> None:
@@ -130,8 +134,6 @@ def _patch(session: Session, lws: LeaderWorkerSet, patch: list[dict[str, Any]]) 
 def run(session: Session, options: Any) -> int:
     """One LeaderWorkerSet."""
     change = Change(LEADERWORKERSETS, "undo")
-    view = roll_back(
-        session, change, lambda: past_of(session, see(session, options.name)), options.to_revision
-    )
+    view = roll_back(change, lambda: past_of(session, see(session, options.name)), options.to_revision)
     session.show(view, draw(view))
     return 0

@@ -1,4 +1,7 @@
-"""``kubectl lws undo`` of DisaggregatedSets: former templates, and so the former revision (decision 183)."""
+"""``kubectl lws undo`` of DisaggregatedSets: former templates, and so the former revision (decision 183).
+
+The number of the revision is the controller's to raise, when it sees the templates back.
+"""
 
 from __future__ import annotations
 
@@ -56,6 +59,6 @@ def run(session: Session, options: Any) -> int:
     def look() -> Past:
         return past_of(session, see_kept(session, options.name))
 
-    view = roll_back(session, change, look, options.to_revision)
+    view = roll_back(change, look, options.to_revision)
     session.show(view, draw(view))
     return 0

@@ -15,7 +15,7 @@ from msgspec import Raw
 from lws.api import constants as c
 from lws.api import disaggregation as d
 from lws.api.workloads import ControllerRevision
-from lws.planning.actions import Action, Create, Delete
+from lws.planning.actions import Action, Create, Delete, Patch
 from lws.planning.disaggregated.demand import Wanted
 from lws.planning.disaggregated.names import owner_reference
 from lws.planning.disaggregated.rollout import at_rest
@@ -38,16 +38,16 @@ def plan_history(
 ) -> list[Action]:
     """Keep the present templates, drop what is more than the limit once no rollout is going on.
 
-    The revision of the highest number is always that of the templates last asked for. ``revisions`` may hold
-    those of others.
+    The revision of the highest number is always that of the templates last asked for. Only the controller
+    numbers revisions: to go back takes one write, to the set. ``revisions`` may hold those of others.
     """
     ds = wanted.ds
     own, limit = owned_revisions(ds, revisions, MARKS), history_limit(ds.annotations)
     if limit is None:
         return [_delete(x) for x in own if not x.deleting]
     newest = max(own, key=lambda x: x.revision, default=None)
-    if newest is None or newest.deleting or newest.labels[MARKS.revision] != wanted.revision:
-        return [_creation(wanted, revisions)]
+    if newest is None or newest.deleting or newest.labels.get(MARKS.revision) != wanted.revision:
+        return [_renewal(own, wanted.revision) or _creation(wanted, revisions)]
     if any(not former.drained for x in slices for former in x.former):
         return []
     if not all(at_rest(wanted, x) for x in slices):
@@ -57,6 +57,17 @@ def plan_history(
 
 def _delete(revision: ControllerRevision) -> Delete:
     return Delete(KIND, revision.key, revision.uid, unmet=False)
+
+
+def _renewal(own: Sequence[ControllerRevision], key: str) -> Patch | None:
+    """Templates that come back keep their revision, which gets the next number, as a StatefulSet's does."""
+    kept = [x for x in own if x.labels.get(MARKS.revision) == key and not x.deleting]
+    if not kept:
+        return None
+    former = max(kept, key=lambda x: x.revision)
+    metadata = {"name": former.name, "namespace": former.namespace, "uid": former.uid}
+    number = 1 + max(x.revision for x in own)
+    return Patch(KIND, {"metadata": metadata, "revision": number}, unmet=False)
 
 
 def _creation(wanted: Wanted, revisions: Sequence[ControllerRevision]) -> Create:

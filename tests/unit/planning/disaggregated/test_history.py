@@ -14,7 +14,7 @@ from lws.api import disaggregation as d
 from lws.api.disaggregatedset import DisaggregatedSet
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision
-from lws.planning.actions import Action, Create, Delete
+from lws.planning.actions import Action, Create, Delete, Patch
 from lws.planning.disaggregated.demand import wanted_of
 from lws.planning.disaggregated.history import plan_history, stored_roles
 from lws.planning.disaggregated.slices import make_slices
@@ -74,12 +74,32 @@ def test_who_does_not_ask_has_nothing_kept() -> None:
     assert plan(two("a", "nonsense"), [], children(ds)) == []
 
 
-def test_templates_that_come_back_are_the_newest_again() -> None:
+def renewed(kept: list[ControllerRevision], actions: list[Action]) -> list[ControllerRevision]:
+    """``kept`` after the patch of a number."""
+    (patch,) = actions
+    assert isinstance(patch, Patch)
+    name, number = patch.document["metadata"]["name"], patch.document["revision"]
+    assert patch.document["metadata"]["uid"] == next(x.uid for x in kept if x.name == name)
+    return [replace(x, revision=number) if x.name == name else x for x in kept]
+
+
+def test_templates_that_come_back_keep_their_revision_under_the_next_number() -> None:
+    """Whoever put them back: ``undo``, or an old manifest."""
     a, b = two("a", "5"), two("b", "5")
     first, second = history(a, b)
-    again = made(plan(a, [first, second], children(a)))
-    assert (again.revision, again.labels[d.REVISION_LABEL]) == (3, revision(a))
-    assert deleted(plan(a, [first, second, again], children(a))) == []
+    kept = renewed([first, second], plan(a, [first, second], children(a)))
+    assert kept == [replace(first, revision=3), second]
+    assert plan(a, kept, children(a)) == []
+    kept = renewed(kept, plan(b, kept, children(b)))
+    assert [x.revision for x in kept] == [3, 4], "and forth"
+    assert made(plan(two("c", "5"), kept, children(a))).revision == 5
+
+
+def test_a_revision_that_is_going_is_not_used_again() -> None:
+    a, b = two("a", "5"), two("b", "5")
+    first, second = history(a, b)
+    going = replace(first, metadata=replace(first.metadata, deletion_timestamp="2026-11-30T00:00:00Z"))
+    assert made(plan(a, [going, second], children(a))).revision == 3
 
 
 @pytest.mark.parametrize("limit", [0, 1, 2])
