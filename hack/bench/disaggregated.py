@@ -146,8 +146,10 @@ def on_a_cluster(options: argparse.Namespace, directory: Path) -> None:
         bench.phase("create", manager, bench.create, "server:1")
         bench.phase("roll", manager, bench.roll, "server:2")
         audit.mark()
+        before = manager.usage().cpu
         time.sleep(options.rest)
-        report("rest", seconds=options.rest, writes=dict(audit.writes()))
+        cpu = round(manager.usage().cpu - before, 2)
+        report("rest", seconds=options.rest, cpuSeconds=cpu, writes=dict(audit.writes()))
         manager.stop()
         audit.mark()
         manager = Manager(kubeconfig, directory / "controller.log")

@@ -72,6 +72,15 @@ def test_three_roles_in_two_slices(llm: LiveRoles, cluster: Cluster) -> None:
     assert not log.writes()
 
 
+def test_more_sets_at_once_than_there_are_workers(cluster: Cluster, llm: LiveRoles) -> None:
+    """None waits for others: a pass that has nothing more to do gives its worker back."""
+    sets = [LiveRoles(cluster.client, llm.namespace, f"llm-{x}") for x in range(8)]
+    for one in sets:
+        one.create(*(role(x, 1, image=OLD, size=1) for x in ("prefill", "decode")))
+    for one in sets:
+        one.await_available()
+
+
 def test_all_roles_roll_together(llm: LiveRoles) -> None:
     """Slices too: each tells once that it began, the set once that all have ended, and the old ones' services
     go.

@@ -172,15 +172,19 @@ class Cluster:
                 self.server.put(kind, self.server.objects[kind, name] | {"status": status})
 
     def settle(self, passes: int = 60) -> None:
-        """Pass after pass until one writes nothing; errors are as others' passes would meet them."""
+        """Pass after pass until one writes nothing, which then asks for none at once; errors are as others'
+        passes would meet them.
+        """
         for _ in range(passes):
             self.make_ready()
             before = len(self.server.writes)
             try:
-                self.reconcile()
+                result = self.reconcile()
             except KubeError:
                 continue
             if len(self.server.writes) == before:
+                assert result.requeue_after is None or result.requeue_after >= 1.0, f"it spins: {result}"
+                assert not result.requeue
                 return
         raise AssertionError(f"still writing: {self.server.writes[-5:]}")
 

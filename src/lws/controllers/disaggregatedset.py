@@ -130,7 +130,7 @@ class DisaggregatedSetReconciler:
         due = self._report(ds, reading, done)
         if done.errors:
             raise done.errors[0]
-        return Result(requeue_after=sooner(done.outcome.requeue, due) or 0.0)
+        return Result(requeue_after=sooner(done.outcome.requeue, due))
 
     def _carry_out(self, ds: DisaggregatedSet, revision: str, done: Done) -> None:
         """Everything but statuses."""

@@ -5,7 +5,7 @@ state of the world, moves it towards what is wanted, and returns
 
 - ``Result()``: all is well for now; the key's backoff starts over.
 - ``Result(requeue_after=s)``: look again in ``s`` seconds; nothing failed, so the backoff starts over.
-- ``Result(requeue=True)``: look again after the key's backoff, which grows.
+- ``Result(requeue=True)``, or a time that has come already: look again after the key's backoff, which grows.
 - or raises: look again after the key's backoff. ``TerminalError``: trying again would change nothing.
 
 Whatever it raises, the worker and all other keys go on. The rules are controller-runtime's
@@ -29,7 +29,10 @@ ResultLabel = Literal["success", "error", "requeue", "requeue_after"]
 
 
 class Result(NamedTuple):
-    """When to reconcile the key again. ``requeue_after`` (seconds) wins; 0 means at once, None not at all."""
+    """When to reconcile the key again. ``requeue_after`` (seconds) wins; None means not at all.
+
+    A time that has come already means after the key's backoff: no reconciler can keep a worker busy by it.
+    """
 
     requeue_after: float | None = None
     requeue: bool = False
@@ -191,12 +194,13 @@ class Controller(Generic[K]):
 
     def _settle(self, item: K, priority: int, then: Result) -> None:
         """Queue the item again as its result says, at the priority it had; keep or forget its failures."""
-        if then.requeue_after is None and then.requeue:
+        after = then.requeue_after
+        if then.requeue if after is None else after <= 0:
             self._queue.add_rate_limited(item, priority=priority)
             return
         self._queue.forget(item)
-        if then.requeue_after is not None:
-            self._queue.add(item, priority=priority, after=then.requeue_after)
+        if after is not None:
+            self._queue.add(item, priority=priority, after=after)
 
     def _report(self, label: ResultLabel, error: BaseException) -> None:
         """One line for the operator, the traceback for whoever debugs."""

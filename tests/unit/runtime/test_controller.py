@@ -148,10 +148,14 @@ def test_requeue_after_forgets_failures_and_comes_back_then(rig: Rig, after: flo
 
 
 @pytest.mark.parametrize("after", [0.0, -3.0], ids=["now", "overdue"])
-def test_a_time_that_has_come_is_not_lost(rig: Rig, after: float) -> None:
-    rig.play(Result(requeue_after=after), Result())
-    rig.settled()
-    assert rig.results() == {"requeue_after": 1, "success": 1}
+def test_a_time_that_has_come_is_not_lost_and_keeps_no_worker_busy(rig: Rig, after: float) -> None:
+    rig.play(*[Result(requeue_after=after)] * 3, Result())
+    for seconds in (1.0, 2.0, 4.0):
+        rig.clock.advance(seconds)
+        rig.settled()
+    assert rig.times() == [0.0, 1.0, 3.0, 7.0]
+    assert rig.results() == {"requeue_after": 3, "success": 1}
+    assert rig.queue.remembered == 0
 
 
 def test_requeue_after_wins_over_requeue(rig: Rig) -> None:
