@@ -27,10 +27,10 @@ from typing import Final, NamedTuple
 from hack.bench.hostile import insecure
 from hack.bench.informer import synced
 from hack.bench.podserver import compact, fake_cluster, pod
-from lws.app import MUTATE_POD, webhooks
 from lws.runtime import logs
 from lws.runtime.serving import Checks, HttpServer, Limits, health_app, raise_open_files
 from lws.webhooks.certificates import LOCAL, CertificateStore, ServingCertificate
+from lws.webhooks.paths import MUTATE_POD, webhooks
 from lws.webhooks.server import MAX_BODY, WebhookApp
 
 TARGET_SYNC_MS: Final = 30.0  # longest wait on the kept connection

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +14,7 @@ from lws.api import disaggregation as d
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.config import Configuration
 from lws.config.addresses import parse_address
+from lws.connections import Connections, Patience
 from lws.controllers.disaggregatedwatches import RoleWatches
 from lws.controllers.disaggregatedwiring import make_role_controller
 from lws.controllers.gang import Gang, make_gang
@@ -23,7 +23,7 @@ from lws.controllers.lacks import CreationFailures
 from lws.controllers.wiring import make_controllers
 from lws.controllers.workloadmetrics import WorkloadMetrics
 from lws.kube.client import Client
-from lws.kube.connection import SERVICE_ACCOUNT, Connection, connect
+from lws.kube.connection import SERVICE_ACCOUNT
 from lws.kube.errors import ApiError
 from lws.kube.version import server_version
 from lws.leadergates import LeaderGates
@@ -47,21 +47,11 @@ from lws.servers import (
     webhook_server,
     webhooks_answer,
 )
-from lws.version import user_agent
-from lws.webhooks import handlers
-from lws.webhooks.admission import Webhook
 from lws.webhooks.certificates import CertificateFiles, Rotation, ServingCertificate
-from lws.webhooks.pods import GatesLeaders, no_gates
-
-MUTATE_SET: Final = "/mutate-leaderworkerset-x-k8s-io-v1-leaderworkerset"
-VALIDATE_SET: Final = "/validate-leaderworkerset-x-k8s-io-v1-leaderworkerset"
-VALIDATE_DISAGGREGATED_SET: Final = "/validate-disaggregatedset-x-k8s-io-v1-disaggregatedset"
-MUTATE_POD: Final = "/mutate--v1-pod"
-VALIDATE_POD: Final = "/validate--v1-pod"
+from lws.webhooks.paths import webhooks
 
 OLDEST_SERVER: Final = (1, 27)  # the first in which StatefulSets may start at another ordinal than 0
 DEFAULT_NAMESPACE: Final = "lws-system"
-REVIEWS: Final = (10.0, 20)  # a second and at once: what scrapers may cost the API server
 
 _log = get_logger("setup")
 
@@ -95,17 +85,6 @@ def operator_namespace(file: Path = Path(SERVICE_ACCOUNT, "namespace")) -> str:
         return DEFAULT_NAMESPACE
 
 
-def webhooks(gang: str | None, gates_leaders: GatesLeaders = no_gates) -> Mapping[str, Webhook]:
-    """What is served under which path (operations.md, 2.1)."""
-    return {
-        MUTATE_SET: handlers.mutate_leaderworkerset,
-        VALIDATE_SET: handlers.validate_leaderworkerset,
-        VALIDATE_DISAGGREGATED_SET: handlers.validate_disaggregatedset,
-        MUTATE_POD: handlers.pod_mutator(gang, gates_leaders),
-        VALIDATE_POD: handlers.validate_pod,
-    }
-
-
 class App:
     """The controller manager of one process. Nothing is sent or served before :meth:`run`.
 
@@ -118,16 +97,16 @@ class App:
         self.options = options
         self.metrics = Metrics()
         self.manager = Manager()
-        self._connections: list[Connection] = []
-        limits = options.configuration.client_connection
-        connection = self._connect(pool_size=3 * options.workers + 4, qps=limits.qps, burst=limits.burst)
-        if connection.unverified:
+        self._connections = Connections(
+            options.kubeconfig,
+            options.configuration.client_connection,
+            workers=options.workers,
+            on_response=self.metrics.on_response,
+        )
+        if self._connections.controllers.unverified:
             _log.warning("The API server's certificate is not verified: insecure-skip-tls-verify is set")
-        self.client = Client(connection, field_manager=c.FIELD_MANAGER)
-        # What replicas write that do not lead: events of the election, certificates.
-        any_replica = self._connect(pool_size=2, qps=limits.qps, burst=limits.burst)
-        self._any_replica = Client(any_replica, field_manager=c.FIELD_MANAGER)
-        self.recorder = self._recorder(self._any_replica, c.REPORTING_CONTROLLER)
+        self.client = Client(self._connections.controllers, field_manager=c.FIELD_MANAGER)
+        self._any_replica = Client(self._connections.any_replica, field_manager=c.FIELD_MANAGER)
         self._gates = LeaderGates(self._any_replica)
         self.health_server = self._serve_health()
         self.metrics_server = self._serve_metrics()
@@ -141,20 +120,7 @@ class App:
             self._require_server()
             self.manager.run(stop)
         finally:
-            for connection in self._connections:
-                connection.close()
-
-    def _connect(self, *, part: str = "", pool_size: int, qps: float | None, burst: int | None) -> Connection:
-        connection = connect(
-            kubeconfig=self.options.kubeconfig,
-            user_agent=user_agent(part),
-            pool_size=pool_size,
-            qps=qps,
-            burst=burst,
-            on_response=self.metrics.on_response,
-        )
-        self._connections.append(connection)
-        return connection
+            self._connections.close()
 
     def _require_server(self) -> None:
         """Refuse a server on which every set would fail for a reason hard to see."""
@@ -182,8 +148,7 @@ class App:
         if address is None:
             return None
         if self.options.guard_metrics:
-            # A connection of its own: what strangers send must not use up what the controllers may ask.
-            guard = AuthFilter(self._connect(part="/metrics", pool_size=2, qps=REVIEWS[0], burst=REVIEWS[1]))
+            guard = AuthFilter(self._connections.reviews())
             certificate = metrics_certificate(configuration, self.metrics)
         if certificate is not None:
             self.manager.add(certificate, phase=Phase.HTTP, name="metrics certificate watcher")
@@ -229,6 +194,7 @@ class App:
         self.cache = cache = Cache(self.client.connection, clock=clock, metrics=watching)
         measures = WorkloadMetrics(self.metrics, max_sets=self.options.configuration.metrics.max_sets)
         informers = make_informers(cache)
+        self.recorder = self._leaders_recorder(c.REPORTING_CONTROLLER, "event recorder")
         self._gates.sets = informers.sets
         controllers, resync = make_controllers(
             informers,
@@ -242,13 +208,12 @@ class App:
             measures=measures,
         )
         self.manager.add(cache, phase=Phase.CACHES, name="caches")
-        self.manager.add(self.recorder, phase=Phase.OTHERS, name="event recorder")
         self.manager.add(measures, phase=Phase.CONTROLLERS, name="workload metrics")
         roles = self._role_controller(informers.sets, clock, watching, measures)
         for controller in (*controllers, roles):
             self.manager.add(controller, phase=Phase.CONTROLLERS, name=f"controller {controller.name}")
         self.manager.add(resync, phase=Phase.CONTROLLERS, name="resync")
-        self.manager.add(Patience(self.client.connection), phase=Phase.CONTROLLERS, name="patience")
+        self.manager.add(Patience(self._connections.controllers), phase=Phase.CONTROLLERS, name="patience")
         watching.declare(*cache.silences())
         self.metrics.silences(cache.silences)
         self.manager.add_health_check("informers", cache.check)
@@ -263,20 +228,24 @@ class App:
     ) -> Controller[Key]:
         """DisaggregatedSets; nothing waits for their watches, because their CRDs may come later."""
         watches = RoleWatches(self.client, children, clock=clock, metrics=watching)
-        recorder = self._recorder(self.client, d.REPORTING_CONTROLLER)
         self.manager.add(watches, phase=Phase.OTHERS, name="watches of disaggregatedsets")
-        self.manager.add(recorder, phase=Phase.OTHERS, name="event recorder of disaggregatedsets")
         self.manager.add_health_check("disaggregatedset-informers", watches.check)
         self.metrics.silences(watches.silences)
         return make_role_controller(
             watches,
             client=self.client,
-            recorder=recorder,
+            recorder=self._leaders_recorder(d.REPORTING_CONTROLLER, "event recorder of disaggregatedsets"),
             metrics=self.metrics,
             clock=clock,
             workers=self.options.workers,
             measures=measures,
         )
+
+    def _leaders_recorder(self, controller: str, name: str) -> EventRecorder:
+        """Of events about objects, which only the leader tells: all of them before it gives the lease up."""
+        recorder = self._recorder(Client(self._connections.events, field_manager=c.FIELD_MANAGER), controller)
+        self.manager.add(recorder, phase=Phase.EVENTS, name=name)
+        return recorder
 
     def _recorder(self, client: Client, controller: str) -> EventRecorder:
         instance, dropped = f"{controller}-{socket.gethostname()}", self.metrics.on_event_dropped
@@ -302,26 +271,14 @@ class App:
         settings = self.options.configuration.leader_election
         if not settings.leader_elect:
             return
-        connection = self._connect(part="/leader-election", pool_size=2, qps=None, burst=None)
+        recorder = self._recorder(self._any_replica, c.REPORTING_CONTROLLER)
         leadership = Leadership(
-            Client(connection),
+            Client(self._connections.election()),
             settings,
             namespace=self.options.namespace,
-            recorder=self.recorder,
+            recorder=recorder,
             gauge=self.metrics.leader(settings.resource_name),
-            fenced=self.client.connection,
+            fenced=self._connections.fenced,
         )
+        self.manager.add(recorder, phase=Phase.OTHERS, name="event recorder of leader election")
         self.manager.add(leadership, phase=Phase.LEADER_ELECTION, name="leader election")
-
-
-class Patience:
-    """Ends, when controllers stop, the waiting for another try of requests that failed."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def start(self) -> None:
-        """Nothing to start."""
-
-    def stop(self) -> None:
-        self._connection.interrupt()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import Final
 
 from lws.config import LeaderElection
@@ -33,7 +34,7 @@ class Leadership:
         namespace: str,
         recorder: EventRecorder,
         gauge: Gauge,
-        fenced: Connection,
+        fenced: Sequence[Connection],
     ) -> None:
         self.identity = new_identity()
         self._lease = {
@@ -57,7 +58,8 @@ class Leadership:
             on_stopped=lambda: self._turn(0, "stopped leading"),
             may_release=self._fence.shut,
         )
-        fenced.fence(self._fence)
+        for connection in fenced:
+            connection.fence(self._fence)
 
     def run(self, stop: threading.Event) -> None:
         """Block until ``stop``, and give the lease up then. Raises LeadershipLost."""
@@ -65,7 +67,8 @@ class Leadership:
             self._elector.run(stop)
         except LeadershipLost:
             self._fence.shut(0.0)
-            self._fenced.close()
+            for connection in self._fenced:
+                connection.close()
             raise
 
     def wait_ready(self, timeout: float) -> bool:

@@ -15,15 +15,17 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
+from support.audit import AuditLog
 from support.cluster import Cluster, running_cluster
 from support.installation import FLAGS, LEASE, SECRET, SERVICE, Installation, Replica
 from support.namespaces import make_namespace
 from support.podgroups import POD_GROUPS, apply_crd
 from support.rights import NAMESPACE, Usage
 from support.rolesets import LiveRoles, role
-from support.sets import LiveSet, Sets
+from support.sets import LiveSet, Sets, template
 from support.snapshots import snapshot
 from support.waiting import steady, until
+from support.wholeness import await_whole
 
 from hack.tools.run import apply_crds
 from lws.controllers.resources import LEADERWORKERSETS
@@ -243,6 +245,26 @@ class TestLeadership:
             in leader.tail()
         )
         until("the standby to lead", lambda: standby.leads)
+
+    def test_one_that_was_frozen_writes_nothing_more_and_ends(
+        self, installation: Installation, sets: Sets
+    ) -> None:
+        """Stopped in the middle of a roll, which its successor finishes; it wakes with what it knew then."""
+        one = sets.create("frozen", replicas=4)
+        await_whole(one)
+        takeover, log = Takeover(installation), AuditLog(installation.cluster.audit_log)
+        installation.withdraw(takeover.leader)
+        one.change(workerTemplate=template("worker", "docker.io/nginxinc/nginx-unprivileged:1.28"))
+        until("the roll to begin", lambda: one.condition("UpdateInProgress") == "True")
+        takeover.leader.send(signal.SIGSTOP)
+        assert takeover.seconds() > 10.0
+        await_whole(one)
+        steady("the set", one.get, window=3.0)
+        log.mark()
+        takeover.leader.send(signal.SIGCONT)
+        assert takeover.leader.wait() == 1
+        assert log.writes() == {"create events": 1}, "that it leads no more, and nothing of the set"
+        assert f"lost the lease {NAMESPACE}/{LEASE}" in takeover.leader.tail()
 
     def test_a_kill_is_survived(self, installation: Installation, sets: Sets) -> None:
         """While nobody leads, the Secret is emptied: certificates are every replica's, and no call fails."""

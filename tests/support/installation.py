@@ -10,6 +10,7 @@ EndpointSlices of the webhook Service, through which the API server calls them. 
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
@@ -202,6 +203,7 @@ class Replica:
             "KUBECONFIG": str(self._installation.kubeconfig),
             "TMPDIR": str(self._directory),
             "HOME": str(self._directory),
+            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),  # of the tree under test
         }
         with self.log.open("wb") as log:
             self._process = subprocess.Popen([sys.executable, *words], stderr=log, env=environment)

@@ -12,10 +12,10 @@ from typing import Any
 
 from hack.tools.run import HOST, Registration, apply_crds
 from lws.api import constants as c
-from lws.app import webhooks
 from lws.kube.client import Client
 from lws.kube.connection import connect
 from lws.runtime.serving import HttpServer
+from lws.webhooks.paths import webhooks
 from lws.webhooks.server import WebhookApp
 from support.cluster import Cluster
 from support.manager import Manager

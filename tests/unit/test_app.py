@@ -222,7 +222,7 @@ class TestLeading:
         with pytest.raises(Exception, match="closed"):
             running.app.client.connection.request("GET", "/version")
 
-    def test_who_does_not_lead_writes_nothing_but_events_and_certificates(
+    def test_who_does_not_lead_writes_nothing_but_certificates_and_that_it_does_not(
         self, start: Start, server: QuietServer
     ) -> None:
         """Also one that was frozen: its lease ran out by the clock, whatever it still believes."""
@@ -237,6 +237,37 @@ class TestLeading:
         server.give_lease_to("")
         until("leadership", lambda: "another" not in (server.holder or "another"))
         until("a write", lambda: self._writes(connection))
+
+    def test_events_wait_for_nobody_who_has_lost_the_lease(self, start: Start, server: QuietServer) -> None:
+        """They are gathered for a second; meanwhile another may have come to lead."""
+        running = start().start()
+        until("leadership", lambda: server.holder)
+        until("readiness", running.ready)
+        server.on("PUT", lease_path("lws-system", LEASE_NAME), status_answer(500))
+        self._tell(running)
+        assert isinstance(running.join(), ManagerError)
+        until("the election's events", lambda: len(server.matching("POST", EVENTS.path("lws-system"))) == 2)
+        assert not server.matching("POST", EVENTS.path("team-a"))
+        dropped = 'lws_events_dropped_total{reason="unreachable"} 1.0'
+        assert dropped in running.app.metrics.exposition()[1].decode()
+
+    def test_an_orderly_end_tells_everything_before_the_lease_is_given_up(
+        self, start: Start, server: QuietServer
+    ) -> None:
+        running = start().start()
+        until("leadership", lambda: server.holder)
+        until("readiness", running.ready)
+        self._tell(running)
+        assert running.end() is None
+        (event,) = server.matching("POST", EVENTS.path("team-a"))
+        release = server.matching("PUT", lease_path("lws-system", LEASE_NAME))[-1]
+        assert release.json()["spec"]["holderIdentity"] == ""
+        assert server.requests.index(event) < server.requests.index(release)
+
+    @staticmethod
+    def _tell(running: Running) -> None:
+        of = {"kind": "LeaderWorkerSet", "namespace": "team-a", "name": "one"}
+        running.app.recorder.event(regarding=of, type_="Normal", reason="R", action="A", note="N")
 
     @staticmethod
     def _writes(connection: Connection) -> bool:

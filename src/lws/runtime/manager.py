@@ -1,7 +1,7 @@
 """Starts the parts of a process in order, watches over them, and stops them in reverse.
 
 The order (runtime.md, B2 #9) keeps parts from waiting for each other in a circle: HTTP servers, webhooks,
-caches (the API server may need our webhooks before it can answer them), others, leader election,
+caches (the API server may need our webhooks before it can answer them), others, leader election, events,
 controllers. A phase starts when the one before is ready. Nothing here knows what the parts do.
 """
 
@@ -39,7 +39,8 @@ class Phase(IntEnum):
     OTHERS = 3
     WARM_UP = 4
     LEADER_ELECTION = 5
-    CONTROLLERS = 6
+    EVENTS = 6  # between them: what controllers tell to their end goes out before the lease is given up
+    CONTROLLERS = 7
 
 
 class ManagerError(Exception):

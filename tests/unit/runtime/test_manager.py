@@ -150,7 +150,16 @@ def test_phases_start_in_order_and_stop_in_reverse(log: Log, run: Callable[[Mana
     log.wait_for("start CONTROLLERS")
     assert running.end() is None
     names = [phase.name for phase in PHASES]
-    assert names == ["HTTP", "WEBHOOKS", "CACHES", "OTHERS", "WARM_UP", "LEADER_ELECTION", "CONTROLLERS"]
+    assert names == [
+        "HTTP",
+        "WEBHOOKS",
+        "CACHES",
+        "OTHERS",
+        "WARM_UP",
+        "LEADER_ELECTION",
+        "EVENTS",
+        "CONTROLLERS",
+    ]
     assert log.lines == [*(f"start {name}" for name in names), *(f"stop {name}" for name in reversed(names))]
 
 
