@@ -15,6 +15,7 @@ from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.config import Configuration
 from lws.config.addresses import parse_address
 from lws.connections import Connections, Patience
+from lws.controllers.claims import GroupClaims
 from lws.controllers.disaggregatedwatches import RoleWatches
 from lws.controllers.disaggregatedwiring import make_role_controller
 from lws.controllers.gang import Gang, make_gang
@@ -205,6 +206,7 @@ class App:
             workers=self.options.workers,
             gang=self._gang(clock, watching),
             failures=self._creation_failures(clock, watching),
+            claims=self._claims(clock, watching),
             measures=measures,
         )
         self.manager.add(cache, phase=Phase.CACHES, name="caches")
@@ -266,6 +268,14 @@ class App:
         self.manager.add(failures, phase=Phase.OTHERS, name="watch of failures to create pods")
         self.metrics.silences(failures.silences)
         return failures
+
+    def _claims(self, clock: SystemClock, watching: InformerMetrics) -> GroupClaims:
+        """Nothing waits for this watch, which may never begin."""
+        claims = GroupClaims(self.client, clock=clock, metrics=watching)
+        self.manager.add(claims, phase=Phase.OTHERS, name="watch of resourceclaims")
+        self.manager.add_health_check("claim-informer", claims.check)
+        self.metrics.silences(claims.silences)
+        return claims
 
     def _elect(self) -> None:
         settings = self.options.configuration.leader_election

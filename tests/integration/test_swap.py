@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import pytest
 from support.audit import AuditLog
+from support.devices import Racks, claims_of
 from support.scene import Scene
 from support.sets import Document, LiveSet, template
 from support.snapshots import keys, made_since, snapshot, version_of
@@ -293,3 +294,27 @@ def test_groups_with_nodes_of_their_own_are_given_back_and_taken_over(scene: Sce
     scene.enter()
     await_recorded(lws)
     assert steady("the set", lambda: snapshot(lws), window=2.0) == before
+
+
+def test_groups_that_share_claims_are_given_back_and_taken_over(scene: Scene, namespace: str) -> None:
+    """beyond.md, 3.4, 8: pods and claims stay, and to upstream's passes everything is as it should be."""
+    client = scene.cluster.client
+    racks = Racks(client, "swap.lws.test")
+    racks.publish(0, devices=4)
+    racks.template(namespace)
+    worker = template("worker")
+    worker["metadata"]["annotations"][c.GROUP_CLAIMS_ANNOTATION] = "rack"
+    worker["spec"]["resourceClaims"] = [{"name": "rack", "resourceClaimTemplateName": "rack"}]
+    scene.enter()
+    lws = scene.sets.create(workerTemplate=worker)
+    await_whole(lws)
+    scene.leave()
+    before, claims, upstream = snapshot(lws), claims_of(client, namespace), scene.upstream(lws)
+    for _ in range(3):
+        upstream.reconcile()
+    assert upstream.revisions_made == 0
+    scene.enter()
+    await_recorded(lws)
+    assert steady("the set", lambda: snapshot(lws), window=2.0) == before
+    assert (len(claims), claims_of(client, namespace)) == (2, claims)
+    racks.clear()

@@ -64,6 +64,7 @@ SCENARIOS: dict[str, set[str]] = {
     "api.md, 7.6: TPU": numbers(("T", 14)),
     "api.md, 7.7: status and conditions": numbers(("C", 16)),
     "beyond.md, 2.3: node selector and toleration of a group": numbers(("", 11)),
+    "beyond.md, 3.4: a claim of a group": numbers(("", 11)) | {"13"},
     "disaggregatedset.md, 11: worked planner tables": numbers(("T", 7), ("G", 2))
     | {f"{letter}{x:02}" for letter, last in (("X", 22), ("Y", 21), ("N", 24)) for x in range(1, last + 1)},
     "disaggregatedset.md, 23.1: planner": numbers(("", 25)),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from msgspec import Raw, Struct, field
 
-from lws.api.constants import GROUP_READY_GATE, REVISION_LABEL
+from lws.api.constants import GROUP_CLAIMS_TOKEN_ANNOTATION, GROUP_READY_GATE, REVISION_LABEL
 from lws.api.leaderworkerset import RetentionPolicy
 from lws.objects import KubeObject, ObjectMeta
 
@@ -138,8 +138,15 @@ class RevisionOfTemplate(Struct, frozen=True, gc=False, omit_defaults=True):
     revision: str = field(name=REVISION_LABEL, default="")
 
 
+class TokenOfTemplate(Struct, frozen=True, gc=False, omit_defaults=True):
+    """The one annotation of a pod template that a rule asks about."""
+
+    token: str = field(name=GROUP_CLAIMS_TOKEN_ANNOTATION, default="")
+
+
 class TemplateMeta(Struct, frozen=True, gc=False, omit_defaults=True):
     labels: RevisionOfTemplate = RevisionOfTemplate()
+    annotations: TokenOfTemplate = TokenOfTemplate()
 
 
 class PodTemplate(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -179,6 +186,11 @@ class StatefulSet(KubeObject, frozen=True, gc=False, rename="camel"):
     def revision_of_pods(self) -> str:
         """The revision key in its pod template; empty where that has none."""
         return self.spec.template.metadata.labels.revision
+
+    @property
+    def claims_token(self) -> str:
+        """What tells its pods the claims of their group; empty where they have none in common."""
+        return self.spec.template.metadata.annotations.token
 
     @property
     def ready(self) -> bool:

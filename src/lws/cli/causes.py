@@ -15,8 +15,8 @@ from lws.cli.drawing import count, numbers
 from lws.cli.kinds import Event, Pod
 from lws.cli.observing import Group, Seen, groups_of
 from lws.cli.pause import is_paused
+from lws.cli.placing import advice_on_claims, advice_on_nodes
 from lws.cli.podcauses import Cause, pod_cause
-from lws.cli.replicanodes import advice as advice_on_nodes
 from lws.cli.status import AnySet, standing_condition
 from lws.planning.recreation.backoff import speaks_of, stored_entry
 
@@ -120,7 +120,8 @@ def group_causes(
         if group.index < seen.expected and (cause := _group_cause(seen, group, events, now=now)) is not None:
             cause.group = group.index
             pod = next((x for x in group.pods if x.name == cause.pod), None)
-            cause.advice = cause.advice or (advice_on_nodes(pod, nodes) if pod is not None else "")
+            if pod is not None and not cause.advice:
+                cause.advice = advice_on_nodes(pod, nodes) or advice_on_claims(pod)
             found.append(cause)
     return found
 

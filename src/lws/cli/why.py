@@ -17,8 +17,8 @@ from lws.cli.causes import Events, group_causes, set_causes, update_causes
 from lws.cli.drawing import BAD, GOOD, QUIET, line
 from lws.cli.kinds import CORE_EVENTS, Event
 from lws.cli.observing import Seen, groups_of, see
+from lws.cli.placing import asks_for_nodes
 from lws.cli.podcauses import Cause
-from lws.cli.replicanodes import asks_for_nodes
 from lws.cli.session import Session
 from lws.cli.status import StatusView
 from lws.cli.status import describe as describe_status

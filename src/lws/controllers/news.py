@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from lws.api import constants as c
+from lws.api.resourceclaims import ResourceClaim
 from lws.api.workloads import Pod, Service, StatefulSet
 from lws.controllers.indexes import is_leader
 from lws.objects import KubeObject
@@ -52,6 +53,11 @@ def upkeep_aspects(one: StatefulSet) -> object:
 def service_aspects(one: Service) -> object:
     """What a pass reads of a service, and puts right."""
     return (one.deleting, one.labels, one.metadata.owner_references, one.spec)
+
+
+def claim_aspects(one: ResourceClaim) -> object:
+    """What a group's pass reads of its claims."""
+    return (one.allocated, one.metadata.owner_references)
 
 
 def member_aspects(pod: Pod) -> object:

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
-from lws.api.workloads import Node, Pod, StatefulSet
+from lws.api.workloads import ControllerRevision, Node, Pod, StatefulSet
+from lws.controllers.claims import GroupClaims
 from lws.controllers.executor import Executor
 from lws.controllers.gang import Gang
 from lws.controllers.groupstatus import GroupStatusMemory
@@ -25,10 +26,11 @@ from lws.controllers.outcomes import Outcome
 from lws.controllers.problems import ProblemMemory
 from lws.controllers.unready import UnreadyClock
 from lws.objects import Key
+from lws.planning.claims import wanted_claims
 from lws.planning.gate import waits
 from lws.planning.group import left_behind, plan_group
 from lws.planning.groups import group_of
-from lws.planning.observed import NO_KEYS, Keys, ObservedGroup, group_index, worker_set_of
+from lws.planning.observed import NO_KEYS, Keys, ObservedClaim, ObservedGroup, group_index, worker_set_of
 from lws.planning.recreation.decision import plan_restart
 from lws.planning.upkeep import unexplained
 from lws.runtime.clock import Clock
@@ -51,6 +53,7 @@ class PodReconciler:
         inherited: InheritedKeys,
         missing: MissingPods,
         clock: Clock,
+        claims: GroupClaims | None = None,
         gang: Gang | None = None,
     ) -> None:
         self._informers = informers
@@ -64,6 +67,7 @@ class PodReconciler:
         self._missing = missing
         self._unready = UnreadyClock(clock)
         self._clock = clock
+        self._claims = claims
         self._gang = gang
         self._provider = gang.provider if gang is not None else None
 
@@ -111,6 +115,8 @@ class PodReconciler:
         worker_sets = self._worker_sets(leader)
         pods = tuple(self._informers.pods.by_index(BY_GROUP, leader.key))
         workers = worker_set_of(leader, worker_sets)
+        revisions = tuple(self._informers.revisions.by_index(BY_REVISION, (key, _revision(leader))))
+        claims, claims_known = self._claims_of(lws, leader, worker_sets, revisions)
         return ObservedGroup(
             lws,
             leader,
@@ -118,13 +124,30 @@ class PodReconciler:
             worker_sets=worker_sets,
             lack=self._missing.of(workers, pods) if workers is not None and not leader.deleting else None,
             stale_keys=self._stale_keys(lws, leader, worker_sets),
-            revisions=tuple(self._informers.revisions.by_index(BY_REVISION, (key, _revision(leader)))),
+            revisions=revisions,
             node=self._node_of(lws, leader),
             service=self._informers.services.get(leader.key),
             pod_group=self._gang.pod_group_of(leader) if self._gang is not None else None,
             pod_groups_known=self._gang is None or self._gang.known,
+            claims=claims,
+            claims_known=claims_known,
             incidents=self._incidents.of(leader),
         )
+
+    def _claims_of(
+        self,
+        lws: LeaderWorkerSet | None,
+        leader: Pod,
+        worker_sets: tuple[StatefulSet, ...],
+        revisions: tuple[ControllerRevision, ...],
+    ) -> tuple[tuple[ObservedClaim, ...], bool]:
+        """Those that the group shares, and whether it is known what there is; nothing is read for none."""
+        if lws is None or self._claims is None:
+            return (), True
+        wanted = wanted_claims(lws, leader, worker_set_of(leader, worker_sets), revisions)
+        if not wanted:
+            return (), True
+        return self._claims.observe(leader.namespace, wanted), self._claims.known
 
     def _worker_sets(self, leader: Pod) -> tuple[StatefulSet, ...]:
         """Those an owner reference ties to a leader of this name, and whatever has taken the name.

@@ -8,8 +8,9 @@ from lws.api import constants as c
 from lws.api import disaggregation as d
 from lws.api.disaggregatedset import DisaggregatedSet, DisaggregatedSetRoleScaler
 from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.resourceclaims import ResourceClaim
 from lws.api.workloads import ControllerRevision, Pod, Service, StatefulSet
-from lws.kube.resources import CONTROLLER_REVISIONS, PODS, SERVICES, STATEFULSETS, Resource
+from lws.kube.resources import CONTROLLER_REVISIONS, PODS, RESOURCE_CLAIMS, SERVICES, STATEFULSETS, Resource
 from lws.objects import KubeObject
 
 LEADERWORKERSETS: Final = Resource(c.GROUP, c.VERSION, "leaderworkersets", c.KIND)
@@ -30,6 +31,7 @@ KINDS: Final[dict[str, Kind]] = {
     "Pod": Kind(PODS, Pod),
     "Service": Kind(SERVICES, Service),
     "ControllerRevision": Kind(CONTROLLER_REVISIONS, ControllerRevision),
+    "ResourceClaim": Kind(RESOURCE_CLAIMS, ResourceClaim),
     d.KIND: Kind(DISAGGREGATEDSETS, DisaggregatedSet),
     d.SCALER_KIND: Kind(ROLE_SCALERS, DisaggregatedSetRoleScaler),
 }

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Pod, StatefulSet
+from lws.controllers.claims import GroupClaims
 from lws.controllers.commits import Committer, Entries, ForeignEntries
 from lws.controllers.effects import Recorder
 from lws.controllers.executor import Executor
@@ -33,6 +34,7 @@ from lws.controllers.leaderworkerset import LeaderWorkerSetReconciler
 from lws.controllers.livereads import LiveReader
 from lws.controllers.news import (
     appeared,
+    claim_aspects,
     differs,
     leader_aspects,
     member_aspects,
@@ -86,6 +88,7 @@ def make_controllers(
     workers: int,
     gang: Gang | None = None,
     failures: CreationFailures | None = None,
+    claims: GroupClaims | None = None,
     measures: WorkloadMetrics | None = None,
 ) -> tuple[tuple[Controller[Key], ...], Resync[Key]]:
     """The controllers, watching but not started, and their resync. ``gang``: where configured, ``failures``:
@@ -107,6 +110,7 @@ def make_controllers(
         clock=clock,
         gang=gang,
         failures=failures,
+        claims=claims,
         measures=measures or WorkloadMetrics(metrics),
     )
 
@@ -149,6 +153,7 @@ def make_reconcilers(
     clock: Clock,
     gang: Gang | None = None,
     failures: CreationFailures | None = None,
+    claims: GroupClaims | None = None,
     measures: WorkloadMetrics | None = None,
 ) -> Reconcilers:
     """The reconcilers, and the handlers that put their keys into the queues."""
@@ -159,6 +164,9 @@ def make_reconcilers(
         "ControllerRevision": informers.revisions,
         "Service": informers.services,
     }
+    if claims is not None:
+        by_kind["ResourceClaim"] = claims.informer
+        claims.informer.add_handler(EnqueueRequests(pods, group_of_owned, differs(claim_aspects)))
     ledger = GroupStatusMemory()
     incidents = _remember(informers, ledger)
     live = LiveReader(client)
@@ -206,6 +214,7 @@ def make_reconcilers(
         inherited=InheritedKeys(client),
         missing=missing,
         clock=clock,
+        claims=claims,
         gang=gang,
     )
     committer = Committer(

@@ -1,4 +1,5 @@
-"""The pass over one group, by its leader pod: restart, service, PodGroup, workers (reconcilers.md, 7.2).
+"""The pass over one group, by its leader pod: restart, service, PodGroup, claims, workers (reconcilers.md,
+7.2).
 
 Workers are created once for each incarnation of the leader, and changes of their template reach them only by
 replacing the leader. The documents themselves are made elsewhere; here is only what is due, in which order.
@@ -17,12 +18,13 @@ from lws.api.workloads import ControllerRevision, Pod, StatefulSet
 from lws.objects import KubeObject, controlled_by, controller_of
 from lws.planning.actions import Action, Create, Document, Problem, Record, Requeue
 from lws.planning.admitted import leader_problems, worker_problems
+from lws.planning.claims import plan_claims
 from lws.planning.documents import owned_by_pod
 from lws.planning.events import normal, pod_reference, warning
 from lws.planning.gate import close_gate, plan_gate
 from lws.planning.groups import Group, group_of
 from lws.planning.lacking import plan_lack
-from lws.planning.observed import ObservedGroup, is_leader, worker_set_named
+from lws.planning.observed import ObservedGroup, is_leader, members, worker_set_named
 from lws.planning.ownership import Standing, name_taken, standing
 from lws.planning.placement import PlacementError, place_workers
 from lws.planning.podgroups import GangProvider, create_pod_group
@@ -31,7 +33,7 @@ from lws.planning.reclaiming import may_be_ours, reclaim
 from lws.planning.recreation.decision import plan_restart
 from lws.planning.recreation.evidence import Mode, mode_of
 from lws.planning.recreation.record import plan_excuses
-from lws.planning.revisions import Template, owned_revisions, restore, template_of
+from lws.planning.revisions import Template, labelled_revision, restore, template_of
 from lws.planning.services import plan_group_service
 from lws.planning.termination import plan_mark, plan_stop
 from lws.planning.upkeep import plan_workers_upkeep
@@ -85,6 +87,7 @@ def plan_group(group: ObservedGroup, *, now: float, provider: GangProvider | Non
     if not own.known:  # what its policy and shape are, and so whether it has died, cannot be told yet
         actions.append(Requeue(UNKNOWN_RETRY))
     actions += _plan_pod_group(group, lws, leader, provider)
+    actions += plan_claims(lws, leader, members(group)[1:], group.claims, known=group.claims_known)
     actions += _plan_workers(group, lws, own)
     return [*actions, *plan_mark(lws, leader), *plan_gate(group, own, now=now), *plan_excuses(group)]
 
@@ -177,8 +180,7 @@ def _template_of(
 ) -> Template | Problem:
     """Of the set's revision that the leader's label names; of several, the one with the highest number."""
     key = leader.labels.get(c.REVISION_LABEL)
-    named = [x for x in owned_revisions(lws, revisions) if key and x.labels.get(c.REVISION_LABEL) == key]
-    revision = max(named, key=lambda x: x.revision, default=None)
+    revision = labelled_revision(lws, key or "", revisions)
     if revision is None:
         message = f"There is no ControllerRevision with the key {key!r} of leader pod {leader.name}"
         return Problem(c.REASON_REVISION_MISSING, message, grace=MISSING_GRACE)

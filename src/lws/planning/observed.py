@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.resourceclaims import ResourceClaim, ResourceClaimTemplate
 from lws.api.workloads import ControllerRevision, Node, Pod, Service, StatefulSet
 from lws.objects import KubeObject, OwnerReference, controlled_by, controller_of
 from lws.planning.lacking import Lack
@@ -79,6 +80,27 @@ class Incidents(Struct, frozen=True, gc=False):
     excused_restarts: Mapping[str, int] = {}
 
 
+class WantedClaim(NamedTuple):
+    """A ResourceClaim that pods of a group name in common, made from the ResourceClaimTemplate ``template``.
+
+    ``claim``: its name; ``entry``: theirs for it; ``leader`` and ``workers``: who uses it.
+    """
+
+    entry: str
+    template: str
+    claim: str
+    leader: bool
+    workers: bool
+
+
+class ObservedClaim(NamedTuple):
+    """``found``: what has the name. ``template`` is looked for where nothing has."""
+
+    want: WantedClaim
+    found: ResourceClaim | None = None
+    template: ResourceClaimTemplate | None = None
+
+
 class ObservedGroup(Struct, frozen=True, gc=False):
     """One group, keyed by its leader pod.
 
@@ -86,9 +108,10 @@ class ObservedGroup(Struct, frozen=True, gc=False):
     ``worker_sets``: StatefulSets named like the leader or with the group's index. ``revisions``: those with
     the set's name label and the leader's key. ``node``: the leader's. ``service``: the one named like it.
     ``pod_group``: with gang scheduling, the object that stands for the group, or None; it cannot be told
-    without ``pod_groups_known``. ``stale_keys``: labels and annotations that the worker StatefulSet has from
-    its creator only. ``lack``: pods that it is to have and has not. ``unready_for``: seconds since when the
-    leader's gate is open and a worker not ready.
+    without ``pod_groups_known``. ``claims``: the ResourceClaims that its pods name in common; what of them is
+    there cannot be told without ``claims_known``. ``stale_keys``: labels and annotations that the worker
+    StatefulSet has from its creator only. ``lack``: pods that it is to have and has not. ``unready_for``:
+    seconds since when the leader's gate is open and a worker not ready.
     """
 
     lws: LeaderWorkerSet | None
@@ -100,6 +123,8 @@ class ObservedGroup(Struct, frozen=True, gc=False):
     service: Service | None = None
     pod_group: KubeObject | None = None
     pod_groups_known: bool = True
+    claims: tuple[ObservedClaim, ...] = ()
+    claims_known: bool = True
     incidents: Incidents = Incidents()
     stale_keys: Keys = NO_KEYS
     lack: Lack | None = None

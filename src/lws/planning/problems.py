@@ -29,6 +29,7 @@ _REFUSED: Final = {
     "Service": c.REASON_SERVICE_REFUSED,
     "ControllerRevision": c.REASON_REVISION_REFUSED,
     "StatefulSet": c.REASON_WORKERS_REFUSED,
+    "ResourceClaim": c.REASON_WAITING_FOR_CLAIM,
     c.KIND: d.REASON_CHILD_REFUSED,
     d.SCALER_KIND: d.REASON_SCALER_REFUSED,
 }

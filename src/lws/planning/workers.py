@@ -14,6 +14,7 @@ from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Pod
 from lws.planning.accelerators import requests_tpus
 from lws.planning.actions import Document
+from lws.planning.claims import worker_token
 from lws.planning.documents import group_annotations, handed_on, labelled_template, owned_by_pod, storage
 from lws.planning.revisions import Template
 
@@ -77,6 +78,8 @@ def _template_annotations(lws: LeaderWorkerSet, leader: Pod, template: Template)
     annotations = group_annotations(lws, template) | {c.LEADER_NAME_ANNOTATION: leader.name}
     if requests_tpus(leader):
         annotations[c.LEADER_REQUESTS_TPUS_ANNOTATION] = "true"
+    if token := worker_token(leader, template):
+        annotations[c.GROUP_CLAIMS_TOKEN_ANNOTATION] = token
     return annotations
 
 

@@ -177,10 +177,17 @@ class Toleration(Struct, frozen=True, rename="camel"):
     toleration_seconds: Int64 | None = None
 
 
+class PodResourceClaim(Struct, frozen=True, rename="camel"):
+    name: str | None = None
+    resource_claim_name: str | None = None
+    resource_claim_template_name: str | None = None
+
+
 class PodSpec(Struct, frozen=True, rename="camel"):
     subdomain: str | None = None
     node_selector: StringMap | None = None
     tolerations: list[Toleration | None] | None = None
+    resource_claims: list[PodResourceClaim | None] | None = None
     affinity: Affinity | None = None
     containers: list[Container | None] | None = None
     init_containers: list[Container | None] | None = None

@@ -91,7 +91,9 @@ def pod_mutator(gang: str | None, gates_leaders: GatesLeaders = no_gates) -> Web
     def mutate(request: AdmissionRequest) -> AdmissionResponse:
         return _mutated(
             request,
-            lambda pod: mutation_stages(pod, request.namespace or "", gang=gang, gates_leaders=gates_leaders),
+            lambda pod: mutation_stages(
+                pod, request.namespace or "", gang=gang, gates_leaders=gates_leaders, uid=request.uid
+            ),
         )
 
     return mutate

@@ -81,6 +81,14 @@ def _owner_uid(revision: ControllerRevision) -> str:
     return owner.uid if owner else ""
 
 
+def labelled_revision(
+    lws: LeaderWorkerSet, key: str, revisions: Iterable[ControllerRevision]
+) -> ControllerRevision | None:
+    """The set's own with this key; of several, the one with the highest number."""
+    named = [x for x in owned_revisions(lws, revisions) if key and x.labels.get(c.REVISION_LABEL) == key]
+    return max(named, key=_number, default=None)
+
+
 def plan_revision(
     lws: LeaderWorkerSet,
     leader: StatefulSet | None,

@@ -11,6 +11,7 @@ from typing import Any
 
 from lws.webhooks.disaggregatedsets.roles import Judged, judged
 from lws.webhooks.documents import Metadata, RoleMetadata, read_disaggregatedset, strings
+from lws.webhooks.sets.claims import claims_warnings
 from lws.webhooks.sets.names import counted, most_groups
 from lws.webhooks.sets.replicanodes import replica_nodes_warnings
 from lws.webhooks.sets.warnings import MAX_REPLICAS, of_tpus
@@ -48,6 +49,7 @@ def _of_sets(role: Judged) -> Iterator[str]:
     for text in (
         *of_tpus(role.template, role.numbers.size),
         *replica_nodes_warnings(role.template, annotations),
+        *claims_warnings(annotations),
     ):
         yield f"{role.path}.{text}"
 

@@ -12,9 +12,11 @@ from itertools import count
 from typing import Any
 
 from lws.api import constants as c
+from lws.planning.claims import new_token
 from lws.planning.podgroups import GangProvider, provider_named
 from lws.webhooks.documents import Document, Metadata, PodSpec, read_pod, strings
 from lws.webhooks.errors import AdmissionError, shown
+from lws.webhooks.pods.claims import group_claims
 from lws.webhooks.pods.environment import group_environment, with_leading, with_trailing
 from lws.webhooks.pods.names import key, parse_int, split_ordinal
 from lws.webhooks.pods.placement import add_exclusive_terms
@@ -51,14 +53,14 @@ def no_gates(_namespace: str, _name: str) -> bool:
 
 
 def mutate_pod(
-    pod: Document, namespace: str, *, gang: str | None, gates_leaders: GatesLeaders = no_gates
+    pod: Document, namespace: str, *, gang: str | None, gates_leaders: GatesLeaders = no_gates, uid: str = ""
 ) -> Document:
     """The pod as it is to be created: the last of its :func:`mutation_stages`."""
-    return mutation_stages(pod, namespace, gang=gang, gates_leaders=gates_leaders)[-1]
+    return mutation_stages(pod, namespace, gang=gang, gates_leaders=gates_leaders, uid=uid)[-1]
 
 
 def mutation_stages(
-    pod: Document, namespace: str, *, gang: str | None, gates_leaders: GatesLeaders = no_gates
+    pod: Document, namespace: str, *, gang: str | None, gates_leaders: GatesLeaders = no_gates, uid: str = ""
 ) -> Sequence[Document]:
     """The pod with everything but the variables of its group, then with those too.
 
@@ -70,6 +72,7 @@ def mutation_stages(
         namespace: that of the request, for a pod that does not say its own.
         gang: name of the gang scheduling provider, if one is configured.
         gates_leaders: asked for leaders of groups that have workers only.
+        uid: of the request: the group of each new leader gets claims of a new name.
 
     Raises:
         AdmissionError: the pod must be denied; the text names the label, annotation or name at fault.
@@ -98,7 +101,7 @@ def mutation_stages(
     spec = view.spec or PodSpec()
     if gang:
         _join_pod_group(draft, provider_named(gang))
-    draft.spec |= _own_nodes(pod.get("spec") or {}, spec, draft)
+    draft.spec |= _of_group(pod.get("spec") or {}, spec, draft, uid)
     joined = _joined(pod, spec, draft)
     return joined, _with_group_environment(joined, draft)
 
@@ -186,12 +189,20 @@ def _join_pod_group(draft: _Draft, provider: GangProvider) -> None:
     draft.spec |= membership.spec
 
 
-def _own_nodes(present: Document, spec: PodSpec, draft: _Draft) -> Document:
-    """A worker knows its leader by what the controller wrote into its template."""
+def _of_group(present: Document, spec: PodSpec, draft: _Draft, uid: str) -> Document:
+    """Members of the spec with values that no template can have, as they are the group's: nodes and claims.
+
+    A worker knows its leader, and the token of its claims, by what the controller wrote into its template.
+    """
     leads = draft.labels.get(c.WORKER_INDEX_LABEL) == "0"
+    if leads and c.GROUP_CLAIMS_ANNOTATION in draft.annotations:
+        draft.annotations.setdefault(c.GROUP_CLAIMS_TOKEN_ANNOTATION, new_token(uid))
     leader = draft.name if leads else draft.annotations.get(c.LEADER_NAME_ANNOTATION, "")
     group = draft.labels.get(c.GROUP_INDEX_LABEL, "")
-    return own_nodes(present, spec, draft.annotations, leader=leader, group=group)
+    return {
+        **own_nodes(present, spec, draft.annotations, leader=leader, group=group),
+        **group_claims(present, spec, draft.annotations, leader=leader),
+    }
 
 
 def _joined(pod: Document, view: PodSpec, draft: _Draft) -> Document:

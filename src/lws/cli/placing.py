@@ -1,4 +1,6 @@
-"""What nodes lack for a pod that asks for those of its group; the scheduler names no label."""
+"""What a pod that has no place waits for: nodes with its group's label, or its group's claims. The
+scheduler names neither.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,17 @@ from collections.abc import Sequence
 from lws.api import constants as c
 from lws.api.workloads import Node
 from lws.cli.kinds import Pod
+from lws.planning.claims import claim_entries, claim_name
+
+
+def advice_on_claims(pod: Pod) -> str:
+    """Empty for a pod that shares none, or has a place."""
+    token = pod.annotations.get(c.GROUP_CLAIMS_TOKEN_ANNOTATION)
+    if pod.spec.node_name or not token:
+        return ""
+    leader = pod.annotations.get(c.LEADER_NAME_ANNOTATION, pod.name)
+    names = [claim_name(leader, entry, token) for entry in claim_entries(pod.annotations)]
+    return f"kubectl describe resourceclaim --namespace {pod.namespace} {' '.join(names)}"
 
 
 def asks_for_nodes(pod: Pod) -> bool:
@@ -14,7 +27,7 @@ def asks_for_nodes(pod: Pod) -> bool:
     return not pod.spec.node_name and bool(_wanted(pod))
 
 
-def advice(pod: Pod, nodes: Sequence[Node] | None) -> str:
+def advice_on_nodes(pod: Pod, nodes: Sequence[Node] | None) -> str:
     """Empty where the labels are no matter. ``nodes``: all there are; None: they may not be listed."""
     wanted = _wanted(pod)
     if pod.spec.node_name or not wanted:

@@ -1,4 +1,4 @@
-"""What ``kubectl lws why`` says of pods that wait for their group's nodes."""
+"""What ``kubectl lws why`` says of pods that wait for nodes or claims of their group."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 from support.cli import a_pod
-from support.groups import a_leader
+from support.groups import NAMESPACE, a_leader
 
 from lws.api import constants as c
 from lws.api.workloads import Node
 from lws.cli.kinds import Pod, PodSpec
-from lws.cli.replicanodes import advice, asks_for_nodes
+from lws.cli.placing import advice_on_claims, advice_on_nodes, asks_for_nodes
 from lws.objects import ObjectMeta
 
 KEYS = "example.com/group, example.com/rack"
@@ -41,7 +41,29 @@ def labelled(**values: str) -> list[Node]:
         pytest.param(waiting(node="n1"), [], "", id="placed"),
     ],
 )
-def test_advice(pod: Pod, nodes: Any, told: str) -> None:
-    said = advice(pod, nodes)
+def test_advice_on_nodes(pod: Pod, nodes: Any, told: str) -> None:
+    said = advice_on_nodes(pod, nodes)
     assert said.startswith(told) if told else not said
     assert asks_for_nodes(pod) == (bool(told) or bool(nodes))
+
+
+SHARED = {c.GROUP_CLAIMS_ANNOTATION: "rack, nic", c.GROUP_CLAIMS_TOKEN_ANNOTATION: "abcde"}
+COMMAND = f"kubectl describe resourceclaim --namespace {NAMESPACE} "
+
+
+@pytest.mark.parametrize(
+    ("annotations", "node", "told"),
+    [
+        pytest.param(SHARED, "", f"{COMMAND}test-sample-0-rack-abcde test-sample-0-nic-abcde", id="leader"),
+        pytest.param(
+            SHARED | {c.LEADER_NAME_ANNOTATION: "l-0"},
+            "",
+            f"{COMMAND}l-0-rack-abcde l-0-nic-abcde",
+            id="worker",
+        ),
+        pytest.param(SHARED, "n1", "", id="placed"),
+        pytest.param({}, "", "", id="shares-none"),
+    ],
+)
+def test_advice_on_claims(annotations: dict[str, str], node: str, told: str) -> None:
+    assert advice_on_claims(a_pod(a_leader(annotations=annotations), node=node)) == told

@@ -1,0 +1,97 @@
+"""ResourceClaims of groups as the controllers see them: which there are, and what missing ones are made from.
+
+Watched from the first group on that has one: without, a server need not have heard of them, and nothing is
+asked of it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+
+from lws.api import constants as c
+from lws.api.resourceclaims import ResourceClaim, ResourceClaimTemplate
+from lws.kube.client import Client
+from lws.kube.errors import NotFound
+from lws.kube.resources import RESOURCE_CLAIM_TEMPLATES, RESOURCE_CLAIMS
+from lws.kube.selectors import exists
+from lws.objects import Key
+from lws.planning.observed import ObservedClaim, WantedClaim
+from lws.runtime.clock import Clock
+from lws.runtime.informers import STOP_TIMEOUT, Informer, InformerMetrics
+
+PATIENCE = 5.0
+"""Seconds that the first passes wait for the first list: a server that serves no claims never gives it."""
+
+
+class GroupClaims:
+    """A watch of claims that carry a set's name label, begun by need."""
+
+    def __init__(self, client: Client, *, clock: Clock, metrics: InformerMetrics | None = None) -> None:
+        self._client = client
+        self.informer = Informer(
+            client.connection,
+            RESOURCE_CLAIMS,
+            ResourceClaim,
+            label_selector=exists(c.NAME_LABEL),
+            clock=clock,
+            metrics=metrics,
+        )
+        self._clock = clock
+        self._awake = False
+        self._since = 0.0
+        self._lock = threading.Lock()
+
+    def observe(self, namespace: str, wanted: Iterable[WantedClaim]) -> tuple[ObservedClaim, ...]:
+        """What there is of each; nothing until that is :attr:`known`."""
+        self._awaken()
+        if (left := self._since + PATIENCE - self._clock.monotonic()) > 0:
+            self.informer.wait_for_sync(left)
+        return tuple(self._observe(namespace, x) for x in wanted)
+
+    @property
+    def known(self) -> bool:
+        """Whether it can be told which claims exist."""
+        return self.informer.has_synced
+
+    def _observe(self, namespace: str, want: WantedClaim) -> ObservedClaim:
+        found = self.informer.get(Key(namespace, want.claim))
+        if found is not None or not self.known:
+            return ObservedClaim(want, found)
+        try:
+            template = self._client.get(
+                RESOURCE_CLAIM_TEMPLATES, ResourceClaimTemplate, want.template, namespace
+            )
+        except NotFound:
+            return ObservedClaim(want)
+        return ObservedClaim(want, template=template)
+
+    def _awaken(self) -> None:
+        with self._lock:
+            if self._awake:
+                return
+            self._awake, self._since = True, self._clock.monotonic()
+        self.informer.start()
+
+    def start(self) -> None:
+        """Nothing yet."""
+
+    def stop(self, timeout: float = STOP_TIMEOUT) -> None:
+        """At any time; it is not begun any more."""
+        with self._lock:
+            self._awake = True
+        self.informer.begin_stop()
+        self.informer.stop(timeout)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the watch goes on, or was never begun."""
+        return self.informer.alive
+
+    def check(self) -> None:
+        """A liveness check, as the cache's."""
+        self.informer.check()
+
+    def silences(self) -> dict[str, float]:
+        """By resource: seconds since the server last said anything about it, while it is watched."""
+        return {self.informer.resource.plural: self.informer.silence} if self._awake else {}
