@@ -13,7 +13,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from support.cluster_model import Move
+from support.cluster_model import Move, owner_uid
 from support.controller_model import Crash, ModelClient, Process, trouble
 from support.groups import a_set
 from support.meddling import meddle
@@ -21,8 +21,10 @@ from support.rolling_cluster import RollingCluster
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.resourceclaims import ResourceClaim
 from lws.api.workloads import ControllerRevision, Pod, Service, StatefulSet
 from lws.objects import KubeObject
+from lws.planning.claims import claim_name, new_token
 from lws.runtime.clock import FakeClock
 
 EDITS = 3
@@ -30,7 +32,12 @@ OWN_METADATA = ("uid", "ownerReferences")  # what tells objects apart that are e
 
 
 def image(name: str) -> dict[str, Any]:
-    return {"workerTemplate": {"spec": {"containers": [{"name": "worker", "image": name}]}}}
+    """A template; that of image ``c`` has its workers share a claim."""
+    worker: dict[str, Any] = {"spec": {"containers": [{"name": "worker", "image": name}]}}
+    if name == "c":
+        worker["metadata"] = {"annotations": {c.GROUP_CLAIMS_ANNOTATION: "rack"}}
+        worker["spec"]["resourceClaims"] = [{"name": "rack", "resourceClaimTemplateName": "rack"}]
+    return {"workerTemplate": worker}
 
 
 specs = st.fixed_dictionaries(
@@ -44,7 +51,7 @@ specs = st.fixed_dictionaries(
         "restart": st.sampled_from(
             (c.RESTART_NONE, c.RESTART_RECREATE_GROUP, c.RESTART_RECREATE_GROUP_AFTER_START)
         ),
-        "template": st.sampled_from("ab").map(image),
+        "template": st.sampled_from("abc").map(image),
     }
 )
 partitions = st.sampled_from((0, 0, 0, 1, 2))
@@ -104,6 +111,7 @@ class Life:
             "pods": pods,
             "stateful sets": {x.name: self._document(x) for x in self._stateful_sets()},
             "services": {x.name: self._document(x) for x in self.cluster.all(Service) if not self._stays(x)},
+            "claims": sorted(self._claim(x) for x in self.cluster.all(ResourceClaim)),
             "revisions": {_labels(x)[c.REVISION_LABEL]: bytes(x.data) for x in self._revisions()},
             "counters": (status.replicas, status.ready_replicas, status.updated_replicas),
             "conditions": {x.type for x in status.conditions if x.status == "True"},
@@ -124,6 +132,12 @@ class Life:
         """Not of the present policy: the shared one stays; a group's goes with its leader."""
         return (service.name == self.lws.name) == (self.lws.live_subdomain_policy == c.SUBDOMAIN_UNIQUE)
 
+    def _claim(self, claim: ResourceClaim) -> str:
+        """Whose it is; it is called as the pods of this very leader's workers know it."""
+        leader = self.cluster.by_uid[owner_uid(claim)]
+        assert claim.name == claim_name(leader.name, "rack", new_token(leader.uid))
+        return leader.name
+
     def _revisions(self) -> list[ControllerRevision]:
         return self.cluster.all(ControllerRevision)
 
@@ -131,6 +145,8 @@ class Life:
         document = copy.deepcopy(self.client.documents[obj.uid])
         for member in OWN_METADATA:
             document["metadata"].pop(member, None)
+        if isinstance(obj, StatefulSet):  # a token is the incarnation's
+            document["spec"]["template"]["metadata"]["annotations"].pop(c.GROUP_CLAIMS_TOKEN_ANNOTATION, None)
         return document
 
     def _running(self) -> Process:

@@ -15,18 +15,27 @@ from msgspec.structs import replace
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.resourceclaims import ResourceClaim
 from lws.api.workloads import (
     ContainerStatus,
     ControllerRevision,
     Pod,
     PodCondition,
+    PodSpec,
     PodStatus,
     Service,
     StatefulSet,
 )
 from lws.objects import Key, KubeObject, ObjectMeta, OwnerReference, controller_of
 
-KINDS: tuple[type[KubeObject], ...] = (LeaderWorkerSet, StatefulSet, Pod, ControllerRevision, Service)
+KINDS: tuple[type[KubeObject], ...] = (
+    LeaderWorkerSet,
+    StatefulSet,
+    Pod,
+    ControllerRevision,
+    Service,
+    ResourceClaim,
+)
 T = TypeVar("T", bound=KubeObject)
 Move = Callable[[], object]
 
@@ -159,7 +168,7 @@ class Cluster:
 
     def _garbage_collector(self) -> Iterator[Move]:
         owned = [(x, owner_uid(x)) for kind in (StatefulSet, Service, Pod) for x in self.all(kind)]
-        for obj, owner in owned:
+        for obj, owner in [*owned, *((x, owner_uid(x)) for x in self.all(ResourceClaim))]:
             if owner and owner not in self.by_uid and not obj.deleting:
                 yield partial(self.delete, obj)
         for uid in self._foreground:
@@ -222,4 +231,4 @@ def new_pod(owner: StatefulSet, ordinal: int) -> Pod:
         labels=labels,
         owner_references=(_owned_by(owner),),
     )
-    return Pod(metadata=meta, status=PENDING)
+    return Pod(metadata=meta, spec=PodSpec(node_name="a-node"), status=PENDING)

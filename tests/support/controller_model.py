@@ -7,7 +7,7 @@ is the code that runs in production, from event handlers to the executor.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from random import Random
 from typing import Any
@@ -16,12 +16,14 @@ import msgspec
 from msgspec.structs import replace
 
 from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.resourceclaims import ClaimTemplateSpec, ResourceClaim, ResourceClaimTemplate
 from lws.api.workloads import ControllerRevision, Pod, Service, StatefulSet
 from lws.controllers.informers import INDEXES, Informers
 from lws.controllers.wiring import make_reconcilers
 from lws.kube.errors import AlreadyExists, ApiError, Conflict, NotFound, TransportError
 from lws.kube.resources import Resource
 from lws.objects import Key, KubeObject
+from lws.planning.observed import ObservedClaim, WantedClaim
 from lws.runtime.clock import FakeClock
 from lws.runtime.informers import Indexer
 from support.cluster_model import Cluster, Move
@@ -36,6 +38,8 @@ TYPES: dict[str, type[KubeObject]] = {
     "controllerrevisions": ControllerRevision,
     "services": Service,
 }
+STORED = TYPES | {"resourceclaims": ResourceClaim}
+CLAIM_TEMPLATE = ResourceClaimTemplate(spec=ClaimTemplateSpec(spec={"devices": {}}))
 
 
 class Crash(BaseException):
@@ -82,7 +86,7 @@ class ModelClient:
     def create(self, resource: Resource, type_: type[Any], document: Mapping[str, Any]) -> Any:
         self._trouble()
         obj = msgspec.convert(document, type_)
-        if self._cluster.get(TYPES[resource.plural], obj.key) is not None:
+        if self._cluster.get(STORED[resource.plural], obj.key) is not None:
             raise AlreadyExists(409)
         made = self._cluster.create(obj)
         self.documents[made.uid] = dict(document)
@@ -162,7 +166,7 @@ class ModelClient:
         return left
 
     def _find(self, resource: Resource, key: Key) -> Any:
-        found = self._cluster.get(TYPES[resource.plural], key)
+        found = self._cluster.get(STORED[resource.plural], key)
         if found is None:
             raise NotFound(404)
         return found
@@ -185,7 +189,7 @@ class LaggingInformer:
     """An informer whose watch brings a change when it is told to; begins with a list as old as wanted."""
 
     def __init__(self, cluster: Cluster, kind: type[KubeObject], version: int) -> None:
-        self.indexer: Indexer[Any] = Indexer(INDEXES[kind])
+        self.indexer: Indexer[Any] = Indexer(INDEXES.get(kind, {}))
         self._history = cluster.history[kind]
         self._version = version
         self._next = 0
@@ -252,6 +256,20 @@ class LaggingInformer:
                 handler.on_update(old, change.obj)
 
 
+class ModelClaims:
+    """``lws.controllers.claims.GroupClaims`` over the model, where every ResourceClaimTemplate is there."""
+
+    known = True
+
+    def __init__(self, informer: LaggingInformer) -> None:
+        self.informer = informer
+
+    def observe(self, namespace: str, wanted: Iterable[WantedClaim]) -> tuple[ObservedClaim, ...]:
+        return tuple(
+            ObservedClaim(x, self.informer.get(Key(namespace, x.claim)), CLAIM_TEMPLATE) for x in wanted
+        )
+
+
 class ModelQueue:
     """Keys that are due now, and keys that will be."""
 
@@ -297,7 +315,10 @@ class Process:
         )
         self.sets, self.pods, self.commits = (ModelQueue(clock) for _ in range(3))
         self.recorder = Events()
+        of_claims = LaggingInformer(cluster, ResourceClaim, max(0, cluster.version - lag(ResourceClaim)))
+        self._watched: list[Any] = [*self.informers, of_claims]
         made: Any = client
+        claims: Any = ModelClaims(of_claims)
         reconcilers = make_reconcilers(
             self.informers,
             self.sets,
@@ -306,14 +327,15 @@ class Process:
             client=made,
             recorder=self.recorder,
             clock=clock,
+            claims=claims,
         )
         queues = (self.sets, self.pods, self.commits)
         self._reconcilers = dict(zip(queues, reconcilers, strict=True))
-        for informer in self.informers:
+        for informer in self._watched:
             informer.list()
 
     def deliveries(self) -> list[Move]:
-        return [x.deliver for x in self.informers if x.pending]
+        return [x.deliver for x in self._watched if x.pending]
 
     def reconciles(self) -> list[Move]:
         """A pass for each key that is due; an error puts the key back."""
