@@ -21,6 +21,13 @@ SLICE = {"placementPolicy": {"type": "ExclusiveSlice", "topology": "rack"}}
 NAME_50 = "d" * 31
 """LeaderWorkerSets of role prefill then have names of 50 characters, in up to ten slices."""
 PACE = "spec.rolloutStrategy.rollingUpdateConfiguration"
+WORKERS = "spec.leaderWorkerTemplate.workerTemplate"
+
+
+def asking(annotation: str, value: str) -> Document:
+    """A pod template with that annotation."""
+    containers = [{"name": "app", "image": "nginx"}]
+    return {"metadata": {"annotations": {annotation: value}}, "spec": {"containers": containers}}
 
 
 def serving(first: Document | None = None, *, name: str = "serving", **spec: Any) -> Document:
@@ -135,6 +142,16 @@ ROLE = "spec.roles[0]"
             serving(a_role("p", leaderTemplate={"metadata": {"labels": {"a": "b"}}})),
             f"{ROLE}.spec.leaderWorkerTemplate.leaderTemplate.spec",
             "must have containers",
+        ),
+        (
+            serving(a_role("p", workerTemplate=asking(c.REPLICA_NODE_SELECTOR_ANNOTATION, "k8s.io/a"))),
+            f"{ROLE}.{WORKERS}.metadata.annotations.{c.REPLICA_NODE_SELECTOR_ANNOTATION}",
+            "must not be of the domain",
+        ),
+        (
+            serving(a_role("p", workerTemplate=asking(c.GROUP_CLAIMS_ANNOTATION, "rack"))),
+            f"{ROLE}.{WORKERS}.metadata.annotations.{c.GROUP_CLAIMS_ANNOTATION}",
+            "must be an entry",
         ),
         (serving({"name": "p", "scaling": {"mode": "External"}}), f"{ROLE}.spec", "must have the spec"),
         (

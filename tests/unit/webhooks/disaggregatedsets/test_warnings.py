@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from support.admission import Document, a_container, a_disaggregated_set, a_role
 
+from lws.api import constants as c
 from lws.webhooks.disaggregatedsets import warn
 
 
@@ -53,6 +54,13 @@ def test_tpu_lists_that_cannot_agree_are_warned_of_with_the_role_s_path() -> Non
     (text,) = warn(serving(role), serving(a_role("prefill")))
     assert text.startswith("spec.roles[0].spec.leaderWorkerTemplate: the leader has 1 containers")
     assert warn(serving(role), serving(role)) == ()
+
+
+@pytest.mark.parametrize("annotation", [c.REPLICA_NODE_SELECTOR_ANNOTATION, c.GROUP_CLAIMS_ANNOTATION])
+def test_what_belongs_into_templates_is_warned_of_with_the_role_s_path(annotation: str) -> None:
+    role = a_role("prefill", metadata={"annotations": {annotation: "rack"}})
+    (text,) = warn(serving(role))
+    assert text.startswith(f"spec.roles[0].metadata.annotations.{annotation}: has no effect there")
 
 
 def test_nothing_is_said_of_a_set_that_goes() -> None:
