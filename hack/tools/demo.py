@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,24 +19,39 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from hack.controlplane import binaries
+from hack.controlplane.layout import ClusterError
 
 HACK = Path(__file__).resolve().parent.parent
 ROOT = HACK.parent
+PLUGIN = ROOT / ".venv" / "bin"
 SAMPLES = ("leaderworkerset.yaml", "vllm.yaml")
 AVAILABLE_TIMEOUT = 180.0
+
+START_DELAY = "1s"  # from a pod's placement to its readiness: long enough to see a roll go by
+LOG_LINES = 15
+NO_SUCH_NODE = (
+    '{"spec":{"leaderWorkerTemplate":{"workerTemplate":{"spec":{"nodeSelector":{"disk":"none"}}}}}}'
+)
 
 TIPS = """
 The cluster and the controller run until Ctrl-C. In another terminal:
 
-  export KUBECONFIG={kubeconfig}
-  {kubectl} get lws,sts,pods
-  {kubectl} scale lws/leaderworkerset-sample --replicas=5     # two more groups
-  {kubectl} patch lws/leaderworkerset-sample --type=json -p \\
-    '[{{"op":"replace","path":"/spec/leaderWorkerTemplate/workerTemplate/spec/containers/0/image","value":"nginx:1"}}]'
-  {kubectl} get lws -w                                         # and watch the roll, group by group
-  {kubectl} delete pod leaderworkerset-sample-0-2              # the whole group 0 comes back
-  {kubectl} get events --sort-by=.metadata.creationTimestamp   # and says why
+  export KUBECONFIG={kubeconfig} PATH={path}:$PATH
+  {kubectl} lws tree                                               # sets, groups, pods
+  {kubectl} scale lws/leaderworkerset-sample --replicas=5          # two more groups
+  {kubectl} lws restart leaderworkerset-sample                     # a roll, group by group;
+  {kubectl} lws status leaderworkerset-sample --watch              # see it go
+  {kubectl} delete pod leaderworkerset-sample-0-2                  # the whole group 0 comes back
+  {kubectl} patch lws/vllm --type=merge --patch='{patch}'
+  {kubectl} lws why vllm                                           # that broke it: there is no such node
+  {kubectl} lws undo vllm                                          # back
+  {kubectl} get events --sort-by=.metadata.creationTimestamp       # what was done, and why
+
+Pods take {delay} to start here and have no containers. Metrics: {metrics}
+The controller's log: {log}
 """
 
 
@@ -45,6 +61,29 @@ class DemoError(Exception):
 
 def say(text: str) -> None:
     print(f"==> {text}", flush=True)
+
+
+def find_kubectl(wanted: str | None) -> str:
+    """The program to use: what is wanted, else one on the PATH, else the one built with the cluster."""
+    if wanted is None:
+        return shutil.which("kubectl") or str(binaries.locate(say=say)["kubectl"])
+    found = shutil.which(wanted)
+    if found is None:
+        raise DemoError(f"there is no program {wanted}: correct --kubectl or KUBECTL, or leave it out")
+    return found
+
+
+def search_path(kubectl: str) -> str:
+    """What a shell must have on its PATH for the tips: the plugin, and kubectl unless it is there."""
+    found = shutil.which(Path(kubectl).name)
+    directories = [str(PLUGIN)] if found == kubectl else [str(PLUGIN), str(Path(kubectl).parent)]
+    return ":".join(directories)
+
+
+def ended(code: int | None, log: Path) -> DemoError:
+    """With the end of a log that nobody can read afterwards."""
+    lines = log.read_text(errors="replace").strip().splitlines()[-LOG_LINES:]
+    return DemoError("\n  ".join([f"the controller ended with code {code}; its last lines:", *lines]))
 
 
 class Kubectl:
@@ -69,9 +108,8 @@ def local_cluster(directory: str) -> Iterator[str]:
     """Yields the kubeconfig's path; whatever happens, nothing is left running."""
     say("starting a control plane: etcd, API server, controller manager, scheduler, hollow nodes")
     try:
-        up = subprocess.run(
-            [HACK / "cluster", "up", "--dir", directory], stdout=subprocess.PIPE, text=True, check=False
-        )
+        command: list[str | Path] = [HACK / "cluster", "up", "--dir", directory, "--start-delay", START_DELAY]
+        up = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
         if up.returncode:
             raise DemoError("the local cluster did not start; the reason stands above")
         yield up.stdout.strip().splitlines()[-1]
@@ -80,8 +118,16 @@ def local_cluster(directory: str) -> Iterator[str]:
         subprocess.run([HACK / "cluster", "down", "--dir", directory], stdout=subprocess.DEVNULL, check=False)
 
 
+class Running(NamedTuple):
+    """The controller: its process, where its metrics are, and its log."""
+
+    process: subprocess.Popen[str]
+    metrics: str
+    log: Path
+
+
 @contextlib.contextmanager
-def controller(kubeconfig: str, log: Path) -> Iterator[subprocess.Popen[str]]:
+def controller(kubeconfig: str, log: Path) -> Iterator[Running]:
     """The controller and its webhooks as a process of its own; yields once it says that it is ready."""
     say("starting the controller and its admission webhooks")
     with log.open("w") as errors:
@@ -94,10 +140,10 @@ def controller(kubeconfig: str, log: Path) -> Iterator[subprocess.Popen[str]]:
             if line.startswith("ready"):
                 break
         else:
-            last = (log.read_text().strip().splitlines() or ["it said nothing"])[-1]
-            raise DemoError(f"the controller did not start: {last}")
+            raise ended(process.wait(), log)
         threading.Thread(target=process.stdout.read, daemon=True).start()
-        yield process
+        addresses = dict(word.split("=", 1) for word in line.split()[1:])
+        yield Running(process, addresses["metrics"], log)
     finally:
         say("stopping the controller")
         process.send_signal(signal.SIGTERM)
@@ -112,12 +158,12 @@ def is_available(item: dict[str, Any]) -> bool:
     return any(x["type"] == "Available" and x["status"] == "True" for x in conditions)
 
 
-def await_available(kubectl: Kubectl, process: subprocess.Popen[str], log: Path) -> None:
+def await_available(kubectl: Kubectl, running: Running) -> None:
     """Show the sets whenever they change, until all are Available."""
     deadline, shown = time.monotonic() + AVAILABLE_TIMEOUT, ""
     while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise DemoError(f"the controller ended with code {process.returncode}; its log: {log}")
+        if running.process.poll() is not None:
+            raise ended(running.process.returncode, running.log)
         sets = kubectl.items("get", "lws")
         ready = [
             f"{x['metadata']['name']} {x.get('status', {}).get('readyReplicas', 0)}/{x['spec']['replicas']}"
@@ -137,32 +183,44 @@ def demo(program: str, *, once: bool) -> None:
     with (
         tempfile.TemporaryDirectory(prefix="lws-demo-") as directory,
         local_cluster(f"{directory}/cluster") as kubeconfig,
-        controller(kubeconfig, log := Path(directory, "controller.log")) as process,
+        controller(kubeconfig, Path(directory, "controller.log")) as running,
     ):
         kubectl = Kubectl(program, kubeconfig)
         say("applying the samples: 3 groups of 4 pods, and vLLM on 2 groups of 2")
         for sample in SAMPLES:
             kubectl("apply", "-f", str(ROOT / "manifests" / "samples" / sample))
-        await_available(kubectl, process, log)
+        await_available(kubectl, running)
         say(f"Available after {time.monotonic() - started:.0f} s")
         print(kubectl("get", "lws,sts,pods"), flush=True)
         if not once:
-            print(TIPS.format(kubeconfig=kubeconfig, kubectl=program), flush=True)
-            code = process.wait()
-            raise DemoError(f"the controller ended with code {code}; its log: {log}")
+            print(tips(program, kubeconfig, running), flush=True)
+            raise ended(running.process.wait(), running.log)
+
+
+def tips(program: str, kubeconfig: str, running: Running) -> str:
+    """What to try, each line as it can be pasted."""
+    return TIPS.format(
+        kubeconfig=kubeconfig,
+        kubectl=Path(program).name,
+        path=search_path(program),
+        patch=NO_SUCH_NODE,
+        delay=START_DELAY,
+        metrics=running.metrics,
+        log=running.log,
+    )
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="hack/demo", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(prog="hack/demo", description="A cluster, the controller, two samples.")
     parser.add_argument("--once", action="store_true", help="exit 0 once Available instead of staying")
-    parser.add_argument("--kubectl", default=os.environ.get("KUBECTL", "kubectl"), help="the kubectl to use")
+    parser.add_argument("--kubectl", default=os.environ.get("KUBECTL"), help="the kubectl to use")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
     try:
-        demo(options.kubectl, once=options.once)
+        demo(find_kubectl(options.kubectl), once=options.once)
     except KeyboardInterrupt:
         return 0 if not options.once else 130
-    except (DemoError, OSError) as error:
+    except (DemoError, ClusterError, OSError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     return 0

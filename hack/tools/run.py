@@ -1,24 +1,26 @@
 """``hack/run``: the controller and its webhooks, outside any cluster, against the cluster of a kubeconfig.
 
 Applies the CRDs, registers the webhooks by URL with a certificate of its own, and runs in the foreground
-until SIGTERM or Ctrl-C. The webhook configurations stay when it ends, as those of a Deployment do: pods of a
-group must not be admitted unmutated meanwhile. The next start takes them over.
+until SIGTERM or Ctrl-C, when it takes the webhooks away again. Before, it has the API server call back, and
+ends where that fails or where a controller is installed (``hack.tools.probe``, ``hack.tools.registration``).
+``--keep-webhooks`` leaves them, so that no pod of a group is admitted unmutated until the next start takes
+them over; ``--remove`` takes away what stayed.
 """
 
 from __future__ import annotations
 
 import argparse
-import base64
 import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
-import yaml
 from msgspec import Struct
 
+from hack.tools import registration
+from hack.tools.probe import require_calls
+from hack.tools.registration import HOST, Registration, RunError
 from lws.app import App, Options
 from lws.config import (
     Configuration,
@@ -32,31 +34,16 @@ from lws.config import (
 from lws.kube.client import APPLY, Client
 from lws.kube.connection import connect
 from lws.kube.errors import KubeError
-from lws.kube.resources import CRDS, MUTATING_WEBHOOKS, VALIDATING_WEBHOOKS
+from lws.kube.resources import CRDS
 from lws.objects import Condition, KubeObject
 from lws.planning.podgroups import PROVIDERS
 from lws.runtime import logs
 from lws.runtime.manager import ManagerError, Phase, stop_on_signals
-from lws.runtime.serving import HttpServer
-from lws.webhooks.certificates import LOCAL, CertificateStore
+from lws.webhooks.certificates import CertificateStore
 
 MANIFESTS = Path(__file__).resolve().parents[2] / "manifests"
-HOST = "127.0.0.1"
-ESTABLISHED_TIMEOUT = 30.0
+ESTABLISHED_TIMEOUT = 30.0  # seconds
 SETUP_AGENT = "hack-run"  # installs; what the controller itself writes carries its own agent
-WEBHOOK_RESOURCES = {
-    "MutatingWebhookConfiguration": MUTATING_WEBHOOKS,
-    "ValidatingWebhookConfiguration": VALIDATING_WEBHOOKS,
-}
-
-
-class RunError(Exception):
-    """One line that says what is wrong and what to do."""
-
-
-def load(path: Path) -> list[dict[str, Any]]:
-    """The documents of a YAML file."""
-    return list(yaml.safe_load_all(path.read_text()))
 
 
 class CrdStatus(Struct, frozen=True):
@@ -86,30 +73,11 @@ def apply_crds(client: Client) -> None:
             time.sleep(0.05)
 
 
-class Registration:
-    """Registers the webhooks by URL once their server listens; a part of the manager."""
-
-    def __init__(self, client: Client, server: HttpServer, ca_bundle: bytes) -> None:
-        self._client, self._server = client, server
-        self._ca_bundle = base64.b64encode(ca_bundle).decode()
-
-    def start(self) -> None:
-        for document in load(MANIFESTS / "webhook" / "webhooks.yaml"):
-            for webhook in document["webhooks"]:
-                path = webhook["clientConfig"]["service"]["path"]
-                url = f"https://{HOST}:{self._server.port}{path}"
-                webhook["clientConfig"] = {"url": url, "caBundle": self._ca_bundle}
-            self._client.apply(WEBHOOK_RESOURCES[document["kind"]], dict, document)
-
-    def stop(self) -> None:
-        """Nothing to stop: the configurations stay."""
-
-
 class Announcement:
     """Prints the one line once everything before it has started."""
 
-    def __init__(self, app: App) -> None:
-        self._app = app
+    def __init__(self, app: App, host: str) -> None:
+        self._app, self._host = app, host
 
     def start(self) -> None:
         app = self._app
@@ -117,7 +85,7 @@ class Announcement:
         assert app.metrics_server
         assert app.health_server
         print(
-            f"ready webhook=https://{HOST}:{app.webhook_server.port} "
+            f"ready webhook={registration.url(self._host, app.webhook_server.port)} "
             f"metrics=http://{HOST}:{app.metrics_server.port}/metrics "
             f"health=http://{HOST}:{app.health_server.port}/readyz",
             flush=True,
@@ -127,11 +95,11 @@ class Announcement:
         """Nothing to stop."""
 
 
-def configuration(options: argparse.Namespace, certificates: Path) -> Configuration:
-    """One process on loopback addresses: nobody to elect from."""
+def configuration(options: argparse.Namespace, certificates: Path, listen: str) -> Configuration:
+    """One process, on loopback addresses but for the webhooks perhaps: nobody to elect from."""
     gang = options.gang_scheduling
     return Configuration(
-        webhook=Webhook(host=HOST, port=options.webhook_port, cert_dir=str(certificates)),
+        webhook=Webhook(host=listen, port=options.webhook_port, cert_dir=str(certificates)),
         metrics=MetricsServer(bind_address=f"{HOST}:{options.metrics_port}"),
         health=Health(health_probe_bind_address=f"{HOST}:{options.health_port}"),
         leader_election=LeaderElection(leader_elect=False),
@@ -141,31 +109,54 @@ def configuration(options: argparse.Namespace, certificates: Path) -> Configurat
 
 
 def run(options: argparse.Namespace, stop: threading.Event) -> None:
+    host, listen = options.webhook_host, registration.listening_host(options.webhook_host)
     with tempfile.TemporaryDirectory(prefix="lws-run-") as directory:
-        store = CertificateStore(Path(directory), LOCAL)
+        store = CertificateStore(Path(directory), registration.server_names(host))
         store.renew()
         app = App(
             Options(
-                configuration=configuration(options, store.directory),
+                configuration=configuration(options, store.directory, listen),
                 kubeconfig=options.controller_kubeconfig or options.kubeconfig,
                 guard_metrics=False,
             )
         )
         assert app.webhook_server
-        setup = Client(connect(kubeconfig=options.kubeconfig, user_agent=SETUP_AGENT))
+        setup = setup_client(options)
+        registration.require_no_installation(setup)
+        require_calls(setup, store, host=host, listen=listen, port=options.webhook_port)
         if not options.skip_crds:
             apply_crds(setup)
         app.manager.add(
-            Registration(setup, app.webhook_server, store.ca_bundle),
+            Registration(setup, app.webhook_server, store.ca_bundle, host=host, keep=options.keep_webhooks),
             phase=Phase.WEBHOOKS,
             name="webhook registration",
         )
-        app.manager.add(Announcement(app), phase=Phase.CONTROLLERS, name="announcement")
+        app.manager.add(Announcement(app, host), phase=Phase.CONTROLLERS, name="announcement")
         app.run(stop)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="hack/run", description=(__doc__ or "").splitlines()[0])
+def setup_client(options: argparse.Namespace) -> Client:
+    """As whom we install."""
+    return Client(connect(kubeconfig=options.kubeconfig, user_agent=SETUP_AGENT))
+
+
+def remove(options: argparse.Namespace) -> None:
+    """Take away what a run that was killed, or told to, has left."""
+    removed = registration.remove(setup_client(options))
+    print(f"hack/run: {registration.REMOVED if removed else 'no webhooks of hack/run are registered'}")
+
+
+def port(text: str) -> int:
+    """For argparse: a TCP port, 0 for a free one."""
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: a number from 0 to 65535")
+    return int(text)
+
+
+def arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hack/run", description="The controller and its webhooks, outside any cluster, against one."
+    )
     parser.add_argument("--kubeconfig", required=True, help="the cluster to work on")
     parser.add_argument(
         "--controller-kubeconfig",
@@ -173,14 +164,27 @@ def main() -> int:
         help="as whom the controller itself acts, once CRDs are applied (default: as --kubeconfig)",
     )
     parser.add_argument("--skip-crds", action="store_true", help="leave the cluster's CRDs as they are")
+    parser.add_argument(
+        "--webhook-host",
+        metavar="HOST",
+        default=HOST,
+        help=f"where the API server reaches this machine (default: {HOST}, an API server on it)",
+    )
     for name in ("webhook", "metrics", "health"):
-        parser.add_argument(f"--{name}-port", type=int, default=0, metavar="N", help="default: a free one")
+        parser.add_argument(f"--{name}-port", type=port, default=0, metavar="N", help="default: a free one")
+    after = parser.add_mutually_exclusive_group()
+    after.add_argument("--keep-webhooks", action="store_true", help="leave them registered at the end")
+    after.add_argument("--remove", action="store_true", help="only take away webhooks that were left")
     parser.add_argument("--gang-scheduling", choices=list(PROVIDERS), help="make a PodGroup for every group")
     parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
-    options = parser.parse_args()
+    return parser
+
+
+def main() -> int:
+    options = arguments().parse_args()
     logs.configure(format="console", level=options.log_level)
     try:
-        run(options, stop_on_signals())
+        remove(options) if options.remove else run(options, stop_on_signals())
     except (KubeError, ManagerError, RunError, OSError) as error:
         print(f"hack/run: {error}", file=sys.stderr)
         return 1

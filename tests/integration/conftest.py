@@ -23,7 +23,7 @@ from support.wholerun import Run
 from hack.controlplane import binaries
 from hack.controlplane.layout import ClusterError
 from hack.tools.helm import binary
-from hack.tools.run import Registration
+from hack.tools.registration import Registration
 
 HERE = Path(__file__).parent
 # Files that take longest, in this order (--durations tells); all others may come in any order after them.

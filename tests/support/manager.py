@@ -45,15 +45,21 @@ class Manager:
 
     The controller acts as its ServiceAccount, with the rights of the manifests; what ``hack/run`` does
     before, to install it, it does as the administrator. ``command``: what to run in place of ``hack/run``; it
-    takes the same flags and says the same.
+    takes the same flags and says the same. ``keep``: its webhooks stay registered when it is stopped.
     """
 
     def __init__(
-        self, cluster: Cluster, directory: Path, *flags: str, command: Sequence[str] = (COMMAND,)
+        self,
+        cluster: Cluster,
+        directory: Path,
+        *flags: str,
+        command: Sequence[str] = (COMMAND,),
+        keep: bool = True,
     ) -> None:
         self._cluster = cluster
         self._command = command
-        self._flags = flags
+        # Pods of groups must not get in unmutated while a test has it stopped.
+        self._flags = (*flags, "--keep-webhooks") if keep else flags
         self._account = directory / "account.kubeconfig"
         self._out = directory / "manager.out"
         self.log = directory / "manager.log"

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hack.tools.run import HOST, Registration, apply_crds
+from hack.tools.registration import HOST, Registration
+from hack.tools.run import apply_crds
 from lws.api import constants as c
 from lws.kube.client import Client
 from lws.kube.connection import connect
