@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from lws.api import constants as c
 from lws.api import disaggregation as d
 from lws.api.disaggregatedset import DisaggregatedSet, DisaggregatedSetRoleScaler
 from lws.api.leaderworkerset import LeaderWorkerSet
@@ -21,8 +22,8 @@ from lws.controllers.outcomes import Outcome, sooner
 from lws.controllers.problems import ProblemMemory
 from lws.controllers.rolloutmemory import RolloutMemory
 from lws.kube.errors import KubeError
-from lws.objects import Key, KubeObject, controlled_by
-from lws.planning.actions import Action, Patch
+from lws.objects import Key, KubeObject
+from lws.planning.actions import Action, Patch, Problem
 from lws.planning.disaggregated.demand import Taken, Wanted, unknown_of, wanted_of
 from lws.planning.disaggregated.history import plan_history
 from lws.planning.disaggregated.names import lws_name, owned, scaler_name, service_name, slice_of
@@ -39,6 +40,7 @@ from lws.planning.disaggregated.slices import (
     plan_surplus,
 )
 from lws.planning.disaggregated.status import plan_status
+from lws.planning.disaggregated.upkeep import in_the_way, plan_upkeep
 from lws.runtime.clock import Clock
 from lws.runtime.controller import Result
 from lws.runtime.informers import Informer
@@ -66,13 +68,13 @@ class RoleInformers(NamedTuple):
 
 
 class Done:
-    """What a pass came to. ``taken``: names of others; ``gone``: UIDs of children that had to go, which the
-    cache may still show. ``slices``: as they are while the pass changes nothing of them.
+    """What a pass came to. ``taken``: names that are not free; ``gone``: UIDs of children that had to go,
+    which the cache may still show. ``slices``: as they are while the pass changes nothing of them.
     """
 
     def __init__(self) -> None:
         self.outcome = Outcome()
-        self.taken: frozenset[Taken] = frozenset()
+        self.taken: dict[Taken, Problem] = {}
         self.gone: frozenset[str] = frozenset()
         self.slices: list[Slice] | None = None
         self.errors: list[KubeError] = []
@@ -134,10 +136,12 @@ class DisaggregatedSetReconciler:
 
     def _carry_out(self, ds: DisaggregatedSet, revision: str, done: Done) -> None:
         """Everything but statuses."""
-        done.outcome = self._run(plan_surplus(ds, self._children(ds), self._services(ds)))
-        done.taken = frozenset(self._taken(ds, revision))
+        done.outcome = self._executor.run(plan_upkeep(ds, self._labelled(ds)))
+        surplus = plan_surplus(ds, self._children(ds), self._services(ds))
+        done.outcome = done.outcome.with_(self._run(surplus))
+        done.taken = dict(self._taken(ds, revision))
         if done.taken:
-            done.outcome = done.outcome.with_(Outcome(TAKEN_RETRY))
+            done.outcome = done.outcome.with_(Outcome(TAKEN_RETRY, tuple(done.taken.values())))
         scalers = plan_scalers(ds, self._scalers(ds), self._children(ds), done.taken)
         done.outcome = done.outcome.with_(self._run(scalers))
         wanted = wanted_of(ds, revision, by_role(ds, self._scalers(ds)), done.taken)
@@ -208,8 +212,8 @@ class DisaggregatedSetReconciler:
             self._try(done, [] if patch is None else [patch])
         return due
 
-    def _taken(self, ds: DisaggregatedSet, revision: str) -> Iterator[Taken]:
-        """Names the set needs that objects of somebody else bear."""
+    def _taken(self, ds: DisaggregatedSet, revision: str) -> Iterator[tuple[Taken, Problem]]:
+        """Names the set needs that are not free, and what bears them."""
         for role in ds.spec.roles:
             if role.external:
                 yield from self._strangers(ds, d.SCALER_KIND, scaler_name(ds, role.name))
@@ -218,21 +222,31 @@ class DisaggregatedSetReconciler:
                 yield from self._strangers(ds, "LeaderWorkerSet", name)
                 yield from self._strangers(ds, "Service", service_name(name))
 
-    def _strangers(self, ds: DisaggregatedSet, kind: str, name: str) -> Iterator[Taken]:
+    def _strangers(self, ds: DisaggregatedSet, kind: str, name: str) -> Iterator[tuple[Taken, Problem]]:
         key, informers = Key(ds.namespace, name), self._informers
         found: KubeObject | None = {
             d.SCALER_KIND: informers.scalers.get,
             "LeaderWorkerSet": informers.children.get,
             "Service": informers.services.get,
         }[kind](key)
-        if found is not None and not controlled_by(found, ds.uid):
-            yield Taken(kind, name)
+        problem = None if found is None else in_the_way(ds, kind, found)
+        if problem is not None:
+            yield Taken(kind, name), problem
 
     def _children(self, ds: DisaggregatedSet) -> tuple[LeaderWorkerSet, ...]:
         return owned(ds, self._informers.children.by_index(BY_DISAGGREGATED_SET, ds.key))
 
     def _scalers(self, ds: DisaggregatedSet) -> tuple[DisaggregatedSetRoleScaler, ...]:
         return owned(ds, self._informers.scalers.by_index(BY_DISAGGREGATED_SET, ds.key))
+
+    def _labelled(self, ds: DisaggregatedSet) -> dict[str, list[Any]]:
+        """What bears the set's labels, or is controlled by one of its name, as it is."""
+        kinds: dict[str, Informer[Any]] = {
+            c.KIND: self._informers.children,
+            d.SCALER_KIND: self._informers.scalers,
+            "Service": self._informers.services,
+        }
+        return {kind: x.by_index(BY_DISAGGREGATED_SET, ds.key) for kind, x in kinds.items()}
 
     def _revisions(self, ds: DisaggregatedSet) -> list[ControllerRevision]:
         return self._informers.revisions.by_index(BY_DISAGGREGATED_SET, ds.key)

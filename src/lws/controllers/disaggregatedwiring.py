@@ -8,6 +8,7 @@ from typing import Any
 from lws.api import disaggregation as d
 from lws.api.disaggregatedset import DisaggregatedSet
 from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.workloads import Service
 from lws.controllers.disaggregatedset import DisaggregatedSetReconciler, RoleInformers
 from lws.controllers.disaggregatedwatches import RoleWatches
 from lws.controllers.effects import Recorder
@@ -102,7 +103,7 @@ def make_role_reconciler(
     informers.sets.add_handler(EnqueueRequests(queue, lambda ds: (ds.key,), news))
     informers.scalers.add_handler(EnqueueRequests(queue, disaggregated_set_of, news))
     informers.children.add_handler(EnqueueRequests(queue, disaggregated_set_of, changed))
-    informers.services.add_handler(EnqueueRequests(queue, disaggregated_set_of, _reowned))
+    informers.services.add_handler(EnqueueRequests(queue, disaggregated_set_of, _edited))
     informers.revisions.add_handler(EnqueueRequests(queue, disaggregated_set_of, _reowned))
     return DisaggregatedSetReconciler(
         informers,
@@ -126,8 +127,13 @@ def _no_entries(entry: StoreEntry) -> None:
     raise AssertionError(f"a pass of a DisaggregatedSet plans no entry of a group: {entry}")
 
 
+def _edited(old: Service | None, new: Service) -> bool:
+    """A service matters when it is gone, no longer the set's, or not what it was made as."""
+    return old is not None and (_reowned(old, new) or (old.labels, old.spec) != (new.labels, new.spec))
+
+
 def _reowned(old: KubeObject | None, new: KubeObject) -> bool:
-    """A service matters when it is gone, or no longer the set's."""
+    """A revision matters when it is gone, or no longer the set's."""
     return old is not None and old.metadata.owner_references != new.metadata.owner_references
 
 

@@ -59,6 +59,7 @@ def group_of_owned(obj: KubeObject) -> Iterable[Key]:
 
 
 def disaggregated_set_of(obj: KubeObject) -> Iterable[Key]:
-    """The DisaggregatedSet that an object is labelled with."""
-    name = obj.labels.get(d.NAME_LABEL)
-    return (Key(obj.namespace, name),) if name else ()
+    """The DisaggregatedSet that an object is labelled with, and that which controls it."""
+    owner = controller_of(obj)
+    names = {obj.labels.get(d.NAME_LABEL), owner.name if owner is not None and owner.kind == d.KIND else None}
+    return tuple(Key(obj.namespace, name) for name in names if name)

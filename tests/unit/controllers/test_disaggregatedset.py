@@ -14,6 +14,7 @@ from lws.api import disaggregation as d
 from lws.kube.errors import Conflict, Forbidden, Invalid
 from lws.objects import Key
 from lws.planning.actions import Document
+from lws.planning.ownership import PASSING_GRACE
 
 
 def two(prefill: int = 2, decode: int = 2, image: str = "a", **config: Any) -> list[Document]:
@@ -110,7 +111,8 @@ def test_an_object_from_before_slices_is_kept_until_slices_are_added() -> None:
 def test_a_foreign_object_is_named_and_never_touched() -> None:
     cluster = Cluster(*two())
     now = revision(cluster.ds())
-    foreign = cluster.server.put("LeaderWorkerSet", a_stored_child("prefill", now, number=0, owner=STRANGER))
+    another = {**STRANGER, "name": "another"}
+    foreign = cluster.server.put("LeaderWorkerSet", a_stored_child("prefill", now, number=0, owner=another))
     result = cluster.reconcile()
     assert cluster.server.objects["LeaderWorkerSet", f"llm-0-{now}-prefill"] == foreign
     assert f"llm-0-{now}-decode" in cluster.names("LeaderWorkerSet")
@@ -351,3 +353,101 @@ def test_a_paused_set_is_held() -> None:
     cluster.settle()
     assert before.keys().isdisjoint(cluster.sizes())
     assert true(cluster) == {d.AVAILABLE}
+
+
+def edited(cluster: Cluster, kind: str, name: str, **members: Any) -> None:
+    """By somebody's hand: members of its metadata. A label of None is taken away."""
+    stored = cluster.server.objects[kind, name]
+    cluster.server.put(kind, stored | {"metadata": stored["metadata"] | members})
+
+
+@pytest.mark.parametrize("label", [d.NAME_LABEL, d.ROLE_LABEL, d.REVISION_LABEL, d.SLICE_LABEL])
+@pytest.mark.parametrize("value", [None, "1", "7", "decode", "deadbeef"])
+@pytest.mark.parametrize("kind", ["LeaderWorkerSet", "Service", d.SCALER_KIND])
+def test_labels_that_somebody_edits_are_put_back(kind: str, label: str, value: str | None) -> None:
+    """What an object is, its name says: nothing is made, deleted or scaled because of them."""
+    cluster = Cluster(a_role("prefill", 2, external=True), a_role("decode", 2), slices=2)
+    cluster.settle()
+    for name in [x for x in cluster.names(kind) if "decode" not in x]:
+        before = cluster.server.objects[kind, name]
+        labels = {**before["metadata"]["labels"], label: value}
+        edited(cluster, kind, name, labels={key: x for key, x in labels.items() if x is not None})
+        cluster.server.writes.clear()
+        cluster.reconcile()
+        assert set(cluster.server.writes) <= {f"patch {kind} {name}"}
+        after = cluster.server.objects[kind, name]["metadata"]
+        assert before["metadata"]["labels"].items() <= after["labels"].items()
+        cluster.server.writes.clear()
+        cluster.reconcile()
+        assert cluster.server.writes == []
+
+
+def test_a_service_selects_its_pods_again() -> None:
+    """What somebody has added is left alone."""
+    cluster = Cluster(*two())
+    cluster.settle()
+    name = cluster.names("Service")[0]
+    before = cluster.server.objects["Service", name]
+    selector = {**before["spec"]["selector"], d.ROLE_LABEL: "proxy", c.WORKER_INDEX_LABEL: "0"}
+    cluster.server.put("Service", before | {"spec": {**before["spec"], "selector": selector}})
+    cluster.reconcile()
+    after = cluster.server.objects["Service", name]["spec"]["selector"]
+    assert after == {**before["spec"]["selector"], c.WORKER_INDEX_LABEL: "0"}
+
+
+def test_labels_that_may_not_be_put_back_do_no_harm() -> None:
+    cluster = Cluster(*two(), slices=2)
+    cluster.settle()
+    before = cluster.sizes()
+
+    def no_patch(verb: str, name: str) -> None:
+        if verb == "patch":
+            raise Invalid(422, "Invalid", "labels are ours")
+
+    cluster.server.refuse = no_patch
+    for name in before:
+        labels = {**cluster.server.objects["LeaderWorkerSet", name]["metadata"]["labels"], d.SLICE_LABEL: "7"}
+        edited(cluster, "LeaderWorkerSet", name, labels=labels)
+    cluster.reconcile()
+    assert cluster.sizes() == before
+    [stalled] = [x for x in cluster.ds().status.conditions if x.type == c.STALLED]
+    assert "labels are ours" in stalled.message
+
+
+@pytest.mark.parametrize("kind", ["LeaderWorkerSet", "Service", d.SCALER_KIND])
+def test_what_is_being_deleted_is_awaited(kind: str) -> None:
+    """Something may hold it for long: it is named then, and nothing is asked for in its place before."""
+    cluster = Cluster(a_role("prefill", 2, external=True), a_role("decode", 2))
+    cluster.settle()
+    name = next(x for x in cluster.names(kind) if "prefill" in x)
+    deleted = {"deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["example.com/x"]}
+    edited(cluster, kind, name, **deleted)
+    cluster.reconcile()
+    cluster.server.writes.clear()
+    asked: list[str] = []
+    cluster.server.refuse = lambda verb, name: asked.append(f"{verb} {name}")
+    cluster.reconcile()
+    assert asked == []
+    assert c.STALLED not in true(cluster)
+    cluster.clock.advance(PASSING_GRACE)
+    cluster.reconcile()
+    [stalled] = [x for x in cluster.ds().status.conditions if x.type == c.STALLED]
+    assert stalled.message == f"{kind} {name} is being deleted, held by its finalizers: example.com/x"
+    del cluster.server.objects[kind, name]
+    cluster.settle()
+    assert name in cluster.names(kind)
+    assert d.REASON_SCALER_CONFLICT not in cluster.server.events
+
+
+def test_what_a_former_set_of_its_name_left_is_awaited() -> None:
+    """The garbage collector takes it: nobody is told before that has had its time."""
+    cluster = Cluster(a_role("prefill", 5, external=True), a_role("decode", 2))
+    former = {"metadata": {"name": "llm-prefill", "namespace": "ns", "ownerReferences": [STRANGER]}}
+    cluster.server.put(d.SCALER_KIND, former | {"spec": {"replicas": 9}})
+    cluster.make_ready()
+    cluster.reconcile()
+    assert true(cluster) == {d.PROGRESSING}
+    del cluster.server.objects[d.SCALER_KIND, "llm-prefill"]
+    cluster.settle()
+    assert true(cluster) == {d.AVAILABLE}
+    assert d.REASON_SCALER_CONFLICT not in cluster.server.events

@@ -34,9 +34,9 @@ class Demand(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """What a pass works towards: ``demands``, one for each role of the spec, in its order. ``taken``: others'
-    objects that stand where the set's own should; they are not touched. ``readable``: False when nobody can
-    tell what is wanted; nothing is planned then but the status.
+    """What a pass works towards: ``demands``, one for each role of the spec, in its order. ``taken``: names
+    that are not free; what bears them is not touched. ``readable``: False when nobody can tell what is
+    wanted; nothing is planned then but the status.
     """
 
     ds: DisaggregatedSet

@@ -1,13 +1,27 @@
-"""Names and labels of what a DisaggregatedSet makes (section 4), and whose an observed object is."""
+"""Names and labels of what a DisaggregatedSet makes (section 4), and whose an observed object is.
+
+What an object of the set is, its name says, which nobody can change: labels that somebody has edited are read
+as they were made, and put back (``upkeep``).
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from typing import Final
+
+from msgspec.structs import replace
 
 from lws.api import disaggregation as d
-from lws.api.disaggregatedset import DisaggregatedSet
+from lws.api.disaggregatedset import DisaggregatedSet, DisaggregatedSetRoleScaler
+from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.workloads import Service
 from lws.objects import KubeObject, ObjectT, controlled_by
 from lws.planning.actions import Document
+
+_SERVICE_SUFFIX: Final = "-prv"
+# Without a slice it is from before there were slices. No other name is ever given to a child.
+_CHILD: Final = re.compile(r"(?:(0|[1-9][0-9]*)-)?([0-9a-f]{8})-(.+)")
 
 
 def lws_name(ds: DisaggregatedSet, index: int, revision: str, role: str) -> str:
@@ -22,7 +36,7 @@ def legacy_lws_name(ds: DisaggregatedSet, revision: str, role: str) -> str:
 
 def service_name(lws: str) -> str:
     """The service of the LeaderWorkerSet with this name."""
-    return f"{lws}-prv"
+    return f"{lws}{_SERVICE_SUFFIX}"
 
 
 def scaler_name(ds: DisaggregatedSet, role: str) -> str:
@@ -52,8 +66,55 @@ def owner_reference(ds: DisaggregatedSet) -> Document:
 
 
 def owned(ds: DisaggregatedSet, objects: Iterable[ObjectT]) -> tuple[ObjectT, ...]:
-    """Those that this very set controls; labels alone prove nothing."""
-    return tuple(x for x in objects if controlled_by(x, ds.uid))
+    """Those that this very set controls, with the labels they were made with; labels alone prove nothing."""
+    return tuple(_as_made(ds, x) for x in objects if controlled_by(x, ds.uid))
+
+
+def _as_made(ds: DisaggregatedSet, obj: ObjectT) -> ObjectT:
+    lost = lost_labels(ds, obj)
+    if not lost:
+        return obj
+    return replace(obj, metadata=replace(obj.metadata, labels={**obj.labels, **lost}))
+
+
+def lost_labels(ds: DisaggregatedSet, obj: KubeObject) -> dict[str, str]:
+    """The labels by which an object of the set is known, of which somebody has made something else."""
+    labels = obj.labels
+    if labels.get(d.NAME_LABEL) == ds.name and obj.name == _labelled_name(ds, obj):
+        return {}
+    return {key: value for key, value in _labels_by_name(ds, obj).items() if labels.get(key) != value}
+
+
+def lost_selector(ds: DisaggregatedSet, obj: KubeObject) -> dict[str, str]:
+    """Of a service: what it no longer asks of the pods that are its LeaderWorkerSet's."""
+    if not isinstance(obj, Service):
+        return {}
+    selector = obj.spec.selector
+    return {key: value for key, value in _labels_by_name(ds, obj).items() if selector.get(key) != value}
+
+
+def _labelled_name(ds: DisaggregatedSet, obj: KubeObject) -> str:
+    """The name that goes with the labels it has."""
+    if isinstance(obj, DisaggregatedSetRoleScaler):
+        return scaler_name(ds, role_of(obj))
+    number = "" if is_legacy(obj) else f"{obj.labels[d.SLICE_LABEL]}-"
+    name = f"{ds.name}-{number}{revision_of_child(obj)}-{role_of(obj)}"
+    return service_name(name) if isinstance(obj, Service) else name
+
+
+def _labels_by_name(ds: DisaggregatedSet, obj: KubeObject) -> dict[str, str]:
+    """The labels that go with the name it has; none where the controller gives no such name."""
+    name = obj.name.removeprefix(f"{ds.name}-")
+    if name == obj.name:
+        return {}
+    if isinstance(obj, DisaggregatedSetRoleScaler):
+        return {d.NAME_LABEL: ds.name, d.ROLE_LABEL: name}
+    match = _CHILD.fullmatch(name.removesuffix(_SERVICE_SUFFIX) if isinstance(obj, Service) else name)
+    if match is None or not isinstance(obj, LeaderWorkerSet | Service):
+        return {}
+    number, revision, role = match.groups()
+    labels = {d.NAME_LABEL: ds.name, d.REVISION_LABEL: revision, d.ROLE_LABEL: role}
+    return labels if number is None else {**labels, d.SLICE_LABEL: number}
 
 
 def role_of(obj: KubeObject) -> str:

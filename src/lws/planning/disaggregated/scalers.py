@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lws.api import constants as c
@@ -10,7 +10,7 @@ from lws.api import disaggregation as d
 from lws.api.disaggregatedset import DisaggregatedSet, DisaggregatedSetRoleScaler, RoleScalerStatus
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.objects import Condition
-from lws.planning.actions import Action, Create, Delete, PatchStatus
+from lws.planning.actions import Action, Create, Delete, PatchStatus, Problem
 from lws.planning.disaggregated.children import scaler_document
 from lws.planning.disaggregated.demand import Taken
 from lws.planning.disaggregated.names import role_of, scaler_name
@@ -31,19 +31,22 @@ def plan_scalers(
     ds: DisaggregatedSet,
     scalers: Sequence[DisaggregatedSetRoleScaler],
     children: Sequence[LeaderWorkerSet],
-    taken: Collection[Taken],
+    taken: Mapping[Taken, Problem],
 ) -> list[Action]:
     """Delete the set's own ``scalers`` that no role asks for, create those that are missing.
 
-    ``taken``: somebody else's objects; none is adopted or touched.
+    ``taken``: what bears a name already; none is adopted or touched, and what is about to go awaited.
     """
     have = by_role(ds, scalers)
     gone = [x for x in scalers if role_of(x) not in have and not x.deleting]
     actions: list[Action] = [_delete(ds, x) for x in gone]
     for role in ds.spec.roles:
         if role.external and role.name not in have:
-            conflict = Taken(d.SCALER_KIND, scaler_name(ds, role.name)) in taken
-            actions.append(_conflict(ds, role.name) if conflict else _create(ds, role.name, children))
+            conflict = taken.get(Taken(d.SCALER_KIND, scaler_name(ds, role.name)))
+            if conflict is None:
+                actions.append(_create(ds, role.name, children))
+            elif not conflict.grace:
+                actions.append(_conflict(ds, role.name))
     return actions
 
 

@@ -7,14 +7,13 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from lws.api import constants as c
 from lws.api import disaggregation as d
 from lws.api.disaggregatedset import DisaggregatedSetStatus, RoleStatus
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.timestamps import rfc3339
 from lws.objects import Condition
 from lws.planning.actions import Document, PatchStatus, Problem
-from lws.planning.disaggregated.demand import Demand, Taken, Wanted
+from lws.planning.disaggregated.demand import Demand, Wanted
 from lws.planning.disaggregated.names import revision_of_child, role_of
 from lws.planning.disaggregated.record import ends, plan_record, record_document
 from lws.planning.disaggregated.slices import Slice
@@ -39,7 +38,7 @@ def plan_status(
     """Write what differs; None when nothing does.
 
     ``children``: the set's own, of all slices and revisions; ``slices``: the same ones, in order. ``at``:
-    seconds since 1970. ``problems``: what this pass met, beside names that are taken.
+    seconds since 1970. ``problems``: what this pass met.
     """
     now = rfc3339(at)
     ds = wanted.ds
@@ -50,7 +49,7 @@ def plan_status(
     conditions = merged(
         ds.status.conditions, d.AVAILABLE if ready else d.PROGRESSING, generation=generation, now=now
     )
-    found = (*map(_name_taken, sorted(wanted.taken)), *problems, *_stalled(children))
+    found = (*problems, *_stalled(children))
     met = SetProblems(tuple(dict.fromkeys(found)))
     conditions = with_stalled(conditions, met, generation=generation, now=now)
     rollout = plan_record(wanted, slices, at=at)
@@ -103,10 +102,6 @@ def merged(stored: Sequence[Condition], due: str, *, generation: int, now: str) 
             conditions.append(one)
     known = any(x.type == due for x in stored)
     return tuple(conditions) if known else (*conditions, asserted)
-
-
-def _name_taken(taken: Taken) -> Problem:
-    return Problem(c.REASON_NAME_TAKEN, f"{taken.kind} {taken.name} exists and is not this set's")
 
 
 def _stalled(children: Iterable[LeaderWorkerSet]) -> Iterator[Problem]:

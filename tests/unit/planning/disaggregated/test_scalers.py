@@ -16,7 +16,7 @@ from support.disaggregated import (
 
 from lws.api import disaggregation as d
 from lws.api.disaggregatedset import DisaggregatedSetRoleScaler
-from lws.planning.actions import Create, Delete, PatchStatus, Record
+from lws.planning.actions import Create, Delete, PatchStatus, Problem, Record
 from lws.planning.disaggregated.demand import Taken, wanted_of
 from lws.planning.disaggregated.names import owned
 from lws.planning.disaggregated.scalers import by_role, plan_scaler_status, plan_scalers, seed
@@ -26,7 +26,7 @@ NOW = "2026-01-01T12:00:00Z"
 
 
 def test_an_external_role_gets_a_scaler() -> None:
-    [action] = plan_scalers(DS, [], [], ())
+    [action] = plan_scalers(DS, [], [], {})
     assert isinstance(action, Create)
     assert action.document["metadata"] == {
         "name": "llm-prefill",
@@ -39,12 +39,12 @@ def test_an_external_role_gets_a_scaler() -> None:
 
 
 def test_one_that_is_there_is_left_alone() -> None:
-    assert plan_scalers(DS, [a_scaler("prefill", 0)], [], ()) == []
+    assert plan_scalers(DS, [a_scaler("prefill", 0)], [], {}) == []
 
 
 @pytest.mark.parametrize("role", ["decode", "vanished"])
 def test_one_that_no_role_asks_for_goes(role: str) -> None:
-    [action] = plan_scalers(DS, [a_scaler("prefill", 2), a_scaler(role, 2)], [], ())
+    [action] = plan_scalers(DS, [a_scaler("prefill", 2), a_scaler(role, 2)], [], {})
     assert isinstance(action, Delete)
     assert action.uid == f"uid-scaler-{role}"
     assert [x.reason for x in action.then if isinstance(x, Record)] == [d.REASON_SCALER_DELETED]
@@ -53,10 +53,16 @@ def test_one_that_no_role_asks_for_goes(role: str) -> None:
 def test_a_foreign_one_is_not_adopted() -> None:
     foreign = a_scaler("prefill", 4, owner=STRANGER)
     own = owned(DS, [foreign])
-    [action] = plan_scalers(DS, own, [], (Taken(d.SCALER_KIND, "llm-prefill"),))
+    [action] = plan_scalers(DS, own, [], {Taken(d.SCALER_KIND, "llm-prefill"): Problem("NameTaken", "")})
     assert isinstance(action, Record)
     assert (action.type, action.reason, action.action) == ("Warning", d.REASON_SCALER_CONFLICT, "Conflict")
     assert by_role(DS, own) == {}
+
+
+def test_one_that_is_about_to_go_is_awaited() -> None:
+    """It was deleted and something holds it, or it was the former set's: nobody need be warned yet."""
+    passing = Problem("NameTaken", "", grace=30.0)
+    assert plan_scalers(DS, [], [], {Taken(d.SCALER_KIND, "llm-prefill"): passing}) == []
 
 
 def test_the_seed_is_what_there_is() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from support.disaggregated import a_child, a_role, a_scaler, a_set, decoded, revision
 
 from lws.api import disaggregation as d
@@ -13,7 +12,7 @@ from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.timestamps import epoch
 from lws.objects import Condition
 from lws.planning.actions import Document, Problem
-from lws.planning.disaggregated.demand import Taken, wanted_of
+from lws.planning.disaggregated.demand import wanted_of
 from lws.planning.disaggregated.slices import make_slices
 from lws.planning.disaggregated.status import merged, plan_status
 
@@ -27,9 +26,8 @@ def status_of(
     scalers: dict[str, DisaggregatedSetRoleScaler] | None = None,
     **options: Any,
 ) -> Document | None:
-    taken = options.pop("taken", ())
     slices = make_slices(ds, revision(ds), children)
-    wanted = wanted_of(ds, revision(ds), scalers or {}, taken)
+    wanted = wanted_of(ds, revision(ds), scalers or {})
     patch = plan_status(wanted, children, slices=slices, at=epoch(NOW), **options)
     assert patch is None or patch.resource_version == "7"
     return None if patch is None else patch.status
@@ -144,19 +142,12 @@ class TestMerging:
 class TestStalled:
     """How the condition is put is ``planning.problems``'s; here, what is told."""
 
-    @pytest.mark.parametrize(
-        ("options", "reason", "named"),
-        [
-            pytest.param({"taken": (Taken("Service", "x"),)}, "NameTaken", "Service x", id="name"),
-            pytest.param({"problems": [Problem("Refused", "no quota")]}, "Refused", "no quota", id="problem"),
-        ],
-    )
-    def test_what_is_in_the_way_is_named(self, options: dict[str, Any], reason: str, named: str) -> None:
-        status = status_of(DS, **options)
+    def test_what_is_in_the_way_is_named(self) -> None:
+        status = status_of(DS, problems=[Problem("Refused", "no quota")])
         assert status is not None
         stalled = status["conditions"][-1]
-        assert (stalled["type"], stalled["status"], stalled["reason"]) == ("Stalled", "True", reason)
-        assert named in stalled["message"]
+        assert (stalled["type"], stalled["status"], stalled["reason"]) == ("Stalled", "True", "Refused")
+        assert "no quota" in stalled["message"]
 
     def test_it_turns_false_when_nothing_is_any_more(self) -> None:
         problems = [Problem("Refused", "no quota")]
