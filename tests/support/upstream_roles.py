@@ -28,7 +28,7 @@ from lws.planning.disaggregated.demand import Wanted, wanted_of
 from lws.planning.disaggregated.names import owned, revision_of_child, role_of, slice_of
 from lws.planning.disaggregated.revision import revision_of
 from lws.planning.disaggregated.rollout import read_roll
-from lws.planning.disaggregated.scalers import by_role, plan_scaler_status, seed
+from lws.planning.disaggregated.scalers import by_role, plan_scaler_status
 from lws.planning.disaggregated.slices import Former, Slice, make_slices
 from lws.planning.disaggregated.status import count_roles, merged
 from lws.planning.disaggregated.steps import upstream_move
@@ -77,8 +77,9 @@ class UpstreamRoles:
         there = {role_of(x) for x in self._scalers(ds)}
         for role in ds.spec.roles:
             if role.external and role.name not in there:
-                replicas = seed(role.name, self._children(ds))
-                self._create(ROLE_SCALERS, scaler_document(ds, role.name, replicas))
+                mine = [x.replicas for x in self._children(ds) if role_of(x) == role.name]
+                document = scaler_document(ds, role.name, sum(mine) if mine else 1)
+                self._create(ROLE_SCALERS, document)
 
     def _report_scaler(self, ds: DisaggregatedSet, scaler: DisaggregatedSetRoleScaler) -> None:
         """On every pass, whether or not anything differs."""

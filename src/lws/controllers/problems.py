@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
 from lws.api import constants as c
-from lws.kube.errors import ApiError, Conflict, KubeError, TransportError, one_line
+from lws.kube.errors import ApiError, Conflict, KubeError, NotFound, TransportError, one_line
 from lws.objects import Key
 from lws.planning.actions import Problem
 from lws.planning.problems import FAILING_GRACE, SetProblems, failing
@@ -19,7 +19,11 @@ from lws.runtime.clock import Clock
 
 
 def part_of_life(error: Exception) -> bool:
-    """Somebody else wrote first, or nothing can be made any more because the namespace is on its way out."""
+    """Somebody else wrote first, the object went meanwhile, or nothing can be made any more because the
+    namespace is on its way out.
+    """
+    if isinstance(error, NotFound):
+        return bool(error.details.get("name"))  # else there is no such kind
     return isinstance(error, Conflict) or (
         isinstance(error, ApiError) and error.has_cause("NamespaceTerminating")
     )

@@ -15,9 +15,9 @@ from support.groups import NAME, NAMESPACE, a_set
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, Pod, Service, ServiceSpec, StatefulSet, StatefulSetSpec
-from lws.controllers.problems import ProblemMemory
+from lws.controllers.problems import ProblemMemory, part_of_life
 from lws.controllers.refusals import FIRST, LONGEST, RefusalMemory
-from lws.kube.errors import ApiError, Conflict, TransportError, Unavailable
+from lws.kube.errors import ApiError, Conflict, NotFound, TransportError, Unavailable
 from lws.objects import Key, KubeObject, ObjectMeta, OwnerReference, controlled_by
 from lws.planning.problems import FAILING_GRACE, SetProblems
 from lws.planning.revisions import template_of
@@ -265,6 +265,11 @@ class TestLastingFailure:
         before = world.set.metadata.resource_version
         world.settle(seconds=10 * RETRY)
         assert world.set.metadata.resource_version == before
+
+    def test_a_kind_that_is_not_there_is_told_an_object_that_went_meanwhile_is_not(self) -> None:
+        kind = NotFound(404, "NotFound", "404 page not found")
+        one = NotFound(404, "NotFound", 'leaderworkersets "llm" not found', {"name": "llm"})
+        assert (part_of_life(kind), part_of_life(one)) == (False, True)
 
     def test_who_wrote_first_a_namespace_that_goes_and_no_server_at_all_are_part_of_life(self) -> None:
         going = answer(403, "because it is being terminated")

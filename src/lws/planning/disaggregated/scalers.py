@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,9 @@ from lws.objects import Condition
 from lws.planning.actions import Action, Create, Delete, PatchStatus, Problem
 from lws.planning.disaggregated.children import scaler_document
 from lws.planning.disaggregated.demand import Taken
-from lws.planning.disaggregated.names import role_of, scaler_name
+from lws.planning.disaggregated.names import revision_of_child, role_of, scaler_name, slice_of
+from lws.planning.disaggregated.revision import revision_of
+from lws.planning.disaggregated.rollout import initial_replicas
 from lws.planning.disaggregated.slices import record
 from lws.planning.documents import condition_document
 
@@ -59,7 +62,7 @@ def _delete(ds: DisaggregatedSet, scaler: DisaggregatedSetRoleScaler) -> Delete:
 def _create(ds: DisaggregatedSet, role: str, children: Sequence[LeaderWorkerSet]) -> Create:
     note = f"Created scaler {scaler_name(ds, role)} for role {role}"
     said = record(ds, d.REASON_SCALER_CREATED, "Create", note)
-    return Create(d.SCALER_KIND, scaler_document(ds, role, seed(role, children)), then=(said,))
+    return Create(d.SCALER_KIND, scaler_document(ds, role, seed(ds, role, children)), then=(said,))
 
 
 def _conflict(ds: DisaggregatedSet, role: str) -> Action:
@@ -67,10 +70,31 @@ def _conflict(ds: DisaggregatedSet, role: str) -> Action:
     return record(ds, d.REASON_SCALER_CONFLICT, "Conflict", note, type_="Warning")
 
 
-def seed(role: str, children: Sequence[LeaderWorkerSet]) -> int:
-    """What a new scaler begins with: the groups there are; 1 where there is nothing, as 0 parks an HPA."""
-    mine = [x.replicas for x in children if role_of(x) == role]
-    return sum(mine) if mine else 1
+def seed(ds: DisaggregatedSet, role: str, children: Iterable[LeaderWorkerSet]) -> int:
+    """What a new scaler begins with: the groups there are; 1 where there is nothing, as 0 parks an HPA.
+
+    Those that a rollout makes before others go, and those of slices that go, are not to stay: upstream counts
+    them, so that a role whose mode changes in a rollout grows.
+    """
+    revision = revision_of(ds.spec.roles)
+    slices: defaultdict[int, list[LeaderWorkerSet]] = defaultdict(list)
+    for child in children:
+        number = slice_of(child)
+        if role_of(child) == role and number is not None and number < ds.slices:
+            slices[number].append(child)
+    return sum(_settled(x, revision) for x in slices.values()) if slices else 1
+
+
+def _settled(children: Iterable[LeaderWorkerSet], revision: str) -> int:
+    """Groups of a role in one slice, without those that are more only while it rolls."""
+    there, begun, reached = 0, 0, 0
+    for child in children:
+        there += child.replicas
+        if revision_of_child(child) == revision:
+            reached += child.replicas
+        else:
+            begun += initial_replicas(child)
+    return min(there, max(begun, reached))
 
 
 def plan_scaler_status(

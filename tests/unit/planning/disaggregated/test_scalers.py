@@ -11,11 +11,13 @@ from support.disaggregated import (
     a_role,
     a_scaler,
     a_set,
+    revision,
     selector,
 )
 
 from lws.api import disaggregation as d
 from lws.api.disaggregatedset import DisaggregatedSetRoleScaler
+from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.planning.actions import Create, Delete, PatchStatus, Problem, Record
 from lws.planning.disaggregated.demand import Taken, wanted_of
 from lws.planning.disaggregated.names import owned
@@ -65,11 +67,36 @@ def test_one_that_is_about_to_go_is_awaited() -> None:
     assert plan_scalers(DS, [], [], {Taken(d.SCALER_KIND, "llm-prefill"): passing}) == []
 
 
-def test_the_seed_is_what_there_is() -> None:
-    children = [a_child("prefill", x, revision="r", number=y) for x, y in ((3, 0), (2, 1))]
-    assert seed("prefill", [*children, a_child("decode", 9, revision="r")]) == 5
-    assert seed("prefill", [a_child("prefill", 0, revision="r")]) == 0
-    assert seed("prefill", []) == 1
+SLICED = a_set(a_role("prefill", 5, external=True), a_role("decode", 2), slices=2)
+PRESENT = revision(SLICED)
+
+
+def of_revisions(**groups: tuple[int, int | None]) -> list[LeaderWorkerSet]:
+    """A child each: its groups, and those it is noted to have had. ``new``: of the present revision."""
+    return [
+        a_child("prefill", have, revision=PRESENT if name == "new" else name, initial=first)
+        for name, (have, first) in groups.items()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("children", "wanted"),
+    [
+        pytest.param([], 1, id="nothing"),
+        pytest.param(of_revisions(new=(0, None)), 0, id="zero"),
+        pytest.param([*of_revisions(new=(3, None)), a_child("decode", 9, revision=PRESENT)], 3, id="at-rest"),
+        pytest.param(of_revisions(a=(4, None), new=(1, None)), 4, id="surge"),
+        pytest.param(of_revisions(a=(1, 4), new=(4, None)), 4, id="nearly-rolled"),
+        pytest.param(of_revisions(a=(1, 4), new=(2, None)), 3, id="without-surge"),
+        pytest.param(of_revisions(a=(1, 1), new=(3, None)), 3, id="grows"),
+        pytest.param(of_revisions(a=(2, 3), b=(1, 1)), 3, id="two-former"),
+        pytest.param([a_child("prefill", 3, revision=PRESENT, number=x) for x in (0, 1, 2)], 6, id="slices"),
+        pytest.param([a_child("prefill", 3, revision=PRESENT, number=None)], 3, id="legacy"),
+    ],
+)
+def test_the_seed_is_what_there_is(children: list[LeaderWorkerSet], wanted: int) -> None:
+    """Without what a rollout makes before others go, and without slices that go."""
+    assert seed(SLICED, "prefill", children) == wanted
 
 
 @pytest.mark.parametrize(
