@@ -82,10 +82,11 @@ def test_changes_and_deaths_on_the_way(changes: list[tuple[Shape, str]], data: s
         seen = world.plan()
         for _ in range(data.draw(st.integers(0, 12), label="passes")):
             world.make_ready(lambda missing: data.draw(st.integers(0, missing), label="ready"))
-            world.break_down(lambda ready: data.draw(st.integers(0, min(1, ready)), label="falls"))
-            now = world.plan()
-            plan = seen if data.draw(st.integers(0, 5), label="stale") == 0 else now
-            world.run(plan, limit=data.draw(st.none() | st.integers(0, len(plan)), label="dies after"))
+            fallen = world.break_down(lambda ready: data.draw(st.integers(0, min(1, ready)), label="falls"))
+            now, stale = world.plan(), data.draw(st.integers(0, 5), label="stale") == 0
+            plan = seen if stale else now
+            limit = data.draw(st.none() | st.integers(0, len(plan)), label="dies after")
+            world.run(plan, limit, floors=not (stale and fallen))
             seen = now
     world.settle()
     assert_at_rest(world, changes[-1][0])

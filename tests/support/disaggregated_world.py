@@ -58,14 +58,15 @@ class World:
         wanted = self.wanted
         return [action for slice_ in self.slices() for action in plan_slice(wanted, slice_)]
 
-    def run(self, actions: Iterable[Action], limit: int | None = None) -> None:
+    def run(self, actions: Iterable[Action], limit: int | None = None, *, floors: bool = True) -> None:
         """Carry out at most ``limit`` of them, as if the controller died then; a conflict ends them, too, but
-        not the pass, which ends with the record of the rollout.
+        not the pass, which ends with the record of the rollout. ``floors``: whether they can be kept, which
+        nobody can who does not know yet that groups have fallen.
         """
         for number, action in enumerate(actions):
             if number == limit:
                 return
-            if not self._carry_out(action):
+            if not self._carry_out(action, floors=floors):
                 break
         self.report()
 
@@ -87,11 +88,15 @@ class World:
             ready += choose(child.replicas - ready) if child.replicas > ready else 0
             self._show(name, child, ready)
 
-    def break_down(self, choose: Callable[[int], int]) -> None:
-        """Of the ready groups of each child, so many as ``choose`` says are not ready any more."""
+    def break_down(self, choose: Callable[[int], int]) -> int:
+        """Of the ready groups of each child, so many as ``choose`` says fall; how many in all do."""
+        fallen = 0
         for name, child in self.children.items():
             ready = child.status.ready_replicas
-            self._show(name, child, ready - choose(ready))
+            falling = choose(ready)
+            fallen += falling
+            self._show(name, child, ready - falling)
+        return fallen
 
     def settle(self, passes: int = 400) -> int:
         """Pass after pass, everything ready in between; returns how many it took until nothing was to do."""
@@ -107,7 +112,7 @@ class World:
     def counts(self) -> dict[str, int]:
         return {name: x.replicas for name, x in sorted(self.children.items())}
 
-    def _carry_out(self, action: Action) -> bool:
+    def _carry_out(self, action: Action, *, floors: bool) -> bool:
         before = self._measured()
         match action:
             case Create(document=document):
@@ -121,7 +126,7 @@ class World:
                     return False
                 self._patch(action)
         self.events += [x.reason for x in getattr(action, "then", ()) if isinstance(x, Record)]
-        self._check(before)
+        self._check(before, floors=floors)
         return True
 
     def _create(self, child: LeaderWorkerSet) -> None:
@@ -178,19 +183,21 @@ class World:
         return self._count(noted)
 
     def _measured(self) -> tuple[Counter[Place], Counter[Place]]:
-        """Groups that are ready, groups that exist."""
-        return self._count(lambda x: x.status.ready_replicas), self._count(lambda x: x.replicas)
+        """Groups that serve, groups that exist. Old ones that broke count as serving: no rollout waits for
+        them (decision 170, Q-14).
+        """
+        now = revision(self.ds)
+        ready = self._count(lambda x: x.status.ready_replicas if revision_of_child(x) == now else x.replicas)
+        return ready, self._count(lambda x: x.replicas)
 
-    def _check(self, before: tuple[Counter[Place], Counter[Place]]) -> None:
+    def _check(self, before: tuple[Counter[Place], Counter[Place]], *, floors: bool) -> None:
         (were_ready, existed), (ready, existing), had = before, self._measured(), self._had()
         for demand in self.wanted.demands:
             for number in range(self.ds.slices):
                 place = number, demand.name
                 want = demand.in_slice(number, otherwise=existed[place])
-                surge, unavailable = allowed(demand.spec, want)
-                least = max(0, want - unavailable)
-                floor = least if had[place] >= want else min(least, had[place], 1)
-                assert ready[place] >= min(were_ready[place], floor), (
+                surge, floor = allowed(demand.spec, want)[0], serving_floor(demand.spec, had[place], want)
+                assert not floors or ready[place] >= min(were_ready[place], floor), (
                     f"{place}: {ready[place]} of {floor} groups serve in {self.counts()}"
                 )
                 if existing[place] > existed[place] and self._rolls(number):
@@ -217,6 +224,14 @@ def allowed(spec: RoleSpec, want: int) -> tuple[int, int]:
         return 1, 0
     numbers = resolved(rolling.max_surge, 0, 99), resolved(rolling.max_unavailable, 1, 0)
     return numbers if any(numbers) else (1, 0)
+
+
+def serving_floor(spec: RoleSpec, had: int, want: int) -> int:
+    """What the role had to serve with before, or has to with its new size when that is less; one group if it
+    had any, unless the new size may do without.
+    """
+    least, before = (max(0, x - allowed(spec, x)[1]) for x in (want, min(had, want)))
+    return max(before, min(least, had, 1))
 
 
 def is_broken(former: Former) -> bool:

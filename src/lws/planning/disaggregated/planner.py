@@ -38,6 +38,7 @@ class Rollout(NamedTuple):
     target: Counts
     pace: tuple[Pace, ...]
     returned: Counts = ()
+    served: Counts = ()
 
     @property
     def roles(self) -> range:
@@ -67,14 +68,19 @@ class Rollout(NamedTuple):
         """Groups that upstream keeps, scheduled ones included: none of a role that grows."""
         return 0 if self.initial[role] < self.target[role] else self._tolerated(role)
 
-    def serving_floor(self, role: int) -> int:
-        """Groups that must serve at all times, ready ones only: of a role that grows, one if it had any.
+    def had(self, role: int) -> int:
+        """Groups that the role had before; on a way back both revisions' together."""
+        return self.initial[role] + (self.returned[role] if self.returned else 0)
 
-        On a way back a role grows only if both revisions together never had what it is to have.
+    def serving_floor(self, role: int) -> int:
+        """Groups that must serve at all times, ready ones only: of a role that grows as many as before, and
+        one if it had any.
         """
-        had = self.initial[role] + (self.returned[role] if self.returned else 0)
-        tolerated = self._tolerated(role)
-        return tolerated if had >= self.target[role] else min(tolerated, had, 1)
+        had, tolerated = self.had(role), self._tolerated(role)
+        if had >= self.target[role]:
+            return tolerated
+        served = self.served[role] if self.served else max(0, had - self.pace[role].unavailable)
+        return min(tolerated, max(served, min(had, 1)))
 
     def deviation(self, counts: Sequence[int]) -> int:
         """How far ``counts``, groups of the new revision, are from the ideal ratio: steps of its own by which

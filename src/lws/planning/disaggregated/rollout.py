@@ -163,7 +163,14 @@ def read_roll(wanted: Wanted, slice_: Slice) -> Roll:
     returned = tuple(_returned(slice_.target.get(x)) for x in names)
     initial = _sums([x.initial for x in generations], len(names))
     old = _sums([tuple(have or 0 for have in x.have) for x in generations], len(names))
-    return Roll(names, Rollout(initial, old, new, target, pace, returned), generations)
+    rollout = Rollout(initial, old, new, target, pace, returned)
+    served = tuple(_served(demands.get(role), rollout.had(x)) for x, role in enumerate(names))
+    return Roll(names, rollout._replace(served=served), generations)
+
+
+def _served(demand: Demand | None, had: int) -> int:
+    """Groups that had to be ready of so many; shares were of that size. None of a role that goes."""
+    return 0 if demand is None else max(0, had - pace_of(demand.spec, had).unavailable)
 
 
 def _returned(child: LeaderWorkerSet | None) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ from lws.cli.disaggregated.rollouts import MOST, SliceRollout
 from lws.cli.main import main
 from lws.cli.observing import Seen
 from lws.cli.session import CommandError
-from lws.planning.disaggregated.planner import Pace, simulate
+from lws.planning.disaggregated.planner import Pace, Step, simulate
 
 Captured = pytest.CaptureFixture[str]
 OLD = a_set(a_role("prefill", 2, image="a", surge=1), a_role("decode", 1, image="a", surge=1))
@@ -98,7 +99,18 @@ def test_numbers_go_through_upstreams_steps_where_every_role_has_surge(
     if all(x.old and x.new for x in given_):
         paces = [Pace(x.surge if isinstance(x.surge, int) else 0, 0) for x in given_]
         wanted = simulate(tuple(x.old for x in given_), tuple(x.new for x in given_), paces)
-        assert counts(rollout, [x.name for x in given_]) == [(x.old, x.new) for x in wanted]
+        if not takes_from_one_that_grows(wanted):
+            assert counts(rollout, [x.name for x in given_]) == [(x.old, x.new) for x in wanted]
+
+
+def takes_from_one_that_grows(steps: list[Step]) -> bool:
+    """Upstream keeps no floor of a role that is to have more than it had, which then serves less."""
+    had, target = steps[0].old, steps[-1].new
+    return any(
+        after.old[x] < before.old[x] and after.old[x] + before.new[x] < had[x] < target[x]
+        for before, after in pairwise(steps)
+        for x in range(len(had))
+    )
 
 
 def test_numbers_need_no_cluster(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from lws.api.disaggregatedset import DisaggregatedSet, DisaggregatedSetRoleScale
 from lws.api.leaderworkerset import LeaderWorkerSet, RollingUpdateConfiguration, RolloutStrategy
 from lws.planning.actions import Action, Create, Delete, Patch, Record
 from lws.planning.disaggregated.demand import Taken, wanted_of
+from lws.planning.disaggregated.names import role_of
 from lws.planning.disaggregated.pace import pace_of
 from lws.planning.disaggregated.planner import Pace
 from lws.planning.disaggregated.rollout import initial_replicas, plan_slice, read_roll
@@ -180,7 +181,46 @@ class TestBegin:
         rollout = read_roll(wanted_of(ds, revision(ds), {}), slice_).rollout
         assert rollout.returned == (4, 4)
         assert [rollout.serving_floor(x) for x in rollout.roles] == [4, 4]
-        assert [rollout._replace(returned=()).serving_floor(x) for x in rollout.roles] == [1, 1]
+        alone = rollout._replace(returned=(), served=())
+        assert [alone.serving_floor(x) for x in alone.roles] == [3, 3], "as of a role that grows"
+
+    @pytest.mark.parametrize(
+        ("had", "wanted", "pace", "floor"),
+        [
+            pytest.param(3, 5, {"surge": 1}, 3, id="all-it-had"),
+            pytest.param(3, 4, {"unavailable": 1}, 2, id="less-what-may-be-missing"),
+            pytest.param(3, 40, {"surge": 0, "unavailable": "25%"}, 3, id="shares-of-what-it-had"),
+            pytest.param(8, 40, {"surge": 0, "unavailable": "25%"}, 6, id="shares-of-more"),
+            pytest.param(2, 9, {"unavailable": 4}, 1, id="one-at-least"),
+            pytest.param(2, 4, {"unavailable": 4}, 0, id="which-may-all-be-missing"),
+            pytest.param(1, 5, {}, 1, id="without-a-pace"),
+            pytest.param(5, 3, {"unavailable": 1}, 2, id="its-new-size"),
+        ],
+    )
+    def test_a_role_that_grows_keeps_what_it_had(
+        self, had: int, wanted: int, pace: dict[str, Any], floor: int
+    ) -> None:
+        ds = a_set(a_role("prefill", wanted, **pace), a_role("decode", 2))
+        old = a_child("prefill", had, revision=OLD, initial=had), a_child("decode", 2, revision=OLD)
+        [slice_] = make_slices(ds, revision(ds), [*old, *pair(revision(ds), 0, 0)])
+        assert read_roll(wanted_of(ds, revision(ds), {}), slice_).rollout.serving_floor(0) == floor
+
+    @pytest.mark.parametrize("begun", [0, 1, 2, 3])
+    def test_scaled_up_in_the_middle_it_keeps_them_until_new_ones_serve(self, begun: int) -> None:
+        """While the other role is scaled down, whose pace used to drain this one's 3 groups to 1."""
+        world = World(two(4, 3))
+        world.settle()
+        world.ds, least = a_set(a_role("prefill", 4, image="b"), a_role("decode", 3, image="b")), 3
+        for number in range(12):
+            if number == begun:
+                world.ds = a_set(a_role("prefill", 1, image="b"), a_role("decode", 4, image="b"))
+            world.make_ready()
+            world.run(world.plan())
+            ready = [x.status.ready_replicas for x in world.children.values() if role_of(x) == "decode"]
+            least = min(least, sum(ready))
+        world.settle()
+        assert least == 3
+        assert [x.replicas for x in world.children.values() if role_of(x) == "decode"] == [4]
 
     def test_without_a_baseline_it_is_what_is_there(self) -> None:
         assert initial_replicas(a_child("prefill", 2, revision=OLD)) == 2
