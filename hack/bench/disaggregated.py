@@ -30,7 +30,7 @@ from lws.api.disaggregatedset import DisaggregatedSet
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Service
 from lws.controllers.disaggregatedset import DisaggregatedSetReconciler, RoleInformers
-from lws.controllers.indexes import BY_DISAGGREGATED_SET, disaggregated_set_of
+from lws.controllers.indexes import EDITABLE
 from lws.controllers.outcomes import Outcome
 from lws.controllers.problems import ProblemMemory
 from lws.controllers.resources import DISAGGREGATEDSETS, LEADERWORKERSETS
@@ -211,7 +211,7 @@ def _informers(ds: DisaggregatedSet, groups: int) -> RoleInformers:
         for role in ds.spec.roles
     ]
     services = [_typed(_stored(service_document(ds, x)), Service) for x in children]
-    indexes: Any = {BY_DISAGGREGATED_SET: disaggregated_set_of}
+    indexes: Any = EDITABLE
     made: Any = (
         _Informer([ds]),
         _Informer([], **indexes),

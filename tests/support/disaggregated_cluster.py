@@ -11,7 +11,7 @@ from lws.api import disaggregation as d
 from lws.api.disaggregatedset import DisaggregatedSet
 from lws.controllers.disaggregatedset import DisaggregatedSetReconciler, RoleInformers
 from lws.controllers.disaggregatedwiring import make_role_reconciler
-from lws.controllers.indexes import disaggregated_set_of
+from lws.controllers.indexes import EDITABLE
 from lws.controllers.resources import KINDS
 from lws.controllers.workloadmetrics import WorkloadMetrics
 from lws.kube.errors import AlreadyExists, Conflict, KubeError, NotFound
@@ -117,8 +117,8 @@ class View:
         stored = self._server.objects.get((self._kind, key.name))
         return None if stored is None else decoded(stored, KINDS[self._kind].type)
 
-    def by_index(self, _: str, value: Key) -> list[Any]:
-        return [x for x in self.list() if value in disaggregated_set_of(x)]
+    def by_index(self, name: str, value: Key) -> list[Any]:
+        return [x for x in self.list() if value in EDITABLE[name](x)]
 
     def observe_write(self, _: Any) -> None: ...
 

@@ -17,16 +17,16 @@ from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.timestamps import rfc3339
 from lws.api.workloads import ControllerRevision, Service
 from lws.controllers.executor import Executor
-from lws.controllers.indexes import BY_DISAGGREGATED_SET
+from lws.controllers.indexes import BY_DISAGGREGATED_SET, BY_EDITED
 from lws.controllers.outcomes import Outcome, sooner
 from lws.controllers.problems import ProblemMemory
 from lws.controllers.rolloutmemory import RolloutMemory
 from lws.kube.errors import KubeError
-from lws.objects import Key, KubeObject
+from lws.objects import Key, KubeObject, ObjectT
 from lws.planning.actions import Action, Patch, Problem
 from lws.planning.disaggregated.demand import Taken, Wanted, unknown_of, wanted_of
 from lws.planning.disaggregated.history import plan_history
-from lws.planning.disaggregated.names import lws_name, owned, scaler_name, service_name, slice_of
+from lws.planning.disaggregated.names import as_made, lws_name, owned, scaler_name, service_name, slice_of
 from lws.planning.disaggregated.reading import Reading, read_set, unreadable
 from lws.planning.disaggregated.record import may_roll
 from lws.planning.disaggregated.rollout import plan_slice
@@ -136,7 +136,7 @@ class DisaggregatedSetReconciler:
 
     def _carry_out(self, ds: DisaggregatedSet, revision: str, done: Done) -> None:
         """Everything but statuses."""
-        done.outcome = self._executor.run(plan_upkeep(ds, self._labelled(ds)))
+        done.outcome = self._executor.run(plan_upkeep(ds, self._edited(ds)))
         surplus = plan_surplus(ds, self._children(ds), self._services(ds))
         done.outcome = done.outcome.with_(self._run(surplus))
         done.taken = dict(self._taken(ds, revision))
@@ -234,22 +234,26 @@ class DisaggregatedSetReconciler:
             yield Taken(kind, name), problem
 
     def _children(self, ds: DisaggregatedSet) -> tuple[LeaderWorkerSet, ...]:
-        return owned(ds, self._informers.children.by_index(BY_DISAGGREGATED_SET, ds.key))
+        return self._own(ds, self._informers.children)
 
     def _scalers(self, ds: DisaggregatedSet) -> tuple[DisaggregatedSetRoleScaler, ...]:
-        return owned(ds, self._informers.scalers.by_index(BY_DISAGGREGATED_SET, ds.key))
+        return self._own(ds, self._informers.scalers)
 
-    def _labelled(self, ds: DisaggregatedSet) -> dict[str, list[Any]]:
-        """What bears the set's labels, or is controlled by one of its name, as it is."""
+    def _services(self, ds: DisaggregatedSet) -> tuple[Service, ...]:
+        return self._own(ds, self._informers.services)
+
+    def _own(self, ds: DisaggregatedSet, informer: Informer[ObjectT]) -> tuple[ObjectT, ...]:
+        mine = owned(ds, informer.by_index(BY_DISAGGREGATED_SET, ds.key))
+        return as_made(mine) if informer.by_index(BY_EDITED, ds.key) else mine
+
+    def _edited(self, ds: DisaggregatedSet) -> dict[str, list[Any]]:
+        """What somebody has edited, as it is."""
         kinds: dict[str, Informer[Any]] = {
             c.KIND: self._informers.children,
             d.SCALER_KIND: self._informers.scalers,
             "Service": self._informers.services,
         }
-        return {kind: x.by_index(BY_DISAGGREGATED_SET, ds.key) for kind, x in kinds.items()}
+        return {kind: x.by_index(BY_EDITED, ds.key) for kind, x in kinds.items()}
 
     def _revisions(self, ds: DisaggregatedSet) -> list[ControllerRevision]:
         return self._informers.revisions.by_index(BY_DISAGGREGATED_SET, ds.key)
-
-    def _services(self, ds: DisaggregatedSet) -> tuple[Service, ...]:
-        return owned(ds, self._informers.services.by_index(BY_DISAGGREGATED_SET, ds.key))

@@ -15,7 +15,7 @@ from lws.api.disaggregatedset import DisaggregatedSet, DisaggregatedSetRoleScale
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, Service
 from lws.controllers.disaggregatedset import RoleInformers
-from lws.controllers.indexes import BY_DISAGGREGATED_SET, disaggregated_set_of
+from lws.controllers.indexes import BY_DISAGGREGATED_SET, EDITABLE, disaggregated_set_of
 from lws.controllers.resources import DISAGGREGATEDSETS, ROLE_SCALERS
 from lws.kube.client import Client
 from lws.kube.resources import CONTROLLER_REVISIONS, SERVICES
@@ -41,7 +41,7 @@ class RoleWatches:
         clock: Clock,
         metrics: InformerMetrics | None = None,
     ) -> None:
-        connection, indexes = client.connection, {BY_DISAGGREGATED_SET: disaggregated_set_of}
+        connection = client.connection
         ours = exists(d.NAME_LABEL)
         sets = Informer(
             connection, DISAGGREGATEDSETS, DisaggregatedSet, off=OFF, clock=clock, metrics=metrics
@@ -51,7 +51,7 @@ class RoleWatches:
             ROLE_SCALERS,
             DisaggregatedSetRoleScaler,
             off=OFF,
-            indexes=indexes,
+            indexes=EDITABLE,
             clock=clock,
             metrics=metrics,
         )
@@ -60,7 +60,7 @@ class RoleWatches:
             SERVICES,
             Service,
             label_selector=ours,
-            indexes=indexes,
+            indexes=EDITABLE,
             clock=clock,
             metrics=metrics,
         )
@@ -69,7 +69,7 @@ class RoleWatches:
             CONTROLLER_REVISIONS,
             ControllerRevision,
             label_selector=all_of(ours, absent(c.NAME_LABEL)),  # not those of StatefulSets, nor of children
-            indexes=indexes,
+            indexes={BY_DISAGGREGATED_SET: disaggregated_set_of},
             clock=clock,
             metrics=metrics,
         )

@@ -1,8 +1,8 @@
 """Where the reconcilers find what belongs together, without listing anything.
 
 ``set``: by (namespace, set name), from the name label. ``group``: by (namespace, leader pod name).
-``revision``: by set and revision key. All of it is a view by names; the planners follow owner UIDs before
-they decide anything.
+``revision``: by set and revision key. ``edited``: by DisaggregatedSet, what is not as it was made. All of it
+is a view by names; the planners follow owner UIDs before they decide anything.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from lws.api import constants as c
 from lws.api import disaggregation as d
 from lws.api.workloads import Pod
 from lws.objects import Key, KubeObject, controller_of
+from lws.planning.disaggregated.names import lost_labels, lost_selector
 
 BY_SET = "set"
 BY_GROUP = "group"
 BY_DISAGGREGATED_SET = "disaggregated set"
 BY_REVISION = "revision"
+BY_EDITED = "edited"
 
 _WORKER_NAME = re.compile(r"(.*)-[0-9]+")
 
@@ -63,3 +65,14 @@ def disaggregated_set_of(obj: KubeObject) -> Iterable[Key]:
     owner = controller_of(obj)
     names = {obj.labels.get(d.NAME_LABEL), owner.name if owner is not None and owner.kind == d.KIND else None}
     return tuple(Key(obj.namespace, name) for name in names if name)
+
+
+def edited_of(obj: KubeObject) -> Iterable[Key]:
+    """The DisaggregatedSet that controls an object with labels, or a selector, that somebody has edited."""
+    owner = controller_of(obj)
+    edited = owner is not None and (lost_labels(obj) or lost_selector(obj))
+    return (Key(obj.namespace, owner.name),) if owner is not None and edited else ()
+
+
+EDITABLE = {BY_DISAGGREGATED_SET: disaggregated_set_of, BY_EDITED: edited_of}
+"""How what a DisaggregatedSet has made is found."""

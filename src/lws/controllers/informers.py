@@ -9,11 +9,10 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, Pod, Service, StatefulSet
 from lws.controllers.indexes import (
-    BY_DISAGGREGATED_SET,
     BY_GROUP,
     BY_REVISION,
     BY_SET,
-    disaggregated_set_of,
+    EDITABLE,
     group_of_owned,
     group_of_pod,
     leader_set_of,
@@ -42,7 +41,7 @@ class Informers(NamedTuple):
 
 
 INDEXES: Final[Mapping[type[KubeObject], Mapping[str, Callable[[Any], Iterable[Hashable]]]]] = {
-    LeaderWorkerSet: {BY_DISAGGREGATED_SET: disaggregated_set_of},
+    LeaderWorkerSet: EDITABLE,
     StatefulSet: {BY_SET: set_of, BY_GROUP: group_of_owned},
     Pod: {BY_SET: leader_set_of, BY_GROUP: group_of_pod},
     ControllerRevision: {BY_SET: set_of, BY_REVISION: revision_of},

@@ -12,7 +12,6 @@ from support.disaggregated_cluster import Cluster
 from lws.api import constants as c
 from lws.api import disaggregation as d
 from lws.kube.errors import Conflict, Forbidden, Invalid
-from lws.objects import Key
 from lws.planning.actions import Document
 from lws.planning.ownership import PASSING_GRACE
 
@@ -236,10 +235,10 @@ def test_a_foreign_object_with_a_legacy_name_is_left_alone() -> None:
 def test_what_was_decided_by_an_old_view_is_not_done() -> None:
     cluster = Cluster(*two(3, 2))
     cluster.settle()
-    before, seen = cluster.sizes(), cluster.views[2].by_index("", Key("ns", "llm"))
+    before, seen = cluster.sizes(), cluster.views[2].list()
     for name in before:
         cluster.server.put("LeaderWorkerSet", cluster.server.objects["LeaderWorkerSet", name])
-    cluster.views[2].by_index = lambda *_: seen  # type: ignore[method-assign]
+    cluster.views[2].list = lambda: seen  # type: ignore[method-assign]
     cluster.edit(*two(5, 4))
     with pytest.raises(Conflict):
         cluster.reconcile()

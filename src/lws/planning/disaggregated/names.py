@@ -16,7 +16,7 @@ from lws.api import disaggregation as d
 from lws.api.disaggregatedset import DisaggregatedSet, DisaggregatedSetRoleScaler
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Service
-from lws.objects import KubeObject, ObjectT, controlled_by
+from lws.objects import KubeObject, ObjectT, controlled_by, controller_of
 from lws.planning.actions import Document
 
 _SERVICE_SUFFIX: Final = "-prv"
@@ -66,54 +66,46 @@ def owner_reference(ds: DisaggregatedSet) -> Document:
 
 
 def owned(ds: DisaggregatedSet, objects: Iterable[ObjectT]) -> tuple[ObjectT, ...]:
-    """Those that this very set controls, with the labels they were made with; labels alone prove nothing."""
-    return tuple(_as_made(ds, x) for x in objects if controlled_by(x, ds.uid))
+    """Those that this very set controls; labels alone prove nothing."""
+    return tuple(x for x in objects if controlled_by(x, ds.uid))
 
 
-def _as_made(ds: DisaggregatedSet, obj: ObjectT) -> ObjectT:
-    lost = lost_labels(ds, obj)
-    if not lost:
-        return obj
-    return replace(obj, metadata=replace(obj.metadata, labels={**obj.labels, **lost}))
+def as_made(objects: Iterable[ObjectT]) -> tuple[ObjectT, ...]:
+    """With the labels that the set's controller gave them."""
+    return tuple(
+        replace(x, metadata=replace(x.metadata, labels={**x.labels, **lost}))
+        if (lost := lost_labels(x))
+        else x
+        for x in objects
+    )
 
 
-def lost_labels(ds: DisaggregatedSet, obj: KubeObject) -> dict[str, str]:
-    """The labels by which an object of the set is known, of which somebody has made something else."""
-    labels = obj.labels
-    if labels.get(d.NAME_LABEL) == ds.name and obj.name == _labelled_name(ds, obj):
-        return {}
-    return {key: value for key, value in _labels_by_name(ds, obj).items() if labels.get(key) != value}
+def lost_labels(obj: KubeObject) -> dict[str, str]:
+    """The labels by which an object of a set is known, of which somebody has made something else."""
+    return {key: value for key, value in _labels_by_name(obj).items() if obj.labels.get(key) != value}
 
 
-def lost_selector(ds: DisaggregatedSet, obj: KubeObject) -> dict[str, str]:
+def lost_selector(obj: KubeObject) -> dict[str, str]:
     """Of a service: what it no longer asks of the pods that are its LeaderWorkerSet's."""
     if not isinstance(obj, Service):
         return {}
     selector = obj.spec.selector
-    return {key: value for key, value in _labels_by_name(ds, obj).items() if selector.get(key) != value}
+    return {key: value for key, value in _labels_by_name(obj).items() if selector.get(key) != value}
 
 
-def _labelled_name(ds: DisaggregatedSet, obj: KubeObject) -> str:
-    """The name that goes with the labels it has."""
-    if isinstance(obj, DisaggregatedSetRoleScaler):
-        return scaler_name(ds, role_of(obj))
-    number = "" if is_legacy(obj) else f"{obj.labels[d.SLICE_LABEL]}-"
-    name = f"{ds.name}-{number}{revision_of_child(obj)}-{role_of(obj)}"
-    return service_name(name) if isinstance(obj, Service) else name
-
-
-def _labels_by_name(ds: DisaggregatedSet, obj: KubeObject) -> dict[str, str]:
-    """The labels that go with the name it has; none where the controller gives no such name."""
-    name = obj.name.removeprefix(f"{ds.name}-")
-    if name == obj.name:
+def _labels_by_name(obj: KubeObject) -> dict[str, str]:
+    """The labels that go with the name it has; none where no set controls it, or gives no such name."""
+    owner = controller_of(obj)
+    if owner is None or owner.kind != d.KIND or not obj.name.startswith(f"{owner.name}-"):
         return {}
+    name = obj.name.removeprefix(f"{owner.name}-")
     if isinstance(obj, DisaggregatedSetRoleScaler):
-        return {d.NAME_LABEL: ds.name, d.ROLE_LABEL: name}
+        return {d.NAME_LABEL: owner.name, d.ROLE_LABEL: name}
     match = _CHILD.fullmatch(name.removesuffix(_SERVICE_SUFFIX) if isinstance(obj, Service) else name)
     if match is None or not isinstance(obj, LeaderWorkerSet | Service):
         return {}
     number, revision, role = match.groups()
-    labels = {d.NAME_LABEL: ds.name, d.REVISION_LABEL: revision, d.ROLE_LABEL: role}
+    labels = {d.NAME_LABEL: owner.name, d.REVISION_LABEL: revision, d.ROLE_LABEL: role}
     return labels if number is None else {**labels, d.SLICE_LABEL: number}
 
 

@@ -13,24 +13,23 @@ from lws.planning.disaggregated.names import lost_labels, lost_selector
 from lws.planning.ownership import PASSING_GRACE
 
 
-def plan_upkeep(ds: DisaggregatedSet, objects: Mapping[str, Iterable[KubeObject]]) -> list[Patch]:
-    """Put labels and selectors back. ``objects``: by kind, with the labels that they have now.
+def plan_upkeep(ds: DisaggregatedSet, edited: Mapping[str, Iterable[KubeObject]]) -> list[Patch]:
+    """Put labels and selectors back. ``edited``: by kind, with what they have now.
 
     Objects are found by these labels, by clients and by upstream's controller, too. What somebody has added
     is left alone: a selector may ask for leaders only.
     """
-    ours = (
-        (kind, x)
-        for kind, found in objects.items()
-        for x in found
-        if controlled_by(x, ds.uid) and not x.deleting
-    )
-    return [Patch(kind, document) for kind, x in ours if (document := _put_back(ds, x)) is not None]
+    return [
+        Patch(kind, document)
+        for kind, found in edited.items()
+        for obj in found
+        if controlled_by(obj, ds.uid) and not obj.deleting and (document := _put_back(obj)) is not None
+    ]
 
 
-def _put_back(ds: DisaggregatedSet, obj: KubeObject) -> Document | None:
+def _put_back(obj: KubeObject) -> Document | None:
     metadata: Document = {"name": obj.name, "namespace": obj.namespace, "uid": obj.uid}
-    labels, selector = lost_labels(ds, obj), lost_selector(ds, obj)
+    labels, selector = lost_labels(obj), lost_selector(obj)
     if not labels and not selector:
         return None
     return {"metadata": metadata | ({"labels": labels} if labels else {})} | (
