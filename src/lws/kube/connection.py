@@ -1,25 +1,25 @@
 """The way to the API server: which configuration, which certificates, which credentials.
 
-What a configuration means is ``lws.kube.access``'s. There is no client library in between: see
-docs/decisions/210-no-client-library.md.
+The only module that imports ``kubernetes``, and only for this; requests go through its connection pool but
+not through its API (runtime.md, B4). It is imported on first use: it takes a third of a second.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
-import time
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import urllib3
 
-from lws.kube.access import Access, Store, kubeconfig_access
 from lws.kube.credentials import Credentials, bearer_from_file
-from lws.kube.errors import ConfigurationError
+from lws.kube.errors import ConfigurationError, one_line
 from lws.kube.kubeconfig import Kubeconfig, read_kubeconfig
-from lws.kube.pools import pool_manager
 from lws.kube.ratelimit import RateLimit
 from lws.kube.stream import Stream
 from lws.kube.transport import Connection, Endpoint, OnResponse
@@ -31,13 +31,12 @@ SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 HOST_VARIABLE = "KUBERNETES_SERVICE_HOST"
 PORT_VARIABLE = "KUBERNETES_SERVICE_PORT"
 DEFAULT_KUBECONFIG = "~/.kube/config"
-EXPIRY_SKEW = 300.0  # seconds before its end in which a login is renewed
 
 
 class _Way(NamedTuple):
-    """What leads to a server. ``trust``: None without TLS."""
+    """What leads to a server. ``configuration``: the kubernetes client's; ``trust``: None without TLS."""
 
-    access: Access
+    configuration: Any
     credentials: Credentials
     trust: Trust | None
 
@@ -60,8 +59,10 @@ def connect(
     Raises ConfigurationError: one line.
     """
     way = _configure(kubeconfig, context)
+    way.configuration.keep_alive = True  # TCP keepalive 30 s idle, 15 s apart, 9 probes
+    way.configuration.connection_pool_maxsize = pool_size
     limit = None if qps is None else RateLimit(qps, burst or max(1, int(qps)))
-    endpoint = _endpoint(way, pool_size)
+    endpoint = _endpoint(way)
     return Connection(endpoint, user_agent=user_agent, limit=limit, on_response=on_response)
 
 
@@ -84,69 +85,127 @@ def _configure(kubeconfig: str | None, context: str | None) -> _Way:
 
 
 def _in_cluster(token: str) -> _Way:
+    from kubernetes.client import Configuration  # noqa: PLC0415
+
     host = os.environ[HOST_VARIABLE]
     authority = f"{SERVICE_ACCOUNT}/ca.crt"
-    url = f"https://{f'[{host}]' if ':' in host else host}:{os.environ[PORT_VARIABLE]}"
-    access = Access(url, Files(authority))
-    trust = _trust(access, f"service account ({authority})")
-    return _Way(access, Credentials(bearer_from_file(token), trust=trust), trust)
+    configuration = Configuration(
+        host=f"https://{f'[{host}]' if ':' in host else host}:{os.environ[PORT_VARIABLE]}",
+        ssl_ca_cert=authority,
+    )
+    where = f"service account ({authority})"
+    trust = _trust(configuration, where)
+    return _Way(configuration, Credentials(bearer_from_file(token), trust=trust), trust)
 
 
 def _from_kubeconfig(paths: str, context: str | None) -> _Way:
-    chosen, store = read_kubeconfig(paths, context), Store()
-    access = kubeconfig_access(chosen, store)
-    trust = _trust(access, f"kubeconfig {paths}, context {chosen.context!r}")
-    read = _reader(chosen, access, trust, store)
+    chosen = read_kubeconfig(paths, context)
+    directory = _directory() if "exec" in chosen.user else None
+    configuration = _load(chosen, directory)
+    where = f"kubeconfig {paths}, context {chosen.context!r}"
+    trust = _trust(configuration, where)
+    read = _reader(chosen, configuration, trust, directory)
     user = Credentials(read, trust=trust, impersonation=chosen.impersonation)
-    return _Way(access, user, trust)
+    return _Way(configuration, user, trust)
+
+
+def _directory() -> str:
+    """For the certificates of a credential plugin: what is in it goes with the process."""
+    directory = tempfile.mkdtemp(prefix="lws-")
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    return directory
+
+
+def _load(chosen: Kubeconfig, directory: str | None) -> Any:
+    """The kubernetes client's reading, credential plugin included. Raises ConfigurationError.
+
+    It puts inline certificates and those of plugins into files, in ``directory`` if there is one.
+    """
+    from kubernetes.client import Configuration  # noqa: PLC0415
+    from kubernetes.config import load_kube_config  # noqa: PLC0415
+
+    configuration, where = Configuration(), f"kubeconfig {chosen.paths}, context {chosen.context!r}"
+    try:
+        load_kube_config(  # type: ignore[no-untyped-call]
+            config_file=chosen.paths,
+            context=chosen.context,
+            client_configuration=configuration,
+            persist_config=False,
+            temp_file_path=directory,
+        )
+    except Exception as error:  # its own type, and whatever an odd file makes it stumble over
+        raise ConfigurationError(f"{where}: {one_line(str(error))}") from error
+    if "exec" in chosen.user and not configuration.api_key and not configuration.cert_file:
+        command = _command(chosen.user)
+        raise ConfigurationError(f"{where}: the credential plugin {command!r} gave nothing; run it by hand")
+    return configuration
 
 
 def _reader(
-    chosen: Kubeconfig, access: Access, trust: Trust | None, store: Store
+    chosen: Kubeconfig, configuration: Any, trust: Trust | None, directory: str | None
 ) -> Callable[[bool], str | None]:
-    """Where the Authorization header comes from: a file that is read, or what the kubeconfig comes to.
+    """Where the Authorization header comes from: a file that is read, or the kubernetes client.
 
-    A credential plugin runs again once its login nears its end. After a refusal everything is loaded anew,
-    which catches plugins that name no end, and files that were rewritten.
+    The client runs a credential plugin again once its token nears its end. After a refusal everything is
+    loaded anew, which catches plugins that name no end or give certificates, and files that were rewritten.
     """
     if chosen.token_file is not None:
         return bearer_from_file(chosen.token_file)
-    current = [access]
+    current = [configuration]
 
     def read(refused: bool) -> str | None:
-        expires = current[0].expires
-        if refused or (expires is not None and expires - EXPIRY_SKEW <= time.time()):
-            current[0] = kubeconfig_access(read_kubeconfig(chosen.paths, chosen.context), store)
+        if refused:
+            current[0] = _load(chosen, directory)
             if trust is not None:
-                store.discard(trust.follow(current[0].files), current[0].files)
-        return current[0].header
+                _discard(trust.follow(_files(current[0])), _files(current[0]), directory)
+        setting = current[0].auth_settings().get("BearerToken")
+        return str(setting["value"]).strip() if setting and setting["value"] else None
 
     return read
 
 
-def _trust(access: Access, where: str) -> Trust | None:
+def _command(user: Mapping[str, Any]) -> str:
+    plugin = user["exec"]
+    return str(plugin.get("command", "")) if isinstance(plugin, Mapping) else ""
+
+
+def _trust(configuration: Any, where: str) -> Trust | None:
     """For a server that is spoken to by TLS; certificates are loaded now, not with the first request."""
-    if not access.host.startswith("https://"):
+    if not configuration.host.startswith("https://"):
         return None
-    return Trust(access.files, verify=access.verify, where=where)
+    return Trust(_files(configuration), verify=configuration.verify_ssl, where=where)
 
 
-def _endpoint(way: _Way, size: int) -> Endpoint:
-    access = way.access
-    if not access.verify:  # asked for in the kubeconfig; once is enough
+def _files(configuration: Any) -> Files:
+    return Files(configuration.ssl_ca_cert, configuration.cert_file, configuration.key_file)
+
+
+def _discard(former: Files, files: Files, directory: str | None) -> None:
+    """Delete what a credential plugin gave before: there may be hundreds of keys a day."""
+    for path in {former.certificate, former.key} - set(files):
+        if path is not None and directory == os.path.dirname(path):
+            Path(path).unlink(missing_ok=True)
+
+
+def _endpoint(way: _Way) -> Endpoint:
+    from kubernetes.client.rest import RESTClientObject  # noqa: PLC0415
+
+    configuration = way.configuration
+    configuration.ssl_ca_cert = configuration.cert_file = configuration.key_file = None  # not urllib3's
+    if not configuration.verify_ssl:  # asked for in the kubeconfig; once is enough
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-    managers = [pool_manager(access, size) for _ in range(2)]
-    url = urlsplit(access.host)
+    managers = [RESTClientObject(configuration).pool_manager for _ in range(2)]
+    url = urlsplit(configuration.host)
     through_proxy = url.scheme == "http" and managers[0].proxy is not None
 
-    pools = [manager.connection_from_url(access.host) for manager in managers]
+    pools = [manager.connection_from_url(configuration.host) for manager in managers]
     for pool in pools:
         if way.trust is not None:
             pool.ConnectionCls = _trusting(pool.ConnectionCls, way.trust)
     return Endpoint(
-        host=access.host,
+        host=configuration.host,
         # A plain HTTP proxy wants the whole URL in the request line; otherwise only a path prefix remains.
-        prefix=access.host if through_proxy else url.path,
+        prefix=configuration.host if through_proxy else url.path,
         requests=pools[0],
         streams=pools[1],
         credentials=way.credentials,

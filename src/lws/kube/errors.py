@@ -1,7 +1,7 @@
 """What can go wrong between this process and the API server, as exceptions that print in one line.
 
-Nobody above this package sees an exception of urllib3 or msgspec. Texts never hold headers or whole bodies:
-those may carry secrets and fill logs.
+Nobody above this package sees an exception of urllib3, msgspec or the kubernetes client. Texts never hold
+headers or whole bodies: those may carry secrets and fill logs.
 """
 
 # ruff: noqa: N818 - NotFound, Conflict and their like are the API's own words for its errors

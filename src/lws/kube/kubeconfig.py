@@ -1,6 +1,7 @@
-"""Reading kubeconfig files: which entries hold, and in one line what is wrong with them.
+"""Reading kubeconfig files far enough to say in one line what is wrong with them.
 
-What follows from the entries is ``lws.kube.access``'s. No secrets are kept and nothing is sent.
+The kubernetes client reads them too and makes the connection; its complaints name Python types and internal
+paths, so everything a user can get wrong is found here first. No secrets are kept and nothing is sent.
 """
 
 from __future__ import annotations
@@ -19,10 +20,7 @@ SECTIONS = {"contexts": "context", "clusters": "cluster", "users": "user"}
 
 
 class Kubeconfig(NamedTuple):
-    """The chosen entries. ``paths``: as given, several joined by ``os.pathsep``.
-
-    ``cluster_base``, ``user_base``: the directories that relative paths in the two start from.
-    """
+    """The chosen entries. ``paths``: as given, several joined by ``os.pathsep``."""
 
     paths: str
     context: str
@@ -31,8 +29,6 @@ class Kubeconfig(NamedTuple):
     token_file: str | None  # absolute path of the user's tokenFile, when that is the credential in force
     namespace: str = ""  # the context's own, empty where it names none
     impersonation: Headers = ()  # as whom requests are made, when not as the user itself
-    cluster_base: Path = Path()
-    user_base: Path = Path()
 
 
 class _Merged(NamedTuple):
@@ -51,14 +47,14 @@ def read_kubeconfig(paths: str, context: str | None = None) -> Kubeconfig:
         raise ConfigurationError(f"{where}: no current-context is set; {_choices(merged, 'contexts')}")
     chosen, _ = _entry(merged, "contexts", name, where)
     cluster_name = str(chosen.get("cluster") or "")
-    cluster, cluster_base = _entry(merged, "clusters", cluster_name, f"{where}, context {name!r}")
+    cluster, _ = _entry(merged, "clusters", cluster_name, f"{where}, context {name!r}")
     _check_server(cluster, f"{where}, cluster {cluster_name!r}")
     user, base = _user(merged, chosen, f"{where}, context {name!r}")
     acting = impersonation(user, f"{where}, user {str(chosen.get('user'))!r}")
     token_file = user.get("tokenFile") if not user.get("token") else None
     token_path = str(base / str(token_file)) if token_file else None
     namespace = str(chosen.get("namespace") or "")
-    return Kubeconfig(paths, name, cluster, user, token_path, namespace, acting, cluster_base, base)
+    return Kubeconfig(paths, name, cluster, user, token_path, namespace, acting)
 
 
 def _merge(paths: str) -> _Merged:

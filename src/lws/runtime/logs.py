@@ -55,7 +55,7 @@ _LEVELS = {
     "error": logging.ERROR,
     "panic": logging.CRITICAL,
 }
-_LIBRARIES = ("urllib3", "asyncio")
+_LIBRARIES = ("urllib3", "asyncio", "kubernetes")
 _LONGEST_TEXT = 2000  # characters of one field; an API server may answer with a whole object in a message
 _LONGEST_LIST = 20
 _SECRET_FIELDS = frozenset({"authorization", "password", "token", "secret", "private_key", "client_key"})

@@ -118,7 +118,7 @@ def test_standard_error_is_the_default(capsys: pytest.CaptureFixture[str]) -> No
 # Libraries
 
 
-@pytest.mark.parametrize("library", ["urllib3.connectionpool", "asyncio", "anything"])
+@pytest.mark.parametrize("library", ["urllib3.connectionpool", "asyncio", "kubernetes.client", "anything"])
 def test_what_libraries_say_comes_out_from_warning_up(library: str) -> None:
     with captured(level="debug") as lines:
         logger = logging.getLogger(library)
