@@ -24,7 +24,8 @@ import msgspec
 
 from hack.bench.audit import AuditLog, is_event
 from hack.bench.passes import milliseconds
-from hack.bench.sets import DEADLINE, NAMESPACE, Manager, await_quiet, cluster, report
+from hack.bench.sets import Manager, cluster
+from hack.bench.waiting import DEADLINE, NAMESPACE, Phase, await_all, await_quiet, report
 from lws.api import disaggregation as d
 from lws.api.disaggregatedset import DisaggregatedSet
 from lws.api.leaderworkerset import LeaderWorkerSet
@@ -71,18 +72,20 @@ def done(one: Document) -> bool:
     """Available on the newest spec."""
     status = one.get("status", {})
     current = status.get("observedGeneration") == one["metadata"]["generation"]
-    return current and any(x["type"] == "Available" and x["status"] == "True" for x in status["conditions"])
+    conditions = status.get("conditions", ())
+    return current and any(x["type"] == "Available" and x["status"] == "True" for x in conditions)
 
 
 def await_children(client: Client, count: int) -> None:
     """Until all sets are available and nothing of a former revision is left."""
+    await_all(client, DISAGGREGATEDSETS, done)
     deadline = time.monotonic() + DEADLINE
-    while not (
-        all(map(done, client.list(DISAGGREGATEDSETS, dict, NAMESPACE)))
-        and len(client.list(LEADERWORKERSETS, dict, NAMESPACE)) == count
-    ):
+    while len(there := client.list(LEADERWORKERSETS, dict, NAMESPACE)) != count:
         if time.monotonic() > deadline:
-            raise SystemExit(f"the sets were not done within {DEADLINE:.0f} s")
+            names = ", ".join(x["metadata"]["name"] for x in there)
+            raise SystemExit(
+                f"not {count} LeaderWorkerSets after {DEADLINE:.0f} s, but {len(there)}: {names}"
+            )
         time.sleep(0.5)
 
 
@@ -101,21 +104,11 @@ class Bench:
             a_set(f"bench-{x}", ROLES, groups=self._options.groups, size=self._options.size, image=image)
             for x in range(count)
         ]
-        self._audit.mark()
-        before, began = manager.usage(), time.monotonic()
+        phase = Phase(self._audit, manager.usage)
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(work, documents))
         await_children(self._client, count * len(ROLES))
-        seconds = time.monotonic() - began
-        await_quiet(self._audit)
-        used = manager.usage()
-        report(
-            title,
-            seconds=round(seconds, 1),
-            cpuSeconds=round(used.cpu - before.cpu, 2),
-            rssMB=used.rss_mb,
-            **self._counts(),
-        )
+        phase.end(title, self._counts)
 
     def create(self, document: Document) -> None:
         self._client.create(DISAGGREGATEDSETS, dict, document)

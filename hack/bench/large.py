@@ -16,19 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from hack.bench.audit import AuditLog
-from hack.bench.sets import (
-    NAMESPACE,
-    SETS,
-    Manager,
-    a_set,
-    await_all,
-    await_quiet,
-    change_image,
-    cluster,
-    done,
-    report,
-    writes,
-)
+from hack.bench.sets import SETS, Manager, a_set, change_image, cluster, done, writes
+from hack.bench.waiting import NAMESPACE, Phase, await_all
 from lws.kube.client import Client
 from lws.kube.connection import connect
 from lws.kube.resources import PODS
@@ -45,41 +34,26 @@ class Bench:
         self._audit = audit
         self._manager = manager
         self._groups = groups
-        self._began = 0.0
-        self._cpu = 0.0
 
-    def begin(self) -> None:
-        self._audit.mark()
-        self._cpu = self._manager.usage().cpu
-        self._began = time.monotonic()
+    def _begin(self) -> Phase:
+        return Phase(self._audit, self._manager.usage)
 
-    def end(self, title: str, **more: Any) -> None:
-        """Report; the controller may still have things to write, which count."""
-        seconds = time.monotonic() - self._began
-        await_quiet(self._audit)
-        used = self._manager.usage()
-        report(
-            title,
-            seconds=round(seconds, 1),
-            cpuSeconds=round(used.cpu - self._cpu, 1),
-            rssMB=used.rss_mb,
-            **writes(self._audit, self._groups),
-            **more,
-        )
+    def _counts(self) -> dict[str, Any]:
+        return writes(self._audit, self._groups)
 
     def create(self, size: int) -> None:
         document = a_set(NAME, self._groups, size, "server:1")
         document["spec"]["rolloutStrategy"]["rollingUpdateConfiguration"]["maxUnavailable"] = "10%"
-        self.begin()
+        phase = self._begin()
         self._client.create(SETS, dict, document)
-        await_all(self._client, done)
-        self.end("create")
+        await_all(self._client, SETS, done)
+        phase.end("create", self._counts)
 
     def roll(self) -> None:
-        self.begin()
+        phase = self._begin()
         change_image(self._client, NAME, "server:2")
-        await_all(self._client, done)
-        self.end("roll")
+        await_all(self._client, SETS, done)
+        phase.end("roll", self._counts)
 
     def fail(self) -> None:
         """All containers restart at one moment."""
@@ -90,16 +64,16 @@ class Bench:
         if time.time() > at:
             raise SystemExit("the failure came before all pods were prepared for it")
         waiting = leaders = {f"{NAME}-{index}" for index in range(self._groups)}
-        self.begin()
+        phase = self._begin()
         while waiting := waiting - {x.name for x in self._audit.news() if x.what == "delete pods"}:
-            if time.monotonic() - self._began > 900:
+            if time.monotonic() - phase.began > 900:
                 raise SystemExit(f"{len(waiting)} of {self._groups} leaders were not told to stop")
             time.sleep(1)
         stopped = self._audit.deleted_pods(leaders)
         patches = self._audit.writes()["patch leaderworkersets/status"]
         told = lateness(stopped, self._audit.pod_statuses())
-        await_all(self._client, done)
-        self.end("mass failure", **told, statusPatchesUntilThen=patches)
+        await_all(self._client, SETS, done)
+        phase.end("mass failure", self._counts, **told, statusPatchesUntilThen=patches)
 
     def _restart_at(self, pod: dict[str, Any], at: float) -> None:
         began = datetime.fromisoformat(pod["status"]["startTime"]).timestamp()
@@ -107,14 +81,14 @@ class Bench:
         self._client.merge_patch(PODS, dict, pod["metadata"]["name"], note, namespace=NAMESPACE)
 
     def delete(self) -> None:
-        self.begin()
+        phase = self._begin()
         self._client.delete(SETS, dict, NAME, namespace=NAMESPACE)
         deadline = time.monotonic() + 900
         while self._client.list(PODS, dict, NAMESPACE):
             if time.monotonic() > deadline:
                 raise SystemExit("pods are left")
             time.sleep(0.5)
-        self.end("delete")
+        phase.end("delete", self._counts)
 
 
 def lateness(stopped: dict[str, datetime], reported: dict[str, datetime]) -> dict[str, float]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from typing import Any
 
 from hack.bench.audit import AuditLog, is_event
 from hack.bench.process import Usage, usage
+from hack.bench.waiting import DEADLINE, NAMESPACE, await_all, await_quiet, report
 from lws.kube.client import Client
 from lws.kube.connection import connect
 from lws.kube.errors import Conflict
@@ -29,9 +29,6 @@ from lws.kube.resources import STATEFULSETS, Resource
 
 HACK = Path(__file__).resolve().parent.parent
 SETS = Resource("leaderworkerset.x-k8s.io", "v1", "leaderworkersets", "LeaderWorkerSet")
-NAMESPACE = "default"
-QUIET = 8.0  # seconds without a write that count as the end
-DEADLINE = 900.0
 
 
 class Manager:
@@ -100,28 +97,6 @@ def done(one: dict[str, Any]) -> bool:
     )
 
 
-def await_all(client: Client, finished: Callable[[dict[str, Any]], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE
-    while not all(map(finished, client.list(SETS, dict, NAMESPACE))):
-        if time.monotonic() > deadline:
-            raise SystemExit(f"the sets were not done within {DEADLINE:.0f} s")
-        time.sleep(0.5)
-
-
-def await_quiet(audit: AuditLog) -> None:
-    """Until the controller has written nothing for a while."""
-    count, since = -1, time.monotonic()
-    while time.monotonic() - since < QUIET:
-        now = sum(audit.writes().values())
-        if now != count:
-            count, since = now, time.monotonic()
-        time.sleep(0.5)
-
-
-def report(title: str, **figures: Any) -> None:
-    print(json.dumps({"what": title, **figures}), flush=True)
-
-
 def writes(audit: AuditLog, groups: int) -> dict[str, Any]:
     """Writes of the controller since the mark, per group, with and without events."""
     counted = audit.writes()
@@ -153,7 +128,7 @@ def bench_roll(client: Client, audit: AuditLog, options: argparse.Namespace) -> 
     began = time.monotonic()
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda name: change_image(client, name, "server:2"), names))
-    await_all(client, done)
+    await_all(client, SETS, done)
     seconds = time.monotonic() - began
     await_quiet(audit)
     groups = options.sets * options.groups
@@ -226,7 +201,7 @@ def bench(options: argparse.Namespace, directory: Path) -> None:
                 a_set(f"bench-{i}", options.groups, options.size, "server:1") for i in range(options.sets)
             ]
             list(pool.map(lambda document: client.create(SETS, dict, document), documents))
-        await_all(client, done)
+        await_all(client, SETS, done)
         seconds = time.monotonic() - began
         await_quiet(audit)
         used = manager.usage()

@@ -71,6 +71,18 @@ def edit(
     raise too_busy(name)
 
 
+def run_edit(
+    session: Session,
+    change: Change,
+    look: Callable[[], LookedT],
+    decide: Callable[[LookedT], tuple[Patch | None, str]],
+) -> int:
+    """A command that is one ``edit``, and the line that says what it did."""
+    view = edit(session, change, look, decide)
+    session.show(view, draw(view))
+    return 0
+
+
 def too_busy(name: str) -> CommandError:
     return CommandError(f"{name}: somebody else changed it {TRIES} times meanwhile; try again")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final, Protocol
 
 import msgspec
 import yaml
@@ -116,13 +116,35 @@ def images(template: dict[str, Any]) -> list[str]:
     return [str(x.get("image", "")) for x in containers]
 
 
+COMMON: Final = ("REVISION", "KEY", "CURRENT", "GROUPS")
+
+
+class Row(Protocol):
+    """What rows of both kinds of sets begin with."""
+
+    revision: int
+    key: str
+    current: bool
+    groups: int
+
+
+def common(row: Row) -> tuple[str | Text, ...]:
+    """The cells under ``COMMON``."""
+    key = Text(row.key, style=GOOD if row.current else "")
+    return str(row.revision), key, "yes" if row.current else "", str(row.groups)
+
+
+def with_hint(drawn: RenderableType, hint: str) -> RenderableType:
+    """``hint``: what annotating the set would do; empty: it is annotated."""
+    if not hint:
+        return drawn
+    return Lines(drawn, Text(f"{hint}: annotate {c.HISTORY_LIMIT_ANNOTATION}=10", style=QUIET))
+
+
 def draw(view: HistoryView) -> RenderableType:
     rows = [
         (
-            str(x.revision),
-            Text(x.key, style=GOOD if x.current else ""),
-            "yes" if x.current else "",
-            str(x.groups),
+            *common(x),
             str(x.size),
             ", ".join(x.leader_images),
             ", ".join(x.worker_images) if x.size > 1 else "",
@@ -130,14 +152,9 @@ def draw(view: HistoryView) -> RenderableType:
         )
         for x in view.revisions
     ]
-    headers = ("REVISION", "KEY", "CURRENT", "GROUPS", "SIZE", "LEADER", "WORKER", "CREATED")
-    drawn = table(headers, rows)
-    if view.limit:
-        return drawn
-    hint = (
-        f"Former templates go when a roll is complete. To keep ten: annotate {c.HISTORY_LIMIT_ANNOTATION}=10"
-    )
-    return Lines(drawn, Text(hint, style=QUIET))
+    headers = (*COMMON, "SIZE", "LEADER", "WORKER", "CREATED")
+    hint = "" if view.limit else "Former templates go when a roll is complete. To keep ten"
+    return with_hint(table(headers, rows), hint)
 
 
 def one(seen: Seen, number: int) -> TemplateView:

@@ -7,12 +7,11 @@ anew (docs/decisions/061).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
-from lws.cli.editing import Change, Patch, draw, edit
+from lws.cli.editing import Change, Patch, run_edit
 from lws.cli.kinds import LEADERWORKERSETS
 from lws.cli.observing import Seen, see
 from lws.cli.session import Session
@@ -55,15 +54,8 @@ def _partition(value: int | None) -> Patch:
 
 
 def run_pause(session: Session, options: Any) -> int:
-    return _run(session, options, pausing)
+    return run_edit(session, Change(LEADERWORKERSETS, "pause"), lambda: see(session, options.name), pausing)
 
 
 def run_resume(session: Session, options: Any) -> int:
-    return _run(session, options, resuming)
-
-
-def _run(session: Session, options: Any, decide: Callable[[Seen], tuple[Patch | None, str]]) -> int:
-    change = Change(LEADERWORKERSETS, options.command)
-    view = edit(session, change, lambda: see(session, options.name), decide)
-    session.show(view, draw(view))
-    return 0
+    return run_edit(session, Change(LEADERWORKERSETS, "resume"), lambda: see(session, options.name), resuming)

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import msgspec
 import yaml
 from msgspec import Struct
-from rich.console import Group as Lines
 from rich.console import RenderableType
 from rich.text import Text
 
@@ -16,8 +15,8 @@ from lws.api import constants as c
 from lws.api import disaggregation as d
 from lws.api.workloads import ControllerRevision
 from lws.cli.disaggregated.observing import SeenRoles, see_children
-from lws.cli.drawing import GOOD, QUIET, table
-from lws.cli.history import images, newest_of_each, numbered
+from lws.cli.drawing import table
+from lws.cli.history import COMMON, common, images, newest_of_each, numbered, with_hint
 from lws.cli.session import CommandError, Session
 from lws.kube.resources import CONTROLLER_REVISIONS
 from lws.kube.selectors import absent, all_of, equals
@@ -114,20 +113,14 @@ def _images(role: dict[str, Any]) -> list[str]:
 def draw(view: RolesHistoryView) -> RenderableType:
     rows = [
         (
-            str(x.revision),
-            Text(x.key, style=GOOD if x.current else ""),
-            "yes" if x.current else "",
-            str(x.groups),
+            *common(x),
             "; ".join(f"{role}: {', '.join(found)}" for role, found in x.images.items()),
             x.created,
         )
         for x in view.revisions
     ]
-    drawn = table(("REVISION", "KEY", "CURRENT", "GROUPS", "IMAGES", "CREATED"), rows)
-    if view.limit is not None:
-        return drawn
-    hint = f"No templates are kept. To keep ten former ones: annotate {c.HISTORY_LIMIT_ANNOTATION}=10"
-    return Lines(drawn, Text(hint, style=QUIET))
+    hint = "" if view.limit is not None else "No templates are kept. To keep ten former ones"
+    return with_hint(table((*COMMON, "IMAGES", "CREATED"), rows), hint)
 
 
 def run(session: Session, options: Any) -> int:

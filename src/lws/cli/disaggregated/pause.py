@@ -5,12 +5,11 @@ There is no partition to raise: upstream knows no pause of these sets (docs/deci
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from lws.api import disaggregation as d
 from lws.cli.disaggregated.observing import SeenRoles, see_alone
-from lws.cli.editing import Change, Patch, draw, edit
+from lws.cli.editing import Change, Patch, run_edit
 from lws.cli.kinds import DISAGGREGATEDSETS
 from lws.cli.session import Session
 
@@ -32,15 +31,10 @@ def _annotation(value: str | None) -> Patch:
 
 
 def run_pause(session: Session, options: Any) -> int:
-    return _run(session, options, pausing)
+    change = Change(DISAGGREGATEDSETS, "pause")
+    return run_edit(session, change, lambda: see_alone(session, options.name), pausing)
 
 
 def run_resume(session: Session, options: Any) -> int:
-    return _run(session, options, resuming)
-
-
-def _run(session: Session, options: Any, decide: Callable[[SeenRoles], tuple[Patch | None, str]]) -> int:
-    change = Change(DISAGGREGATEDSETS, options.command)
-    view = edit(session, change, lambda: see_alone(session, options.name), decide)
-    session.show(view, draw(view))
-    return 0
+    change = Change(DISAGGREGATEDSETS, "resume")
+    return run_edit(session, change, lambda: see_alone(session, options.name), resuming)

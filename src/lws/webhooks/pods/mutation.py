@@ -18,7 +18,7 @@ from lws.webhooks.documents import Document, Metadata, PodSpec, read_pod, string
 from lws.webhooks.errors import AdmissionError, shown
 from lws.webhooks.pods.claims import group_claims
 from lws.webhooks.pods.environment import group_environment, with_leading, with_trailing
-from lws.webhooks.pods.names import key, parse_int, split_ordinal
+from lws.webhooks.pods.names import key, required_int, split_ordinal
 from lws.webhooks.pods.placement import add_exclusive_terms
 from lws.webhooks.pods.replicanodes import own_nodes
 from lws.webhooks.pods.subgroups import subgroup_index, subgroup_size
@@ -107,15 +107,8 @@ def mutation_stages(
 
 
 def _group_size(annotations: dict[str, str]) -> int:
-    text = annotations.get(c.SIZE_ANNOTATION)
-    size = None if text is None else parse_int(text)
-    if size is None:
-        found = "missing" if text is None else shown(text)
-        raise AdmissionError(
-            f"annotation {c.SIZE_ANNOTATION} is {found}: a pod of a LeaderWorkerSet"
-            " must have the number of pods in its group there, a decimal integer"
-        )
-    return size
+    why = "a pod of a LeaderWorkerSet must have the number of pods in its group there, a decimal integer"
+    return required_int(annotations.get(c.SIZE_ANNOTATION), f"annotation {c.SIZE_ANNOTATION}", why)
 
 
 def _join_as_leader(draft: _Draft) -> None:

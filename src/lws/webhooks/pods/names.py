@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 
+from lws.webhooks.errors import AdmissionError, shown
+
 _INT32_MAX = 2**31 - 1
 _INT64_DIGITS = 19
 
@@ -23,6 +25,15 @@ def parse_int(text: str) -> int | None:
         return None
     value = -int(digits) if text[0] == "-" else int(digits)
     return value if -(2**63) <= value < 2**63 else None
+
+
+def required_int(text: str | None, where: str, why: str) -> int:
+    """``parse_int`` of what must be there. Raises AdmissionError: ``where`` it is, and who must have it."""
+    number = None if text is None else parse_int(text)
+    if number is None:
+        found = "missing" if text is None else shown(text)
+        raise AdmissionError(f"{where} is {found}: {why}")
+    return number
 
 
 def split_ordinal(name: str) -> tuple[str, int]:

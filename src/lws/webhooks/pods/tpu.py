@@ -16,7 +16,7 @@ from lws.api import constants as c
 from lws.api.quantities import parse_quantity
 from lws.webhooks.documents import Container, ContainerResources, Document
 from lws.webhooks.errors import AdmissionError, shown
-from lws.webhooks.pods.names import parse_int, split_ordinal
+from lws.webhooks.pods.names import required_int, split_ordinal
 from lws.webhooks.pods.subgroups import subgroup_members, subgroup_size
 
 HOSTNAMES_ENV: Final = "TPU_WORKER_HOSTNAMES"
@@ -175,15 +175,8 @@ def _is_configured(container: Container | None) -> bool:
 
 def _number(labels: Mapping[str, str], label: str) -> int:
     """A label as a 64-bit integer; missing or anything else is a denial."""
-    text = labels.get(label)
-    number = None if text is None else parse_int(text)
-    if number is None:
-        found = "missing" if text is None else shown(text)
-        raise AdmissionError(
-            f"label {label} is {found}: a pod of a subgroup that requests {c.TPU_RESOURCE}"
-            " must have a decimal integer there"
-        )
-    return number
+    why = f"a pod of a subgroup that requests {c.TPU_RESOURCE} must have a decimal integer there"
+    return required_int(labels.get(label), f"label {label}", why)
 
 
 def _is_zero(quantity: int | float | str) -> bool:
