@@ -11,6 +11,7 @@ from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+from msgspec.structs import replace
 
 from lws.api import constants as c
 from lws.objects import Condition, KubeObject
@@ -87,6 +88,7 @@ class LeaderWorkerSetSpec(Struct, frozen=True, gc=False, rename="camel", omit_de
     max_group_restarts: Int32 | None = None
     pod_termination_policy: str | None = None
     group_readiness: str | None = None
+    progress_deadline_seconds: Int32 | None = None
 
 
 class GroupStatus(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
@@ -98,6 +100,9 @@ class GroupStatus(Struct, frozen=True, gc=False, rename="camel", omit_defaults=T
     containers, by pod, up to which restarts are no failures (``0=2,3=1``: the leader, the third worker).
     ``restarts`` counts recreations in a row. Times are RFC 3339, empty when there is none. The upstream
     controller knows nothing of it.
+
+    ``phase``, ``reason``, ``since`` and ``message``: of a group that is not ready (``planning.reasons``), and
+    no part of its record.
     """
 
     leader: str = ""
@@ -110,6 +115,17 @@ class GroupStatus(Struct, frozen=True, gc=False, rename="camel", omit_defaults=T
     restarting: bool = False
     backoff_until: str = ""
     failed: bool = False
+    phase: str = ""
+    reason: str = ""
+    since: str = ""
+    message: str = ""
+
+    @property
+    def record(self) -> GroupStatus | None:
+        """What outlives the controller; None where only a phase is told."""
+        if not self.phase:
+            return self
+        return replace(self, phase="", reason="", since="", message="") if self.leader else None
 
 
 class RolloutStatus(Struct, frozen=True, gc=False, rename={"former": "from"}, omit_defaults=True):
@@ -126,7 +142,10 @@ class RolloutStatus(Struct, frozen=True, gc=False, rename={"former": "from"}, om
 
 
 class LeaderWorkerSetStatus(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
-    """What is. Counters are groups; zero and absent are the same. ``groups``: by group index, decimal."""
+    """What is. Counters are groups; zero and absent are the same. ``groups``: by group index, decimal.
+
+    ``last_progress_time``: RFC 3339, kept of sets with a deadline.
+    """
 
     conditions: tuple[Condition, ...] = ()
     ready_replicas: int = 0
@@ -136,6 +155,7 @@ class LeaderWorkerSetStatus(Struct, frozen=True, gc=False, rename="camel", omit_
     observed_generation: int = 0
     groups: dict[str, GroupStatus] = {}
     rollout: RolloutStatus | None = None
+    last_progress_time: str = ""
 
 
 class LeaderWorkerSet(KubeObject, frozen=True, gc=False, rename="camel", kw_only=True):

@@ -33,20 +33,52 @@ class ReadinessGate(Struct, frozen=True, gc=False, rename="camel", omit_defaults
     condition_type: str = ""
 
 
+class SchedulingGate(Struct, frozen=True, gc=False, omit_defaults=True):
+    name: str = ""
+
+
 class PodSpec(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     node_name: str = ""
+    scheduling_gates: tuple[SchedulingGate, ...] = ()
     containers: tuple[Container, ...] = ()
     init_containers: tuple[Container, ...] = ()
     readiness_gates: tuple[ReadinessGate, ...] = ()
 
 
 class PodCondition(Struct, frozen=True, gc=False, omit_defaults=True):
+    """``reason`` and ``message``: mostly of those that are False, and gone when they are True."""
+
     type: str = ""
     status: str = ""
+    reason: str = ""
+    message: str = ""
+
+
+class Waiting(Struct, frozen=True, gc=False, omit_defaults=True):
+    reason: str = ""
+    message: str = ""
+
+
+class Terminated(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
+    exit_code: int = 0
+    reason: str = ""
+    message: str = ""
+
+
+class ContainerState(Struct, frozen=True, gc=False, omit_defaults=True):
+    """Neither: it runs."""
+
+    waiting: Waiting | None = None
+    terminated: Terminated | None = None
 
 
 class ContainerStatus(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     restart_count: int = 0
+    name: str = ""
+    image: str = ""
+    ready: bool = False
+    state: ContainerState = ContainerState()
+    last_state: ContainerState = ContainerState()
 
 
 class PodStatus(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
@@ -56,6 +88,8 @@ class PodStatus(Struct, frozen=True, gc=False, rename="camel", omit_defaults=Tru
     init_container_statuses: tuple[ContainerStatus, ...] = ()
     observed_generation: int = 0
     resize: str = ""
+    reason: str = ""
+    message: str = ""
 
 
 class Pod(KubeObject, frozen=True, gc=False, rename="camel"):

@@ -1,6 +1,6 @@
-"""Objects as a person wants to see them: pods with reasons and messages, and core events.
+"""Objects as a person wants to see them: pods with what their specs ask for, and core events.
 
-Subsets like those of ``lws.api.workloads``, but with the texts that controllers do not read. No rules here.
+Subsets like those of ``lws.api.workloads``, but with what controllers do not read. No rules here.
 """
 
 from __future__ import annotations
@@ -21,51 +21,14 @@ ROLE_SCALERS: Final = Resource(d.GROUP, d.VERSION, "disaggregatedsetrolescalers"
 CORE_EVENTS: Final = Resource("", "v1", "events", "Event")
 
 
-class Waiting(Struct, frozen=True, omit_defaults=True):
-    reason: str = ""
-    message: str = ""
-
-
-class Terminated(Struct, frozen=True, rename="camel", omit_defaults=True):
-    exit_code: int = 0
-    reason: str = ""
-    message: str = ""
-
-
-class ContainerState(Struct, frozen=True, omit_defaults=True):
-    waiting: Waiting | None = None
-    terminated: Terminated | None = None
-
-
-class ContainerStatus(workloads.ContainerStatus, frozen=True, rename="camel", omit_defaults=True):
-    name: str = ""
-    ready: bool = False
-    state: ContainerState = ContainerState()
-    last_state: ContainerState = ContainerState()
-
-
-class PodCondition(workloads.PodCondition, frozen=True, omit_defaults=True):
-    reason: str = ""
-    message: str = ""
-
-
-class PodStatus(workloads.PodStatus, frozen=True, rename="camel", omit_defaults=True):
-    conditions: tuple[PodCondition, ...] = ()
-    container_statuses: tuple[ContainerStatus, ...] = ()
-    init_container_statuses: tuple[ContainerStatus, ...] = ()
-    reason: str = ""
-    message: str = ""
-
-
 class PodSpec(workloads.PodSpec, frozen=True, rename="camel", omit_defaults=True):
     node_selector: dict[str, str] = field(default_factory=dict)
 
 
 class Pod(workloads.Pod, frozen=True, rename="camel"):
-    """A pod with the texts of its status."""
+    """A pod with what a person asks of its spec."""
 
     spec: PodSpec = PodSpec()
-    status: PodStatus = PodStatus()
 
     @property
     def restarts(self) -> int:

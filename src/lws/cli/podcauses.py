@@ -5,8 +5,9 @@ from __future__ import annotations
 from msgspec import Struct
 
 from lws.api.timestamps import epoch
+from lws.api.workloads import ContainerStatus, PodCondition
 from lws.cli.drawing import count
-from lws.cli.kinds import ContainerStatus, Pod, PodCondition
+from lws.cli.kinds import Pod
 from lws.cli.podstates import waiting_reason
 
 _IMAGE = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from lws.cli.kinds import ContainerStatus, Pod
+from lws.api.workloads import ContainerStatus
+from lws.cli.kinds import Pod
 
 
 def pod_state(pod: Pod) -> str:

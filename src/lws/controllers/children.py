@@ -110,7 +110,7 @@ class Children:
         written = self._client.apply(resource, type_, action.document)
         self._applied.remember(action.document, written)
         self._observe(action.kind, written)
-        self._effects.follow(action.then)
+        self._effects.done("Applied", action.kind, written.key, action.then)
 
     def _holds(self, action: Apply) -> bool:
         """The cache, or else one read of the live object, says that the apply would change nothing."""
@@ -136,7 +136,7 @@ class Children:
         resource, type_ = self._kinds[action.kind]
         written = self._client.create(resource, type_, action.document)
         self._observe(action.kind, written)
-        self._effects.follow(action.then)
+        self._effects.done("Created", action.kind, written.key, action.then)
 
     def _send_patch(self, action: Patch) -> None:
         resource, type_ = self._kinds[action.kind]
@@ -148,7 +148,7 @@ class Children:
                 raise  # what was decided by it is void, and what follows from it
             return
         self._observe(action.kind, written)
-        self._effects.follow(action.then)
+        self._effects.done("Patched", action.kind, written.key, action.then)
 
     def _look_again(self, action: Create, key: Key) -> Outcome:
         """Another pass won, the watch is late, or the name is taken by an object outside our view."""

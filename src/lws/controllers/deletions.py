@@ -24,6 +24,7 @@ from lws.planning.problems import deletion_refused
 from lws.runtime.clock import Clock
 
 _DONE: Final = Outcome()
+_DEED: Final = "Deleted"
 
 
 class Deletions:
@@ -68,8 +69,10 @@ class Deletions:
         try:
             left = self._send(action)
         except (NotFound, Conflict) as error:  # gone, or another object by that name: done already
-            if error.repeated or self._forget_unanswered(action):
-                self._effects.follow(action.then)  # ... and by us, whose first answer was lost
+            if error.repeated or self._forget_unanswered(
+                action
+            ):  # ... and by us, whose first answer was lost
+                self._effects.done(_DEED, action.kind, action.key, action.then)
             return
         except TransportError as error:
             if error.refused or not self._deleted(action):
@@ -78,7 +81,7 @@ class Deletions:
         self._forget_unanswered(action)
         if left is not None:
             self._observe(action.kind, left)
-        self._effects.follow(action.then)
+        self._effects.done(_DEED, action.kind, action.key, action.then)
 
     def _send(self, action: Delete) -> KubeObject | None:
         resource, type_ = self._kinds[action.kind]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from msgspec.structs import replace
 
 from lws.kube.errors import ApiError, KubeError
+from lws.objects import Key
 from lws.planning.actions import Effect, Measurement, Record
+from lws.runtime import logs
 from lws.runtime.events import EventRecorder
+
+_log = logs.get_logger("controllers")
 
 
 class Recorder(Protocol):
@@ -35,8 +39,17 @@ class Effects:
             else:
                 self._measure(effect)
 
+    def done(self, deed: str, kind: str, key: Key, effects: Sequence[Effect]) -> None:
+        """What follows ``deed``, done to an object. The log has one line for it: its event's, or its own."""
+        if not any(isinstance(x, Record) for x in effects):
+            _log.info(deed, kind=kind, object=str(key))
+        self.follow(effects)
+
     def record(self, record: Record) -> None:
-        """One event."""
+        """One event, and one line of the log: an event lives for an hour."""
+        about = record.related or record.regarding
+        tell = _log.warning if record.type == "Warning" else _log.info
+        tell(record.note, kind=about.kind, object=f"{about.namespace}/{about.name}", reason=record.reason)
         self._recorder.event(
             regarding=record.regarding,
             related=record.related,

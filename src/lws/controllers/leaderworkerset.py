@@ -6,6 +6,7 @@ the status speaks of what the pass did, so it comes last.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 
 from msgspec.structs import replace
@@ -22,13 +23,15 @@ from lws.controllers.lacks import MissingPods
 from lws.controllers.livereads import LiveReader
 from lws.controllers.outcomes import Outcome, sooner
 from lws.controllers.problems import ProblemMemory
+from lws.controllers.standings import StandingMemory
 from lws.controllers.statuspace import StatusPace
 from lws.objects import Key
 from lws.planning.groups import Groups, groups_again, groups_of
 from lws.planning.lacking import Lack, plan_lack
 from lws.planning.leader import judged, plan_leader
 from lws.planning.observed import ObservedSet
-from lws.planning.problems import invalid
+from lws.planning.problems import SetProblems, invalid
+from lws.planning.reasons import Readiness, Standing, Waits, group_reason
 from lws.planning.reclaiming import plan_reclaims
 from lws.planning.recreation.record import unrecorded
 from lws.planning.revisions import (
@@ -78,6 +81,7 @@ class LeaderWorkerSetReconciler:
         self._missing = missing
         self._clock = clock
         self._pace = StatusPace(clock)
+        self._standings = StandingMemory(clock)
 
     def reconcile(self, key: Key) -> Result:
         """One pass. A set on its way out is left to the garbage collector.
@@ -205,7 +209,12 @@ class LeaderWorkerSetReconciler:
         parts = [lws.uid, _history(lws), *(x.uid for x in observed.leaders)]
         problems, due = self._problems.known(lws.key, parts)
         at = self._clock.now().timestamp()
-        plan = plan_status(observed, groups, used, leader, now=rfc3339(at), at=at, problems=problems)
+        waits = _waits(observed, groups, used, problems) if leader is not None else {}
+        readiness, lasting = self._readiness(observed.lws, waits, at)
+        plan = plan_status(
+            observed, groups, used, leader, now=rfc3339(at), at=at, problems=problems, readiness=readiness
+        )
+        due = sooner(due, lasting, plan.left)
         if plan.patch is not None:
             delay = self._pace.delay(lws.uid, plan.patch)
             if delay:
@@ -219,6 +228,32 @@ class LeaderWorkerSetReconciler:
         truncated = self._executor.run(obsolete)
         news = self._problems.of_set(lws.key, _history(lws), truncated.problems)
         return sooner(due, truncated.requeue, SOON if news else None)
+
+    def _readiness(
+        self, lws: LeaderWorkerSet, waiting: Mapping[int, Waits], at: float
+    ) -> tuple[Readiness, float | None]:
+        """What is told of groups that are not ready; seconds until time alone may change that."""
+        found: dict[int, Standing] = {}
+        due = None
+        for index, waits in waiting.items():
+            pods = self._informers.pods.by_index(BY_GROUP, Key(lws.namespace, f"{lws.name}-{index}"))
+            found[index], left = group_reason(lws, waits._replace(pods=pods), at=at)
+            due = sooner(due, left)
+        readiness, lasting = self._standings.settle(lws.uid, found, lws.status.groups, now=rfc3339(at))
+        return readiness, sooner(lasting, due)
+
+
+def _waits(observed: ObservedSet, groups: Groups, key: str, problems: SetProblems) -> dict[int, Waits]:
+    """The groups that are wanted and not ready, without their pods. ``key``: the current revision's."""
+    lws, found = observed.lws, {}
+    for index in range(lws.replicas):
+        group = groups.by_index.get(index)
+        if group is not None and group.ready:
+            continue
+        held = group is not None and group.state(key).outdated and index < lws.partition
+        about = problems.own if group is None else problems.groups.get(index, ())
+        found[index] = Waits(group, (), lws.status.groups.get(str(index)), held, about)
+    return found
 
 
 def _history(lws: LeaderWorkerSet) -> str:

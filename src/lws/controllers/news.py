@@ -10,6 +10,8 @@ from lws.api.resourceclaims import ResourceClaim
 from lws.api.workloads import Pod, Service, StatefulSet
 from lws.controllers.indexes import is_leader
 from lws.objects import KubeObject
+from lws.planning.reasons import Standing
+from lws.planning.reasons.pods import pod_reason
 
 _PLACE: Final = (c.GROUP_INDEX_LABEL, c.GROUP_KEY_LABEL, c.WORKER_INDEX_LABEL)
 
@@ -80,3 +82,14 @@ def leader_aspects(pod: Pod) -> object:
 def worker_aspects(pod: Pod) -> object:
     """What a leader's gate depends on, of a worker; that it goes or ends is among ``pod_aspects``."""
     return pod.has_ready_condition and not is_leader(pod)
+
+
+def changed_reason(old: Pod | None, new: Pod) -> bool:
+    """A pod has come to need somebody, or does no more. What every pod meets on its way is no news."""
+    before = _needs(old) if old is not None else None
+    return before != _needs(new)
+
+
+def _needs(pod: Pod) -> Standing | None:
+    found = None if pod.ready else pod_reason(pod, at=0.0)
+    return None if found is None or found.reason.on_its_way else found

@@ -30,8 +30,6 @@ BURST = 5
 LONGEST = 30.0
 """Seconds after which it is sent whatever else waits: a record that is not written cannot outlive a crash."""
 
-_NUMBERS = frozenset({"readyReplicas", "updatedReplicas", "replicas", "groups"})
-
 
 class StatusPace:
     """Says how long a status patch has to wait."""
@@ -45,7 +43,7 @@ class StatusPace:
 
     def delay(self, uid: str, patch: PatchStatus) -> float:
         """Seconds to wait before the patch of the set with this UID is looked at again; 0: send it now."""
-        if not patch.status.keys() <= _NUMBERS:
+        if not patch.patient:
             return 0.0
         with self._lock:
             now = self._clock.monotonic()

@@ -34,6 +34,7 @@ from lws.controllers.leaderworkerset import LeaderWorkerSetReconciler
 from lws.controllers.livereads import LiveReader
 from lws.controllers.news import (
     appeared,
+    changed_reason,
     claim_aspects,
     differs,
     leader_aspects,
@@ -297,6 +298,7 @@ def _watch(
     informers.pods.add_handler(EnqueueRequests(pods, gated_group, differs(worker_aspects)))
     informers.pods.add_handler(EnqueueRequests(later, leader_set_of, differs(leader_aspects)))
     informers.pods.add_handler(EnqueueRequests(later, set_to_record, differs(member_aspects)))
+    informers.pods.add_handler(EnqueueRequests(later, set_of, changed_reason))
     informers.revisions.add_handler(EnqueueRequests(later, set_of, owners_changed))
     informers.services.add_handler(EnqueueRequests(sets, set_of, differs(service_aspects)))
     informers.services.add_handler(EnqueueRequests(pods, group_of_owned, differs(service_aspects)))

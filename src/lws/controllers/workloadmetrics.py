@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from lws.api.disaggregatedset import DisaggregatedSet, RoleStatus
@@ -25,6 +26,7 @@ from lws.planning.actions import (
     RolloutEnded,
 )
 from lws.planning.groups import make_group
+from lws.planning.reasons import PHASES
 from lws.planning.recreation.evidence import CAUSES
 from lws.planning.rollout import OUTCOMES
 from lws.runtime.clock import Clock
@@ -42,6 +44,9 @@ _GAUGES = {
     "lws_groups_ready": "Groups of the set that are ready, surge included.",
     "lws_groups_updated": "Groups of the set on its current revision, surge included.",
 }
+_PHASE_GAUGE = {"lws_groups": "Groups of all sets by what they are about: Ready, or why they are not."}
+_STALLED_GAUGE = {"lws_sets_stalled": "Sets whose condition Stalled is True, by its reason."}
+READY = "Ready"
 _SET_LABELS = ("namespace", "name")
 _ROLE_SET_GAUGES = {
     "lws_disaggregated_rollout_in_progress": "1 while a rollout of the DisaggregatedSet is going on, else 0."
@@ -85,6 +90,8 @@ class WorkloadMetrics:
         self._desired: Desired = lambda _: {}
         self._leading = threading.Event()
         metrics.at_scrape(_GAUGES, _SET_LABELS, self._read_gauges)
+        metrics.at_scrape(_PHASE_GAUGE, ("phase",), self._read_phases)
+        metrics.at_scrape(_STALLED_GAUGE, ("reason",), self._read_stalled)
         metrics.at_scrape(_ROLE_SET_GAUGES, _SET_LABELS, self._read_role_sets)
         metrics.at_scrape(_ROLE_GAUGES, (*_SET_LABELS, "role"), self._read_roles)
 
@@ -142,6 +149,13 @@ class WorkloadMetrics:
         sets = list(self._sets()) if self.leading else []
         return bounded(sets, lambda x: [(x.key, set_numbers(x))], max_sets=self._max_sets)
 
+    def _read_phases(self) -> Series:
+        return phases(self._sets()) if self.leading else []
+
+    def _read_stalled(self) -> Series:
+        found = Counter(x.stalled.reason for x in self._sets() if x.stalled) if self.leading else {}
+        return [((reason,), (count,)) for reason, count in sorted(found.items())]
+
     def _read_role_sets(self) -> Series:
         sets = list(self._role_sets()) if self.leading else []
         return bounded(sets, lambda x: [(x.key, (x.status.rollout is not None,))], max_sets=self._max_sets)
@@ -165,6 +179,15 @@ def bounded(sets: Sequence[ObjectT], rows: Callable[[ObjectT], Series], *, max_s
         unnamed = [""] * len(rest[0][0])
         series.append((unnamed, [sum(column) for column in zip(*(row for _, row in rest), strict=True)]))
     return series
+
+
+def phases(sets: Iterable[LeaderWorkerSet]) -> Series:
+    """How many groups are in each phase; one that is not ready, and not for long, is in none."""
+    found: Counter[str] = Counter()
+    for lws in sets:
+        found[READY] += lws.status.ready_replicas
+        found.update(x.phase for x in lws.status.groups.values() if x.phase)
+    return [((phase,), (found[phase],)) for phase in (READY, *PHASES)]
 
 
 def _age(obj: KubeObject) -> tuple[str, Key]:

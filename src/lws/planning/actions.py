@@ -47,14 +47,13 @@ class Problem(Struct, frozen=True):
 
     ``reason``: CamelCase. ``message``: one line that names the object. ``unmet``: something of the spec is
     not carried out because of it, even when all groups are ready. ``grace``: seconds for which it is waited
-    for before it counts. ``subject``: the name of the object, if others may have the very same problem.
+    for before it counts.
     """
 
     reason: str
     message: str
     unmet: bool = True
     grace: float = 0.0
-    subject: str = ""
 
 
 class RolloutEnded(Struct, frozen=True):
@@ -178,7 +177,8 @@ class PatchMetadata(Struct, frozen=True):
 class PatchStatus(Struct, frozen=True):
     """JSON merge patch on the status subresource; ``resource_version`` set = optimistic locking.
 
-    ``uid`` set: only of that object, never of another one by its name.
+    ``uid`` set: only of that object, never of another one by its name. ``patient``: nothing in it but numbers
+    and texts, which may wait for company.
     """
 
     kind: str
@@ -187,6 +187,7 @@ class PatchStatus(Struct, frozen=True):
     resource_version: str = ""
     then: tuple[Effect, ...] = ()
     uid: str = ""
+    patient: bool = False
 
 
 class PatchCondition(Struct, frozen=True):
@@ -219,7 +220,8 @@ class StoreEntry(Struct, frozen=True):
     @property
     def base(self) -> GroupStatus | None:
         """The entry that is to be replaced, as it was seen."""
-        return self.lws.status.groups.get(self.index)
+        entry = self.lws.status.groups.get(self.index)
+        return None if entry is None else entry.record
 
 
 class Requeue(Struct, frozen=True):

@@ -16,19 +16,21 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet, LeaderWorkerSetStatus, RolloutStatus
 from lws.api.workloads import Pod, StatefulSet
 from lws.objects import Condition
-from lws.planning.actions import Document, PatchStatus, Record
+from lws.planning import progress
+from lws.planning.actions import Document, Effect, PatchStatus, Record
 from lws.planning.documents import condition_document
 from lws.planning.events import normal
 from lws.planning.groups import Groups
 from lws.planning.observed import ObservedSet
 from lws.planning.problems import NO_PROBLEMS, SetProblems
+from lws.planning.reasons import NOTHING_TOLD, Readiness, sentence, with_phases
 from lws.planning.recreation.record import failed_groups, plan_records
 from lws.planning.rollout import plan_rollout_record, rollout_document
 from lws.planning.stalled import with_reconciling, with_stalled
 
 _TEXTS = {
     c.AVAILABLE: (c.REASON_ALL_GROUPS_READY, "All replicas are ready"),
-    c.PROGRESSING: (c.REASON_GROUPS_PROGRESSING, "Replicas are progressing"),
+    c.PROGRESSING: (c.REASON_GROUPS_PROGRESSING, progress.TEXT),
     c.UPDATE_IN_PROGRESS: (c.REASON_GROUPS_UPDATING, "Rolling Upgrade is in progress"),
 }
 _EXCLUSIVE = (
@@ -36,6 +38,11 @@ _EXCLUSIVE = (
     frozenset({c.AVAILABLE, c.UPDATE_IN_PROGRESS}),
 )
 
+
+_NUMBERS = frozenset(
+    {"readyReplicas", "updatedReplicas", "replicas", "groups", "lastProgressTime", "conditions"}
+)
+"""Members that may wait for company, as long as of the conditions nothing but texts changes."""
 
 _NAMED = 20
 """Failed groups that the condition names; it must not grow without bound."""
@@ -45,12 +52,14 @@ class StatusPlan(NamedTuple):
     """``patch``: None when nothing differs. ``update_done``: obsolete revisions may go.
 
     ``replacing``: leaders that must be made sure of before the patch is sent, because it replaces the record
-    of another incarnation by theirs, and an old cache may have them the wrong way round.
+    of another incarnation by theirs, and an old cache may have them the wrong way round. ``left``: seconds
+    until the set's deadline, None when it does not run.
     """
 
     patch: PatchStatus | None
     update_done: bool
     replacing: tuple[Pod, ...] = ()
+    left: float | None = None
 
 
 class Tally(NamedTuple):
@@ -73,40 +82,68 @@ def plan_status(
     now: str,
     at: float,
     problems: SetProblems = NO_PROBLEMS,
+    readiness: Readiness = NOTHING_TOLD,
 ) -> StatusPlan:
     """Write what differs.
 
     ``key``: the current revision's. ``leader``: the leader StatefulSet as the apply of this pass returned it,
     None while there is none to see. ``now``: RFC 3339, for the conditions that change; ``at``: the same in
-    seconds since 1970. ``problems``: what is known to be in the way.
+    seconds since 1970. ``problems``: what is known to be in the way. ``readiness``: what is told of groups
+    that are not ready.
     """
-    lws = observed.lws
+    lws, generation = observed.lws, observed.lws.metadata.generation
     tally = tally_groups(lws, groups, key)
     due = due_conditions(tally, lws.replicas, unmet=problems.unmet)
-    conditions = merge_conditions(lws.status.conditions, due, generation=lws.metadata.generation, now=now)
-    shown = with_failed(conditions, lws, failed_groups(lws, groups), now=now)
-    stalled = with_stalled(shown, problems, generation=lws.metadata.generation, now=now)
+    moving = progress.plan_progress(lws, tally, readiness, available=c.AVAILABLE in due, at=at)
+    message = sentence(readiness, tally.ready, lws.replicas)
+    if moving.expired:
+        due = tuple(x for x in due if x != c.PROGRESSING)
+        problems = problems._replace(own=[*problems.own, progress.missed(lws, message)])
+    conditions = merge_conditions(lws.status.conditions, due, generation=generation, now=now)
+    told = progress.with_progress(conditions, message, expired=moving.expired, generation=generation, now=now)
+    shown = with_failed(told, lws, failed_groups(lws, groups), now=now)
+    stalled = with_stalled(shown, problems, generation=generation, now=now)
     rollout = plan_rollout_record(observed, tally, key, at=at)
     wanted = LeaderWorkerSetStatus(
-        conditions=with_reconciling(stalled, generation=lws.metadata.generation, now=now),
+        conditions=with_reconciling(stalled, generation=generation, now=now),
         ready_replicas=tally.ready,
         updated_replicas=tally.updated,
         replicas=leader.status.replicas if leader is not None else 0,
         hpa_pod_selector=lws.status.hpa_pod_selector or _hpa_pod_selector(lws),
-        observed_generation=lws.metadata.generation,
+        observed_generation=generation,
         groups=lws.status.groups,
         rollout=rollout.record,
+        last_progress_time=moving.last,
     )
     records = plan_records(observed, groups, leader, now=now)
     done = lws.partition == 0 and tally.due_updated_ready == lws.replicas
-    body = _difference(lws.status, wanted) | ({"groups": records.patch} if records.patch else {})
+    entries = with_phases(records.patch, lws.status.groups, readiness)
+    body = _difference(lws.status, wanted) | ({"groups": entries} if entries else {})
     if not body:
-        return StatusPlan(None, done)
-    tell = (_event(lws, due[0], tally.ready),) if conditions != lws.status.conditions else ()
-    then = (*tell, rollout.ended) if rollout.ended is not None else tell
-    version = lws.metadata.resource_version
-    patch = PatchStatus(c.KIND, lws.key, body, resource_version=version, then=then)
-    return StatusPlan(patch, done, records.replacing)
+        return StatusPlan(None, done, left=moving.left)
+    effects: list[Effect] = [*progress.expiry_event(lws, told)]
+    if due and not _same_but_texts(conditions, lws.status.conditions):
+        effects.append(_event(lws, due[0], tally.ready))
+    if rollout.ended is not None:
+        effects.append(rollout.ended)
+    patch = PatchStatus(
+        c.KIND,
+        lws.key,
+        body,
+        resource_version=lws.metadata.resource_version,
+        then=tuple(effects),
+        patient=body.keys() <= _NUMBERS and _same_but_texts(wanted.conditions, lws.status.conditions),
+    )
+    return StatusPlan(patch, done, records.replacing, moving.left)
+
+
+def _same_but_texts(some: Sequence[Condition], others: Sequence[Condition]) -> bool:
+    """What is true, and why, is the same; how it is put may differ."""
+    return [_plain(x) for x in some] == [_plain(x) for x in others]
+
+
+def _plain(one: Condition) -> Condition:
+    return msgspec.structs.replace(one, message="")
 
 
 def tally_groups(lws: LeaderWorkerSet, groups: Groups, key: str) -> Tally:
@@ -204,8 +241,11 @@ def _hpa_pod_selector(lws: LeaderWorkerSet) -> str:
 
 
 def _difference(stored: LeaderWorkerSetStatus, wanted: LeaderWorkerSetStatus) -> Document:
-    """The members that differ, as JSON; conditions whole, because a merge patch replaces lists."""
-    body: Document = {}
+    """The members that differ, as JSON; conditions whole, because a merge patch replaces lists.
+
+    The first status has its zeros, which columns of kubectl cannot add.
+    """
+    body: Document = {} if stored.observed_generation else {"readyReplicas": 0, "updatedReplicas": 0}
     for name, member in zip(stored.__struct_fields__, stored.__struct_encode_fields__, strict=True):
         value = getattr(wanted, name)
         if value != getattr(stored, name):
@@ -215,6 +255,8 @@ def _difference(stored: LeaderWorkerSetStatus, wanted: LeaderWorkerSetStatus) ->
 
 def _document(value: Any) -> Any:
     """A member of the status as JSON."""
+    if value == "":
+        return None
     if isinstance(value, tuple):
         return [condition_document(x) for x in value]
     return rollout_document(value) if value is None or isinstance(value, RolloutStatus) else value
@@ -223,7 +265,4 @@ def _document(value: Any) -> Any:
 def _event(lws: LeaderWorkerSet, type_: str, ready: int) -> Record:
     reason, message = _TEXTS[type_]
     note = f"{message}, with {ready} groups ready of total {lws.replicas} groups"
-    if ready and not lws.replicas:  # upstream: "1 groups ready of total 0 groups"
-        going = "1 group is" if ready == 1 else f"{ready} groups are"
-        note = f"{message}: none is wanted, and {going} still to go"
     return normal(lws, reason, "Update", note)

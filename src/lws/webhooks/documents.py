@@ -93,6 +93,7 @@ class LeaderWorkerSetSpec(Struct, frozen=True, rename="camel"):
     startup_policy: str | None = None
     network_config: NetworkConfig | None = None
     max_group_restarts: Int32 | None = None
+    progress_deadline_seconds: Int32 | None = None
     group_readiness: str | None = None
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 from msgspec.structs import replace
+from support import loglines
 from support.groups import a_leader, a_set, a_worker_set
 
 from lws.api import constants as c
@@ -283,3 +284,13 @@ def test_a_patch_of_which_nothing_is_left_to_send_is_measured_all_the_same() -> 
     server.executor.run([replace(END, status={"rollout": None})])
     assert len(server.sent) == 1
     assert server.measured == [ENDED]
+
+
+def test_the_log_has_one_line_for_each_deed() -> None:
+    """An event's, where there is one: it says why, and the event itself is gone in an hour."""
+    server = Server()
+    with loglines.captured(level="info") as lines:
+        server.executor.run([DELETE, replace(DELETE, then=())])
+    told, plain = lines.documents
+    assert (told["msg"], told["reason"], told["object"]) == ("note", "Reason", f"/{SET.name}")
+    assert (plain["msg"], plain["kind"], plain["object"]) == ("Deleted", "Pod", str(LEADER.key))

@@ -50,9 +50,15 @@ def backoff(restarts: int) -> float:
 
 
 def stored_entry(lws: LeaderWorkerSet, leader: Pod) -> GroupStatus | None:
-    """What the status holds of this leader's group, be it of this leader or of a former one."""
+    """What the status records of this leader's group, be it of this leader or of a former one."""
     index = group_index(leader)
-    return None if index is None else lws.status.groups.get(str(index))
+    return None if index is None else recorded_of(lws, str(index))
+
+
+def recorded_of(lws: LeaderWorkerSet, index: str) -> GroupStatus | None:
+    """The record of the group with this index, without what is told of its readiness."""
+    entry = lws.status.groups.get(index)
+    return None if entry is None else entry.record
 
 
 def speaks_of(entry: GroupStatus, leader: Pod) -> bool:

@@ -13,7 +13,7 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.objects import Key
 from lws.planning.actions import Document, Effect, PatchStatus, StoreEntry
-from lws.planning.recreation.backoff import entry_difference
+from lws.planning.recreation.backoff import entry_difference, recorded_of
 
 
 class Commit(NamedTuple):
@@ -36,7 +36,7 @@ def plan_commit(key: Key, asked: Iterable[StoreEntry], live: LeaderWorkerSet | N
     then: list[Effect] = []
     stale = []
     for one in asked:
-        stored = None if live is None else live.status.groups.get(one.index)
+        stored = None if live is None else recorded_of(live, one.index)
         if live is None or edited(one.lws, live) or stored not in (one.base, one.entry):
             stale.append(one)
             continue

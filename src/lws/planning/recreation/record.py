@@ -18,7 +18,14 @@ from lws.api.workloads import Pod, StatefulSet
 from lws.planning.actions import Document, StoreEntry
 from lws.planning.groups import Group, Groups, group_of
 from lws.planning.observed import ObservedGroup, ObservedSet, group_index, members
-from lws.planning.recreation.backoff import decided, entry_difference, entry_for, speaks_of, stored_entry
+from lws.planning.recreation.backoff import (
+    decided,
+    entry_difference,
+    entry_for,
+    recorded_of,
+    speaks_of,
+    stored_entry,
+)
 from lws.planning.recreation.evidence import (
     Mode,
     born_uncounted,
@@ -83,7 +90,7 @@ def failed_groups(lws: LeaderWorkerSet, groups: Groups) -> list[int]:
 
 def _stored(lws: LeaderWorkerSet, group: Group) -> GroupStatus | None:
     """What the status holds of a group, be it of this leader or of a former one."""
-    return None if group.index is None else lws.status.groups.get(str(group.index))
+    return None if group.index is None else recorded_of(lws, str(group.index))
 
 
 def _recorded(lws: LeaderWorkerSet, group: Group) -> bool:

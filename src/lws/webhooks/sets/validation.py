@@ -54,6 +54,9 @@ _SUBGROUP_EXCLUSIVE: Final = f"metadata.annotations.{c.SUBGROUP_EXCLUSIVE_TOPOLO
 _HISTORY_LIMIT: Final = f"metadata.annotations.{c.HISTORY_LIMIT_ANNOTATION}"
 
 _GROUP_READINESS: Final = (c.GROUP_READINESS_NONE, c.GROUP_READINESS_LEADER_GATE)
+LEAST_DEADLINE: Final = 30
+"""Seconds: less than a restart of the controller may take."""
+
 _NOT_NEGATIVE: Final = "must be greater than or equal to 0"
 _IMMUTABLE: Final = "field is immutable"
 
@@ -95,6 +98,7 @@ def violations(lws: LeaderWorkerSet) -> list[FieldError]:
         *_rolling_update(numbers),
         *_subgrouping(_subgroups(lws), numbers.size, strings(metadata.annotations)),
         *_restarts((lws.spec or LeaderWorkerSetSpec()).max_group_restarts),
+        *_deadline((lws.spec or LeaderWorkerSetSpec()).progress_deadline_seconds),
         *history(strings(metadata.annotations)),
         *_readiness(lws.spec or LeaderWorkerSetSpec()),
         *_claims(_template(lws).volume_claim_templates or ()),
@@ -212,6 +216,12 @@ def _subgroup_size(policy: SubGroupPolicy, size: int) -> Iterator[FieldError]:
 def _restarts(limit: int | None) -> Iterator[FieldError]:
     if limit is not None and limit < 0:
         yield invalid(_MAX_GROUP_RESTARTS, limit, _NOT_NEGATIVE)
+
+
+def _deadline(seconds: int | None) -> Iterator[FieldError]:
+    if seconds is not None and seconds < LEAST_DEADLINE:
+        detail = f"must be greater than or equal to {LEAST_DEADLINE}"
+        yield invalid("spec.progressDeadlineSeconds", seconds, detail)
 
 
 def _readiness(spec: LeaderWorkerSetSpec) -> Iterator[FieldError]:

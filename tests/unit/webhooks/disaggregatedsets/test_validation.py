@@ -109,6 +109,11 @@ ROLE = "spec.roles[0]"
         (serving(a_role("p", groupReadiness="Always")), f"{ROLE}.spec.groupReadiness", "None or LeaderGate"),
         (serving(a_role("p", maxGroupRestarts=-1)), f"{ROLE}.spec.maxGroupRestarts", "or equal to 0"),
         (
+            serving(a_role("p", progressDeadlineSeconds=1)),
+            f"{ROLE}.spec.progressDeadlineSeconds",
+            "or equal to 30",
+        ),
+        (
             serving(a_role("p", size=5, subgroups={"subGroupSize": 3})),
             f"{ROLE}.spec.leaderWorkerTemplate.SubGroupPolicy.subGroupSize",
             "must divide size (5)",

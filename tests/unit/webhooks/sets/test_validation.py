@@ -56,6 +56,7 @@ def on_create(**changes: Any) -> list[str]:
         pytest.param({"restartPolicy": "None"}, id="V24"),
         pytest.param({"maxGroupRestarts": 0}, id="no-restarts"),
         pytest.param({"maxGroupRestarts": 7}, id="bounded-restarts"),
+        pytest.param({"progressDeadlineSeconds": 30}, id="deadline"),
         pytest.param({"groupReadiness": "LeaderGate"}, id="gate"),
         pytest.param({"groupReadiness": "None"}, id="no-gate"),
         pytest.param({"workerTemplate": gated("x/y")}, id="other-gate"),
@@ -104,6 +105,7 @@ def test_create_accepts(changes: dict[str, Any]) -> None:
         pytest.param({"replicas": -100_000, "size": -1_000_000}, [REPLICAS, SIZE, REPLICAS], id="both-signs"),
         pytest.param({"subgroups": sub(-1)}, [SUBGROUP], id="V7"),
         pytest.param({"maxGroupRestarts": -1}, ["spec.maxGroupRestarts"], id="restarts-negative"),
+        pytest.param({"progressDeadlineSeconds": 29}, ["spec.progressDeadlineSeconds"], id="deadline-short"),
         pytest.param({"groupReadiness": "Always"}, ["spec.groupReadiness"], id="gate-unknown"),
         pytest.param(
             {"workerTemplate": gated("x/y", c.GROUP_READY_GATE)},

@@ -1,0 +1,75 @@
+"""Since when groups have not been ready for the reason they have: what does not last is not worth a write.
+
+A reason that needs somebody is told when it has lasted for a moment; one that every group meets on its way
+goes with the next status that is written anyway, or when it has lasted for a while. In memory only: after a
+restart what the status tells stands, and everything else begins anew.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from cachetools import LRUCache
+
+from lws.api.leaderworkerset import GroupStatus
+from lws.planning.reasons import Readiness, Reason, Standing, Told
+from lws.runtime.clock import Clock
+
+URGENT: Final = 1.5
+"""Seconds that a reason has to last, if it needs somebody, or if another one is told already."""
+ON_ITS_WAY: Final = 10.0
+"""The same for one that every group meets."""
+
+
+class _Since(NamedTuple):
+    reason: Reason
+    monotonic: float
+    time: str
+
+
+class StandingMemory:
+    """By the UID of the set and the index of the group, of 10,000 sets that have such groups."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._sets: LRUCache[str, dict[int, _Since]] = LRUCache(10_000)
+        self._lock = threading.Lock()
+
+    def settle(
+        self, uid: str, found: Mapping[int, Standing], stored: Mapping[str, GroupStatus], *, now: str
+    ) -> tuple[Readiness, float | None]:
+        """What is told of a set whose groups ``found`` are not ready; seconds until more of it has lasted.
+
+        ``stored``: what its status tells; ``now``: RFC 3339.
+        """
+        at = self._clock.monotonic()
+        with self._lock:
+            known = self._sets.get(uid, {})
+            since = {i: _since(known.get(i), x.reason, at, now) for i, x in found.items()}
+            if since:
+                self._sets[uid] = since
+            else:
+                self._sets.pop(uid, None)
+        told: dict[int, Told] = {}
+        waits = []
+        for index, standing in found.items():
+            entry, began = stored.get(str(index)), since[index]
+            if entry is not None and entry.reason == standing.reason:
+                told[index] = Told(standing, entry.since or began.time)
+            elif (left := began.monotonic + _grace(standing, entry) - at) <= 0:
+                told[index] = Told(standing, began.time)
+            else:
+                waits.append(left)
+        still = bool(found) and all(x.reason.stands_still for x in found.values())
+        return Readiness(told, still), min(waits, default=None)
+
+
+def _since(known: _Since | None, reason: Reason, at: float, now: str) -> _Since:
+    return known if known is not None and known.reason is reason else _Since(reason, at, now)
+
+
+def _grace(standing: Standing, entry: GroupStatus | None) -> float:
+    told_another = entry is not None and bool(entry.reason)
+    return ON_ITS_WAY if standing.reason.on_its_way and not told_another else URGENT

@@ -1,0 +1,20 @@
+"""Why a group is not ready: one phase, one reason and one sentence, from what the manager caches anyway."""
+
+from lws.planning.reasons.groups import Waits, group_reason
+from lws.planning.reasons.standing import PHASES, Phase, Reason, Standing
+from lws.planning.reasons.worst import NOTHING_TOLD, Readiness, Told, sentence, with_phases, worst_of
+
+__all__ = [
+    "NOTHING_TOLD",
+    "PHASES",
+    "Phase",
+    "Readiness",
+    "Reason",
+    "Standing",
+    "Told",
+    "Waits",
+    "group_reason",
+    "sentence",
+    "with_phases",
+    "worst_of",
+]

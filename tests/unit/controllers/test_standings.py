@@ -1,0 +1,52 @@
+"""A reason is told once it has lasted, and does not come and go with what does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from lws.api.leaderworkerset import GroupStatus
+from lws.controllers.standings import ON_ITS_WAY, URGENT, StandingMemory
+from lws.planning.reasons import Readiness, Reason, Standing, Told
+from lws.runtime.clock import FakeClock
+
+PULL = Standing(Reason.IMAGE_PULL, "m")
+UNREADY = Standing(Reason.NOT_READY, "m")
+QUEUED = Standing(Reason.SCHEDULING_GATED, "m")
+
+
+@pytest.mark.parametrize(("standing", "grace"), [(PULL, URGENT), (UNREADY, ON_ITS_WAY)])
+def test_it_has_to_last(standing: Standing, grace: float) -> None:
+    clock = FakeClock()
+    memory = StandingMemory(clock)
+    assert memory.settle("u", {0: standing}, {}, now="t0") == (Readiness(), grace)
+    clock.advance(grace - 0.5)
+    assert memory.settle("u", {0: standing}, {}, now="t1") == (Readiness(), 0.5)
+    clock.advance(0.5)
+    assert memory.settle("u", {0: standing}, {}, now="t2") == (Readiness({0: Told(standing, "t0")}), None)
+
+
+def test_what_comes_between_begins_anew() -> None:
+    clock = FakeClock()
+    memory = StandingMemory(clock)
+    for found in (PULL, UNREADY, PULL):
+        memory.settle("u", {0: found}, {}, now="t")
+        clock.advance(URGENT / 2)
+    assert memory.settle("u", {0: PULL}, {}, now="t") == (Readiness(), URGENT / 2)
+
+
+def test_what_the_status_tells_stands_after_a_restart() -> None:
+    stored = {"0": GroupStatus(phase="Starting", reason="ImagePull", since="t0")}
+    readiness, due = StandingMemory(FakeClock()).settle("u", {0: PULL}, stored, now="t9")
+    assert (readiness.told, due) == ({0: Told(PULL, "t0")}, None)
+
+
+def test_another_one_than_is_told_is_told_soon() -> None:
+    stored = {"0": GroupStatus(phase="Starting", reason="ImagePull", since="t0")}
+    assert StandingMemory(FakeClock()).settle("u", {0: UNREADY}, stored, now="t")[1] == URGENT
+
+
+def test_all_are_meant_to_wait() -> None:
+    memory = StandingMemory(FakeClock())
+    assert memory.settle("u", {0: QUEUED, 1: QUEUED}, {}, now="t")[0].still
+    assert not memory.settle("u", {0: QUEUED, 1: PULL}, {}, now="t")[0].still
+    assert not memory.settle("u", {}, {}, now="t")[0].still

@@ -1,0 +1,265 @@
+"""Why a group is not ready: the table of beyond.md, 5.2, and what is told of all groups together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+from support.groups import KEY, a_leader, a_set, a_worker, a_worker_set
+
+from lws.api import constants as c
+from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet
+from lws.api.workloads import Pod, PodSpec, PodStatus
+from lws.planning.actions import Problem
+from lws.planning.groups import make_group
+from lws.planning.reasons import (
+    Readiness,
+    Reason,
+    Standing,
+    Told,
+    Waits,
+    group_reason,
+    sentence,
+    with_phases,
+    worst_of,
+)
+from lws.planning.reasons.standing import LONGEST
+from lws.planning.reasons.worst import WITH_MESSAGE
+
+AT = 1767225600.0  # 2026-01-01T00:00:00Z, when what is deleted in these tests began to go
+LATER = "2026-01-01T00:05:00Z"
+
+
+def showing(pod: Pod, status: dict[str, Any], spec: dict[str, Any] | None = None) -> Pod:
+    """The pod with another status, as JSON; its node is there unless ``spec`` says otherwise."""
+    return replace(
+        pod,
+        status=msgspec.convert({"phase": "Pending", **status}, PodStatus),
+        spec=msgspec.convert({"nodeName": "n1"} if spec is None else spec, PodSpec),
+    )
+
+
+def container(state: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    return {"name": "server", "image": "vllm:bad", "ready": False, "state": state or {}, **more}
+
+
+def waiting(reason: str, message: str = "") -> dict[str, Any]:
+    return {"waiting": {"reason": reason, "message": message}}
+
+
+def condition(type_: str, status: str, message: str = "") -> dict[str, Any]:
+    return {"type": type_, "status": status, "message": message}
+
+
+PULL = {"containerStatuses": [container(waiting("ImagePullBackOff", 'Back-off pulling "vllm:bad"'))]}
+PULL_AGAIN = {"containerStatuses": [container(waiting("ErrImagePull", "rpc error: not found"))]}
+CRASH = {
+    "phase": "Running",
+    "containerStatuses": [
+        container(waiting("CrashLoopBackOff"), lastState={"terminated": {"exitCode": 3}}),
+    ],
+}
+CRASH_RUNS = {
+    "phase": "Running",
+    "containerStatuses": [container({"running": {}}, lastState={"terminated": {"exitCode": 3}})],
+}
+CRASH_ENDED = {"phase": "Running", "containerStatuses": [container({"terminated": {"exitCode": 3}})]}
+INIT = {
+    "conditions": [condition("Initialized", "False")],
+    "initContainerStatuses": [
+        {"name": "first", "ready": True, "state": {"terminated": {"exitCode": 0}}},
+        {"name": "weights", "state": {"running": {}}},
+    ],
+    "containerStatuses": [container(waiting("PodInitializing"))],
+}
+UNREADY = {"phase": "Running", "containerStatuses": [container({"running": {}})]}
+NO_NODE = {"conditions": [condition("PodScheduled", "False", "0/8 nodes are available")]}
+
+
+@pytest.mark.parametrize(
+    ("status", "spec", "reason", "text"),
+    [
+        pytest.param(PULL, None, Reason.IMAGE_PULL, "vllm:bad", id="pull"),
+        pytest.param(
+            {"containerStatuses": [container(waiting("CreateContainerConfigError", "no secret a"))]},
+            None,
+            Reason.CREATE_CONTAINER,
+            "CreateContainerConfigError: no secret a",
+            id="config",
+        ),
+        pytest.param(CRASH, None, Reason.CRASH_LOOP, "server ended with code 3", id="crash"),
+        pytest.param(INIT, None, Reason.INITIALIZING, "init container weights", id="init"),
+        pytest.param(UNREADY, None, Reason.NOT_READY, "containers server are not ready", id="unready"),
+        pytest.param(
+            {"phase": "Running", "containerStatuses": [container(ready=True)]},
+            {"nodeName": "n1", "readinessGates": [{"conditionType": "example.com/lb"}]},
+            Reason.NOT_READY,
+            "readiness gates example.com/lb",
+            id="gate",
+        ),
+        pytest.param(NO_NODE, {}, Reason.UNSCHEDULABLE, "0/8 nodes are available", id="no-node"),
+        pytest.param(
+            NO_NODE,
+            {"schedulingGates": [{"name": "kueue.x-k8s.io/admission"}]},
+            Reason.SCHEDULING_GATED,
+            "kueue.x-k8s.io/admission",
+            id="gated",
+        ),
+        pytest.param(
+            {"phase": "Failed", "message": "node is low on memory"},
+            None,
+            Reason.CRASH_LOOP,
+            "has ended: node is low on memory",
+            id="ended",
+        ),
+        pytest.param({}, None, Reason.NOT_READY, "is being started", id="starting"),
+    ],
+)
+def test_what_a_leader_says(status: Any, spec: Any, reason: Reason, text: str) -> None:
+    leader = showing(a_leader(), status, spec)
+    group = make_group(a_set(), leader, [a_worker_set(leader, available=0)])
+    found, due = group_reason(a_set(), Waits(group, [leader]), at=AT)
+    assert (found.reason, due) == (reason, None)
+    assert text in found.message
+    assert "test-sample-0" in found.message
+
+
+@pytest.mark.parametrize(
+    "alike", [(PULL, PULL_AGAIN), (CRASH, CRASH_RUNS), (CRASH, CRASH_ENDED)], ids=["pull", "runs", "ended"]
+)
+def test_what_alternates_by_itself_is_told_alike(alike: tuple[Any, Any]) -> None:
+    leaders = [showing(a_leader(), status) for status in alike]
+    told = {group_reason(a_set(), Waits(make_group(a_set(), x, ()), [x]), at=AT)[0] for x in leaders}
+    assert len(told) == 1
+
+
+def of_group(leader: Pod, *workers: Pod, lws: LeaderWorkerSet | None = None, **more: Any) -> Standing:
+    lws = lws or a_set()
+    sets = [a_worker_set(leader, available=0)] if workers else []
+    group = make_group(lws, leader, sets)
+    return group_reason(lws, Waits(group, (*workers, leader), **more), at=AT)[0]
+
+
+def entry(**members: Any) -> GroupStatus:
+    return GroupStatus(leader="uid-test-sample-0", revision=KEY, **members)
+
+
+class TestGroups:
+    def test_the_first_of_the_table_is_told_whoever_says_it(self) -> None:
+        leader = showing(a_leader(), UNREADY)
+        worker = showing(a_worker(leader, 1), PULL)
+        assert of_group(leader, worker).reason == Reason.IMAGE_PULL
+
+    def test_of_equals_the_leaders(self) -> None:
+        leader = showing(a_leader(), UNREADY)
+        worker = showing(a_worker(leader, 1), UNREADY)
+        assert "pod test-sample-0:" in of_group(leader, worker).message
+
+    def test_a_leader_that_is_ready_waits_for_workers(self) -> None:
+        leader = a_leader(ready=True)
+        found = of_group(leader, showing(a_worker(leader, 1), {}))
+        assert found == (Reason.WAITING_FOR_WORKERS, "pod test-sample-0-1 is being started")
+
+    def test_a_leader_behind_our_own_gate_waits_for_workers(self) -> None:
+        spec = {"nodeName": "n1", "readinessGates": [{"conditionType": c.GROUP_READY_GATE}]}
+        status = {"phase": "Running", "containerStatuses": [container(ready=True)]}
+        leader = showing(a_leader(), status, spec)
+        assert of_group(leader, showing(a_worker(leader, 1), {})).reason == Reason.WAITING_FOR_WORKERS
+
+    def test_workers_that_are_made_once_the_leader_is_ready(self) -> None:
+        found = of_group(showing(a_leader(), PULL), lws=a_set(startup=c.STARTUP_LEADER_READY))
+        assert found.reason == Reason.WAITING_FOR_LEADER
+        assert "vllm:bad" in found.message
+
+    def test_workers_that_are_made_once_the_leader_has_a_node(self) -> None:
+        annotations = {c.EXCLUSIVE_TOPOLOGY_ANNOTATION: "rack"}
+        leader = showing(a_leader(annotations=annotations), {}, {})
+        assert of_group(leader).reason == Reason.WAITING_FOR_LEADER
+
+    @pytest.mark.parametrize(
+        ("late", "reason"), [(0, Reason.REPLACING), (29, Reason.REPLACING), (31, Reason.STUCK_TERMINATING)]
+    )
+    def test_pods_on_their_way_out(self, late: float, reason: Reason) -> None:
+        leader = a_leader(deleting=True, node="n7")
+        group = make_group(a_set(), leader, [a_worker_set(leader)])
+        found, due = group_reason(a_set(), Waits(group, [leader]), at=AT + late)
+        assert found.reason == reason
+        assert due == (30 - late if late < 30 else None)
+        assert ("node n7" in found.message) == (reason == Reason.STUCK_TERMINATING)
+
+    @pytest.mark.parametrize(
+        ("members", "reason"),
+        [
+            ({"failed": True}, Reason.MAX_RESTARTS),
+            ({"backoff_until": LATER}, Reason.RESTART_BACK_OFF),
+            ({"backoff_until": "2025-12-31T00:00:00Z"}, Reason.CRASH_LOOP),
+        ],
+    )
+    def test_what_the_record_says_comes_first(self, members: Any, reason: Reason) -> None:
+        assert of_group(showing(a_leader(), CRASH), entry=entry(**members)).reason == reason
+
+    def test_the_record_of_a_former_leader_says_nothing(self) -> None:
+        former = replace(entry(failed=True), leader="former")
+        assert of_group(showing(a_leader(), CRASH), entry=former).reason == Reason.CRASH_LOOP
+
+    def test_one_that_a_roll_leaves_alone(self) -> None:
+        assert of_group(showing(a_leader(), CRASH), held=True).reason == Reason.HELD
+
+    def test_without_a_leader_pod(self) -> None:
+        found, _ = group_reason(a_set(), Waits(None), at=AT)
+        assert found == (Reason.NOT_READY, "has no leader pod yet")
+        refused = Problem(c.REASON_PODS_REFUSED, "exceeded quota: gpus")
+        found, _ = group_reason(a_set(), Waits(None, problems=[refused]), at=AT)
+        assert found == (Reason.FAILED_CREATE, "exceeded quota: gpus")
+
+    def test_a_claim_that_is_not_there_comes_before_the_scheduler_s_words(self) -> None:
+        leader = showing(a_leader(), NO_NODE, {})
+        missing = Problem(c.REASON_WAITING_FOR_CLAIM, "there is no ResourceClaimTemplate rack")
+        assert of_group(leader, problems=[missing]) == (Reason.WAITING_FOR_CLAIM, missing.message)
+
+    def test_messages_are_one_line_of_bounded_length(self) -> None:
+        status = {"conditions": [condition("PodScheduled", "False", "0/8\nnodes " * 100)]}
+        message = of_group(showing(a_leader(), status, {})).message
+        assert len(message) == LONGEST
+        assert "\n" not in message
+
+
+def told(reason: Reason, message: str = "m", since: str = LATER) -> Told:
+    return Told(Standing(reason, message), since)
+
+
+class TestTogether:
+    def test_the_worst_needs_somebody(self) -> None:
+        readiness = Readiness(
+            {0: told(Reason.REPLACING), 3: told(Reason.IMAGE_PULL), 2: told(Reason.CRASH_LOOP)}
+        )
+        assert worst_of(readiness) == (3, told(Reason.IMAGE_PULL))
+        expected = f"1 of 4 groups ready; group 3: ImagePull since {LATER}: m"
+        assert sentence(readiness, 1, 4) == expected
+        assert not sentence(Readiness(), 4, 4)
+
+    def test_what_differs_is_written_beside_the_record(self) -> None:
+        stored = {
+            "0": GroupStatus(leader="a", phase="Starting", reason="ImagePull", since=LATER, message="m"),
+            "1": GroupStatus(phase="Starting", reason="NotReady", since=LATER),
+            "2": GroupStatus(leader="b"),
+            "3": GroupStatus(phase="Starting", reason="ImagePull", since=LATER, message="m"),
+        }
+        readiness = Readiness({2: told(Reason.CRASH_LOOP), 3: told(Reason.IMAGE_PULL)})
+        assert with_phases({"2": {"workers": "x"}}, stored, readiness) == {
+            "0": {"phase": None, "reason": None, "since": None, "message": None},
+            "1": None,
+            "2": {"workers": "x", "phase": "Starting", "reason": "CrashLoop", "since": LATER, "message": "m"},
+        }
+
+    def test_a_group_that_goes_is_told_nothing_of(self) -> None:
+        readiness = Readiness({0: told(Reason.NOT_READY)})
+        assert with_phases({"0": None}, {"0": GroupStatus(leader="a")}, readiness) == {"0": None}
+
+    def test_two_thousand_groups_that_are_not_ready_are_small(self) -> None:
+        many = {i: told(Reason.UNSCHEDULABLE, "x" * LONGEST) for i in range(2000)}
+        patch = with_phases({}, {}, Readiness(many))
+        assert sum("message" in (x or {}) for x in patch.values()) == WITH_MESSAGE
+        assert len(msgspec.json.encode(patch)) < 300_000
