@@ -7,9 +7,11 @@ line is wrong. Each reason is one line on standard error (operations.md, 1.12).
 from __future__ import annotations
 
 import faulthandler
+import itertools
 import os
 import signal
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings = flags.log_settings(typed)
     logs.configure(**msgspec.structs.asdict(settings))
     _leave_a_way_in()
+    _switch_by_signal(settings)
     try:
         configuration = _configuration(typed)
     except InvalidConfiguration as error:
@@ -64,6 +67,21 @@ def _leave_a_way_in() -> None:
         faulthandler.register(signal.SIGUSR1)
     except (OSError, ValueError):  # standard error is closed, or no file
         _log.info("No stacks on a crash: standard error is no file")
+
+
+def _switch_by_signal(settings: flags.LogSettings) -> None:
+    """SIGUSR2 has the log say everything (less, if it does), and the next one what it said before.
+
+    In a thread of its own, since a handler may interrupt the very write of a line.
+    """
+    levels = itertools.cycle(("debug" if settings.level != "debug" else "info", settings.level))
+
+    def switch() -> None:
+        level = next(levels)
+        logs.configure(**msgspec.structs.asdict(settings) | {"level": level})
+        _log.warning("Log level changed", to=level)
+
+    signal.signal(signal.SIGUSR2, lambda _number, _frame: threading.Thread(target=switch).start())
 
 
 def _configuration(typed: Mapping[str, Any]) -> Configuration:

@@ -172,7 +172,9 @@ def test_a_lost_lease_is_a_failure(tmp_path: Path) -> None:
         assert last.startswith("lws-manager: leader election: lost the lease lws-system/b8b2488c.x-k8s.io")
 
 
-def test_sigusr1_leaves_the_stacks_of_all_threads_and_work_goes_on(tmp_path: Path) -> None:
+def test_signals_leave_all_stacks_and_change_the_level_and_work_goes_on(
+    tmp_path: Path,
+) -> None:
     with QuietServer() as server:
         variables = {"ENABLE_WEBHOOKS": "false", "KUBECONFIG": write_kubeconfig(tmp_path, server.url)}
         log = tmp_path / "log"
@@ -185,6 +187,9 @@ def test_sigusr1_leaves_the_stacks_of_all_threads_and_work_goes_on(tmp_path: Pat
             process.send_signal(signal.SIGUSR1)
             until("the stacks", lambda: log.read_text().count("Thread 0x") > 10)
             assert "_next_batch" in log.read_text()
+            for level in ("info", "debug"):
+                process.send_signal(signal.SIGUSR2)
+                until(f"level {level}", lambda sought=level: f'"to":"{sought}"' in log.read_text())
             process.terminate()
             assert process.wait(30) == 0
         finally:
