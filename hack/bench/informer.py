@@ -22,7 +22,7 @@ from lws.api.workloads import Pod
 from lws.kube.connection import Connection
 from lws.kube.resources import PODS
 from lws.runtime import logs
-from lws.runtime.informers import Cache, Informer
+from lws.runtime.informers import Cache, Informer, Selection
 
 TIMEOUT = 120.0  # seconds for anything
 
@@ -79,7 +79,7 @@ class _Ticker(threading.Thread):
 
 def synced(connection: Connection) -> tuple[Cache, Informer[Pod]]:
     cache = Cache(connection)
-    informer = cache.informer(PODS, Pod, label_selector=f"{PREFIX}name", indexes=_indexes())
+    informer = cache.informer(Selection(PODS, label_selector=f"{PREFIX}name"), Pod, indexes=_indexes())
     cache.start()
     if not cache.wait_for_sync(TIMEOUT):
         raise SystemExit("no sync")

@@ -29,7 +29,7 @@ from lws.kube.resources import NODES, PODS
 from lws.objects import Key, prepare_types
 from lws.runtime import logs
 from lws.runtime.controller import Controller
-from lws.runtime.informers import EnqueueRequests, Informer
+from lws.runtime.informers import EnqueueRequests, Informer, Selection
 from lws.runtime.queue import Backoff, ItemExponentialBackoff, WorkQueue
 
 POD_WORKERS = 4
@@ -51,9 +51,8 @@ class Kubelet:
         self._nodes = Informer(connection, NODES, HollowNode, backoff=_backoff())
         self._pods = Informer(
             connection,
-            PODS,
+            Selection(PODS, field_selector="spec.nodeName!="),
             HollowPod,
-            field_selector="spec.nodeName!=",
             indexes={"node": lambda pod: (pod.spec.node_name,)},
             backoff=_backoff(),
         )

@@ -18,7 +18,7 @@ from lws.kube.selectors import exists
 from lws.objects import Key
 from lws.planning.observed import ObservedClaim, WantedClaim
 from lws.runtime.clock import Clock
-from lws.runtime.informers import STOP_TIMEOUT, Informer, InformerMetrics
+from lws.runtime.informers import STOP_TIMEOUT, Informer, InformerMetrics, Selection
 
 PATIENCE = 5.0
 """Seconds that the first passes wait for the first list: a server that serves no claims never gives it."""
@@ -31,9 +31,8 @@ class GroupClaims:
         self._client = client
         self.informer = Informer(
             client.connection,
-            RESOURCE_CLAIMS,
+            Selection(RESOURCE_CLAIMS, label_selector=exists(c.NAME_LABEL)),
             ResourceClaim,
-            label_selector=exists(c.NAME_LABEL),
             clock=clock,
             metrics=metrics,
         )

@@ -21,7 +21,7 @@ from lws.kube.client import Client
 from lws.kube.resources import CONTROLLER_REVISIONS, SERVICES
 from lws.kube.selectors import absent, all_of, exists
 from lws.runtime.clock import Clock
-from lws.runtime.informers import STOP_TIMEOUT, Informer, InformerMetrics
+from lws.runtime.informers import STOP_TIMEOUT, Informer, InformerMetrics, Selection
 
 OFF: Final = "DisaggregatedSets are"
 """The beginning of the one warning on a server without their CRDs."""
@@ -44,31 +44,33 @@ class RoleWatches:
         connection = client.connection
         ours = exists(d.NAME_LABEL)
         sets = Informer(
-            connection, DISAGGREGATEDSETS, DisaggregatedSet, off=OFF, clock=clock, metrics=metrics
+            connection,
+            Selection(DISAGGREGATEDSETS, off=OFF),
+            DisaggregatedSet,
+            clock=clock,
+            metrics=metrics,
         )
         scalers = Informer(
             connection,
-            ROLE_SCALERS,
+            Selection(ROLE_SCALERS, off=OFF),
             DisaggregatedSetRoleScaler,
-            off=OFF,
             indexes=EDITABLE,
             clock=clock,
             metrics=metrics,
         )
         services = Informer(
             connection,
-            SERVICES,
+            Selection(SERVICES, label_selector=ours),
             Service,
-            label_selector=ours,
             indexes=EDITABLE,
             clock=clock,
             metrics=metrics,
         )
         revisions = Informer(
             connection,
-            CONTROLLER_REVISIONS,
+            # Not those of StatefulSets, nor of children.
+            Selection(CONTROLLER_REVISIONS, label_selector=all_of(ours, absent(c.NAME_LABEL))),
             ControllerRevision,
-            label_selector=all_of(ours, absent(c.NAME_LABEL)),  # not those of StatefulSets, nor of children
             indexes={BY_DISAGGREGATED_SET: disaggregated_set_of},
             clock=clock,
             metrics=metrics,

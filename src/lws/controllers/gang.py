@@ -15,7 +15,7 @@ from lws.kube.selectors import exists
 from lws.objects import Key, KubeObject
 from lws.planning.podgroups import GangProvider
 from lws.runtime.clock import Clock
-from lws.runtime.informers import PARTIAL_METADATA, STOP_TIMEOUT, Informer, InformerMetrics
+from lws.runtime.informers import PARTIAL_METADATA, STOP_TIMEOUT, Informer, InformerMetrics, Selection
 
 PATIENCE = 5.0
 """Seconds that starting waits for the first list: without the CRD it does not come, and all else goes on."""
@@ -77,10 +77,8 @@ def make_gang(
     resource = Resource(provider.group, provider.version, provider.plural, provider.kind)
     informer = Informer(
         connection,
-        resource,
+        Selection(resource, label_selector=exists(c.NAME_LABEL), accept=PARTIAL_METADATA),
         KubeObject,
-        label_selector=exists(c.NAME_LABEL),
-        accept=PARTIAL_METADATA,
         clock=clock,
         metrics=metrics,
     )

@@ -23,7 +23,7 @@ from lws.controllers.resources import LEADERWORKERSETS
 from lws.kube.resources import CONTROLLER_REVISIONS, PODS, SERVICES, STATEFULSETS, Resource
 from lws.kube.selectors import absent, all_of, exists
 from lws.objects import KubeObject, ObjectT
-from lws.runtime.informers import Cache, Informer
+from lws.runtime.informers import Cache, Informer, Selection
 
 OWN_REVISIONS: Final = all_of(exists(c.NAME_LABEL), absent(c.GROUP_INDEX_LABEL), absent(c.WORKER_INDEX_LABEL))
 """Revisions of sets. Those that the StatefulSet controller makes, one for each group, inherit the labels of
@@ -54,7 +54,7 @@ def make_informers(cache: Cache) -> Informers:
     """Register what is watched, with the indexes the reconcilers use."""
 
     def informer(resource: Resource, type_: type[ObjectT], selector: str = "") -> Informer[ObjectT]:
-        return cache.informer(resource, type_, label_selector=selector, indexes=INDEXES[type_])
+        return cache.informer(Selection(resource, label_selector=selector), type_, indexes=INDEXES[type_])
 
     ours = exists(c.NAME_LABEL)
     return Informers(

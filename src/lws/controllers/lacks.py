@@ -23,7 +23,7 @@ from lws.kube.resources import CORE_EVENTS
 from lws.objects import Key, controlled_by
 from lws.planning.lacking import Lack, missing_pods, refusals_in
 from lws.runtime.clock import Clock
-from lws.runtime.informers import STOP_TIMEOUT, Adder, EnqueueRequests, Informer, InformerMetrics
+from lws.runtime.informers import STOP_TIMEOUT, Adder, EnqueueRequests, Informer, InformerMetrics, Selection
 
 FIRST: Final = 15.0
 """Seconds that the first missing pod has been the same one before its name is looked at."""
@@ -46,9 +46,8 @@ class CreationFailures:
     ) -> None:
         self.informer = Informer(
             connection,
-            CORE_EVENTS,
+            Selection(CORE_EVENTS, field_selector=_SELECTOR),
             CreationFailure,
-            field_selector=_SELECTOR,
             indexes={BY_OBJECT: lambda x: (x.involved_object.uid,)},
             clock=clock,
             metrics=metrics,

@@ -11,6 +11,7 @@ from lws.runtime.informers.decoding import InformerMetrics
 from lws.runtime.informers.handlers import Adder, EnqueueRequests
 from lws.runtime.informers.indexer import Indexer
 from lws.runtime.informers.informer import PARTIAL_METADATA, STOP_TIMEOUT, Informer, StuckError
+from lws.runtime.informers.listing import Selection
 
 __all__ = [
     "PARTIAL_METADATA",
@@ -21,5 +22,6 @@ __all__ = [
     "Indexer",
     "Informer",
     "InformerMetrics",
+    "Selection",
     "StuckError",
 ]

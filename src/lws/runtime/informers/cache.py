@@ -104,33 +104,25 @@ class Cache:
 
     def informer(
         self,
-        resource: Resource,
+        of: Resource | Selection,
         type_: type[ObjectT],
         *,
-        label_selector: str = "",
-        field_selector: str = "",
-        namespace: str = "",
         indexes: Mapping[str, Callable[[ObjectT], Iterable[Hashable]]] | None = None,
         transform: Callable[[ObjectT], ObjectT] | None = None,
-        accept: str = "application/json",
     ) -> Informer[ObjectT]:
         """The informer of this selection, made on first request; later ones may add indexes.
 
         Raises ValueError when it exists with another type or transform, or an index of that name does.
         """
-        selection = Selection(resource, namespace, label_selector, field_selector, accept)
+        selection = Selection.of(of)
         with self._lock:
             known = self._informers.get(selection)
             if known is None:
                 known = self._informers[selection] = Informer(
                     self._connection,
-                    resource,
+                    selection,
                     type_,
-                    label_selector=label_selector,
-                    field_selector=field_selector,
-                    namespace=namespace,
                     transform=transform,
-                    accept=accept,
                     clock=self._clock,
                     metrics=self._metrics,
                     syncing=self._syncing,
@@ -139,7 +131,7 @@ class Cache:
                 if self._started:
                     known.start()
         if self._traits[selection] != (type_, transform):
-            raise ValueError(f"{resource.plural} are cached with another type or transform already")
+            raise ValueError(f"{selection.resource.plural} are cached with another type or transform already")
         for name, function in (indexes or {}).items():
             known.indexer.add_index(name, function)
         return known

@@ -60,39 +60,32 @@ class EventHandler(Protocol[Object_contra]):
 class Informer(Generic[ObjectT]):
     """Objects of one type of one selection, kept up to date; see the module's docstring.
 
-    ``label_selector``, ``field_selector`` and ``namespace`` bound what is cached at all. ``indexes`` as in
-    ``Indexer``. ``transform`` sees each new object first and gives the one to keep. ``accept``:
-    ``PARTIAL_METADATA`` spares the server and the wire all but the metadata. ``syncing`` makes a context
-    that is held while a list is taken in. ``off``: what does not work on a server that does not know the
-    resource, for its one warning.
+    ``of`` bounds what is cached at all. ``indexes`` as in ``Indexer``. ``transform`` sees each new object
+    first and gives the one to keep. ``syncing`` makes a context that is held while a list is taken in.
     """
 
     def __init__(
         self,
         connection: Connection,
-        resource: Resource,
+        of: Resource | Selection,
         type_: type[ObjectT],
         *,
-        off: str = "",
-        label_selector: str = "",
-        field_selector: str = "",
-        namespace: str = "",
         indexes: Mapping[str, Callable[[ObjectT], Iterable[Hashable]]] | None = None,
         transform: Callable[[ObjectT], ObjectT] | None = None,
-        accept: str = "application/json",
         clock: Clock | None = None,
         backoff: Backoff | None = None,
         metrics: InformerMetrics | None = None,
         syncing: Callable[[], AbstractContextManager[Any]] = nullcontext,
     ) -> None:
-        self.resource = resource
+        selection = Selection.of(of)
+        self.resource = resource = selection.resource
         self.type = type_
         self.indexer: Indexer[ObjectT] = Indexer(indexes)
         self._decoder = Decoder(type_, resource=resource.plural, transform=transform, metrics=metrics)
         self._feed = _Feed(self.indexer, self._decoder, resource.plural, metrics or NoMetrics())
         self._reflector = Reflector(
             connection,
-            Selection(resource, namespace, label_selector, field_selector, accept, off),
+            selection,
             self._decoder,
             self._feed,
             clock=clock,

@@ -29,8 +29,9 @@ PARTIAL_METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1
 class Selection(NamedTuple):
     """What is watched: a resource, or the part of it that the namespace and the selectors leave.
 
-    ``accept``: ``PARTIAL_METADATA`` when nothing but the metadata is read. ``off``: what does not work while
-    the server does not know the resource; empty: it has to know it.
+    ``accept``: ``PARTIAL_METADATA`` spares the server and the wire all but the metadata, when nothing else is
+    read. ``off``: what does not work while the server does not know the resource, for its one warning; empty:
+    it has to know it.
     """
 
     resource: Resource
@@ -39,6 +40,11 @@ class Selection(NamedTuple):
     field_selector: str = ""
     accept: str = "application/json"
     off: str = ""
+
+    @classmethod
+    def of(cls, what: Resource | Selection) -> Selection:
+        """A resource alone means all of it."""
+        return cls(what) if isinstance(what, Resource) else what
 
     @property
     def path(self) -> str:

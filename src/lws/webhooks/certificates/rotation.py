@@ -26,7 +26,7 @@ from lws.kube.selectors import equals
 from lws.objects import Key, KubeObject
 from lws.runtime.clock import Clock, SystemClock
 from lws.runtime.controller import Controller, Result
-from lws.runtime.informers import EnqueueRequests, Informer
+from lws.runtime.informers import EnqueueRequests, Informer, Selection
 from lws.runtime.logs import get_logger, one_line
 from lws.runtime.metrics import Metrics
 from lws.runtime.queue import WorkQueue
@@ -98,18 +98,15 @@ class Rotation:
         )
         self._secrets = Informer(
             client.connection,
-            SECRETS,
+            Selection(SECRETS, namespace, field_selector=equals("metadata.name", secret)),
             Secret,
-            namespace=namespace,
-            field_selector=equals("metadata.name", secret),
             clock=clock,
         )
         self._configurations = {
             name: Informer(
                 client.connection,
-                resource,
+                Selection(resource, field_selector=equals("metadata.name", name)),
                 WebhookConfiguration,
-                field_selector=equals("metadata.name", name),
                 clock=clock,
             )
             for resource, name in (

@@ -39,6 +39,7 @@ from lws.objects import KubeObject
 from lws.runtime.clock import FakeClock
 from lws.runtime.informers.cache import Cache, CollectorPause
 from lws.runtime.informers.informer import PARTIAL_METADATA, StuckError
+from lws.runtime.informers.listing import Selection
 
 GADGETS = Resource("", "v1", "gadgets", "Gadget")
 GADGETS_PATH = "/api/v1/gadgets"
@@ -78,8 +79,8 @@ def scene(*objects: Thing, version: int = 10) -> Feed:
 
 class TestRegistry:
     def test_one_informer_for_a_selection(self, cache: Cache) -> None:
-        first = cache.informer(THINGS, Thing, label_selector="a")
-        assert cache.informer(THINGS, Thing, label_selector="a") is first
+        first = cache.informer(Selection(THINGS, label_selector="a"), Thing)
+        assert cache.informer(Selection(THINGS, label_selector="a"), Thing) is first
         assert cache.informers == [first]
 
     @pytest.mark.parametrize(
@@ -93,7 +94,7 @@ class TestRegistry:
         ids=str,
     )
     def test_another_selection_is_another_informer(self, cache: Cache, other: dict[str, Any]) -> None:
-        assert cache.informer(THINGS, Thing, **other) is not cache.informer(THINGS, Thing)
+        assert cache.informer(Selection(THINGS, **other), Thing) is not cache.informer(THINGS, Thing)
         assert len(cache.informers) == 2
 
     def test_indexes_add_up(self, cache: Cache) -> None:
@@ -204,7 +205,9 @@ class TestLife:
         server.on("GET", PATH, Feed(), watch=True)
         cache.informer(THINGS, Thing)
         missing = cache.informer(Resource("example.com", "v1", "gadgets", "Gadget"), Thing)
-        cache.informer(Resource("example.com", "v1", "gadgets", "Gadget"), Thing, label_selector="a")
+        cache.informer(
+            Selection(Resource("example.com", "v1", "gadgets", "Gadget"), label_selector="a"), Thing
+        )
         assert cache.why_not_ready() == "no list of things, gadgets, gadgets"
         cache.start()
         server.wait_for(2, "GET", "/apis/example.com/v1/gadgets", watch=False)
@@ -240,7 +243,7 @@ class TestLife:
                 clock.advance(2.0)
 
         for number in range(3):
-            cache.informer(THINGS, Thing, namespace=str(number))._thread = Stuck()
+            cache.informer(Selection(THINGS, str(number)), Thing)._thread = Stuck()
         monkeypatch.setattr("lws.runtime.informers.cache.time", clock)
         cache.stop(3.0)
         assert waited == [3.0, 1.0, 0.0]

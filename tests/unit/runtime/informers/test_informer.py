@@ -38,6 +38,7 @@ from lws.kube.connection import Connection, connect
 from lws.objects import KubeObject
 from lws.runtime.informers.handlers import EnqueueRequests
 from lws.runtime.informers.informer import PARTIAL_METADATA, Informer
+from lws.runtime.informers.listing import Selection
 from lws.runtime.queue import Backoff
 
 MakeInformer = Callable[..., Informer[Thing]]
@@ -80,7 +81,7 @@ def make(connection: Connection) -> Iterator[MakeInformer]:
 
     def make(**options: Any) -> Informer[Thing]:
         backoff = Backoff(initial=0.001, cap=0.001)
-        made.append(Informer(connection, THINGS, Thing, backoff=backoff, **options))
+        made.append(Informer(connection, type_=Thing, backoff=backoff, **{"of": THINGS, **options}))
         return made[-1]
 
     yield make
@@ -337,7 +338,7 @@ def test_feeds_a_queue(server: ApiServer, make: MakeInformer) -> None:
 
 def test_partial_metadata(server: ApiServer, make: MakeInformer) -> None:
     server.on("GET", PATH, Scene(10, thing("a", 3)), watch=True)
-    started(make(accept=PARTIAL_METADATA))
+    started(make(of=Selection(THINGS, accept=PARTIAL_METADATA)))
     assert server.requests[0].headers["accept"] == PARTIAL_METADATA
 
 
