@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 from rich.console import Group as Lines
@@ -25,6 +25,9 @@ from lws.cli.status import describe as describe_status
 from lws.kube.errors import Forbidden
 from lws.kube.resources import NODES
 from lws.kube.selectors import all_of, equals
+
+_LONG: Final = 100
+"""Characters of a finding that is not said twice."""
 
 
 class WhyView(Struct, rename="camel"):
@@ -68,12 +71,22 @@ def draw(view: WhyView, *, namespaced: bool = False) -> RenderableType:
     lines: list[RenderableType] = [head]
     if view.ready:
         lines.append(Text("  nothing is wrong"))
+    told: dict[tuple[str, str], Cause] = {}
     for cause in view.causes:
         text = Text("  ").append("  ".join([*_where(cause), ""]))
-        lines.append(text.append(cause.reason, style=BAD).append(f"  {cause.message}"))
+        lines.append(text.append(cause.reason, style=BAD).append(f"  {_words(cause, told)}"))
         if cause.advice:
             lines.append(Text(f"      {cause.advice}", style=QUIET))
     return Lines(*lines)
+
+
+def _words(cause: Cause, told: dict[tuple[str, str], Cause]) -> str:
+    """In full once, however many LeaderWorkerSets have the same long story to tell. ``told`` remembers it."""
+    alike = cause.message.replace(cause.set, "") if cause.set else cause.message
+    first = told.setdefault((cause.reason, alike), cause)
+    if first is cause or len(cause.message) <= _LONG:
+        return cause.message
+    return f"the same as {' '.join(_where(first))}"
 
 
 def _where(cause: Cause) -> list[str]:

@@ -47,13 +47,14 @@ class Problem(Struct, frozen=True):
 
     ``reason``: CamelCase. ``message``: one line that names the object. ``unmet``: something of the spec is
     not carried out because of it, even when all groups are ready. ``grace``: seconds for which it is waited
-    for before it counts.
+    for before it counts. ``subject``: the name of the object, if others may have the very same problem.
     """
 
     reason: str
     message: str
     unmet: bool = True
     grace: float = 0.0
+    subject: str = ""
 
 
 class RolloutEnded(Struct, frozen=True):

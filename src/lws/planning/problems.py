@@ -15,7 +15,7 @@ from lws.objects import KubeObject
 from lws.planning.actions import Action, Delete, Problem, Record, Requeue, reference
 
 _NAMED: Final = 3
-"""Groups that a message names: one that grew with each further group would be written with each."""
+"""Groups or objects that a message names: one that grew with each further one would be written with each."""
 _LONGEST: Final = 2048
 """Characters of a message that are shown; the API server may quote whole objects."""
 
@@ -63,7 +63,8 @@ def refused(document: Mapping[str, Any], words: str) -> Problem:
     reason = _REFUSED.get(kind, c.REASON_POD_GROUP_REFUSED)
     # Pods run, or are seen not to, whatever becomes of the object that stands for their gang.
     unmet = reason != c.REASON_POD_GROUP_REFUSED
-    return Problem(reason, f"The API server refuses {kind} {metadata['name']}: {words}", unmet=unmet)
+    name = metadata["name"]
+    return Problem(reason, f"The API server refuses {kind} {name}: {words}", unmet=unmet, subject=name)
 
 
 def gate_refused(pod: str, words: str) -> Problem:
@@ -107,10 +108,26 @@ def summary(problems: SetProblems) -> tuple[str, str]:
         for one in problems.groups[index]:
             by_reason.setdefault(one.reason, []).append((index, one))
     reasons = [x.reason for x in problems.own] + list(by_reason)
-    told = [x.message for x in problems.own]
+    told = _told_once(problems.own)
     told += [_told(found) for found in by_reason.values()]
     message = "; ".join(told)
     return reasons[0], message if len(message) <= _LONGEST else message[: _LONGEST - 3] + "..."
+
+
+def _told_once(problems: Sequence[Problem]) -> list[str]:
+    """Messages; of objects that have the same problem the first one's, and then their names."""
+    alike: dict[tuple[str, str], list[Problem]] = {}
+    for one in problems:
+        words = one.message.replace(one.subject, "") if one.subject else one.message
+        alike.setdefault((one.reason, words), []).append(one)
+    return [x[0].message + _likewise([y.subject for y in x[1:] if y.subject]) for x in alike.values()]
+
+
+def _likewise(names: Sequence[str]) -> str:
+    if not names:
+        return ""
+    named = ", ".join(names[:_NAMED])
+    return f"; likewise {named}" + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
 
 
 def _told(found: Sequence[tuple[int, Problem]]) -> str:

@@ -265,4 +265,7 @@ def _document(value: Any) -> Any:
 def _event(lws: LeaderWorkerSet, type_: str, ready: int) -> Record:
     reason, message = _TEXTS[type_]
     note = f"{message}, with {ready} groups ready of total {lws.replicas} groups"
+    if ready and not lws.replicas:  # upstream: "1 groups ready of total 0 groups"
+        going = "1 group is" if ready == 1 else f"{ready} groups are"
+        note = f"{message}: none is wanted, and {going} still to go"
     return normal(lws, reason, "Update", note)

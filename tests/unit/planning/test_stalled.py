@@ -45,6 +45,37 @@ def test_it_turns_false_once_nothing_is_known() -> None:
     )
 
 
+def refusal(name: str, words: str = "no roots") -> Problem:
+    return Problem("Refused", f"refuses {name}: {name} has {words}", subject=name)
+
+
+@pytest.mark.parametrize(
+    ("problems", "message"),
+    [
+        pytest.param(
+            [refusal("llm-a"), refusal("llm-b")],
+            "refuses llm-a: llm-a has no roots; likewise llm-b",
+            id="two-alike",
+        ),
+        pytest.param(
+            [refusal(f"llm-{x}") for x in range(7)],
+            "refuses llm-0: llm-0 has no roots; likewise llm-1, llm-2, llm-3 and 3 more",
+            id="more-than-are-named",
+        ),
+        pytest.param(
+            [refusal("x"), refusal("y", "no quota"), refusal("z")],
+            "refuses x: x has no roots; likewise z; refuses y: y has no quota",
+            id="another-between",
+        ),
+        pytest.param([PROBLEM, PROBLEM], "no", id="the-very-same"),
+    ],
+)
+def test_what_several_objects_have_in_common_is_said_once(problems: list[Problem], message: str) -> None:
+    """All roles of a set share what a policy refuses; the server quotes it at length for each."""
+    (stalled,) = run((), own(*problems))
+    assert stalled.message == message
+
+
 @pytest.mark.parametrize("length", [10, 100_000])
 def test_the_message_is_bounded(length: int) -> None:
     (stalled,) = run((), own(Problem("R", "x" * length)))

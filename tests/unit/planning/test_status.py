@@ -257,8 +257,14 @@ class TestPlan:
                 "GroupsUpdating",
                 "Rolling Upgrade is in progress, with 4 groups ready of total 2 groups",
             ),
+            (
+                "N",
+                0,
+                "AllGroupsReady",
+                "All replicas are ready: none is wanted, and 1 group is still to go",
+            ),
         ],
-        ids=["scenario-23", "scenario-26", "scenario-16", "scenario-49", "surge-counts-as-ready"],
+        ids=["scenario-23", "scenario-26", "scenario-16", "scenario-49", "surge-counts-as-ready", "draining"],
     )
     def test_the_event_has_the_reason_of_the_first_due_condition(
         self, states: str, replicas: int, reason: str, note: str

@@ -16,12 +16,14 @@ from lws.cli.drawing import BAD, BUSY, GOOD, count
 from lws.cli.kinds import DISAGGREGATEDSETS
 from lws.cli.session import Session
 from lws.cli.status import condition
-from lws.planning.disaggregated.names import revision_of_child
+from lws.planning.disaggregated.names import revision_of_child, role_of
 from lws.planning.disaggregated.status import count_roles
 
 
 class RoleProgress(Struct, rename="camel"):
-    """Groups of one role over all slices. ``wanted``: None where its scaler is not there."""
+    """Groups of one role over all slices. ``wanted``: None where its scaler is not there. ``updated``: of the
+    wanted ones, without any above them.
+    """
 
     name: str
     wanted: int | None
@@ -51,7 +53,6 @@ class RolesStatusView(Struct, rename="camel"):
 def describe(seen: SeenRoles) -> RolesStatusView:
     """How far the set is, by what its LeaderWorkerSets say."""
     ds, wanted = seen.ds, seen.wanted
-    counted = count_roles(wanted, seen.children)
     problem = condition(ds, c.STALLED) or next(_failures(seen), None)
     view = RolesStatusView(
         namespace=ds.namespace,
@@ -60,11 +61,7 @@ def describe(seen: SeenRoles) -> RolesStatusView:
         observed_generation=ds.status.observed_generation,
         revision=wanted.revision,
         slices=ds.slices,
-        roles=[
-            RoleProgress(x.name, x.total, y.replicas, y.ready_replicas, y.updated_replicas)
-            for x in wanted.demands
-            for y in (counted[x.name],)
-        ],
+        roles=progress(seen),
         former=sum(x.status.replicas for x in seen.children if revision_of_child(x) != wanted.revision),
         paused=ds.paused,
         done=condition(ds, d.AVAILABLE) is not None,
@@ -73,6 +70,22 @@ def describe(seen: SeenRoles) -> RolesStatusView:
     )
     view.message = _message(view) if problem is None else problem
     return view
+
+
+def progress(seen: SeenRoles) -> list[RoleProgress]:
+    """Of each role of the spec."""
+    wanted = seen.wanted
+    counted = count_roles(wanted, seen.children)
+    present = [x for x in seen.children if revision_of_child(x) == wanted.revision]
+    roles = []
+    for demand in wanted.demands:
+        there = counted[demand.name]
+        mine = [x.status for x in present if role_of(x) == demand.name]
+        outdated = sum(max(0, x.replicas - x.updated_replicas) for x in mine)
+        most = there.updated_replicas if demand.total is None else max(0, demand.total - outdated)
+        updated = min(there.updated_replicas, most)
+        roles.append(RoleProgress(demand.name, demand.total, there.replicas, there.ready_replicas, updated))
+    return roles
 
 
 def _failures(seen: SeenRoles) -> Iterator[str]:

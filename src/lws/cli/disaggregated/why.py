@@ -14,11 +14,11 @@ from lws.cli import why as sets
 from lws.cli.causes import Events
 from lws.cli.disaggregated.causes import roles_causes, troubled
 from lws.cli.disaggregated.observing import SeenRoles, see_everything, see_roles
+from lws.cli.disaggregated.status import progress
 from lws.cli.drawing import count
 from lws.cli.session import Session
 from lws.cli.tree import nothing
 from lws.cli.why import WhyView, draw, nodes_of, warnings
-from lws.planning.disaggregated.status import count_roles
 
 
 def describe(seen: SeenRoles, events: Events, *, now: float, nodes: Sequence[Node] | None = None) -> WhyView:
@@ -28,10 +28,9 @@ def describe(seen: SeenRoles, events: Events, *, now: float, nodes: Sequence[Nod
 
 
 def _summary(seen: SeenRoles) -> str:
-    wanted = seen.wanted
-    counted = count_roles(wanted, seen.children).values()
-    ready, updated = sum(x.ready_replicas for x in counted), sum(x.updated_replicas for x in counted)
-    groups = count(sum(x.total or 0 for x in wanted.demands), "group")
+    roles = progress(seen)
+    ready, updated = sum(x.ready for x in roles), sum(x.updated for x in roles)
+    groups = count(sum(x.wanted or 0 for x in roles), "group")
     return f"{ready} of {groups} ready, {updated} updated"
 
 

@@ -21,10 +21,14 @@ from lws.planning.documents import condition_document
 from lws.planning.problems import SetProblems
 from lws.planning.stalled import with_stalled
 
-_TEXTS: Final = {
-    d.AVAILABLE: (d.REASON_ALL_ROLES_READY, "All roles are ready"),
-    d.PROGRESSING: (d.REASON_ROLLOUT_IN_PROGRESS, "Roles are rolling out or not ready yet"),
-}
+_READY: Final = Condition(d.AVAILABLE, "True", d.REASON_ALL_ROLES_READY, "All roles are ready")
+_ROLLING: Final = Condition(
+    d.PROGRESSING, "True", d.REASON_ROLLOUT_IN_PROGRESS, "Roles are rolling out or not ready yet"
+)
+_PAUSED: Final = replace(
+    _ROLLING, reason=d.REASON_PAUSED, message="The rollout stands where it is: the set is paused"
+)
+_PAIR: Final = (d.AVAILABLE, d.PROGRESSING)
 
 
 def plan_status(
@@ -46,9 +50,8 @@ def plan_status(
     roles = tuple(counted[x.name] for x in wanted.demands)
     ready = all(_satisfied(x, counted[x.name]) for x in wanted.demands)
     generation = ds.metadata.generation
-    conditions = merged(
-        ds.status.conditions, d.AVAILABLE if ready else d.PROGRESSING, generation=generation, now=now
-    )
+    due = _READY if ready else _PAUSED if ds.paused and _rolls(slices) else _ROLLING
+    conditions = merged(ds.status.conditions, due, generation=generation, now=now)
     found = (*problems, *_stalled(children))
     met = SetProblems(tuple(dict.fromkeys(found)))
     conditions = with_stalled(conditions, met, generation=generation, now=now)
@@ -82,25 +85,31 @@ def _satisfied(demand: Demand, status: RoleStatus) -> bool:
     return {demand.total} == {status.replicas, status.ready_replicas, status.updated_replicas}
 
 
-def merged(stored: Sequence[Condition], due: str, *, generation: int, now: str) -> tuple[Condition, ...]:
-    """``due`` becomes True, and the other of the pair False if it is there; unlike a LeaderWorkerSet's, which
+def _rolls(slices: Iterable[Slice]) -> bool:
+    """Whether something of former revisions is still to go, so that a pause holds anything."""
+    return any(not former.drained for one in slices for former in one.former)
+
+
+def merged(
+    stored: Sequence[Condition], due: Condition, *, generation: int, now: str
+) -> tuple[Condition, ...]:
+    """``due`` is True, and the other of the pair False if it is there; unlike a LeaderWorkerSet's, which
     keeps what it said when it was True, it then says what ``due`` says.
     """
-    reason, message = _TEXTS[due]
-    asserted = Condition(due, "True", reason, message, now, generation)
+    asserted = replace(due, last_transition_time=now, observed_generation=generation)
     conditions = []
     for one in stored:
-        if one.type == due and one.status == "True":
+        if one.type == due.type and one.status == "True":
             conditions.append(replace(asserted, last_transition_time=one.last_transition_time))
-        elif one.type == due:
+        elif one.type == due.type:
             conditions.append(asserted)
-        elif one.type in _TEXTS and one.status == "True":
+        elif one.type in _PAIR and one.status == "True":
             conditions.append(replace(asserted, type=one.type, status="False"))
-        elif one.type in _TEXTS:
+        elif one.type in _PAIR:
             conditions.append(replace(one, observed_generation=generation))
         else:
             conditions.append(one)
-    known = any(x.type == due for x in stored)
+    known = any(x.type == due.type for x in stored)
     return tuple(conditions) if known else (*conditions, asserted)
 
 
@@ -109,7 +118,7 @@ def _stalled(children: Iterable[LeaderWorkerSet]) -> Iterator[Problem]:
     found = ((x.name, x.stalled) for x in children if not x.deleting)
     for name, stalled in sorted((name, one) for name, one in found if one is not None):
         message = f"LeaderWorkerSet {name} is stalled ({stalled.reason}): {stalled.message}"
-        yield Problem(d.REASON_CHILD_STALLED, message)
+        yield Problem(d.REASON_CHILD_STALLED, message, subject=name)
 
 
 def _document(status: DisaggregatedSetStatus) -> Document:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console, RenderableType
 from support.cli import conditions
 from support.cliroles import seen_child, seen_roles
@@ -117,6 +118,33 @@ def test_status(seen: SeenRoles, message: str, ends: bool) -> None:
     assert view.message == message
     assert (view.done or view.failed) == ends
     assert drawn(status.draw(view)) == [f'disaggregatedset "llm" {message}']
+
+
+@pytest.mark.parametrize(
+    ("replicas", "updated", "shown"),
+    [(6, 2, 0), (6, 4, 2), (6, 6, 4), (5, 4, 3), (4, 4, 4), (2, 2, 2), (0, 0, 0)],
+    ids=["surge", "half-way", "surge-to-go", "one-left", "done", "made", "nothing"],
+)
+def test_updated_groups_are_of_those_wanted(replicas: int, updated: int, shown: int) -> None:
+    """A role that is restarted by itself has groups above its size, which are updated, too."""
+    ds = conditions(a_set(a_role("prefill", 4), a_role("decode", 1)), Progressing="rolling")
+    child = seen_child(ds, "prefill", replicas)
+    there = replace(child.lws.status, replicas=replicas, ready_replicas=replicas, updated_replicas=updated)
+    rolling = child._replace(lws=replace(child.lws, status=there))
+    seen = seen_roles(ds, rolling, seen_child(ds, "decode", 1))
+    assert f"prefill {shown} of 4 updated, {replicas} ready" in status.describe(seen).message
+    assert why.describe(seen, {}, now=0.0).summary.endswith(f", {shown + 1} updated")
+
+
+def test_a_long_story_of_several_roles_is_told_once() -> None:
+    """As when a policy refuses something in the templates of all of them."""
+    story = "StatefulSet {} is refused: " + "containers must not run as root, " * 8
+    sets = [seen_child(NEW, role, 1) for role in ("prefill", "decode")]
+    stuck = [x._replace(lws=conditions(x.lws, Stalled=story.format(x.lws.name))) for x in sets]
+    lines = drawn(draw_why(why.describe(seen_roles(conditions(NEW), *stuck), {}, now=0.0)))
+    assert sum("run as root" in x for x in lines) > 0
+    (again,) = [x for x in lines if "the same as" in x]
+    assert again == "  slice 0  role prefill  Stalled  the same as slice 0 role decode"
 
 
 def causes(seen: SeenRoles) -> list[tuple[str, int | None, str, int | None, str]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+from msgspec.structs import replace
 from support.disaggregated import a_child, a_role, a_scaler, a_set, decoded, revision
 
 from lws.api import disaggregation as d
@@ -106,11 +108,26 @@ def test_nothing_is_written_when_nothing_differs() -> None:
     assert status_of(written, *children) is None
 
 
+@pytest.mark.parametrize("paused", [True, False])
+@pytest.mark.parametrize("rolling", [True, False])
+def test_a_pause_that_holds_a_rollout_is_told(paused: bool, rolling: bool) -> None:
+    """One that holds nothing, of roles that are made or scaled, is not."""
+    annotations = {d.PAUSED_ANNOTATION: d.PAUSED} if paused else {}
+    ds = replace(DS, metadata=replace(DS.metadata, annotations=annotations))
+    status = status_of(ds, a_child("prefill", 2, revision="0ld00000" if rolling else revision(DS)))
+    assert status is not None
+    (progressing,) = status["conditions"]
+    held = paused and rolling
+    assert progressing["reason"] == (d.REASON_PAUSED if held else d.REASON_ROLLOUT_IN_PROGRESS)
+    assert ("paused" in progressing["message"]) == held
+
+
 class TestMerging:
     def condition(self, type_: str, status: str, *, generation: int = 1, reason: str = "R") -> Condition:
         return Condition(type_, status, reason, "M", THEN, generation)
 
-    def merge(self, *stored: Condition, due: str = d.AVAILABLE) -> tuple[Condition, ...]:
+    def merge(self, *stored: Condition) -> tuple[Condition, ...]:
+        due = Condition(d.AVAILABLE, "True", d.REASON_ALL_ROLES_READY, "All roles are ready")
         return merged(stored, due, generation=3, now=NOW)
 
     def test_a_generation_alone_keeps_the_time(self) -> None:
