@@ -83,6 +83,16 @@ def test_what_holds_a_rollout_and_a_pause(llm: LiveRoles, kubectl: Kubectl) -> N
         lambda: {x["reason"] for x in kubectl.json("why", "ds/llm")["causes"]},
         lambda seen: seen == {"Paused"},
     )
+    llm.until(
+        "a table that shows it",
+        lambda: kubectl("get", "disaggregatedset", "llm", "-o", "wide").splitlines(),
+        lambda lines: (
+            lines[0].split()[5:7] == ["PAUSED", "WHY"] and lines[1].split()[1:3] == ["False", "True"]
+        ),
+    )
+    assert kubectl("get", "disaggregatedset", "llm", "-o", "wide").splitlines()[1].split()[-1] == "true"
+    (progressing,) = [x for x in llm.get()["status"]["conditions"] if x["type"] == "Progressing"]
+    assert progressing["reason"] == "Paused"
     steady("a paused set", llm.uids)
     assert llm.revisions() == {old}
     kubectl.lws("resume", "ds/llm")

@@ -30,7 +30,7 @@ from lws.planning.disaggregated.revision import revision_of
 from lws.planning.disaggregated.rollout import read_roll
 from lws.planning.disaggregated.scalers import by_role, plan_scaler_status
 from lws.planning.disaggregated.slices import Former, Slice, make_slices
-from lws.planning.disaggregated.status import count_roles, merged
+from lws.planning.disaggregated.status import READY, ROLLING, count_roles, merged
 from lws.planning.disaggregated.steps import upstream_move
 from lws.planning.documents import condition_document
 from support.rolesets import LiveRoles
@@ -169,7 +169,7 @@ class UpstreamRoles:
         counted = count_roles(wanted, self._children(ds))
         roles = [msgspec.to_builtins(counted[x.name]) for x in wanted.demands]
         whole = all({x.total} == counts(counted[x.name]) for x in wanted.demands)
-        due = d.AVAILABLE if whole else d.PROGRESSING
+        due = READY if whole else ROLLING
         conditions = merged(ds.status.conditions, due, generation=ds.metadata.generation, now=NOW)
         before = document.get("status", {})
         document["status"] = {

@@ -21,12 +21,12 @@ from lws.planning.documents import condition_document
 from lws.planning.problems import SetProblems
 from lws.planning.stalled import with_stalled
 
-_READY: Final = Condition(d.AVAILABLE, "True", d.REASON_ALL_ROLES_READY, "All roles are ready")
-_ROLLING: Final = Condition(
+READY: Final = Condition(d.AVAILABLE, "True", d.REASON_ALL_ROLES_READY, "All roles are ready")
+ROLLING: Final = Condition(
     d.PROGRESSING, "True", d.REASON_ROLLOUT_IN_PROGRESS, "Roles are rolling out or not ready yet"
 )
 _PAUSED: Final = replace(
-    _ROLLING, reason=d.REASON_PAUSED, message="The rollout stands where it is: the set is paused"
+    ROLLING, reason=d.REASON_PAUSED, message="The rollout stands where it is: the set is paused"
 )
 _PAIR: Final = (d.AVAILABLE, d.PROGRESSING)
 
@@ -50,7 +50,7 @@ def plan_status(
     roles = tuple(counted[x.name] for x in wanted.demands)
     ready = all(_satisfied(x, counted[x.name]) for x in wanted.demands)
     generation = ds.metadata.generation
-    due = _READY if ready else _PAUSED if ds.paused and _rolls(slices) else _ROLLING
+    due = READY if ready else _PAUSED if ds.paused and _rolls(slices) else ROLLING
     conditions = merged(ds.status.conditions, due, generation=generation, now=now)
     found = (*problems, *_stalled(children))
     met = SetProblems(tuple(dict.fromkeys(found)))

@@ -16,7 +16,7 @@ from lws.objects import Condition
 from lws.planning.actions import Document, Problem
 from lws.planning.disaggregated.demand import wanted_of
 from lws.planning.disaggregated.slices import make_slices
-from lws.planning.disaggregated.status import merged, plan_status
+from lws.planning.disaggregated.status import READY, merged, plan_status
 
 NOW, THEN = "2026-01-01T12:00:00Z", "2026-01-01T10:00:00Z"
 DS = a_set(a_role("prefill", 2), a_role("decode", 2))
@@ -127,8 +127,7 @@ class TestMerging:
         return Condition(type_, status, reason, "M", THEN, generation)
 
     def merge(self, *stored: Condition) -> tuple[Condition, ...]:
-        due = Condition(d.AVAILABLE, "True", d.REASON_ALL_ROLES_READY, "All roles are ready")
-        return merged(stored, due, generation=3, now=NOW)
+        return merged(stored, READY, generation=3, now=NOW)
 
     def test_a_generation_alone_keeps_the_time(self) -> None:
         [one] = self.merge(self.condition(d.AVAILABLE, "True"))
