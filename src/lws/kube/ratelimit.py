@@ -29,8 +29,20 @@ class RateLimit:
     def reserve(self) -> float:
         """Take one token, on credit if need be: the seconds to wait before sending. First come, first in."""
         with self._lock:
-            now = self._clock()
-            self._tokens = min(self._burst, self._tokens + (now - self._filled_at) * self._qps)
-            self._filled_at = now
+            self._fill()
             self._tokens -= 1
             return max(0.0, -self._tokens / self._qps)
+
+    def take(self) -> bool:
+        """Take one token if there is a whole one now."""
+        with self._lock:
+            self._fill()
+            if self._tokens < 1:
+                return False
+            self._tokens -= 1
+            return True
+
+    def _fill(self) -> None:
+        now = self._clock()
+        self._tokens = min(self._burst, self._tokens + (now - self._filled_at) * self._qps)
+        self._filled_at = now

@@ -1,7 +1,8 @@
 """Who may scrape: the API server judges the bearer token and what its user may do.
 
 Every request passes here, so answers are remembered (operations.md, 1.9). Tokens are not: only their digests
-are kept, and nothing of them is logged. Client certificates are not looked at.
+are kept, and nothing of them is logged. Client certificates are not looked at. Whoever makes up tokens is
+answered without a question once too many have been asked (docs/decisions/031).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from msgspec import Struct
 
 from lws.kube.connection import Connection
 from lws.kube.errors import DecodeError, KubeError, one_line
+from lws.kube.ratelimit import RateLimit
 from lws.kube.resources import Resource
 from lws.runtime.clock import Clock, SystemClock
 from lws.runtime.logs import get_logger
@@ -33,6 +35,9 @@ REMEMBER_TOKEN: Final = 60.0  # seconds, good or bad
 REMEMBER_ALLOWED: Final = 300.0
 REMEMBER_DENIED: Final = 30.0
 REMEMBERED: Final = 1024  # of each kind; what strangers send must not fill the memory
+FAMILIAR: Final = 4000.0  # seconds for which a token that was good is no stranger's: as long as most live
+STRANGERS: Final = (2.0, 10)  # a second, and at once: reviews of tokens that were not good lately
+TURN: Final = 1.0  # seconds that a stranger waits for another's review
 TIMEOUT: Final = 10.0  # seconds for one review, repeats included
 REPEATS: Final = 4  # reviews only ask, so asking again is safe
 
@@ -82,8 +87,9 @@ class _Question(NamedTuple):
 class AuthFilter:
     """For ``metrics_app(authorize=...)``: a Refusal, or None for those who may.
 
-    401: no bearer token, or one that the API server rejects. 403: a user who may not. 500: the API server
-    could not be asked, of which nothing is remembered.
+    401: no bearer token, or one that the API server rejects. 403: a user who may not. 429: a token not seen
+    lately, while there are too many of these. 500: the API server could not be asked, of which nothing is
+    remembered.
     """
 
     def __init__(self, connection: Connection, *, clock: Clock | None = None) -> None:
@@ -91,6 +97,9 @@ class AuthFilter:
         self._connection = connection
         self._lock = threading.Lock()
         self._users: TTLCache[bytes, _TokenStatus] = TTLCache(REMEMBERED, REMEMBER_TOKEN, timer=timer)
+        self._familiar: TTLCache[bytes, bool] = TTLCache(REMEMBERED, FAMILIAR, timer=timer)
+        self._strangers = RateLimit(*STRANGERS, clock=timer)
+        self._turn = threading.Lock()  # one stranger at a time: the other thread answers whom we know
         self._allowed: TLRUCache[_Question, bool] = TLRUCache(REMEMBERED, _until, timer=timer)
 
     def __call__(self, environ: Mapping[str, Any]) -> Refusal | None:
@@ -99,7 +108,10 @@ class AuthFilter:
             return Refusal("401 Unauthorized", "a bearer token is needed")
         path, verb = environ["PATH_INFO"], environ["REQUEST_METHOD"].lower()
         try:
-            user = self._user(token)
+            status = self._status(token)
+            if status is None:
+                return Refusal("429 Too Many Requests", "too many tokens that are not known: try again later")
+            user = status.bearer
             if user is None:
                 return Refusal("401 Unauthorized", "the bearer token is not valid")
             if self._may(user, path, verb):
@@ -109,12 +121,28 @@ class AuthFilter:
             return Refusal("500 Internal Server Error", "the API server could not be asked")
         return Refusal("403 Forbidden", f"user {user.username!r} may not {verb} {path}")
 
-    def _user(self, token: str) -> User | None:
-        """Whose token it is; None for nobody's."""
+    def _status(self, token: str) -> _TokenStatus | None:
+        """What the API server says of it, or has said lately; None when it is not asked."""
         digest = hashlib.sha256(token.encode("latin-1", "replace")).digest()
-        with self._lock:  # asked once: between ``in`` and ``[]`` the entry's time may run out
-            known = self._users.get(digest)
-        return (known or self._judge(token, digest)).bearer
+        known, familiar = self._remembered(digest)
+        if known is not None:
+            return known
+        if familiar:
+            return self._judge(token, digest)
+        if not self._turn.acquire(timeout=TURN):
+            return None
+        try:
+            known, _ = self._remembered(digest)  # by another request, meanwhile
+            if known is None and self._strangers.take():
+                known = self._judge(token, digest)
+        finally:
+            self._turn.release()
+        return known
+
+    def _remembered(self, digest: bytes) -> tuple[_TokenStatus | None, bool]:
+        """The last verdict, and whether there was a good one lately."""
+        with self._lock:  # each asked once: between ``in`` and ``[]`` the entry's time may run out
+            return self._users.get(digest), self._familiar.get(digest, False)
 
     def _judge(self, token: str, digest: bytes) -> _TokenStatus:
         status = self._review(TOKEN_REVIEWS, {"token": token}, _TokenReview).status
@@ -122,6 +150,10 @@ class AuthFilter:
             _log.info("A scraper's token was rejected", error=one_line(status.error))
         with self._lock:
             self._users[digest] = status
+            if status.bearer is not None:
+                self._familiar[digest] = True
+            else:  # nothing is kept of what anybody can make up
+                self._familiar.pop(digest, None)
         return status
 
     def _may(self, user: User, path: str, verb: str) -> bool:

@@ -140,11 +140,11 @@ def metrics_app(
     def app(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] != path:
             return _reply(environ, start_response, "404 Not Found", "not found")
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):  # first: whether one may is asked by the method
+            return _reply(environ, start_response, "405 Method Not Allowed", "method not allowed")
         refusal = authorize(environ)
         if refusal is not None:
             return _reply(environ, start_response, refusal.status, refusal.message)
-        if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
-            return _reply(environ, start_response, "405 Method Not Allowed", "method not allowed")
         content_type, text = exposition(environ.get("HTTP_ACCEPT", ""))
         return _reply(environ, start_response, "200 OK", text, content_type)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from structlog.testing import capture_logs
 from support.apiserver import (
     Answer,
     ApiServer,
+    Exchange,
     drop_answer,
     json_answer,
     raw_answer,
@@ -222,6 +225,91 @@ class TestMemory:
         for token in ("a", "b", "c"):
             rig.ask(f"Bearer {token}")
         assert len(rig._filter._users) == 2
+
+
+class TestStrangers:
+    """Tokens that somebody makes up, each another one: none of them has been heard of."""
+
+    def flood(self, rig: Rig, number: int, start: int = 0) -> list[int]:
+        rig.answers(token=UNKNOWN)
+        return [rig.ask(f"Bearer made-up-{x}") for x in range(start, start + number)]
+
+    def test_a_flood_is_bounded(self, rig: Rig) -> None:
+        rate, burst = authfilter.STRANGERS
+        assert self.flood(rig, 50) == [401] * burst + [429] * (50 - burst)
+        assert rig.asked() == (burst, 0)
+        rig.clock.advance(3.0)
+        assert self.flood(rig, 50, start=50).count(401) == 3 * rate
+        assert rig.asked() == (burst + 3 * rate, 0)
+
+    def test_a_verdict_is_given_again_without_a_question(self, rig: Rig) -> None:
+        self.flood(rig, 50)
+        assert self.flood(rig, 1) == [401]
+
+    @pytest.mark.parametrize("later", [0.0, authfilter.REMEMBER_TOKEN, 2 * authfilter.REMEMBER_TOKEN])
+    def test_who_was_known_lately_is_not_concerned(self, rig: Rig, later: float) -> None:
+        rig.answers()
+        assert rig.ask() == 200
+        for number in range(30):
+            rig.clock.advance(later / 30)
+            self.flood(rig, 20, start=20 * number)
+        rig.answers()
+        assert rig.ask() == 200
+
+    def test_one_that_turned_bad_is_a_stranger(self, rig: Rig) -> None:
+        rig.answers()
+        assert rig.ask() == 200
+        rig.clock.advance(authfilter.REMEMBER_TOKEN)
+        rig.answers(token=UNKNOWN)
+        assert rig.ask() == 401
+        rig.clock.advance(authfilter.REMEMBER_TOKEN)
+        self.flood(rig, 50)
+        assert rig.ask() == 429
+
+    def test_a_scraper_that_comes_anew_has_its_turn_when_there_is_one(self, rig: Rig) -> None:
+        self.flood(rig, 50)
+        rig.answers()
+        assert rig.ask() == 429
+        rig.clock.advance(1.0)
+        assert rig.ask() == 200
+
+    def test_of_many_at_once_one_is_asked_about(self, rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+        """While the API server thinks, those who are known get their answer; others do not wait for long."""
+        thinking = Thinking()
+        rig.answers()
+        assert rig.ask("Bearer known") == 200
+        rig.answers(token=thinking)
+        with ThreadPoolExecutor(1) as threads:
+            first = threads.submit(rig.ask)
+            assert thinking.heard.wait(30.0)
+            assert rig.ask("Bearer known") == 200
+            monkeypatch.setattr(authfilter, "TURN", 0.0)
+            assert rig.ask("Bearer another") == 429
+            thinking.done.set()
+            assert first.result() == 200
+
+    def test_a_token_is_asked_about_once(self, rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+        thinking = Thinking()
+        monkeypatch.setattr(authfilter, "TURN", 30.0)
+        rig.answers(token=thinking)
+        with ThreadPoolExecutor(4) as threads:
+            same = [threads.submit(rig.ask) for _ in range(4)]
+            assert thinking.heard.wait(30.0)
+            thinking.done.set()
+            assert [x.result() for x in same] == [200] * 4
+        assert rig.asked()[0] == 1
+
+
+class Thinking:
+    """An answer that comes when it is ``done``."""
+
+    def __init__(self) -> None:
+        self.heard, self.done = threading.Event(), threading.Event()
+
+    def __call__(self, exchange: Exchange) -> None:
+        self.heard.set()
+        assert self.done.wait(30.0)
+        KNOWN(exchange)
 
 
 def test_no_token_is_kept_or_logged(rig: Rig) -> None:
