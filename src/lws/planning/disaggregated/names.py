@@ -20,8 +20,9 @@ from lws.objects import KubeObject, ObjectT, controlled_by, controller_of
 from lws.planning.actions import Document
 
 _SERVICE_SUFFIX: Final = "-prv"
-# Without a slice it is from before there were slices. No other name is ever given to a child.
-_CHILD: Final = re.compile(r"(?:(0|[1-9][0-9]*)-)?([0-9a-f]{8})-(.+)")
+# After the set's name: slice, revision, role; without a slice it is from before there were slices, and a
+# revision may have digits only. No other name is ever given to a child.
+_CHILD: Final = re.compile(r"(?:(0|[1-9][0-9]?)-)?([0-9a-f]{8})-(.+)")
 
 
 def lws_name(ds: DisaggregatedSet, index: int, revision: str, role: str) -> str:
