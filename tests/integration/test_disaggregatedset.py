@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.audit import AuditLog
@@ -19,7 +20,8 @@ from hack.tools.run import apply_crds
 from lws.api import constants as c
 from lws.api import disaggregation as d
 from lws.api.disaggregatedset import DisaggregatedSet
-from lws.controllers.resources import DISAGGREGATEDSETS
+from lws.controllers.resources import DISAGGREGATEDSETS, LEADERWORKERSETS
+from lws.kube.resources import SERVICES
 from lws.planning.disaggregated.revision import revision_of
 
 pytestmark = pytest.mark.integration
@@ -173,6 +175,56 @@ def test_somebody_elses_set_under_our_name_is_named_and_left_alone(llm: LiveRole
     foreign.delete()
     llm.await_available()
     assert llm.sizes() == {f"{x}-{y}": 2 for x in (0, 1) for y in ("prefill", "decode")}
+
+
+def labels(llm: LiveRoles) -> dict[str, dict[str, str]]:
+    """Of all children and services that bear the set's name in their labels, by name."""
+    return {x["metadata"]["name"]: x["metadata"]["labels"] for x in (*llm.children(), *llm.services())}
+
+
+def relabel(llm: LiveRoles, name: str, **members: Any) -> None:
+    resource = SERVICES if name.endswith("-prv") else LEADERWORKERSETS
+    llm.client.merge_patch(resource, dict, name, {"metadata": members}, namespace=llm.namespace)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [{d.SLICE_LABEL: "9"}, {d.REVISION_LABEL: None}, {d.ROLE_LABEL: "other"}, {d.NAME_LABEL: "other"}],
+    ids=["slice", "revision", "role", "set"],
+)
+def test_labels_that_somebody_edits_are_put_back(
+    llm: LiveRoles, cluster: Cluster, edit: dict[str, str | None]
+) -> None:
+    """Decision 171: no pod is touched, and afterwards nothing is written."""
+    llm.create(*two(), slices=2).await_available()
+    llm.until("services", llm.services, lambda seen: len(seen) == 4)
+    before, made = steady("the set", llm.uids), labels(llm)
+    for name in made:
+        relabel(llm, name, labels=edit)
+    llm.until("labels as before", lambda: labels(llm), lambda seen: seen == made)
+    llm.await_available()
+    log = AuditLog(cluster.audit_log)
+    log.mark()
+    steady("the set at rest", llm.get, window=3.0)
+    assert not log.writes()
+    assert llm.uids() == before
+
+
+def test_a_child_that_something_holds_is_awaited(llm: LiveRoles, cluster: Cluster) -> None:
+    """Nothing is asked for in its place before it is gone."""
+    llm.create(*two()).await_available()
+    name = f"llm-0-{llm.revision}-decode"
+    (held,) = [x for x in llm.children() if x["metadata"]["name"] == name]
+    relabel(llm, name, finalizers=["example.com/held"])
+    log = AuditLog(cluster.audit_log)
+    log.mark()
+    llm.client.delete(LEADERWORKERSETS, dict, name, namespace=llm.namespace)
+    steady("the set", llm.get, window=3.0)
+    assert not [x for x in log.requests() if x.what == "create leaderworkersets"]
+    relabel(llm, name, finalizers=None)
+    llm.until("another one", llm.children, lambda seen: held["metadata"]["uid"] not in str(seen))
+    llm.await_sizes(s0_prefill=2, s0_decode=2)
+    llm.await_available()
 
 
 def predicted(llm: LiveRoles, roles: list[Document]) -> str:
