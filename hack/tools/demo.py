@@ -132,7 +132,10 @@ def controller(kubeconfig: str, log: Path) -> Iterator[Running]:
     say("starting the controller and its admission webhooks")
     with log.open("w") as errors:
         process = subprocess.Popen(
-            [HACK / "run", "--kubeconfig", kubeconfig], stdout=subprocess.PIPE, stderr=errors, text=True
+            [HACK / "run", "--kubeconfig", kubeconfig, "--revision-history-limit=3"],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
         )
     try:
         assert process.stdout is not None

@@ -105,6 +105,7 @@ def configuration(options: argparse.Namespace, certificates: Path, listen: str) 
         leader_election=LeaderElection(leader_elect=False),
         internal_cert_management=InternalCertManagement(enable=False),  # for calls by URL, and made here
         gang_scheduling_management=GangSchedulingManagement(scheduler_provider=gang) if gang else None,
+        revision_history_limit=options.revision_history_limit,
     )
 
 
@@ -176,6 +177,13 @@ def arguments() -> argparse.ArgumentParser:
     after.add_argument("--keep-webhooks", action="store_true", help="leave them registered at the end")
     after.add_argument("--remove", action="store_true", help="only take away webhooks that were left")
     parser.add_argument("--gang-scheduling", choices=list(PROVIDERS), help="make a PodGroup for every group")
+    parser.add_argument(
+        "--revision-history-limit",
+        type=int,
+        default=0,
+        metavar="N",
+        help="former templates that sets keep to go back to; manifests and chart have 3 (default: 0)",
+    )
     parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
     return parser
 

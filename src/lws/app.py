@@ -208,6 +208,7 @@ class App:
             failures=self._creation_failures(clock, watching),
             claims=self._claims(clock, watching),
             measures=measures,
+            history=self.options.configuration.revision_history_limit,
         )
         self.manager.add(cache, phase=Phase.CACHES, name="caches")
         self.manager.add(measures, phase=Phase.CONTROLLERS, name="workload metrics")

@@ -240,6 +240,26 @@ def test_a_roll_is_given_back_where_it_stands(scene: Scene) -> None:
     ).pods.items()
 
 
+def test_former_templates_do_not_disturb_upstream(scene: Scene) -> None:
+    """It leaves them as they are while nothing rolls, and clears them away with its next roll."""
+    scene.enter()
+    lws = scene.sets.create(metadata={"annotations": {c.HISTORY_LIMIT_ANNOTATION: "3"}})
+    await_whole(lws)
+    for image in (NEW, f"{NEW}.1"):
+        lws.change(workerTemplate=template("worker", image))
+        await_whole(lws)
+    scene.leave()
+    before = snapshot(lws)
+    assert len(before.revisions) == 3
+    upstream = scene.upstream(lws)
+    upstream.reconcile()
+    assert snapshot(lws).pods == before.pods
+    lws.change(workerTemplate=template("worker", f"{NEW}.2"))
+    whole_by(upstream, lws)
+    assert upstream.revisions_made == 1
+    lws.until("its own revision alone", lws.revisions, lambda seen: len(seen) == 1)
+
+
 def test_a_roll_of_an_earlier_version_of_ours_goes_on(scene: Scene) -> None:
     """One without ``status.rollout``: it rests while the new groups start, and ends as it would have."""
     scene.enter()

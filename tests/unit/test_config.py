@@ -58,10 +58,11 @@ gangSchedulingManagement:
 clientConnection:
   qps: 20
   burst: 30
+revisionHistoryLimit: 7
 """
 BLOCKS = (
     "webhook, metrics, health, leaderElection, tls, internalCertManagement, gangSchedulingManagement, "
-    "clientConnection"
+    "clientConnection, revisionHistoryLimit"
 )
 DURATION = "a duration with its unit, such as 15s, 500ms or 1m30s"
 SUBDOMAIN = "labels of a-z, 0-9 and - joined by dots, at most 253 characters"
@@ -130,6 +131,7 @@ class TestDecoding:
             },
             "gangSchedulingManagement": {"schedulerProvider": "volcano"},
             "clientConnection": {"qps": 20.0, "burst": 30},
+            "revisionHistoryLimit": 7,
         }
         validate(read)
 
@@ -405,6 +407,11 @@ class TestValidation:
                 "gangSchedulingManagement: {schedulerProvider: kai}",
                 [f"{PROVIDER}: 'kai' is not supported; allowed: volcano"],
                 id="another provider",
+            ),
+            pytest.param(
+                "revisionHistoryLimit: 101",
+                ["revisionHistoryLimit: 101 is no number of templates; allowed: 0 to 100"],
+                id="a long history",
             ),
             pytest.param(
                 "clientConnection: {qps: 0, burst: 0}",

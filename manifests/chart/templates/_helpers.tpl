@@ -55,6 +55,7 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- range $name, $block := pick .Values.config "clientConnection" "tls" -}}
 {{- if $block }}{{ $_ := set $file $name $block }}{{ end -}}
 {{- end -}}
+{{- with .Values.config.revisionHistoryLimit }}{{ $_ := set $file "revisionHistoryLimit" (int .) }}{{ end -}}
 {{- with .Values.gangSchedulingManagement }}{{ $_ := set $file "gangSchedulingManagement" . }}{{ end -}}
 {{- toYaml $file -}}
 {{- end -}}

@@ -153,7 +153,8 @@ def draw(view: HistoryView) -> RenderableType:
         for x in view.revisions
     ]
     headers = (*COMMON, "SIZE", "LEADER", "WORKER", "CREATED")
-    hint = "" if view.limit else "Former templates go when a roll is complete. To keep ten"
+    kept = view.limit or len(view.revisions) > 1
+    hint = "" if kept else "There is no former template. To keep ten when a roll is complete"
     return with_hint(table(headers, rows), hint)
 
 

@@ -81,7 +81,10 @@ class ClientConnection(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Configuration(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What the file says, defaults filled in. ``gang_scheduling_management`` None: no gang scheduling."""
+    """What the file says, defaults filled in. ``gang_scheduling_management`` None: no gang scheduling.
+
+    ``revision_history_limit``: former templates that sets keep which say nothing of it themselves.
+    """
 
     webhook: Webhook = Webhook()
     metrics: MetricsServer = MetricsServer()
@@ -91,6 +94,7 @@ class Configuration(Struct, frozen=True, kw_only=True, rename="camel"):
     internal_cert_management: InternalCertManagement = InternalCertManagement()
     gang_scheduling_management: GangSchedulingManagement | None = None
     client_connection: ClientConnection = ClientConnection()
+    revision_history_limit: int = 0
 
 
 class InvalidConfiguration(ValueError):  # noqa: N818 - read as a sentence where it is caught

@@ -16,6 +16,7 @@ from lws.config.durations import format_duration
 from lws.config.tls import tls_problems
 from lws.config.types import Configuration, InvalidConfiguration, LeaderElection
 from lws.planning.podgroups import PROVIDERS
+from lws.planning.revisions import MAX_HISTORY
 
 LEASES: Final = "leases"
 JITTER: Final = 1.2  # the elector's: how much longer than retryPeriod a candidate may wait
@@ -44,6 +45,9 @@ def problems_of(configuration: Configuration) -> Iterator[str]:
     yield from _names(configuration)
     yield from _gang(configuration)
     yield from _client(configuration)
+    limit = configuration.revision_history_limit
+    if not 0 <= limit <= MAX_HISTORY:
+        yield f"revisionHistoryLimit: {limit} is no number of templates; allowed: 0 to {MAX_HISTORY}"
 
 
 def _webhook(configuration: Configuration) -> Iterator[str]:

@@ -26,6 +26,7 @@ from lws.controllers.problems import ProblemMemory
 from lws.controllers.standings import StandingMemory
 from lws.controllers.statuspace import StatusPace
 from lws.objects import Key
+from lws.planning.actions import Delete
 from lws.planning.groups import Groups, groups_again, groups_of
 from lws.planning.lacking import Lack, plan_lack
 from lws.planning.leader import judged, plan_leader
@@ -72,7 +73,9 @@ class LeaderWorkerSetReconciler:
         problems: ProblemMemory,
         missing: MissingPods,
         clock: Clock,
+        history: int = 0,
     ) -> None:
+        """``history``: former templates that are kept of sets that say nothing of it."""
         self._informers = informers
         self._executor = executor
         self._ledger = ledger
@@ -80,6 +83,7 @@ class LeaderWorkerSetReconciler:
         self._problems = problems
         self._missing = missing
         self._clock = clock
+        self._history = history
         self._pace = StatusPace(clock)
         self._standings = StandingMemory(clock)
 
@@ -224,10 +228,13 @@ class LeaderWorkerSetReconciler:
             self._executor.run([plan.patch])
             self._pace.wrote(lws.uid)
         rolled = plan.update_done and all(x.reason == c.REASON_DELETION_REFUSED for x in problems.own)
-        obsolete = plan_truncation(lws, observed.revisions, used) if rolled else []
+        obsolete = self._obsolete(observed, used) if rolled else []
         truncated = self._executor.run(obsolete)
         news = self._problems.of_set(lws.key, _history(lws), truncated.problems)
         return sooner(due, truncated.requeue, SOON if news else None)
+
+    def _obsolete(self, observed: ObservedSet, used: str) -> list[Delete]:
+        return plan_truncation(observed.lws, observed.revisions, used, history=self._history)
 
     def _readiness(
         self, lws: LeaderWorkerSet, waiting: Mapping[int, Waits], at: float

@@ -91,9 +91,10 @@ def make_controllers(
     failures: CreationFailures | None = None,
     claims: GroupClaims | None = None,
     measures: WorkloadMetrics | None = None,
+    history: int = 0,
 ) -> tuple[tuple[Controller[Key], ...], Resync[Key]]:
     """The controllers, watching but not started, and their resync. ``gang``: where configured, ``failures``:
-    where they are watched.
+    where they are watched. ``history``: former templates that are kept of sets that say nothing of it.
     """
     sets, pods, commits = (
         WorkQueue[Key](
@@ -113,6 +114,7 @@ def make_controllers(
         failures=failures,
         claims=claims,
         measures=measures or WorkloadMetrics(metrics),
+        history=history,
     )
 
     def controller(name: str, reconcile: Reconcile, queue: WorkQueue[Key]) -> Controller[Key]:
@@ -156,6 +158,7 @@ def make_reconcilers(
     failures: CreationFailures | None = None,
     claims: GroupClaims | None = None,
     measures: WorkloadMetrics | None = None,
+    history: int = 0,
 ) -> Reconcilers:
     """The reconcilers, and the handlers that put their keys into the queues."""
     by_kind: dict[str, Informer[Any]] = {
@@ -203,6 +206,7 @@ def make_reconcilers(
         problems=problems,
         missing=missing,
         clock=clock,
+        history=history,
     )
     for_pods = PodReconciler(
         informers,

@@ -248,15 +248,21 @@ def revision_document(lws: LeaderWorkerSet, template: Template, *, key: str, num
     }
 
 
-def plan_truncation(lws: LeaderWorkerSet, revisions: Iterable[ControllerRevision], key: str) -> list[Delete]:
+def plan_truncation(
+    lws: LeaderWorkerSet, revisions: Iterable[ControllerRevision], key: str, *, history: int = 0
+) -> list[Delete]:
     """Delete the set's revisions with another key than ``key`` (reconcilers.md, 4.7), but for its history.
+
+    ``history``: former templates that are kept of sets that say nothing of it.
 
     Only to be asked for when the partition is 0 and every group is updated and ready: until then a group
     may have to be rebuilt from an older one. Of each template that is kept, one revision is enough.
     """
+    limit = history_limit(lws.annotations)
+    own = owned_revisions(lws, revisions)
     return [
         Delete(KIND, x.key, x.uid, failed=failed_delete(lws, "revision", x.name), unmet=False)
-        for x in superfluous(owned_revisions(lws, revisions), key, history_limit(lws.annotations) or 0)
+        for x in superfluous(own, key, history if limit is None else limit)
     ]
 
 

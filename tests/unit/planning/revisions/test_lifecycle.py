@@ -294,6 +294,16 @@ def test_truncation_keeps_the_history_that_the_set_asks_for(limit: str | None, k
     assert not gone & {"uid-2", "uid-6"}
 
 
+@pytest.mark.parametrize(("annotations", "kept"), [({}, [3]), ({c.HISTORY_LIMIT_ANNOTATION: "0"}, [])])
+def test_what_the_set_says_comes_before_the_configuration(
+    annotations: dict[str, str], kept: list[int]
+) -> None:
+    lws = a_set(metadata={"annotations": annotations})
+    old = [revision(template_of(A), number, key=f"k{number}") for number in (1, 2, 3)]
+    gone = {x.uid for x in plan_truncation(lws, old, "a", history=1)}
+    assert [n for n in (1, 2, 3) if f"uid-{n}" not in gone] == kept
+
+
 def test_going_back_to_a_revision_that_was_given_the_highest_number_uses_it() -> None:
     """``kubectl lws undo`` raises its number first, as StatefulSets do with theirs."""
     raised = revision(template_of(A), 3, name=f"{NAME}-{KEY_A}-1")
