@@ -8,7 +8,7 @@ from typing import Any
 from lws.api import constants as c
 from lws.api import disaggregation as d
 from lws.cli.kinds import DISAGGREGATEDSETS, LEADERWORKERSETS
-from lws.cli.session import CommandError, Session
+from lws.cli.session import CommandError, Session, is_of_unknown_kind, not_installed
 from lws.kube.errors import Forbidden, NotFound
 from lws.kube.resources import Resource
 
@@ -22,6 +22,8 @@ def chosen_kind(session: Session, options: Any) -> str:
         return str(options.kind)
     name = options.name
     plain, composed = (_there(session, x, name) for x in (LEADERWORKERSETS, DISAGGREGATEDSETS))
+    if plain is None:
+        raise CommandError(not_installed(LEADERWORKERSETS))
     if plain and composed:
         sys.stderr.write(f"note: lws/{name} is meant; there is a disaggregatedset, too: write ds/{name}\n")
     if not plain and not composed:
@@ -30,12 +32,12 @@ def chosen_kind(session: Session, options: Any) -> str:
     return c.KIND if plain else d.KIND
 
 
-def _there(session: Session, resource: Resource, name: str) -> bool:
-    """A server that does not know DisaggregatedSets has none; one that does not show them speaks of sets."""
+def _there(session: Session, resource: Resource, name: str) -> bool | None:
+    """None: the server does not know the kind. One that does not show DisaggregatedSets speaks of sets."""
     try:
         session.client.get(resource, dict, name, session.namespace)
-    except NotFound:
-        return False
+    except NotFound as error:
+        return None if is_of_unknown_kind(error) else False
     except Forbidden:
         return resource is LEADERWORKERSETS
     return True

@@ -23,8 +23,16 @@ from lws.cli.disaggregated import status as roles_status
 from lws.cli.disaggregated import tree as roles_tree
 from lws.cli.disaggregated import undo as roles_undo
 from lws.cli.disaggregated import why as roles_why
-from lws.cli.session import CommandError, Session, make_output, open_session
-from lws.kube.errors import ApiError, KubeError
+from lws.cli.kinds import LEADERWORKERSETS
+from lws.cli.session import (
+    CommandError,
+    Session,
+    is_of_unknown_kind,
+    make_output,
+    not_installed,
+    open_session,
+)
+from lws.kube.errors import ApiError, KubeError, NotFound
 
 Run = Callable[[Session, Any], int]
 
@@ -59,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
         with open_session(options) as session:
             return _run(session, options)
     except ApiError as error:
-        return _fail(f"the API server refuses: {error.message or error}")
+        return _fail(_refusal(error))
     except (CommandError, KubeError) as error:
         return _fail(str(error))
     except KeyboardInterrupt:
@@ -75,6 +83,12 @@ def _run(session: Session, options: Any) -> int:
         return command.of_all(session, options)
     run = command.of_set if chosen_kind(session, options) == c.KIND else command.of_roles
     return run(session, options)
+
+
+def _refusal(error: ApiError) -> str:
+    if isinstance(error, NotFound) and is_of_unknown_kind(error):
+        return not_installed(LEADERWORKERSETS)
+    return f"the API server refuses: {error.message or error}"
 
 
 def _fail(reason: str) -> int:

@@ -15,7 +15,7 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, StatefulSet
 from lws.cli.kinds import LEADERWORKERSETS, Pod
-from lws.cli.session import CommandError, Session
+from lws.cli.session import CommandError, Session, is_of_unknown_kind, not_installed
 from lws.kube.errors import NotFound
 from lws.kube.resources import CONTROLLER_REVISIONS, PODS, STATEFULSETS, Resource
 from lws.kube.selectors import absent, all_of, equals, exists
@@ -138,10 +138,8 @@ def read(session: Session, resource: Resource, type_: type[ObjectT], name: str) 
 
 def absence(session: Session, resource: Resource, name: str, error: NotFound) -> str:
     """Why there is no such object; what the server says of a kind that it does not know has no details."""
-    if not error.details:
-        return (
-            f"the server has no {resource.plural}: is the CRD {resource.plural}.{resource.group} installed?"
-        )
+    if is_of_unknown_kind(error):
+        return not_installed(resource)
     return f"{resource.plural} {name!r} not found in namespace {session.namespace!r}"
 
 

@@ -17,7 +17,9 @@ from rich.console import Console, RenderableType
 
 from lws.kube.client import Client
 from lws.kube.connection import DEFAULT_KUBECONFIG, SERVICE_ACCOUNT, connect
+from lws.kube.errors import NotFound
 from lws.kube.kubeconfig import read_kubeconfig
+from lws.kube.resources import Resource
 from lws.version import user_agent
 
 FIELD_MANAGER = "kubectl-lws"
@@ -26,6 +28,17 @@ _WIDE = 400  # columns where no terminal limits them
 
 class CommandError(Exception):
     """What a person asked for cannot be done; the text says why, in one line."""
+
+
+def is_of_unknown_kind(error: NotFound) -> bool:
+    """The server does not know the kind; of an object that is not there it names the object."""
+    return not error.details
+
+
+def not_installed(resource: Resource) -> str:
+    """Most likely it is another cluster than the user thinks."""
+    what = f"{resource.kind}s ({resource.plural}.{resource.group})"
+    return f"this cluster has no {what}: install the controller, or choose another --context"
 
 
 class Output(NamedTuple):

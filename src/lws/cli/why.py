@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
@@ -14,7 +14,7 @@ from rich.text import Text
 from lws.api import constants as c
 from lws.api.workloads import Node
 from lws.cli.causes import Events, group_causes, set_causes, update_causes
-from lws.cli.drawing import BAD, GOOD, QUIET, line
+from lws.cli.drawing import BAD, BUSY, GOOD, QUIET, line, numbers
 from lws.cli.kinds import CORE_EVENTS, Event
 from lws.cli.observing import Seen, groups_of, see
 from lws.cli.placing import asks_for_nodes
@@ -28,6 +28,20 @@ from lws.kube.selectors import all_of, equals
 
 _LONG: Final = 100
 """Characters of a finding that is not said twice."""
+
+_BY_DESIGN: Final = frozenset({"Partition", "Paused"})
+_ON_ITS_WAY: Final = frozenset(
+    {
+        "CreatingWorkers",
+        "NoLeader",
+        "NoWorkers",
+        "Replacing",
+        "Scheduling",
+        "Starting",
+        "Terminating",
+        "Updating",
+    }
+)
 
 
 class WhyView(Struct, rename="camel"):
@@ -70,11 +84,11 @@ def draw(view: WhyView, *, namespaced: bool = False) -> RenderableType:
     )
     lines: list[RenderableType] = [head]
     if view.ready:
-        lines.append(Text("  nothing is wrong"))
+        lines.append(Text("  nothing is wrong", style=GOOD))
     told: dict[tuple[str, str], Cause] = {}
-    for cause in view.causes:
-        text = Text("  ").append("  ".join([*_where(cause), ""]))
-        lines.append(text.append(cause.reason, style=BAD).append(f"  {_words(cause, told)}"))
+    for cause, of in together(view.causes):
+        text = Text("  ").append("  ".join([*_where(cause, of), ""]))
+        lines.append(text.append(cause.reason, style=_style(cause)).append(f"  {_words(cause, told)}"))
         if cause.advice:
             lines.append(Text(f"      {cause.advice}", style=QUIET))
     return Lines(*lines)
@@ -86,16 +100,35 @@ def _words(cause: Cause, told: dict[tuple[str, str], Cause]) -> str:
     first = told.setdefault((cause.reason, alike), cause)
     if first is cause or len(cause.message) <= _LONG:
         return cause.message
-    return f"the same as {' '.join(_where(first))}"
+    return f"the same as {' '.join(_where(first, [first]))}"
 
 
-def _where(cause: Cause) -> list[str]:
-    """From the outside to the inside."""
+def together(causes: Iterable[Cause]) -> list[tuple[Cause, list[Cause]]]:
+    """The first of each kind, with all that say the same of other groups of the same set."""
+    found: dict[object, list[Cause]] = {}
+    for x in causes:
+        alike = (x.reason, x.message, x.advice, x.slice, x.role, x.set, x.group is None)
+        found.setdefault(alike, []).append(x)
+    return [(same[0], same) for same in found.values()]
+
+
+def _style(cause: Cause) -> str:
+    """Red: somebody has to do something. Yellow: it is on its way. Dim: it is meant so."""
+    if cause.reason in _BY_DESIGN:
+        return QUIET
+    return BUSY if cause.reason in _ON_ITS_WAY else BAD
+
+
+def _where(cause: Cause, of: Sequence[Cause]) -> list[str]:
+    """From the outside to the inside; ``of``: all that say the same."""
+    groups = sorted({x.group for x in of if x.group is not None})
+    others = len({x.pod for x in of if x.pod}) - 1
+    pod = f"pod/{cause.pod}" + (f" and {others} more" if others > 0 else "")
     return [
         *([] if cause.slice is None else [f"slice {cause.slice}"]),
         *([f"role {cause.role}"] if cause.role else []),
-        *([] if cause.group is None else [f"group {cause.group}"]),
-        *([f"pod/{cause.pod}"] if cause.pod else []),
+        *([f"group{'s' if len(groups) > 1 else ''} {numbers(groups)}"] if groups else []),
+        *([pod] if cause.pod else []),
     ]
 
 

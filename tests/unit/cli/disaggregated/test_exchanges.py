@@ -67,6 +67,8 @@ def test_a_name_that_both_kinds_have(
 
 
 def test_a_name_that_nothing_has(server: ApiServer, run_in_ns: Run, capsys: Captured) -> None:
+    for path in (f"{NS.sets}/llm", LLM):
+        server.on("GET", path, not_found("llm"))
     assert run_in_ns("why", "llm") == 1
     assert capsys.readouterr().err == (
         "error: no leaderworkersets or disaggregatedsets 'llm' found in namespace 'ns'\n"
@@ -79,8 +81,8 @@ def test_a_name_that_nothing_has(server: ApiServer, run_in_ns: Run, capsys: Capt
         (not_found("llm"), "disaggregatedsets 'llm' not found in namespace 'ns'"),
         (
             status_answer(404, reason="NotFound", message="404 page not found"),
-            "the server has no disaggregatedsets: is the CRD disaggregatedsets.disaggregatedset.x-k8s.io"
-            " installed?",
+            "this cluster has no DisaggregatedSets (disaggregatedsets.disaggregatedset.x-k8s.io): install the"
+            " controller, or choose another --context",
         ),
     ],
     ids=["no-such-set", "no-such-kind"],
@@ -91,6 +93,18 @@ def test_what_is_missing_is_named(
     server.on("GET", LLM, answer)
     assert run_in_ns("why", "ds/llm") == 1
     assert capsys.readouterr().err == f"error: {problem}\n"
+
+
+@pytest.mark.parametrize("arguments", [["why", "llm"], ["tree"], ["history", "llm"]], ids=" ".join)
+def test_a_cluster_without_the_controller(
+    server: ApiServer, run_in_ns: Run, capsys: Captured, arguments: list[str]
+) -> None:
+    """The first thing a newcomer does in the wrong context."""
+    assert run_in_ns(*arguments) == 1
+    assert capsys.readouterr().err == (
+        "error: this cluster has no LeaderWorkerSets (leaderworkersets.leaderworkerset.x-k8s.io): install the"
+        " controller, or choose another --context\n"
+    )
 
 
 @pytest.mark.parametrize("command", ["tree", "why"])
