@@ -22,7 +22,9 @@ from lws.planning.revisions import SETS, Marks, Template, history_limit, owned_r
 
 
 class RevisionView(Struct, rename="camel"):
-    """``groups``: how many groups are made from it now. ``images``: of leader and workers."""
+    """``groups``: how many groups are made from it now. ``images``: of leader and workers. ``change``: what
+    differs from the one before; empty of the first.
+    """
 
     revision: int
     name: str
@@ -33,6 +35,7 @@ class RevisionView(Struct, rename="camel"):
     size: int
     leader_images: list[str]
     worker_images: list[str]
+    change: str = ""
 
 
 class HistoryView(Struct, rename="camel"):
@@ -92,7 +95,8 @@ def stored(seen: Seen, revision: ControllerRevision) -> Template:
 def describe(seen: Seen) -> HistoryView:
     key = seen.revision.key
     groups = Counter(x.labels.get(c.REVISION_LABEL) for x in seen.observed.leaders)
-    views = []
+    views: list[RevisionView] = []
+    before: Template | None = None
     for x in revisions_of(seen):
         own, template = x.labels.get(c.REVISION_LABEL, ""), stored(seen, x)
         views.append(
@@ -106,9 +110,39 @@ def describe(seen: Seen) -> HistoryView:
                 size=template.size,
                 leader_images=images(template.leader_template),
                 worker_images=images(template.worker_template),
+                change="" if before is None else change(before, template),
             )
         )
+        before = template
     return HistoryView(seen.lws.namespace, seen.lws.name, history_limit(seen.lws.annotations), views)
+
+
+def change(old: Template, new: Template) -> str:
+    """What a person would call the difference."""
+    told = [] if old.size == new.size else [f"size {old.size} -> {new.size}"]
+    pairs = {
+        "leader": (images(old.leader_template), images(new.leader_template)),
+        "worker": (images(old.worker_template), images(new.worker_template)),
+    }
+    if pairs["leader"] == pairs["worker"]:
+        pairs = {"": pairs["worker"]}
+    for role, (before, after) in pairs.items():
+        if before != after:
+            told.append(f"{role} image {_moved(before, after)}".strip())
+    return ", ".join(told) or "other members of the template"
+
+
+def _moved(before: list[str], after: list[str]) -> str:
+    """Of images whose name stays the tags, or digests, alone."""
+    changed = [(old, new) for old, new in zip(before, after, strict=False) if old != new]
+    if len(before) != len(after) or not changed:
+        return f"{', '.join(before)} -> {', '.join(after)}"
+    return ", ".join(_step(old, new) for old, new in changed)
+
+
+def _step(old: str, new: str) -> str:
+    (name, _, tag), (other, _, newer) = (x.rpartition(":") for x in (old, new))
+    return f"{tag} -> {newer}" if name == other and name else f"{old} -> {new}"
 
 
 def images(template: dict[str, Any]) -> list[str]:
@@ -149,10 +183,11 @@ def draw(view: HistoryView) -> RenderableType:
             ", ".join(x.leader_images),
             ", ".join(x.worker_images) if x.size > 1 else "",
             x.created,
+            x.change,
         )
         for x in view.revisions
     ]
-    headers = (*COMMON, "SIZE", "LEADER", "WORKER", "CREATED")
+    headers = (*COMMON, "SIZE", "LEADER", "WORKER", "CREATED", "CHANGE")
     kept = view.limit or len(view.revisions) > 1
     hint = "" if kept else "There is no former template. To keep ten when a roll is complete"
     return with_hint(table(headers, rows), hint)

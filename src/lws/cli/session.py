@@ -23,7 +23,7 @@ from lws.kube.resources import Resource
 from lws.version import user_agent
 
 FIELD_MANAGER = "kubectl-lws"
-_WIDE = 400  # columns where no terminal limits them
+_WIDE = 400  # columns
 
 
 class CommandError(Exception):
@@ -107,9 +107,11 @@ def open_session(options: Any) -> Iterator[Session]:
 
 
 def make_console() -> Console:
-    """Standard output: colours on a terminal only, and not with NO_COLOR; text is never markup."""
-    width = None if sys.stdout.isatty() else _WIDE
-    return Console(file=sys.stdout, width=width, markup=False, emoji=False, highlight=False)
+    """Standard output: colours on a terminal only, and not with NO_COLOR; text is never markup.
+
+    As kubectl's, cells are never folded to a terminal's width: what was split could not be copied.
+    """
+    return Console(file=sys.stdout, width=_WIDE, markup=False, emoji=False, highlight=False)
 
 
 def _kubeconfig(given: str | None, environment: Mapping[str, str]) -> str | None:

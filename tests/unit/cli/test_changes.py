@@ -10,13 +10,14 @@ from support.cli import key_of, seen_of
 from support.groups import a_set
 
 from lws.api import constants as c
+from lws.cli.history import change, one
 from lws.cli.history import describe as describe_history
-from lws.cli.history import one
 from lws.cli.observing import Seen
 from lws.cli.pause import HELD, pausing, resuming
 from lws.cli.restart import leaders_of, rolling
 from lws.cli.session import CommandError
 from lws.cli.undo import past_of, patch_of, target
+from lws.planning.revisions import Template
 
 FORMER = a_set(replicas=3, template={"restartPolicy": "None"})
 PAUSED = c.PAUSED_PARTITION_ANNOTATION
@@ -140,3 +141,25 @@ def test_history_shows_each_template_once_with_its_groups() -> None:
     assert shown == [(1, key_of(FORMER), False, 1, ["nginx"]), (3, key_of(lws), True, 2, ["nginx"])]
     assert view.limit == 4
     assert one(seen, 1).leader_worker_template["restartPolicy"] == "None"
+
+
+def a_template(leader: str, worker: str, size: int = 2) -> Template:
+    def pods(image: str) -> dict[str, Any]:
+        return {"spec": {"containers": [{"name": "server", "image": image}]}}
+
+    templates = {"leaderTemplate": pods(leader), "workerTemplate": pods(worker)}
+    return Template(b"", "", {"size": size, **templates}, {})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        (("a/b:1", "a/b:1"), ("a/b:2", "a/b:2"), "image 1 -> 2"),
+        (("a:1", "b:1"), ("a:1", "b:2"), "worker image 1 -> 2"),
+        (("a:1", "a:1"), ("b:1", "b:1"), "image a:1 -> b:1"),
+        (("a:1", "a:1", 2), ("a:2", "a:2", 3), "size 2 -> 3, image 1 -> 2"),
+        (("a:1", "a:1"), ("a:1", "a:1"), "other members of the template"),
+    ],
+)
+def test_what_changed_from_one_template_to_the_next(old: Any, new: Any, text: str) -> None:
+    assert change(a_template(*old), a_template(*new)) == text
