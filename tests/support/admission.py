@@ -53,6 +53,8 @@ _PATHS: dict[str, tuple[str, ...]] = {
     "partition": (*ROLLING, "partition"),
     "maxUnavailable": (*ROLLING, "maxUnavailable"),
     "maxSurge": (*ROLLING, "maxSurge"),
+    "podUpdatePolicy": (*ROLLING, "podUpdatePolicy"),
+    "inPlaceUpdate": (*ROLLING, "inPlaceUpdate"),
 }
 
 

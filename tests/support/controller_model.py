@@ -121,7 +121,7 @@ class ModelClient:
         ):
             raise Conflict(409)
         if "status" not in patch:
-            return self._patch(stored, patch)
+            return self._patch(stored, patch, strategic=bool(where.get("strategic")))
         self.records += [
             x["leader"] for x in patch["status"].get("groups", {}).values() if version and x and "leader" in x
         ]
@@ -133,13 +133,16 @@ class ModelClient:
         self._trouble()
         return written
 
-    def _patch(self, stored: Any, patch: Mapping[str, Any]) -> Any:
+    def _patch(self, stored: Any, patch: Mapping[str, Any], *, strategic: bool) -> Any:
         """A merge patch on the object itself."""
         if patch["metadata"]["uid"] != stored.uid:
             raise Conflict(409)
         self.patched.append((stored.name, dict(patch)))
-        merged = merge(msgspec.json.decode(msgspec.json.encode(stored)), patch)
+        merged = merge(msgspec.json.decode(msgspec.json.encode(stored)), patch, strategic=strategic)
         wanted = msgspec.json.decode(msgspec.json.encode(merged), type=type(stored))
+        if strategic and getattr(wanted, "spec", None) != getattr(stored, "spec", None):
+            generation = stored.metadata.generation + 1
+            wanted = replace(wanted, metadata=replace(wanted.metadata, generation=generation))
         written = self._cluster.put(wanted) if wanted != stored else stored
         self._trouble()
         return written
@@ -172,8 +175,11 @@ class ModelClient:
         return found
 
 
-def merge(target: Any, patch: Any) -> Any:
-    """JSON merge patch (RFC 7386)."""
+def merge(target: Any, patch: Any, *, strategic: bool = False) -> Any:
+    """JSON merge patch (RFC 7386). ``strategic``: lists of what has names merge by these."""
+    if strategic and isinstance(patch, list) and isinstance(target, list):
+        named = {x["name"]: x for x in patch}
+        return [merge(x, named.get(x["name"], {}), strategic=True) for x in target]
     if not isinstance(patch, Mapping):
         return patch
     result = dict(target) if isinstance(target, Mapping) else {}
@@ -181,7 +187,7 @@ def merge(target: Any, patch: Any) -> Any:
         if value is None:
             result.pop(name, None)
         else:
-            result[name] = merge(result.get(name), value)
+            result[name] = merge(result.get(name), value, strategic=strategic)
     return result
 
 

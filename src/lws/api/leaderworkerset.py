@@ -7,7 +7,7 @@ revision encoding needs (reconcilers.md, 4.8).
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
@@ -19,6 +19,10 @@ from lws.objects import Condition, KubeObject
 Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 IntOrString = int | str
 """The schema bounds only text: one too large must not hide its set from whoever has to say so."""
+
+
+IN_PLACE_DEADLINE: Final = 1800
+"""``deadlineSeconds`` of an in-place update, where the set does not say it."""
 
 
 class SubGroupPolicy(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
@@ -56,12 +60,21 @@ class LeaderWorkerTemplate(Struct, frozen=True, gc=False, rename="camel", omit_d
     persistent_volume_claim_retention_policy: RetentionPolicy | None = None
 
 
+class InPlaceUpdate(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
+    """Seconds: from the end of traffic to the change of images, and until all containers run theirs."""
+
+    grace_period_seconds: Int32 | None = None
+    deadline_seconds: Int32 | None = None
+
+
 class RollingUpdateConfiguration(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     """Integers are groups; ``"N%"`` is a share of spec.replicas (api.md, 1.7)."""
 
     partition: Int32 | None = None
     max_unavailable: IntOrString | None = None
     max_surge: IntOrString | None = None
+    pod_update_policy: str | None = None
+    in_place_update: InPlaceUpdate | None = None
 
 
 class RolloutStrategy(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
@@ -198,6 +211,26 @@ class LeaderWorkerSet(KubeObject, frozen=True, gc=False, rename="camel", kw_only
     @property
     def startup_policy(self) -> str:
         return self.spec.startup_policy or c.STARTUP_LEADER_CREATED
+
+    @property
+    def updates_in_place(self) -> bool:
+        """Whether a roll changes the images of the pods that are there, where nothing else differs."""
+        return self.rolling_update.pod_update_policy == c.POD_UPDATE_IN_PLACE
+
+    @property
+    def in_place_grace(self) -> float:
+        """Seconds between the end of a leader's traffic and the change of its group's images."""
+        return float(self._in_place.grace_period_seconds or 0)
+
+    @property
+    def in_place_deadline(self) -> float:
+        """Seconds until all containers of a group run their new images; else it is recreated."""
+        seconds = self._in_place.deadline_seconds
+        return float(IN_PLACE_DEADLINE if seconds is None else seconds)
+
+    @property
+    def _in_place(self) -> InPlaceUpdate:
+        return self.rolling_update.in_place_update or InPlaceUpdate()
 
     @property
     def live_restart_policy(self) -> str:

@@ -6,8 +6,15 @@ A member is here because some rule reads it; each extra one costs memory for eve
 from __future__ import annotations
 
 from msgspec import Raw, Struct, field
+from msgspec.structs import force_setattr
 
-from lws.api.constants import GROUP_CLAIMS_TOKEN_ANNOTATION, GROUP_READY_GATE, REVISION_LABEL
+from lws.api.constants import (
+    CONTROLLER_REVISION_LABEL,
+    GROUP_CLAIMS_TOKEN_ANNOTATION,
+    GROUP_READY_GATE,
+    IN_PLACE_ANNOTATION,
+    REVISION_LABEL,
+)
 from lws.api.leaderworkerset import RetentionPolicy
 from lws.objects import KubeObject, ObjectMeta
 
@@ -27,6 +34,8 @@ class ContainerResources(Struct, frozen=True, gc=False, omit_defaults=True):
 
 class Container(Struct, frozen=True, gc=False, omit_defaults=True):
     resources: ContainerResources = ContainerResources()
+    name: str = ""
+    image: str = ""
 
 
 class ReadinessGate(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
@@ -73,12 +82,17 @@ class ContainerState(Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class ContainerStatus(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
+    """``container_id`` changes with every start. It is kept of pods that are, or were, updated in place
+    (``lean``): no two pods share one.
+    """
+
     restart_count: int = 0
     name: str = ""
     image: str = ""
     ready: bool = False
     state: ContainerState = ContainerState()
     last_state: ContainerState = ContainerState()
+    container_id: str = field(name="containerID", default="")
 
 
 class PodStatus(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
@@ -109,6 +123,11 @@ class Pod(KubeObject, frozen=True, gc=False, rename="camel"):
         return self._holds("ContainersReady") if self.gated else self.has_ready_condition
 
     @property
+    def containers_ready(self) -> bool:
+        """Its own containers are, whatever gates it has."""
+        return self._holds("ContainersReady") or self.has_ready_condition
+
+    @property
     def gated(self) -> bool:
         """It has the gate that tells whether its group is whole."""
         return any(x.condition_type == GROUP_READY_GATE for x in self.spec.readiness_gates)
@@ -126,6 +145,11 @@ class Pod(KubeObject, frozen=True, gc=False, rename="camel"):
         if self.status.phase != "Running" or not self.has_ready_condition:
             return False
         return not self.spec.readiness_gates or not self.gated or self.gate_open
+
+    @property
+    def controller_revision(self) -> str:
+        """The StatefulSet controller's name for the template that the pod is of."""
+        return self.labels.get(CONTROLLER_REVISION_LABEL, "")
 
     @property
     def restarts(self) -> int:
@@ -150,6 +174,15 @@ class Pod(KubeObject, frozen=True, gc=False, rename="camel"):
         Told by a condition from Kubernetes 1.33 on, by ``status.resize`` before.
         """
         return self.status.resize == "InProgress" or self._holds("PodResizeInProgress")
+
+
+def lean(pod: Pod) -> Pod:
+    """The same pod, just decoded, without what only in-place updates read: caches hold few of those."""
+    if IN_PLACE_ANNOTATION not in pod.annotations:
+        for one in (*pod.status.init_container_statuses, *pod.status.container_statuses):
+            if one.container_id:
+                force_setattr(one, "container_id", "")
+    return pod
 
 
 class RollingUpdate(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
@@ -215,6 +248,13 @@ class StatefulSet(KubeObject, frozen=True, gc=False, rename="camel"):
 
     spec: StatefulSetSpec = StatefulSetSpec()
     status: StatefulSetStatus = StatefulSetStatus()
+
+    @property
+    def seen(self) -> bool:
+        """Whether the StatefulSet controller has seen this very spec: its status speaks of it."""
+        return (
+            self.status.observed_generation >= self.metadata.generation and self.status.update_revision != ""
+        )
 
     @property
     def revision_of_pods(self) -> str:

@@ -27,6 +27,7 @@ from lws.cli.session import CommandError, Session
 from lws.cli.simulation import Model, ModelGroup, Step, steps
 from lws.cli.trial import Trial, try_out
 from lws.objects import KubeObject
+from lws.planning.inplace.eligibility import Changes
 from lws.planning.leader import leader_document
 from lws.planning.revisions import RevisionPlan
 from lws.planning.rollout import Rollout, RolloutNumbers, rollout_numbers, surge_shortfall
@@ -39,7 +40,8 @@ class PlanView(Struct, rename="camel"):
     """``held_back``: outdated groups below the partition at the end; ``stuck``: those above it.
 
     ``refused``: what the API server says to the StatefulSets; where that is the leaders', there are no steps.
-    ``restarts_pods``: whether any group is replaced. ``from_revision`` and ``to_revision`` are keys.
+    ``restarts_pods``: whether any group is replaced, or restarts. ``in_place``: it restarts in its pods;
+    ``anew_because``: why not, although the set asks for it. ``from_revision`` and ``to_revision`` are keys.
     """
 
     namespace: str
@@ -57,6 +59,8 @@ class PlanView(Struct, rename="camel"):
     stuck: list[int]
     notes: list[str]
     refused: list[str] = []
+    in_place: bool = False
+    anew_because: str = ""
 
 
 def describe(seen: Seen, edited: LeaderWorkerSet, changes: list[str], trial: Trial = ACCEPTED) -> PlanView:
@@ -73,6 +77,7 @@ def describe(seen: Seen, edited: LeaderWorkerSet, changes: list[str], trial: Tri
     done = [] if trial.leader else list(steps(model))
     left = [] if trial.leader else [i for i, x in model.groups.items() if x.key != model.key]
     outdated = [i for i in left if i < allowed.replicas]
+    refusal = _not_in_place(seen, edited, revision)
     return PlanView(
         namespace=edited.namespace,
         name=edited.name,
@@ -89,7 +94,17 @@ def describe(seen: Seen, edited: LeaderWorkerSet, changes: list[str], trial: Tri
         stuck=sorted(i for i in outdated if i >= allowed.partition),
         notes=[*_notes(seen, edited, revision, allowed), *(f"not tried: {x}" for x in trial.untried)],
         refused=_refused(trial),
+        in_place=edited.updates_in_place and not refusal,
+        anew_because=refusal,
     )
+
+
+def _not_in_place(seen: Seen, edited: LeaderWorkerSet, revision: RevisionPlan) -> str:
+    """Why groups of the revision that the leaders are of now cannot become those of the edit in place."""
+    if not edited.updates_in_place or seen.leader is None or not revision.changed:
+        return ""
+    change = Changes(edited, seen.revisions).between(_key(seen.leader), revision.key)
+    return "the former revision is not there any more" if change is None else change.refusal
 
 
 def model_of(seen: Seen, edited: LeaderWorkerSet, key: str) -> Model:
@@ -184,6 +199,11 @@ def draw(view: PlanView) -> RenderableType:
             f"the roll stops before groups {numbers(view.stuck)}: groups that are down use up maxUnavailable"
         )
         lines.append(Text(text, style=BUSY))
+    if view.in_place and view.restarts_pods:
+        text = "pods stay, and containers whose image changes restart; a group that cannot be so goes anew"
+        lines.append(Text(text, style=QUIET))
+    if view.anew_because:
+        lines.append(Text(f"recreated and not updated in place: {view.anew_because}", style=BUSY))
     lines += [Text(f"note: {x}", style=QUIET) for x in view.notes]
     return Lines(*lines)
 
@@ -202,7 +222,8 @@ def _verdict(view: PlanView) -> Text:
         return Text(what, style=GOOD)
     replaced = sum(len(x.replaced) for x in view.steps)
     waits = sum(bool(x.replaced or x.created) for x in view.steps)
-    text = f"{count(replaced, 'group')} replaced in {count(waits, 'step')} ({budget})"
+    done = "updated in place" if view.in_place else "replaced"
+    text = f"{count(replaced, 'group')} {done} in {count(waits, 'step')} ({budget})"
     if view.from_revision != view.to_revision:
         text += f", revision {view.from_revision} -> {view.to_revision}"
     return Text(text)
@@ -219,7 +240,8 @@ def _drawn_steps(view: PlanView) -> RenderableType:
         )
         for x in view.steps
     ]
-    return table(("STEP", "REPLACED", "CREATED", "REMOVED", "READY MEANWHILE"), rows)
+    first = "UPDATED" if view.in_place else "REPLACED"
+    return table(("STEP", first, "CREATED", "REMOVED", "READY MEANWHILE"), rows)
 
 
 def run(session: Session, options: Any) -> int:

@@ -23,6 +23,7 @@ from lws.cli.pause import is_paused
 from lws.cli.session import Session
 from lws.objects import Condition
 from lws.planning import groups as planners
+from lws.planning.inplace.marks import Mark, mark_on
 from lws.planning.recreation.record import failed_groups
 
 AnySet = LeaderWorkerSet | DisaggregatedSet
@@ -32,7 +33,8 @@ class StatusView(Struct, rename="camel"):
     """Numbers are groups. ``due``: wanted ones from the partition up. ``done`` and ``failed`` end a wait.
 
     ``gated_leaders``: indexes of groups whose leader has the readiness gate that another controller would
-    leave as it is (docs/guides/group-readiness.md).
+    leave as it is (docs/guides/group-readiness.md). ``updating_in_place``: groups under way;
+    ``updated_in_place``: those whose containers restarted for that, which upstream takes for a failure.
     """
 
     namespace: str
@@ -53,6 +55,8 @@ class StatusView(Struct, rename="camel"):
     failed: bool
     message: str
     gated_leaders: list[int]
+    updating_in_place: list[int] = []
+    updated_in_place: list[int] = []
 
 
 def describe(seen: Seen) -> StatusView:
@@ -80,11 +84,19 @@ def describe(seen: Seen) -> StatusView:
         failed=False,
         message="",
         gated_leaders=[x.index for x in groups if x.leader is not None and x.leader.gated],
+        updating_in_place=[x.index for x in groups if (mark := _mark(x)) is not None and not mark.settled],
+        updated_in_place=[x.index for x in groups if (mark := _mark(x)) is not None and mark.counts],
     )
     problem = condition(lws, c.STALLED) or _failure(seen, groups, key)
     view.failed = problem is not None
     view.message = _message(view) if problem is None else problem
     return view
+
+
+def _mark(group: Group) -> Mark | None:
+    """Of an update in place, under way or over."""
+    bearer = group.workers or group.leader
+    return None if bearer is None else mark_on(bearer)
 
 
 def _failure(seen: Seen, groups: Sequence[Group], key: str) -> str | None:
@@ -140,7 +152,7 @@ def draw(view: StatusView) -> Text:
 
 
 def draw_whole(view: StatusView) -> Text:
-    return draw(view).append_text(draw_gates(view))
+    return draw(view).append_text(draw_gates(view)).append_text(draw_in_place(view))
 
 
 def draw_gates(view: StatusView) -> Text:
@@ -149,6 +161,18 @@ def draw_gates(view: StatusView) -> Text:
         return Text()
     what = count(len(view.gated_leaders), "leader")
     return Text(f"\n  {what} with a readiness gate: groups {numbers(view.gated_leaders)}")
+
+
+def draw_in_place(view: StatusView) -> Text:
+    """The groups that a change of controllers would recreate; empty without any."""
+    lines = []
+    if view.updating_in_place:
+        what = count(len(view.updating_in_place), "group")
+        lines.append(f"{what} being updated in place: {numbers(view.updating_in_place)}")
+    if view.updated_in_place:
+        what, which = count(len(view.updated_in_place), "group"), numbers(view.updated_in_place)
+        lines.append(f"{what} updated in place, which upstream would recreate at once: {which}")
+    return Text("".join(f"\n  {x}" for x in lines))
 
 
 def run(session: Session, options: Any) -> int:

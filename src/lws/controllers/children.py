@@ -142,7 +142,9 @@ class Children:
         resource, type_ = self._kinds[action.kind]
         key, patch = _key_of(action.document), action.document
         try:
-            written = self._client.merge_patch(resource, type_, key.name, patch, namespace=key.namespace)
+            written = self._client.merge_patch(
+                resource, type_, key.name, patch, namespace=key.namespace, strategic=action.strategic
+            )
         except (NotFound, Conflict):
             if "resourceVersion" in patch["metadata"]:
                 raise  # what was decided by it is void, and what follows from it

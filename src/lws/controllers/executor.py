@@ -27,6 +27,7 @@ from lws.objects import KubeObject
 from lws.planning.actions import (
     Action,
     Apply,
+    Attempt,
     Create,
     Delete,
     Document,
@@ -114,6 +115,8 @@ class Executor:
                 outcome = self._children.apply(action)
             case Create():
                 outcome = self._children.create(action)
+            case Attempt():
+                outcome = self._attempt(action)
             case Patch():
                 outcome = self._children.patch(action)
             case PatchCondition():
@@ -122,10 +125,8 @@ class Executor:
                 outcome = self._reclaim(action)
             case Delete():
                 outcome = self._deletions.delete(action)
-            case Problem():
-                outcome = Outcome(problems=(action,))
-            case Requeue(after):
-                outcome = Outcome(after)
+            case Problem() | Requeue():
+                outcome = _told(action)
             case PatchMetadata():
                 self._patch_metadata(action)
             case PatchStatus():
@@ -135,6 +136,15 @@ class Executor:
             case Record():
                 self._effects.record(action)
         return outcome
+
+    def _attempt(self, action: Attempt) -> Outcome:
+        """A refusal is no problem: there is another way."""
+        for step in action.steps:
+            refused = self._children.patch(step).problems
+            if refused:
+                self._effects.tell(action.told, refused[0].message)
+                return self._children.patch(action.otherwise)
+        return Outcome()
 
     def _reclaim(self, action: Reclaim) -> Outcome:
         if not self._makers.made_by_us(action.kind, action.key, action.uid):
@@ -211,3 +221,9 @@ class Executor:
         informer = self._informers.get(kind)
         if informer is not None:
             informer.observe_write(written)
+
+
+def _told(action: Problem | Requeue) -> Outcome:
+    if isinstance(action, Requeue):
+        return Outcome(action.after)
+    return Outcome(problems=(action,))

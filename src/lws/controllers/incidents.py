@@ -58,13 +58,20 @@ class IncidentLog:
     """An event handler of pods and StatefulSets; to be added before those that fill the queues.
 
     ``leader_of``: the leader pod of this key, if it is there: what happens to the pods of one that is gone
-    (the garbage collector takes the leader of a set first) interests nobody.
+    (the garbage collector takes the leader of a set first) interests nobody. ``lenient``: whether the
+    restarts of a pod are part of the update in place of its leader's group.
     """
 
     def __init__(
-        self, leader_of: Callable[[Key], Pod | None], judge: Judge, *, objects: int = OBJECTS
+        self,
+        leader_of: Callable[[Key], Pod | None],
+        judge: Judge,
+        *,
+        lenient: Callable[[Pod, Pod], bool] = lambda _leader, _pod: False,
+        objects: int = OBJECTS,
     ) -> None:
         self._leader_of = leader_of
+        self._lenient = lenient
         self._judge = judge
         self._accounts: LRUCache[Key, _Account] = LRUCache(objects, getsizeof=len)
         self._lock = threading.Lock()
@@ -129,7 +136,7 @@ class IncidentLog:
     def _restarted(self, old: Pod, new: Pod) -> None:
         """A kubelet that takes up a new spec restarts containers for it: an in-place resize is no failure."""
         leader = self._leader(new)
-        if leader is None:
+        if leader is None or self._lenient(leader, new):
             return
         seen = new.status.observed_generation
         resized = old.resizing or new.resizing or (seen > 1 and seen > old.status.observed_generation)

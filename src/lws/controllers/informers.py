@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
-from lws.api.workloads import ControllerRevision, Pod, Service, StatefulSet
+from lws.api.workloads import ControllerRevision, Pod, Service, StatefulSet, lean
 from lws.controllers.indexes import (
     BY_GROUP,
     BY_REVISION,
@@ -53,14 +53,20 @@ INDEXES: Final[Mapping[type[KubeObject], Mapping[str, Callable[[Any], Iterable[H
 def make_informers(cache: Cache) -> Informers:
     """Register what is watched, with the indexes the reconcilers use."""
 
-    def informer(resource: Resource, type_: type[ObjectT], selector: str = "") -> Informer[ObjectT]:
-        return cache.informer(Selection(resource, label_selector=selector), type_, indexes=INDEXES[type_])
+    def informer(
+        resource: Resource,
+        type_: type[ObjectT],
+        selector: str = "",
+        transform: Callable[[ObjectT], ObjectT] | None = None,
+    ) -> Informer[ObjectT]:
+        selection = Selection(resource, label_selector=selector)
+        return cache.informer(selection, type_, indexes=INDEXES[type_], transform=transform)
 
     ours = exists(c.NAME_LABEL)
     return Informers(
         informer(LEADERWORKERSETS, LeaderWorkerSet),
         informer(STATEFULSETS, StatefulSet, ours),
-        informer(PODS, Pod, ours),
+        informer(PODS, Pod, ours, lean),
         informer(CONTROLLER_REVISIONS, ControllerRevision, OWN_REVISIONS),
         informer(SERVICES, Service, ours),
     )

@@ -28,6 +28,8 @@ from lws.controllers.statuspace import StatusPace
 from lws.objects import Key
 from lws.planning.actions import Delete
 from lws.planning.groups import Groups, groups_again, groups_of
+from lws.planning.inplace.choice import Course, concerned
+from lws.planning.inplace.eligibility import Changes
 from lws.planning.lacking import Lack, plan_lack
 from lws.planning.leader import judged, plan_leader
 from lws.planning.observed import ObservedSet
@@ -190,14 +192,38 @@ class LeaderWorkerSetReconciler:
         """Apply the leader StatefulSet."""
         lws, leader = observed.lws, observed.leader
         states = groups.states(revision.key, leader.spec.replicas if leader else 0)
-        rollout = rollout_parameters(lws, leader, states, template_changed=revision.changed)
-        actions = plan_leader(lws, leader, revision, partition=rollout.partition, replicas=rollout.replicas)
+        course = self._course(observed, groups, leader, revision.key)
+        floor = course.floor if course is not None else 0
+        rollout = rollout_parameters(lws, leader, states, template_changed=revision.changed, floor=floor)
+        actions = plan_leader(
+            lws,
+            leader,
+            revision,
+            partition=rollout.partition,
+            replicas=rollout.replicas,
+            tell=course.refusal() if course is not None and revision.changed else (),
+        )
         return self._executor.run(actions)
 
     def _replace(self, observed: ObservedSet, groups: Groups, revision: RevisionPlan) -> Outcome:
-        """Replace leaders, by the StatefulSet as it was applied."""
+        """Replace leaders, or have groups updated in place, by the StatefulSet as it was applied."""
         applied = self._informers.stateful_sets.get(observed.lws.key)
-        return self._executor.run(plan_replacements(observed.lws, groups, applied, revision.key))
+        replacements = plan_replacements(observed.lws, groups, applied, revision.key)
+        done = self._executor.run(replacements)
+        course = self._course(observed, groups, applied, revision.key)
+        if course is None:
+            return done
+        now = self._clock.now().timestamp()
+        return done.with_(self._executor.run(course.plan(replaced=replacements, now=now)))
+
+    def _course(
+        self, observed: ObservedSet, groups: Groups, leader: StatefulSet | None, key: str
+    ) -> Course | None:
+        """What of the roll is made in place; None where nothing is."""
+        lws = observed.lws
+        if leader is None or not concerned(lws, groups):
+            return None
+        return Course(lws, groups, leader, key, Changes(lws, observed.revisions))
 
     def _report(self, before: ObservedSet, groups: Groups, used: str) -> float | None:
         """Status from what is there after the writes of this pass; then obsolete revisions go.

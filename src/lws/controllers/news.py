@@ -10,6 +10,7 @@ from lws.api.resourceclaims import ResourceClaim
 from lws.api.workloads import Pod, Service, StatefulSet
 from lws.controllers.indexes import is_leader
 from lws.objects import KubeObject
+from lws.planning.inplace.marks import open_mark
 from lws.planning.reasons import Standing
 from lws.planning.reasons.pods import pod_reason
 
@@ -49,7 +50,8 @@ def upkeep_aspects(one: StatefulSet) -> object:
     spec, metadata = one.spec, one.metadata
     claims = spec.persistent_volume_claim_retention_policy
     about = (metadata.labels, metadata.annotations, metadata.owner_references)
-    return (*about, spec.replicas, spec.ordinals, claims)
+    seen = (one.seen, one.status.updated_replicas) if open_mark(one) is not None else ()
+    return (*about, spec.replicas, spec.ordinals, claims, *seen)
 
 
 def service_aspects(one: Service) -> object:
@@ -77,6 +79,11 @@ def pod_aspects(pod: Pod) -> object:
 
 def leader_aspects(pod: Pod) -> object:
     return (pod.deleting, pod.ready, pod.labels)
+
+
+def changing_aspects(pod: Pod) -> object:
+    """What an in-place update waits for of a pod."""
+    return (pod.status, pod.labels, pod.annotations.get(c.IN_PLACE_ANNOTATION))
 
 
 def worker_aspects(pod: Pod) -> object:

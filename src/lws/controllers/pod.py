@@ -16,7 +16,7 @@ from lws.controllers.executor import Executor
 from lws.controllers.gang import Gang
 from lws.controllers.groupstatus import GroupStatusMemory
 from lws.controllers.incidents import IncidentLog
-from lws.controllers.indexes import BY_GROUP, BY_REVISION
+from lws.controllers.indexes import BY_GROUP, BY_REVISION, BY_SET
 from lws.controllers.informers import Informers
 from lws.controllers.inherited import InheritedKeys
 from lws.controllers.lacks import MissingPods
@@ -28,10 +28,10 @@ from lws.controllers.unready import UnreadyClock
 from lws.objects import Key
 from lws.planning.claims import wanted_claims
 from lws.planning.gate import waits
-from lws.planning.group import left_behind, plan_group
+from lws.planning.group import certainty_needed, left_behind, plan_group
 from lws.planning.groups import group_of
+from lws.planning.inplace.marks import open_mark
 from lws.planning.observed import NO_KEYS, Keys, ObservedClaim, ObservedGroup, group_index, worker_set_of
-from lws.planning.recreation.decision import plan_restart
 from lws.planning.upkeep import unexplained
 from lws.runtime.clock import Clock
 from lws.runtime.controller import Result
@@ -105,9 +105,11 @@ class PodReconciler:
         return replace(group, unready_for=self._unready.seconds(group.leader.uid, unready=unready))
 
     def _make_sure(self, group: ObservedGroup, *, now: float) -> ObservedGroup | None:
-        """Read from the server what a recreation rests on; None when that leader is not there any more."""
-        needs = plan_restart(group, now=now).needs
-        return self._live.group(group, needs) if needs > group.certainty else group
+        """Read from the server what a plan rests on; None when that leader is not there any more."""
+        found: ObservedGroup | None = group
+        while found is not None and (needs := certainty_needed(found, now=now)) > found.certainty:
+            found = self._live.group(found, needs)
+        return found
 
     def _observe(self, leader: Pod, key: Key) -> ObservedGroup:
         lws = self._informers.sets.get(key)
@@ -117,6 +119,7 @@ class PodReconciler:
         workers = worker_set_of(leader, worker_sets)
         revisions = tuple(self._informers.revisions.by_index(BY_REVISION, (key, _revision(leader))))
         claims, claims_known = self._claims_of(lws, leader, worker_sets, revisions)
+        in_place = any(open_mark(x) for x in (leader, workers) if x is not None)
         return ObservedGroup(
             lws,
             leader,
@@ -124,7 +127,8 @@ class PodReconciler:
             worker_sets=worker_sets,
             lack=self._missing.of(workers, pods) if workers is not None and not leader.deleting else None,
             stale_keys=self._stale_keys(lws, leader, worker_sets),
-            revisions=revisions,
+            revisions=tuple(self._informers.revisions.by_index(BY_SET, key)) if in_place else revisions,
+            leader_set=self._informers.stateful_sets.get(key) if in_place else None,
             node=self._node_of(lws, leader),
             service=self._informers.services.get(leader.key),
             pod_group=self._gang.pod_group_of(leader) if self._gang is not None else None,

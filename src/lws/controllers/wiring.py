@@ -29,6 +29,7 @@ from lws.controllers.indexes import (
 )
 from lws.controllers.informers import Informers
 from lws.controllers.inherited import InheritedKeys
+from lws.controllers.inplace import of_an_update, watch_changes
 from lws.controllers.lacks import CreationFailures, MissingPods, watch_failures
 from lws.controllers.leaderworkerset import LeaderWorkerSetReconciler
 from lws.controllers.livereads import LiveReader
@@ -236,7 +237,11 @@ def make_reconcilers(
 
 def _remember(informers: Informers, ledger: GroupStatusMemory) -> IncidentLog:
     """What happens to groups; its handlers come before those that lead to a pass."""
-    incidents = IncidentLog(informers.pods.get, judge_of(informers, ledger))
+    incidents = IncidentLog(
+        informers.pods.get,
+        judge_of(informers, ledger),
+        lenient=lambda leader, pod: of_an_update(informers, leader, pod),
+    )
     informers.sets.add_handler(ledger)
     informers.pods.add_handler(incidents)
     informers.stateful_sets.add_handler(incidents)
@@ -300,6 +305,7 @@ def _watch(
     informers.stateful_sets.add_handler(EnqueueRequests(pods, group_of_owned, differs(upkeep_aspects)))
     informers.pods.add_handler(EnqueueRequests(pods, group_of_pod, differs(pod_aspects)))
     informers.pods.add_handler(EnqueueRequests(pods, gated_group, differs(worker_aspects)))
+    watch_changes(informers, pods)
     informers.pods.add_handler(EnqueueRequests(later, leader_set_of, differs(leader_aspects)))
     informers.pods.add_handler(EnqueueRequests(later, set_to_record, differs(member_aspects)))
     informers.pods.add_handler(EnqueueRequests(later, set_of, changed_reason))

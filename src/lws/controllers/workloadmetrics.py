@@ -24,8 +24,10 @@ from lws.planning.actions import (
     RoleRolloutEnded,
     RoleRolloutStepped,
     RolloutEnded,
+    UpdatedInPlace,
 )
 from lws.planning.groups import make_group
+from lws.planning.inplace.steps import OUTCOMES as IN_PLACE_OUTCOMES
 from lws.planning.reasons import PHASES
 from lws.planning.recreation.evidence import CAUSES
 from lws.planning.rollout import OUTCOMES
@@ -81,6 +83,7 @@ class WorkloadMetrics:
             "From the creation of a group's leader pod until the group was first ready.",
             buckets=_READY_BUCKETS,
         )
+        self._declare_in_place_families(metrics)
         self._declare_role_families(metrics)
         self._rollouts = {outcome: rollouts.labels(outcome) for outcome in OUTCOMES}
         self._recreations = {cause: recreations.labels(cause) for cause in CAUSES}
@@ -94,6 +97,19 @@ class WorkloadMetrics:
         metrics.at_scrape(_STALLED_GAUGE, ("reason",), self._read_stalled)
         metrics.at_scrape(_ROLE_SET_GAUGES, _SET_LABELS, self._read_role_sets)
         metrics.at_scrape(_ROLE_GAUGES, (*_SET_LABELS, "role"), self._read_roles)
+
+    def _declare_in_place_families(self, metrics: Metrics) -> None:
+        updates = metrics.counter(
+            "lws_group_in_place_updates_total",
+            "Groups that were to be updated in place, by outcome.",
+            ("outcome",),
+        )
+        self._in_place = {outcome: updates.labels(outcome) for outcome in IN_PLACE_OUTCOMES}
+        self._in_place_seconds = metrics.histogram(
+            "lws_group_in_place_seconds",
+            "From the change of a group's first pod in place until all its pods were ready.",
+            buckets=_READY_BUCKETS,
+        )
 
     def _declare_role_families(self, metrics: Metrics) -> None:
         rollouts = metrics.histogram(
@@ -122,6 +138,10 @@ class WorkloadMetrics:
             case RoleRolloutEnded(RolloutEnded(outcome, seconds), deviation):
                 self._role_rollouts[outcome].observe(seconds)
                 self._deviations.observe(deviation)
+            case UpdatedInPlace(outcome, seconds):
+                self._in_place[outcome].inc()
+                if seconds is not None:
+                    self._in_place_seconds.observe(seconds)
             case RoleRolloutStepped():
                 self._steps.inc()
 

@@ -83,7 +83,16 @@ class RoleRolloutStepped(Struct, frozen=True):
     """Count a step that a DisaggregatedSet's rollout has taken in one slice."""
 
 
-Measurement = RolloutEnded | GroupRecreated | RoleRolloutEnded | RoleRolloutStepped
+class UpdatedInPlace(Struct, frozen=True):
+    """Count a group that was to be updated in place. ``outcome``: updated, or fallback: it is recreated
+    after all. ``seconds``: from the change of its pods until all were ready; None where that is not known.
+    """
+
+    outcome: str
+    seconds: float | None = None
+
+
+Measurement = RolloutEnded | GroupRecreated | RoleRolloutEnded | RoleRolloutStepped | UpdatedInPlace
 Effect = Record | Measurement
 """What follows once the API server has accepted an action; lost if the process dies before."""
 
@@ -119,7 +128,7 @@ class Patch(Struct, frozen=True):
 
     Only what differs is in it, so whoever else has written to the object loses nothing; unless there is a
     ``resourceVersion``: then it holds for the object as observed only, and is a conflict else. ``unmet`` as
-    in ``Problem``, when it is refused.
+    in ``Problem``, when it is refused. ``strategic``: a strategic merge patch, in which lists merge by name.
     """
 
     kind: str
@@ -127,6 +136,18 @@ class Patch(Struct, frozen=True):
     then: tuple[Effect, ...] = ()
     failed: Record | None = None
     unmet: bool = True
+    strategic: bool = False
+
+
+class Attempt(Struct, frozen=True):
+    """These patches in order, up to the first that the API server refuses; then ``otherwise`` instead.
+
+    ``told``: what is recorded then, its note followed by ``": "`` and the server's words.
+    """
+
+    steps: tuple[Patch, ...]
+    otherwise: Patch
+    told: Record
 
 
 class Reclaim(Struct, frozen=True):
@@ -233,6 +254,7 @@ class Requeue(Struct, frozen=True):
 
 Action = (
     Apply
+    | Attempt
     | Create
     | Delete
     | Patch

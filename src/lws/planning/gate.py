@@ -70,10 +70,19 @@ def plan_gate(group: ObservedGroup, own: Group, *, now: float) -> tuple[Action, 
 
 def close_gate(leader: Pod, *, now: float) -> tuple[Action, ...]:
     """Close the gate of a group that is to be recreated, before anything of it goes."""
+    message = "The group has failed and is recreated as a whole, or left as it is"
+    return _closed(leader, c.REASON_GROUP_FAILED, message, now)
+
+
+def drain_gate(leader: Pod, *, now: float) -> tuple[Action, ...]:
+    """Close the gate of a group that is updated in place, before anything of it restarts."""
+    return _closed(leader, c.REASON_UPDATING_IN_PLACE, "The group is being updated in place", now)
+
+
+def _closed(leader: Pod, reason: str, message: str, now: float) -> tuple[Action, ...]:
     if leader.deleting or not (leader.gated and leader.gate_open):
         return ()
-    message = "The group has failed and is recreated as a whole, or left as it is"
-    return (_condition(leader, "False", c.REASON_GROUP_FAILED, message, now),)
+    return (_condition(leader, "False", reason, message, now),)
 
 
 def _condition(leader: Pod, status: str, reason: str, message: str, now: float) -> PatchCondition:

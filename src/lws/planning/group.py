@@ -23,14 +23,15 @@ from lws.planning.documents import owned_by_pod
 from lws.planning.events import normal, pod_reference, warning
 from lws.planning.gate import close_gate, plan_gate
 from lws.planning.groups import Group, group_of
+from lws.planning.inplace.steps import in_hand, plan_steps
 from lws.planning.lacking import plan_lack
-from lws.planning.observed import ObservedGroup, is_leader, members, worker_set_named
+from lws.planning.observed import Certainty, ObservedGroup, is_leader, members, worker_set_named
 from lws.planning.ownership import Standing, name_taken, standing
 from lws.planning.placement import PlacementError, place_workers
 from lws.planning.podgroups import GangProvider, create_pod_group
 from lws.planning.problems import invalid
 from lws.planning.reclaiming import may_be_ours, reclaim
-from lws.planning.recreation.decision import plan_restart
+from lws.planning.recreation.decision import Restart, plan_restart
 from lws.planning.recreation.evidence import Mode, mode_of
 from lws.planning.recreation.record import plan_excuses
 from lws.planning.revisions import Template, labelled_revision, restore, template_of
@@ -64,7 +65,7 @@ def plan_group(group: ObservedGroup, *, now: float, provider: GangProvider | Non
     """Everything due for the group, in order; of a set or a leader on its way out only how its pods stop.
 
     ``now``: seconds since 1970. ``provider``: of gang scheduling, where that is configured. Nothing either
-    while ``plan_restart`` needs more certainty.
+    while it needs more certainty (``certainty_needed``).
 
     What keeps something from being made is among the actions, as a problem: no failure, since only users can
     mend it, and all else goes on.
@@ -73,14 +74,12 @@ def plan_group(group: ObservedGroup, *, now: float, provider: GangProvider | Non
     stop = plan_stop(lws, leader, group.pods, group.worker_sets) if leader is not None else ()
     if lws is None or own is None or lws.deleting:
         return list(stop)
-    restart = plan_restart(group, now=now)
+    restart = Restart(False) if in_hand(own) else plan_restart(group, now=now)
     leader = own.leader
     if restart.recreating:
         return [*close_gate(leader, now=now), *stop, *restart.actions]
-    if not is_leader(leader):
-        return []
-    if leader.deleting:
-        return list(stop)
+    if leader.deleting or not is_leader(leader):
+        return list(stop) if is_leader(leader) else []
     if unfit := _unfit(lws, leader):
         return unfit
     actions: list[Action] = [*plan_group_service(lws, own, group.service), *worker_problems(group, leader)]
@@ -89,7 +88,18 @@ def plan_group(group: ObservedGroup, *, now: float, provider: GangProvider | Non
     actions += _plan_pod_group(group, lws, leader, provider)
     actions += plan_claims(lws, leader, members(group)[1:], group.claims, known=group.claims_known)
     actions += _plan_workers(group, lws, own)
-    return [*actions, *plan_mark(lws, leader), *plan_gate(group, own, now=now), *plan_excuses(group)]
+    actions += plan_mark(lws, leader)
+    if own.mark is not None:
+        return [*actions, *plan_steps(group, own, now=now).actions]
+    return [*actions, *plan_gate(group, own, now=now), *plan_excuses(group)]
+
+
+def certainty_needed(group: ObservedGroup, *, now: float) -> Certainty:
+    """What has to be read from the API server before ``plan_group`` says all that is due."""
+    own = group_of(group)
+    if own is not None and in_hand(own):
+        return plan_steps(group, own, now=now).needs
+    return plan_restart(group, now=now).needs
 
 
 def _plan_pod_group(

@@ -17,6 +17,7 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, Pod, StatefulSet
 from lws.objects import controlled_by
+from lws.planning.inplace.marks import Mark, mark_of, settled_counts
 from lws.planning.observed import ObservedGroup, ObservedSet, group_index, number_in, worker_set_of
 from lws.planning.revisions import Shape, live_shape, owned_revisions, shape_of, template_of
 
@@ -52,7 +53,7 @@ class Group(Struct, frozen=True, gc=False):
     from. ``workers``: the worker StatefulSet of this very
     leader. ``shape``: of its own revision; ``known``: that revision was found, else see ``Shapes``.
     ``complete``: its worker StatefulSet is there, or it needs none. ``ready``: leader and workers are, and
-    nothing of it is on its way out.
+    nothing of it is on its way out or being updated in place.
     """
 
     index: int | None
@@ -68,6 +69,16 @@ class Group(Struct, frozen=True, gc=False):
     def alone(self) -> bool:
         """A leader without workers."""
         return self.shape.size == 1
+
+    @property
+    def mark(self) -> Mark | None:
+        """Of an in-place update that is under way, or was given up."""
+        return mark_of(self.leader, self.workers, alone=self.alone)
+
+    @property
+    def settled_counts(self) -> str | None:
+        """Restart counts up to which restarts belonged to the update in place that the group had last."""
+        return settled_counts(self.leader, self.workers, alone=self.alone)
 
     def updated(self, key: str) -> bool:
         """Whether all of it was made from revision ``key``."""
@@ -182,6 +193,7 @@ def _group(leader: Pod, named: StatefulSet | None, shapes: Shapes) -> Group:
     workers = named if named is not None and controlled_by(named, leader.uid) else None
     complete = workers is not None or shape.size == 1
     ready = complete and leader.ready and not leader.deleting
+    ready = ready and mark_of(leader, workers, alone=shape.size == 1) is None
     if ready and workers is not None and shape.size != 1:
         ready = workers.ready and not workers.deleting
     return Group(group_index(leader), key, leader, workers, shape, known, complete, ready)

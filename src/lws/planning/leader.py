@@ -61,12 +61,13 @@ def plan_leader(
     *,
     partition: int,
     replicas: int,
+    tell: tuple[Record, ...] = (),
 ) -> tuple[Action, ...]:
     """Apply the leader StatefulSet; ``leader`` is as it was when ``partition`` and ``replicas`` were decided.
 
-    All events wait for the apply, so a failing one does not repeat them. What is not the set's is not
-    touched: an apply would take it over, or fail with words that do not say so. Raises ValueError, naming the
-    field, for numbers that no admission would have let through.
+    All events, ``tell`` among them, wait for the apply, so a failing one does not repeat them. What is not
+    the set's is not touched: an apply would take it over, or fail with words that do not say so. Raises
+    ValueError, naming the field, for numbers that no admission would have let through.
     """
     if revision.template.size < 1:
         raise ValueError(f"spec.leaderWorkerTemplate.size: {revision.template.size} is less than 1")
@@ -81,7 +82,7 @@ def plan_leader(
     events = [surge_deletion(lws, leader, rollout)]
     if not revision.changed:
         events.append(partition_move(lws, leader, rollout, revision=revision.reference))
-    then = tuple(x for x in events if x is not None)
+    then = (*(x for x in events if x is not None), *tell)
     return (Apply("StatefulSet", document, then=then, failed=_failed(lws, "Update")),)
 
 

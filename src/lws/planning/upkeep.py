@@ -29,7 +29,7 @@ def unexplained(lws: LeaderWorkerSet, leader: Pod, workers: StatefulSet) -> Keys
     """Keys on a worker StatefulSet that it would not be given now: somebody's, or the set had them once."""
     return Keys(
         frozenset(workers.labels.keys() - worker_labels(lws, leader).keys()),
-        frozenset(workers.annotations.keys() - handed_on(lws).keys()),
+        frozenset(workers.annotations.keys() - handed_on(lws).keys() - {c.IN_PLACE_ANNOTATION}),
     )
 
 

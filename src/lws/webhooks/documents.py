@@ -71,10 +71,17 @@ class LeaderWorkerTemplate(Struct, frozen=True, rename="camel"):
     persistent_volume_claim_retention_policy: RetentionPolicy | None = None
 
 
+class InPlaceUpdate(Struct, frozen=True, rename="camel"):
+    grace_period_seconds: Int32 | None = None
+    deadline_seconds: Int32 | None = None
+
+
 class RollingUpdateConfiguration(Struct, frozen=True, rename="camel"):
     partition: Int32 | None = None
     max_unavailable: IntOrString | None = None
     max_surge: IntOrString | None = None
+    pod_update_policy: str | None = None
+    in_place_update: InPlaceUpdate | None = None
 
 
 class RolloutStrategy(Struct, frozen=True, rename="camel"):

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
+from rich.console import Console
 from support.cli import key_of, seen_of
 from support.groups import a_set
 
+from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
-from lws.cli.plan import PlanView, describe
+from lws.cli.plan import PlanView, describe, draw
 
 FORMER = {"restartPolicy": "None"}
 
@@ -151,3 +154,34 @@ def test_a_group_that_is_being_made_is_made_from_what_its_place_says() -> None:
     view = edit({"replicas": 3, "partition": 1}, missing=(0, 2))
     assert [x.created for x in view.steps] == [[0, 2], []]
     assert [x.replaced for x in view.steps] == [[], [1]]
+
+
+def in_place(lws: LeaderWorkerSet) -> LeaderWorkerSet:
+    strategy = lws.spec.rollout_strategy
+    rolling = replace(lws.rolling_update, pod_update_policy=c.POD_UPDATE_IN_PLACE)
+    assert strategy is not None
+    strategy = replace(strategy, rolling_update_configuration=rolling)
+    return replace(lws, spec=replace(lws.spec, rollout_strategy=strategy))
+
+
+def test_a_roll_in_place_says_so_and_one_that_cannot_be_says_why() -> None:
+    def images(name: str, **more: Any) -> LeaderWorkerSet:
+        container = {"name": "worker", "image": name, **more}
+        return in_place(a_set(template={"workerTemplate": {"spec": {"containers": [container]}}}))
+
+    text = Console(width=200)
+    for edited, words, why in (
+        (images("b"), "2 groups updated in place in 2 steps", ""),
+        (
+            images("b", tty=True),
+            "2 groups replaced in 2 steps",
+            "spec.containers[0].tty differs",
+        ),
+    ):
+        former = images("a")
+        view = describe(seen_of(former, former=a_set(size=7)), edited, [])
+        with text.capture() as shown:
+            text.print(draw(view))
+        assert (view.in_place, words in shown.get()) == (not why, True)
+        assert why in view.anew_because
+        assert ("recreated and not updated in place" in shown.get()) == bool(why)

@@ -13,7 +13,7 @@ from lws.api import constants as c
 from lws.api.workloads import ReadinessGate
 from lws.cli.observing import Seen
 from lws.cli.pause import HELD
-from lws.cli.status import describe, draw, draw_gates
+from lws.cli.status import StatusView, describe, draw, draw_gates, draw_in_place
 
 FORMER = a_set(template={"restartPolicy": "None"})
 AVAILABLE = {c.AVAILABLE: "All replicas are ready"}
@@ -115,3 +115,31 @@ def test_leaders_with_a_gate_are_told() -> None:
     told = describe(seen._replace(pods=leaders))
     assert told.gated_leaders == [0, 1]
     assert str(draw_gates(told)) == "\n  2 leaders with a readiness gate: groups 0, 1"
+
+
+def test_groups_updated_in_place_are_told_before_a_change_over() -> None:
+    """beyond.md, 1.5.17: by what their StatefulSets, or leaders without workers, carry."""
+
+    def marked(text: str, **spec: int) -> StatusView:
+        seen = seen_of(a_set(replicas=2, **spec))
+        annotated = {c.IN_PLACE_ANNOTATION: text}
+        sets = tuple(
+            replace(x, metadata=replace(x.metadata, annotations=annotated)) if x.name.endswith("-1") else x
+            for x in seen.stateful_sets
+        )
+        pods = tuple(
+            replace(x, metadata=replace(x.metadata, annotations=annotated)) if x.name.endswith("-1") else x
+            for x in seen.pods
+        )
+        return describe(seen._replace(stateful_sets=sets, pods=pods))
+
+    settled = '{"to": "x", "settled": true, "counts": "0=1"}'
+    for spec in ({"size": 2}, {"size": 1}):
+        told = marked(settled, **spec)
+        assert (told.updating_in_place, told.updated_in_place) == ([], [1])
+        line = "1 group updated in place, which upstream would recreate at once: 1"
+        assert line in str(draw_in_place(told))
+    told = marked('{"to": "x"}')
+    assert (told.updating_in_place, told.updated_in_place) == ([1], [])
+    assert "1 group being updated in place" in str(draw_in_place(told))
+    assert str(draw_in_place(marked("{}"))) == ""

@@ -203,3 +203,12 @@ class TestBounds:
         for worker in range(1, 9):
             log.on_delete(a_worker(leaders[0], worker))
         assert len(log.of(leaders[0]).lost) == 5, "one that would not fit is passed over"
+
+
+def test_restarts_of_an_update_in_place_are_not_judged() -> None:
+    """They may be told of after it was settled; beyond its counts they are failures."""
+    log, worker = Pods(LEADER).log(lenient=lambda _, pod: pod.restarts <= 1), a_worker(LEADER, 1)
+    log.on_update(_restarted(worker, 0), _restarted(worker, 1))
+    assert log.of(LEADER) == Incidents()
+    log.on_update(_restarted(worker, 1), _restarted(worker, 2))
+    assert log.of(LEADER).restarted == {worker.uid}

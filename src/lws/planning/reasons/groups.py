@@ -100,6 +100,8 @@ def _nothing_said(waits: Waits) -> Standing:
     group = waits.group
     if group is None:
         return standing(Reason.NOT_READY, "has no leader pod yet")
+    if group.mark is not None:
+        return standing(Reason.NOT_READY, "is being updated in place")
     if group.leader.ready:
         return standing(Reason.WAITING_FOR_WORKERS, "the leader is ready, workers are being made")
     return standing(Reason.NOT_READY, "is about to be ready")

@@ -18,6 +18,7 @@ from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet
 from lws.api.workloads import Pod, StatefulSet
 from lws.objects import controller_of
 from lws.planning.groups import Group
+from lws.planning.inplace.marks import updated_in_place
 from lws.planning.observed import Certainty, ObservedGroup, belongs_to, members, worker_set_of
 from lws.planning.recreation.backoff import decided, speaks_of, stored_entry
 
@@ -180,13 +181,15 @@ def _restarted(
 
     Failed pods do not restart: the StatefulSet controller deletes them. Without a record only a group whose
     deaths have counted from its birth has a baseline, which is zero: else only what the watch saw is known.
+    An in-place update restarts containers, and nothing counts until it is over.
     """
+    if own.mark is not None:
+        return
     incidents, record = group.incidents, record_of(lws, own.leader)
-    stored = stored_entry(lws, own.leader)
-    relabelled = stored is not None and stored.leader == own.leader.uid and stored.revision != own.key
-    from_birth = mode == Mode.ALWAYS and not relabelled and not born_uncounted(own)
-    known = record is not None or from_birth
-    baseline = parse_counts(record.restart_counts) if record is not None else {}
+    from_birth = mode == Mode.ALWAYS and not relabelled(lws, own) and not born_uncounted(own)
+    settled = own.settled_counts
+    known = record is not None or from_birth or (mode == Mode.ALWAYS and settled is not None)
+    baseline = highest(parse_counts(record.restart_counts) if record is not None else {}, settled)
     for pod in {x.uid: x for x in (own.leader, *group.pods)}.values():
         count = pod.restarts
         if count == 0 or pod.status.phase not in ("Running", "Pending"):
@@ -194,6 +197,20 @@ def _restarted(
         floor = max(baseline.get(ordinal_of(pod, own.leader), 0), incidents.excused_restarts.get(pod.uid, 0))
         if pod.uid in incidents.restarted or (known and count > floor and not pod.resizing):
             yield pod, CONTAINER_RESTARTED
+
+
+def highest(counts: Mapping[str, int], settled: str | None) -> dict[str, int]:
+    """The recorded counts, or those at the end of an update in place, which may be younger."""
+    later = parse_counts(settled or "")
+    return {x: max(counts.get(x, 0), later.get(x, 0)) for x in counts.keys() | later.keys()}
+
+
+def relabelled(lws: LeaderWorkerSet, own: Group) -> bool:
+    """Whether the group came to its revision otherwise than by being made from it: its counts are older."""
+    if updated_in_place(own.leader, own.key):
+        return True
+    stored = stored_entry(lws, own.leader)
+    return stored is not None and stored.leader == own.leader.uid and stored.revision != own.key
 
 
 def ordinal_of(pod: Pod, leader: Pod) -> str:

@@ -17,6 +17,7 @@ from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet
 from lws.api.workloads import Pod, StatefulSet
 from lws.planning.actions import Document, StoreEntry
 from lws.planning.groups import Group, Groups, group_of
+from lws.planning.inplace.marks import updated_in_place
 from lws.planning.observed import ObservedGroup, ObservedSet, group_index, members
 from lws.planning.recreation.backoff import (
     decided,
@@ -36,6 +37,7 @@ from lws.planning.recreation.evidence import (
     ordinal_of,
     parse_counts,
     record_of,
+    relabelled,
     workers_of,
 )
 
@@ -99,7 +101,7 @@ def _recorded(lws: LeaderWorkerSet, group: Group) -> bool:
         return True
     entry = _stored(lws, group)
     if entry is None:
-        return group.alone
+        return group.alone and not updated_in_place(group.leader, group.key)
     return speaks_of(entry, group.leader) and bool(entry.workers or decided(entry))
 
 
@@ -119,7 +121,7 @@ def _incarnations(observed: ObservedSet, groups: Groups) -> dict[str, GroupStatu
 
 def _incarnation(lws: LeaderWorkerSet, own: Group, pods: Sequence[Pod]) -> GroupStatus | None:
     """The entry to come of one group; None while it is not whole, or deaths do not count yet."""
-    workers = whole_workers(own, pods)
+    workers = whole_workers(own, pods) if own.mark is None else None
     if workers is None:
         return None
     started = has_started(own, (own.leader, *workers))
@@ -128,8 +130,9 @@ def _incarnation(lws: LeaderWorkerSet, own: Group, pods: Sequence[Pod]) -> Group
         return None
     stored = stored_entry(lws, own.leader)
     entry = replace(entry_for(stored, own.leader), workers=list(digests(workers))[-1])
-    relabelled = stored is not None and stored.leader == own.leader.uid and stored.revision != own.key
-    if mode == Mode.AFTER_START or relabelled or born_uncounted(own):
+    if mode != Mode.AFTER_START and own.settled_counts is not None:
+        return replace(entry, restart_counts=own.settled_counts)
+    if mode == Mode.AFTER_START or relabelled(lws, own) or born_uncounted(own):
         return replace(entry, restart_counts=counts_of(own, (own.leader, *workers)))
     return entry
 

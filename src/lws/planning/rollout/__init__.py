@@ -23,7 +23,7 @@ from lws.planning.rollout.record import (
     plan_rollout_record,
     rollout_document,
 )
-from lws.planning.rollout.replacement import plan_replacements
+from lws.planning.rollout.replacement import plan_replacements, rebuilds_as, spare_groups
 
 __all__ = [
     "COMPLETED",
@@ -36,9 +36,11 @@ __all__ = [
     "partition_move",
     "plan_replacements",
     "plan_rollout_record",
+    "rebuilds_as",
     "rollout_document",
     "rollout_numbers",
     "rollout_parameters",
+    "spare_groups",
     "surge_deletion",
     "surge_shortfall",
 ]

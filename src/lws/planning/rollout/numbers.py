@@ -76,12 +76,14 @@ def rollout_parameters(
     states: Sequence[GroupState],
     *,
     template_changed: bool,
+    floor: int = 0,
 ) -> Rollout:
     """Partition and replicas to apply (reconcilers.md, 3.4).
 
     ``leader`` is the leader StatefulSet as observed, ``states`` that of each of its groups (none without it),
     and ``template_changed`` whether it carries another template than the one about to be applied. The
-    partition is never below the user's. Raises ValueError for numbers that cannot be read.
+    partition is never below the user's, and not below ``floor``: groups up to there are updated in place, and
+    the StatefulSet controller would replace their leaders. Raises ValueError for numbers that cannot be read.
     """
     numbers = rollout_numbers(lws)
     if leader is None:
@@ -90,7 +92,7 @@ def rollout_parameters(
         decided = _begin(numbers, leader.spec.replicas, states)
     else:
         decided = _proceed(numbers, leader, states)
-    return decided._replace(partition=max(decided.partition, numbers.partition))
+    return decided._replace(partition=max(decided.partition, numbers.partition, floor))
 
 
 def _begin(numbers: RolloutNumbers, current: int, states: Sequence[GroupState]) -> Rollout:

@@ -31,10 +31,10 @@ def plan_replacements(
     seen the applied spec: it would rebuild the pods from the former template, to be deleted again. Raises
     ValueError as ``rollout_numbers`` does.
     """
-    if leader is None or lws.deleting or not _rebuilds_as(leader, key):
+    if leader is None or lws.deleting or not rebuilds_as(leader, key):
         return ()
     outdated = _outdated(groups, leader, key)
-    return tuple(_replace(lws, x) for x in _affordable(outdated, spare=_spare(lws, groups, leader)))
+    return tuple(_replace(lws, x) for x in _affordable(outdated, spare=spare_groups(lws, groups, leader)))
 
 
 def _replace(lws: LeaderWorkerSet, leader: Pod) -> Delete:
@@ -42,7 +42,7 @@ def _replace(lws: LeaderWorkerSet, leader: Pod) -> Delete:
     return Delete("Pod", leader.key, leader.uid, propagation=propagation(lws), failed=failed)
 
 
-def _rebuilds_as(leader: StatefulSet, key: str) -> bool:
+def rebuilds_as(leader: StatefulSet, key: str) -> bool:
     """Whether a leader pod that is missing, at the partition or above, will come back as revision ``key``."""
     status = leader.status
     return (
@@ -66,7 +66,7 @@ def _outdated(groups: Groups, leader: StatefulSet, key: str) -> list[Group]:
     ]
 
 
-def _spare(lws: LeaderWorkerSet, groups: Groups, leader: StatefulSet) -> int:
+def spare_groups(lws: LeaderWorkerSet, groups: Groups, leader: StatefulSet) -> int:
     """How many ready groups, surge included, there are beyond those that have to stay."""
     numbers = rollout_numbers(lws)
     ready = sum(x.ready for i, x in groups.by_index.items() if i < leader.spec.replicas)

@@ -2,8 +2,8 @@
 
 All violations are collected, in the order of the specification's table; numbers in comments are its rows. A
 member that is missing reads as the schema's default, as it does for the controller. ``maxGroupRestarts``, the
-length of the history, names that pods are made from, nodes and claims of a group's own are not upstream's and
-come last. An update answers for what it makes worse only (docs/decisions/130).
+length of the history, names that pods are made from, updates in place, nodes and claims of a group's own are
+not upstream's and come last. An update answers for what it makes worse only (docs/decisions/130).
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from lws.webhooks.documents import (
 from lws.webhooks.errors import FieldError, aggregate, invalid, required, worsened
 from lws.webhooks.objectmeta import MOST_LABEL, dns1123_label, validate_metadata
 from lws.webhooks.sets.claims import claims_violations
+from lws.webhooks.sets.inplace import in_place_violations
 from lws.webhooks.sets.names import Named, counted
 from lws.webhooks.sets.numbers import Numbers, numbers_of
 from lws.webhooks.sets.replicanodes import replica_nodes_violations
@@ -101,6 +102,7 @@ def violations(lws: LeaderWorkerSet) -> list[FieldError]:
         *_deadline((lws.spec or LeaderWorkerSetSpec()).progress_deadline_seconds),
         *history(strings(metadata.annotations)),
         *_readiness(lws.spec or LeaderWorkerSetSpec()),
+        *in_place_violations(lws.spec or LeaderWorkerSetSpec()),
         *_claims(_template(lws).volume_claim_templates or ()),
         *replica_nodes_violations(_template(lws), strings(metadata.annotations)),
         *claims_violations(_template(lws), numbers.size),

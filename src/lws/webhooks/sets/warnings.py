@@ -24,6 +24,7 @@ from lws.webhooks.documents import (
 )
 from lws.webhooks.pods.tpu import requests_tpus
 from lws.webhooks.sets.claims import claims_warnings
+from lws.webhooks.sets.inplace import in_place_warnings
 from lws.webhooks.sets.names import Named, counted, most_groups
 from lws.webhooks.sets.numbers import Numbers, numbers_of
 from lws.webhooks.sets.replicanodes import replica_nodes_warnings
@@ -52,6 +53,7 @@ def _warnings(lws: LeaderWorkerSet) -> Iterator[str]:
     yield from _surge(numbers)
     template = (lws.spec or LeaderWorkerSetSpec()).leader_worker_template or LeaderWorkerTemplate()
     yield from of_tpus(template, numbers.size)
+    yield from in_place_warnings(lws.spec or LeaderWorkerSetSpec())
     yield from replica_nodes_warnings(template, strings(metadata.annotations))
     yield from claims_warnings(strings(metadata.annotations))
 

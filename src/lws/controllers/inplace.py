@@ -1,0 +1,43 @@
+"""What leads to a pass over a group that is being updated in place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lws.api.workloads import Pod
+from lws.controllers.indexes import group_of_pod
+from lws.controllers.informers import Informers
+from lws.controllers.news import changing_aspects, differs
+from lws.objects import Key
+from lws.planning.inplace.marks import mark_of, mark_on, settled_counts
+from lws.planning.recreation.evidence import ordinal_of, parse_counts
+from lws.runtime.informers import Adder, EnqueueRequests
+
+
+def under_way(informers: Informers, key: Key) -> bool:
+    """Whether the group of this leader is being updated in place, as far as the caches show."""
+    leader, workers = informers.pods.get(key), informers.stateful_sets.get(key)
+    return leader is not None and mark_of(leader, workers, alone=workers is None) is not None
+
+
+def of_an_update(informers: Informers, leader: Pod, pod: Pod) -> bool:
+    """Whether the pod's restarts so far belong to an update in place: one that goes on, or the last one.
+
+    That may have been settled by what the API server itself showed, before the watch tells of the restarts.
+    """
+    if under_way(informers, leader.key):
+        return True
+    workers = informers.stateful_sets.get(leader.key)
+    counts = settled_counts(leader, workers, alone=workers is None)
+    return pod.restarts <= parse_counts(counts or "").get(ordinal_of(pod, leader), 0)
+
+
+def watch_changes(informers: Informers, groups: Adder[Key]) -> None:
+    """Every change of a pod that its group's update may wait for."""
+
+    def changing(pod: Pod) -> Iterable[Key]:
+        if mark_on(pod) is None:
+            return ()
+        return [key for key in group_of_pod(pod) if under_way(informers, key)]
+
+    informers.pods.add_handler(EnqueueRequests(groups, changing, differs(changing_aspects)))

@@ -1,0 +1,267 @@
+"""What becomes of groups that are updated in place when things go wrong (beyond.md, 1.4 and 1.5)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from support.changing_cluster import BAD
+from support.in_place_world import Life, pods_of
+
+from lws.api import constants as c
+from lws.api.workloads import Container, Pod, StatefulSet
+from lws.kube.errors import Invalid
+
+OLD, NEW = pods_of("a", "a", "a"), pods_of("b", "b", "a")
+SHAPE: dict[str, Any] = {"replicas": 3, "size": 3}
+
+
+def life(**spec: Any) -> Life:
+    return Life(1, **(SHAPE | {"template": OLD} | spec))
+
+
+def group(world: Life, index: int) -> set[str]:
+    return {x.uid for x in world.pods if x.labels[c.GROUP_INDEX_LABEL] == str(index)}
+
+
+def pod(world: Life, name: str) -> Pod:
+    return next(x for x in world.pods if x.name == f"test-sample-{name}")
+
+
+def reasons(world: Life, reason: str) -> list[str]:
+    assert world.process is not None
+    return [x["note"] for x in world.process.recorder.events if x["reason"] == reason]
+
+
+def test_a_group_takes_few_writes() -> None:
+    """beyond.md, 1.5.20: two to its StatefulSet, one to each pod, and none to a pod's status."""
+    world = life()
+    world.client.patched.clear()
+    world.edit(**SHAPE, template=NEW)
+    world.settle()
+    world.assert_whole()
+    kinds = Counter((name, "template" in patch.get("spec", {})) for name, patch in world.client.patched)
+    assert {kinds[f"test-sample-{i}", True] for i in range(3)} == {1}
+    assert {kinds[f"test-sample-{i}", False] for i in range(3)} == {
+        2
+    }  # the leader; its StatefulSet is settled
+    assert {kinds[f"test-sample-{i}-{j}", False] for i in range(3) for j in (1, 2)} == {1}
+    assert len(reasons(world, c.REASON_UPDATED_IN_PLACE)) == 3
+
+
+def test_without_the_field_nothing_is_marked() -> None:
+    """beyond.md, 1.5.2: no patch at all, and every pod is another one."""
+    world = life(policy=c.POD_UPDATE_RECREATE)
+    before = set(world.uids())
+    world.client.patched.clear()
+    world.edit(**SHAPE, template=NEW, policy=c.POD_UPDATE_RECREATE)
+    world.settle()
+    world.assert_whole()
+    assert not before & set(world.uids())
+    assert world.client.patched == []
+
+
+def test_at_the_deadline_one_group_is_recreated() -> None:
+    """beyond.md, 1.5.8: it comes back with the bad image, the others stay, and the roll stands."""
+    world = life()
+    before = {i: group(world, i) for i in range(3)}
+    world.edit(**SHAPE, template=pods_of(BAD, "a", "a"))
+    world.settle()
+    assert (group(world, 0), group(world, 1)) == (before[0], before[1])
+    assert not group(world, 2) & before[2]
+    assert len(reasons(world, c.REASON_IN_PLACE_FALLBACK)) == 1
+    after = group(world, 2)
+    world.edit(**SHAPE, template=NEW)
+    world.settle()
+    world.assert_whole()
+    assert group(world, 2) == after
+
+
+def test_the_former_image_heals_a_group_before_the_deadline() -> None:
+    world = life()
+    before = world.uids()
+    world.edit(**SHAPE, template=pods_of(BAD, "a", "a"))
+    while not any(world.cluster.waits(x) for x in world.pods):
+        assert world.step()
+    world.edit(**SHAPE, template=OLD)
+    world.settle()
+    world.assert_whole()
+    assert world.uids() == before
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_crash_counts_after_an_update_and_not_in_it(size: int) -> None:
+    """beyond.md, 1.5.9: exactly one recreation, of that group."""
+    shape = SHAPE | {"size": size}
+    world = life(**shape)
+    before = world.uids()
+    world.edit(**shape, template=NEW)
+    while not (changed := [x for x in world.pods if x.restarts]):
+        assert world.step()
+    world.cluster.put(again(changed[0]))
+    world.settle()
+    world.assert_whole()
+    assert world.uids() == before
+    kept = group(world, 0) | group(world, 1)
+    old = group(world, 2)
+    world.cluster.put(again(pod(world, "2")))
+    world.settle()
+    world.assert_whole()
+    assert (group(world, 0) | group(world, 1), group(world, 2) & old) == (kept, set())
+    assert len(reasons(world, c.REASON_RECREATE_GROUP)) == 1
+
+
+def again(one: Pod) -> Pod:
+    """A container of it ended, and runs again."""
+    first, *others = one.status.container_statuses
+    status = replace(first, restart_count=first.restart_count + 1, container_id=f"{first.container_id}x")
+    return replace(one, status=replace(one.status, container_statuses=(status, *others)))
+
+
+def test_a_process_that_starts_later_takes_no_restart_of_an_update_for_a_failure() -> None:
+    world = life()
+    before = world.uids()
+    world.edit(**SHAPE, template=NEW)
+    world.settle()
+    lws = world.lws
+    world.cluster.put(replace(lws, status=replace(lws.status, groups={})))
+    world.restart()
+    world.settle()
+    world.assert_whole()
+    assert world.uids() == before
+    assert {x.restart_counts for x in world.lws.status.groups.values()} == {"0=1,1=1,2=1"}
+
+
+@pytest.mark.parametrize("restart", [c.RESTART_NONE, c.RESTART_RECREATE_GROUP])
+def test_a_worker_that_goes_meanwhile(restart: str) -> None:
+    """beyond.md, 1.5.12 and 1.5.16: its group goes once, or the worker comes again from the new template."""
+    shape = SHAPE | {"restart": restart}
+    world = life(**shape)
+    before = {i: group(world, i) for i in range(3)}
+    world.edit(**shape, template=NEW)
+    while pod(world, "2-1").labels[c.REVISION_LABEL] == pod(world, "1-1").labels[c.REVISION_LABEL]:
+        assert world.step()
+    world.cluster.delete(pod(world, "2-1"), force=True)
+    world.settle()
+    world.assert_whole()
+    kept = {i: len(group(world, i) & before[i]) for i in range(3)}
+    assert kept == {0: 3, 1: 3, 2: 2 if restart == c.RESTART_NONE else 0}
+    torn_down = [uid for uid in world.client.deleted if uid in before[2]]
+    assert len(torn_down) <= 1
+
+
+def test_a_pod_that_somebody_changed_has_its_group_recreated() -> None:
+    """beyond.md, 1.5.18: that one, and the others stay."""
+    shape = SHAPE | {"restart": c.RESTART_NONE}
+    world = life(**shape)
+    before = {i: group(world, i) for i in range(3)}
+    one = pod(world, "1-2")
+    containers = (Container(name="c0", image="mine"), *one.spec.containers[1:])
+    world.cluster.put(replace(one, spec=replace(one.spec, containers=containers)))
+    world.edit(**shape, template=NEW)
+    world.settle()
+    world.assert_whole()
+    assert {i: len(group(world, i) & before[i]) for i in range(3)} == {0: 3, 1: 0, 2: 3}
+    [note] = reasons(world, c.REASON_IN_PLACE_FALLBACK)
+    assert "the image of container c0 of pod test-sample-1-2 is not its template's" in note
+
+
+def test_what_the_server_refuses_is_done_anew() -> None:
+    """Each group once, and the server's words are told."""
+    world = life()
+    before = set(world.uids())
+    patch = world.client.merge_patch
+
+    def refuse(resource: Any, *args: Any, **more: Any) -> Any:
+        if resource.plural == "pods":
+            raise Invalid(422, message="denied by policy")
+        return patch(resource, *args, **more)
+
+    world.client.merge_patch = refuse  # type: ignore[method-assign]
+    world.edit(**SHAPE, template=NEW)
+    world.settle()
+    world.assert_whole()
+    assert not before & set(world.uids())
+    notes = reasons(world, c.REASON_IN_PLACE_FALLBACK)
+    assert len(notes) == 3
+    assert all("denied by policy" in x for x in notes)
+
+
+def test_what_differs_otherwise_is_done_anew_with_one_event() -> None:
+    """beyond.md, 1.5.5 and 1.5.6."""
+    world = life()
+    before = set(world.uids())
+    world.edit(**SHAPE, template=pods_of("b", "b", "a", env="1"))
+    world.settle()
+    world.assert_whole()
+    assert not before & set(world.uids())
+    [note] = reasons(world, c.REASON_IN_PLACE_FALLBACK)
+    assert "spec.leaderWorkerTemplate.leaderTemplate.spec.containers[0].env differs" in note
+
+
+def test_groups_below_the_partition_stay_as_they_are() -> None:
+    """beyond.md, 1.5.13."""
+    world = life(partition=2)
+    before = world.uids()
+    world.edit(**SHAPE, template=NEW, partition=2)
+    world.settle()
+    images = [x.spec.containers[0].image for x in world.pods]
+    assert images == ["a"] * 6 + ["b"] * 3
+    assert len({x.controller_revision for x in world.pods[:6]}) == 1
+    world.edit(**SHAPE, template=NEW)
+    world.settle()
+    world.assert_whole()
+    assert world.uids() == before
+
+
+def test_surge_groups_come_from_the_new_template() -> None:
+    shape = SHAPE | {"max_unavailable": 0, "max_surge": 1}
+    world = life(**shape)
+    before = world.uids()
+    world.edit(**shape, template=NEW)
+    world.settle()
+    world.assert_whole()
+    assert world.uids() == before
+
+
+def test_a_mark_that_somebody_took_away_is_put_back() -> None:
+    world = life()
+    before = world.uids()
+    world.edit(**SHAPE, template=NEW)
+
+    def on_delete() -> list[StatefulSet]:
+        return [x for x in world.cluster.all(StatefulSet) if x.spec.update_strategy.type == c.ON_DELETE]
+
+    while not (found := on_delete()):
+        assert world.step()
+    metadata = replace(found[0].metadata, annotations={})
+    world.cluster.put(replace(found[0], metadata=metadata))
+    world.settle()
+    world.assert_whole()
+    assert world.uids() == before
+
+
+def test_a_roll_that_goes_back_to_recreating_finishes_what_it_began() -> None:
+    world = life()
+    before = {i: group(world, i) for i in range(3)}
+    world.edit(**SHAPE, template=NEW)
+    while not any(c.IN_PLACE_ANNOTATION in x.annotations for x in world.pods):
+        assert world.step()
+    world.edit(**SHAPE, template=NEW, policy=c.POD_UPDATE_RECREATE)
+    world.settle()
+    world.assert_whole()
+    assert {i: bool(group(world, i) & before[i]) for i in range(3)} == {0: False, 1: False, 2: True}
+
+
+def test_a_group_that_is_down_is_healed_first() -> None:
+    """It costs nothing, and would else hold the budget for ever."""
+    world = life()
+    before = world.uids()
+    one = pod(world, "0")
+    world.cluster.put(replace(one, status=replace(one.status, conditions=())))
+    world.edit(**SHAPE, template=NEW)
+    world.settle()
+    world.assert_whole()
+    assert world.uids() == before
