@@ -1,8 +1,9 @@
 """What sets cost on a real cluster: API writes, CPU and memory of the controller, and time.
 
-``python -m hack.bench.sets [--sets 50] [--groups 4] [--size 4] [--idle SECONDS]`` brings up a cluster and
-the controller, creates the sets at once, rolls every set, restarts the controller with nothing changed, and
-lets it idle. Requests are counted in the API server's audit log; CPU and memory are the kernel's figures.
+``python -m hack.bench.sets [--sets 50] [--groups 4] [--size 4] [--idle SECONDS] [--in-place]`` brings up a
+cluster and the controller, creates the sets at once, rolls every set, restarts the controller with nothing
+changed, and lets it idle. Requests are counted in the API server's audit log; CPU and memory are the kernel's
+figures.
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ def cluster(directory: str, *flags: str) -> Iterator[str]:
         subprocess.run([HACK / "cluster", "down", "--dir", directory], stdout=subprocess.DEVNULL, check=False)
 
 
-def a_set(name: str, groups: int, size: int, image: str) -> dict[str, Any]:
+def a_set(name: str, groups: int, size: int, image: str, *, in_place: bool = False) -> dict[str, Any]:
+    policy = {"podUpdatePolicy": "InPlaceIfPossible"} if in_place else {}
     containers = [{"name": "server", "image": image, "resources": {"requests": {"cpu": "50m"}}}]
     return {
         "apiVersion": SETS.api_version,
@@ -80,7 +82,7 @@ def a_set(name: str, groups: int, size: int, image: str) -> dict[str, Any]:
             "replicas": groups,
             "rolloutStrategy": {
                 "type": "RollingUpdate",
-                "rollingUpdateConfiguration": {"maxUnavailable": 2, "maxSurge": 0},
+                "rollingUpdateConfiguration": {"maxUnavailable": 2, "maxSurge": 0, **policy},
             },
             "leaderWorkerTemplate": {"size": size, "workerTemplate": {"spec": {"containers": containers}}},
         },
@@ -198,7 +200,8 @@ def bench(options: argparse.Namespace, directory: Path) -> None:
         began = time.monotonic()
         with ThreadPoolExecutor(8) as pool:
             documents = [
-                a_set(f"bench-{i}", options.groups, options.size, "server:1") for i in range(options.sets)
+                a_set(f"bench-{i}", options.groups, options.size, "server:1", in_place=options.in_place)
+                for i in range(options.sets)
             ]
             list(pool.map(lambda document: client.create(SETS, dict, document), documents))
         await_all(client, SETS, done)
@@ -210,7 +213,9 @@ def bench(options: argparse.Namespace, directory: Path) -> None:
             "create", seconds=round(seconds, 1), cpuMsPerGroup=cpu, rssMB=used.rss_mb, **writes(audit, groups)
         )
         bench_roll(client, audit, options)
-        report("after roll", rssMB=manager.usage().rss_mb)
+        rolled = manager.usage()
+        cpu = round(1000 * (rolled.cpu - used.cpu) / groups, 1)
+        report("after roll", rssMB=rolled.rss_mb, cpuMsPerGroup=cpu)
         manager.stop()
         audit.mark()
         manager = Manager(kubeconfig, directory / "controller.log")
@@ -233,6 +238,7 @@ def main() -> int:
     parser.add_argument("--nodes", type=int, default=8)
     parser.add_argument("--kcm-qps", type=int, default=0, help="of kube-controller-manager; else 20")
     parser.add_argument("--idle", type=float, default=0.0, help="seconds to watch the controller do nothing")
+    parser.add_argument("--in-place", action="store_true", help="roll images in the pods that are there")
     with tempfile.TemporaryDirectory(prefix="lws-bench-") as directory:
         bench(parser.parse_args(), Path(directory))
     return 0
