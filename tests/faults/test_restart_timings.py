@@ -324,6 +324,26 @@ def test_workers_that_are_adopted_by_a_new_stateful_set_are_no_death() -> None:
         assert {x.uid for x in story.cluster.all(Pod)} == before, f"seed {seed}"
 
 
+def test_the_workers_of_a_former_leader_do_not_make_a_group_of_its_successor() -> None:
+    """After-start: a successor that restarts while they are still there has not started with its group."""
+    base = _base(1, c.RESTART_RECREATE_GROUP_AFTER_START, True)
+    story = Story(0, cluster=base.copy(), calm=True)
+    assert story.process is not None
+    [leader] = story.leaders()
+    story.cluster.delete(leader, force=True)
+    while not [x for x in story.leaders() if x.ready]:
+        story.cluster.moves()[0]()
+    [successor] = story.leaders()
+    assert len([x for x in story.cluster.all(Pod) if not x.deleting]) == SIZE
+    for state in (successor, restarted(successor)):
+        story.cluster.put(state)
+        while moves := story.process.deliveries():
+            moves[0]()
+    story.settle()
+    verify(story)
+    assert story.leaders() == [story.cluster.by_uid[successor.uid]]
+
+
 def test_an_old_cache_replaces_no_record() -> None:
     """A new process sees the set as it is, but pods and StatefulSets as they were a leader ago."""
     story = _at_rest()

@@ -27,7 +27,7 @@ from lws.controllers.indexes import (
     set_of,
 )
 from lws.controllers.informers import Informers
-from lws.objects import Key, KubeObject, ObjectT
+from lws.objects import Key, KubeObject, ObjectT, controller_of
 from lws.planning.groups import make_group
 from lws.planning.observed import Incidents
 from lws.planning.recreation.evidence import deaths_count
@@ -186,10 +186,21 @@ def judge_of(informers: Informers, memory: GroupStatusMemory) -> Judge:
         if lws is None:
             return None  # it may be on its way here
         revisions = [x for key in revision_of(leader) for x in informers.revisions.by_index(BY_REVISION, key)]
-        others = (x for x in informers.pods.by_index(BY_GROUP, leader.key) if x.uid != before.uid)
+        pods = (x for x in informers.pods.by_index(BY_GROUP, leader.key) if x.uid != before.uid)
+        others = (x for x in pods if not _of_another(informers, x, leader))
         own = make_group(lws, leader, (), revisions)
         if not own.known:
             return None
         return deaths_count(memory.overlay(lws), own, (before, *others))
 
     return judge
+
+
+def _of_another(informers: Informers, worker: Pod, leader: Pod) -> bool:
+    """Whether its StatefulSet is a former leader's: it goes with that, and is none of this group."""
+    owner = controller_of(worker)
+    found = informers.stateful_sets.get(Key(worker.namespace, owner.name)) if owner is not None else None
+    if owner is None or found is None or found.uid != owner.uid:
+        return False  # nobody can tell
+    made_for = controller_of(found)
+    return made_for is not None and made_for.kind == "Pod" and made_for.uid != leader.uid
