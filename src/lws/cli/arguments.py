@@ -14,7 +14,7 @@ from lws.version import VERSION
 
 _DESCRIPTION = "Look at LeaderWorkerSets and DisaggregatedSets, and decide how they roll."
 _EPILOG = """\
-The namespace is that of the kubeconfig's context, as with kubectl. Every command takes -o json.
+The namespace is that of the kubeconfig's context, as with kubectl. Every command takes -o json and -o yaml.
 A set's NAME may be of either kind; lws/NAME and ds/NAME say which one is meant.
 
   kubectl lws tree                             everything in the namespace, owner by owner
@@ -97,7 +97,9 @@ def _common(parser: argparse.ArgumentParser, *, default: Any) -> None:
         (("--kubeconfig",), "path of the kubeconfig"),
     ):
         group.add_argument(*names, metavar=names[-1][2:].upper(), default=default, help=text)
-    group.add_argument("-o", "--output", choices=["json"], default=default, help="print a document instead")
+    group.add_argument(
+        "-o", "--output", choices=["json", "yaml"], default=default, help="print a document instead"
+    )
 
 
 def _command(commands: Any, name: str, text: str, *, more: str = "", named: bool = True) -> Any:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
+import yaml
 from rich.console import Console, RenderableType
 
 from lws.kube.client import Client
@@ -42,16 +43,18 @@ def not_installed(resource: Resource) -> str:
 
 
 class Output(NamedTuple):
-    """``json``: documents instead of drawings."""
+    """``format``: ``json`` or ``yaml`` documents instead of drawings; empty: drawings."""
 
-    json: bool
+    format: str
     console: Console
 
     def show(self, view: Any, drawn: RenderableType) -> None:
-        """Print one view: as JSON where that is asked for, else as drawn."""
-        if self.json:
+        """Print one view: as a document where that is asked for, else as drawn."""
+        if self.format == "json":
             text = msgspec.json.format(msgspec.json.encode(view), indent=2).decode()
             self.console.file.write(f"{text}\n")
+        elif self.format == "yaml":
+            self.console.file.write(_yaml(view))
         else:
             with self.console.capture() as captured:
                 self.console.print(drawn)
@@ -59,12 +62,18 @@ class Output(NamedTuple):
             self.console.file.write("".join(f"{x}\n" for x in lines))
 
     def show_line(self, view: Any, drawn: RenderableType) -> None:
-        """As ``show``, for one of several: each JSON document is one line."""
-        if self.json:
+        """As ``show``, for one of several: a JSON document is one line then."""
+        if self.format == "json":
             self.console.file.write(msgspec.json.encode(view).decode() + "\n")
+        elif self.format == "yaml":
+            self.console.file.write(f"---\n{_yaml(view)}")
         else:
             self.console.print(drawn, soft_wrap=True)
         self.console.file.flush()
+
+
+def _yaml(view: Any) -> str:
+    return yaml.safe_dump(msgspec.to_builtins(view), sort_keys=False, allow_unicode=True, width=1000)
 
 
 class Session(NamedTuple):
@@ -83,7 +92,7 @@ class Session(NamedTuple):
 
 def make_output(options: Any) -> Output:
     """By ``--output``."""
-    return Output(options.output == "json", make_console())
+    return Output(options.output or "", make_console())
 
 
 @contextmanager

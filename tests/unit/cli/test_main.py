@@ -49,7 +49,7 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (["plan", "--role", "a=1,surge=1,surge=2"], "'surge=2' is neither surge=N nor unavailable=N, once"),
         (["plan", "--role", "a=1,surge=0"], "unavailable must not be 0 when surge is 0"),
         (["plan", "--role", "a=0"], "no groups, neither before nor after"),
-        (["tree", "-o", "yaml"], "invalid choice: 'yaml'"),
+        (["tree", "-o", "xml"], "invalid choice: 'xml'"),
         (["tree", "--outp", "json"], "unrecognized arguments"),
         (["tree", "x", "-A"], "a set cannot be named across all namespaces"),
         (["why", "ds/x", "-A"], "a set cannot be named across all namespaces"),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import yaml
 from msgspec.structs import replace
 from support.apiserver import ApiServer, Feed, json_answer, status_answer
 from support.cli import conditions, seen_of
@@ -93,6 +94,14 @@ def test_what_is_missing_is_named(
     server.on("GET", LLM, answer)
     assert run_in_ns("why", "ds/llm") == 1
     assert capsys.readouterr().err == f"error: {problem}\n"
+
+
+def test_a_document_in_yaml(server: ApiServer, run_in_ns: Run, capsys: Captured) -> None:
+    serve_roles(server, WHOLE)
+    assert run_in_ns("tree", "ds/llm", "-o", "json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert run_in_ns("tree", "ds/llm", "-o", "yaml") == 0
+    assert yaml.safe_load(capsys.readouterr().out) == document
 
 
 @pytest.mark.parametrize("arguments", [["why", "llm"], ["tree"], ["history", "llm"]], ids=" ".join)
