@@ -105,7 +105,7 @@ def test_a_failing_group_is_told_what_is_done_about_it(manager: Manager, sets: S
 def test_a_deadline_passes_and_is_forgotten(manager: Manager, sets: Sets) -> None:
     """A bad image, 30 s; then a good one. The event comes once."""
     bad = template("w", image=BAD, images=PULL_ERROR)
-    lws = sets.create(replicas=2, size=1, workerTemplate=bad, progressDeadlineSeconds=30)
+    lws = sets.create(replicas=2, size=1, leaderTemplate=None, workerTemplate=bad, progressDeadlineSeconds=30)
     lws.until(
         "the deadline",
         lws.get,

@@ -247,7 +247,7 @@ def test_former_templates_do_not_disturb_upstream(scene: Scene) -> None:
     await_whole(lws)
     for image in (NEW, f"{NEW}.1"):
         lws.change(workerTemplate=template("worker", image))
-        await_whole(lws)
+        lws.await_available()
     scene.leave()
     before = snapshot(lws)
     assert len(before.revisions) == 3
