@@ -72,6 +72,7 @@ class Terminated(Struct, frozen=True, gc=False, rename="camel", omit_defaults=Tr
     exit_code: int = 0
     reason: str = ""
     message: str = ""
+    container_id: str = field(name="containerID", default="")
 
 
 class ContainerState(Struct, frozen=True, gc=False, omit_defaults=True):

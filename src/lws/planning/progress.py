@@ -52,7 +52,9 @@ def plan_progress(
         return Progress()
     last = lws.status.last_progress_time
     since = instant(last)
-    if since is None or _moved(lws, tally) or (_stood_still(lws) and not readiness.still):
+    let_go = _stood_still(lws) and not readiness.still
+    lost = _was_available(lws) and not available
+    if since is None or _moved(lws, tally) or let_go or lost:
         last, since = rfc3339(at), at
     paused = c.PAUSED_PARTITION_ANNOTATION in lws.annotations
     if available or readiness.still or paused:
@@ -72,6 +74,11 @@ def _stood_still(lws: LeaderWorkerSet) -> bool:
     """All groups that were told not to be ready were meant to wait."""
     reasons = [x.reason for x in lws.status.groups.values() if x.phase]
     return bool(reasons) and all(x in _STILL for x in reasons)
+
+
+def _was_available(lws: LeaderWorkerSet) -> bool:
+    """Nothing was left to be done then, so however old its last progress is, that was not too slow."""
+    return any(x.type == c.AVAILABLE and x.status == "True" for x in lws.status.conditions)
 
 
 def with_progress(

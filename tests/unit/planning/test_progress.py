@@ -113,6 +113,18 @@ def test_once_they_are_let_go_the_whole_deadline_is_theirs() -> None:
     assert warnings(planned(lws, at=AT + 1060, readiness=TOLD)[0]) == ["ProgressDeadlineExceeded"]
 
 
+def test_a_set_that_was_available_has_the_whole_deadline_when_a_group_goes() -> None:
+    """However long ago its last progress was."""
+    lws = planned(a_deadline(), at=AT, ready=2, readiness=NOTHING_TOLD)[1]
+    later = AT + 100_000
+    assert planned(lws, at=later, ready=2, readiness=NOTHING_TOLD)[0].patch is None
+    plan, lws = planned(lws, at=later, ready=1, readiness=NOTHING_TOLD)
+    assert (plan.left, warnings(plan), condition(lws, c.PROGRESSING)[0]) == (60.0, [], "True")
+    plan, lws = planned(lws, at=later + 25)
+    assert (plan.left, warnings(plan)) == (35.0, [])
+    assert warnings(planned(lws, at=later + 60)[0]) == ["ProgressDeadlineExceeded"]
+
+
 def test_what_the_server_refuses_comes_first() -> None:
     lws = planned(a_deadline(), at=AT)[1]
     observed = ObservedSet(lws, revisions=(a_revision(lws),))

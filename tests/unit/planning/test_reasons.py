@@ -14,6 +14,7 @@ from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet
 from lws.api.workloads import Pod, PodSpec, PodStatus
 from lws.planning.actions import Problem
 from lws.planning.groups import make_group
+from lws.planning.inplace.marks import Mark, write_mark
 from lws.planning.reasons import (
     Readiness,
     Reason,
@@ -74,8 +75,36 @@ INIT = {
     ],
     "containerStatuses": [container(waiting("PodInitializing"))],
 }
+CLEAN = {"terminated": {"exitCode": 0}}
+FAILED = {"terminated": {"exitCode": 3}}
+ENDS = {"phase": "Running", "containerStatuses": [container(waiting("CrashLoopBackOff"), lastState=CLEAN)]}
+ENDS_RUNS = {"phase": "Running", "containerStatuses": [container({"running": {}}, lastState=CLEAN)]}
+ENDS_ENDED = {"phase": "Running", "containerStatuses": [container(CLEAN)]}
+NO_START = {
+    "phase": "Running",
+    "containerStatuses": [
+        container(
+            waiting("RunContainerError", "exec: no such file"), lastState={"terminated": {"exitCode": 3}}
+        )
+    ],
+}
+HOOK = {
+    "phase": "Running",
+    "containerStatuses": [container(waiting("PostStartHookError"), lastState=FAILED)],
+}
 UNREADY = {"phase": "Running", "containerStatuses": [container({"running": {}})]}
 NO_NODE = {"conditions": [condition("PodScheduled", "False", "0/8 nodes are available")]}
+
+
+def sidecar(state: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """Of a pod that is initialised, whose sidecar is not ready and all else is."""
+    done = {"name": "weights", "ready": True, "state": CLEAN}
+    return {
+        "phase": "Running",
+        "conditions": [condition("Initialized", "True")],
+        "initContainerStatuses": [done, {"name": "proxy", "ready": False, "state": state, **more}],
+        "containerStatuses": [container({"running": {}}, ready=True)],
+    }
 
 
 @pytest.mark.parametrize(
@@ -115,6 +144,27 @@ NO_NODE = {"conditions": [condition("PodScheduled", "False", "0/8 nodes are avai
             id="ended",
         ),
         pytest.param({}, None, Reason.NOT_READY, "is being started", id="starting"),
+        pytest.param(
+            sidecar({"waiting": {"reason": "CrashLoopBackOff"}}, lastState={"terminated": {"exitCode": 3}}),
+            None,
+            Reason.CRASH_LOOP,
+            "container proxy ended with code 3",
+            id="sidecar-crashes",
+        ),
+        pytest.param(
+            sidecar({"running": {}}),
+            None,
+            Reason.NOT_READY,
+            "containers proxy are not ready",
+            id="sidecar-unready",
+        ),
+        pytest.param(
+            {"phase": "Running", "containerStatuses": [container(waiting("RunContainerError", "no file"))]},
+            None,
+            Reason.CREATE_CONTAINER,
+            "RunContainerError: no file",
+            id="never-started",
+        ),
     ],
 )
 def test_what_a_leader_says(status: Any, spec: Any, reason: Reason, text: str) -> None:
@@ -127,12 +177,36 @@ def test_what_a_leader_says(status: Any, spec: Any, reason: Reason, text: str) -
 
 
 @pytest.mark.parametrize(
-    "alike", [(PULL, PULL_AGAIN), (CRASH, CRASH_RUNS), (CRASH, CRASH_ENDED)], ids=["pull", "runs", "ended"]
+    "alike",
+    [
+        pytest.param((PULL, PULL_AGAIN), id="pull"),
+        pytest.param((CRASH, CRASH_RUNS), id="runs"),
+        pytest.param((CRASH, CRASH_ENDED), id="ended"),
+        pytest.param((CRASH, NO_START), id="cannot-be-started"),
+        pytest.param((CRASH, HOOK), id="its-hook-fails"),
+        pytest.param((ENDS, ENDS_RUNS), id="runs-after-a-good-end"),
+        pytest.param((ENDS, ENDS_ENDED), id="a-good-end"),
+    ],
 )
 def test_what_alternates_by_itself_is_told_alike(alike: tuple[Any, Any]) -> None:
     leaders = [showing(a_leader(), status) for status in alike]
     told = {group_reason(a_set(), Waits(make_group(a_set(), x, ()), [x]), at=AT)[0] for x in leaders}
     assert len(told) == 1
+
+
+@pytest.mark.parametrize("code", [0, 137])
+def test_the_end_of_a_container_that_was_updated_in_place_is_no_crash(code: int) -> None:
+    """The kubelet ended it; what ends after that is one."""
+    mark = Mark(KEY, containers={"server": "cri://1"})
+    told = []
+    for ended in ("cri://1", "cri://2"):
+        last = {"terminated": {"exitCode": code, "containerID": ended}}
+        leader = showing(
+            a_leader(annotations={c.IN_PLACE_ANNOTATION: write_mark(mark)}),
+            {"phase": "Running", "containerStatuses": [container({"running": {}}, lastState=last)]},
+        )
+        told.append(of_group(leader).reason)
+    assert told == [Reason.NOT_READY, Reason.CRASH_LOOP]
 
 
 def of_group(leader: Pod, *workers: Pod, lws: LeaderWorkerSet | None = None, **more: Any) -> Standing:

@@ -7,7 +7,8 @@ from typing import Final
 
 from lws.api import constants as c
 from lws.api.timestamps import epoch
-from lws.api.workloads import ContainerStatus, Pod, PodCondition
+from lws.api.workloads import ContainerStatus, Pod, PodCondition, Terminated
+from lws.planning.inplace.marks import mark_on
 from lws.planning.observed import is_leader
 from lws.planning.reasons.standing import Reason, Standing, standing
 
@@ -27,6 +28,8 @@ _IMAGE: Final = frozenset(
 )
 _CREATING: Final = frozenset({"", "ContainerCreating", "PodInitializing"})
 _CRASHING: Final = "CrashLoopBackOff"
+# They alternate with the former, from the second time on.
+_ENDED_AT_ONCE: Final = frozenset({"RunContainerError", "PostStartHookError"})
 
 
 def pod_reason(pod: Pod, *, at: float) -> Standing | None:
@@ -89,7 +92,8 @@ def _waiting_container(pod: Pod) -> Standing | None:
             return standing(Reason.IMAGE_PULL, f"pod {pod.name}: {what}")
     for one in _all(pod):
         reason = _waits_for(one)
-        if reason not in _CREATING and reason != _CRASHING:
+        ended = reason == _CRASHING or (reason in _ENDED_AT_ONCE and _last_end(pod, one) is not None)
+        if reason not in _CREATING and not ended:
             text = one.state.waiting.message if one.state.waiting is not None else ""
             why = f"{reason}: {text}" if text else reason
             return standing(Reason.CREATE_CONTAINER, f"pod {pod.name}: container {one.name}: {why}")
@@ -105,17 +109,22 @@ def _initializing(pod: Pod) -> Standing | None:
     for one in pod.status.init_container_statuses:
         ended = one.state.terminated
         if (ended is None or ended.exit_code) and not one.ready:
-            code = _exit_code(one)
-            failed = f", which ended with code {code}" if code else ""
+            last = _last_end(pod, one)
+            failed = (
+                f", which ended with code {last.exit_code}" if last is not None and last.exit_code else ""
+            )
             return standing(Reason.INITIALIZING, f"pod {pod.name}: init container {one.name}{failed}")
     return None
 
 
 def _crashing(pod: Pod) -> Standing | None:
-    for one in pod.status.container_statuses:
-        if not one.ready and (code := _exit_code(one)):
+    """Once a container has ended and is not ready, whether it runs just now or waits."""
+    for one in _all(pod):
+        last = None if one.ready else _last_end(pod, one)
+        if last is not None and last.exit_code:
+            code = last.exit_code
             return standing(Reason.CRASH_LOOP, f"pod {pod.name}: container {one.name} ended with code {code}")
-        if _waits_for(one) == _CRASHING:
+        if last is not None or _waits_for(one) == _CRASHING:
             return standing(Reason.CRASH_LOOP, f"pod {pod.name}: container {one.name} ends again and again")
     return None
 
@@ -125,7 +134,7 @@ def _unready(pod: Pod) -> Standing:
     if pod.status.phase != "Running":
         reason = Reason.NOT_READY if is_leader(pod) else Reason.WAITING_FOR_WORKERS
         return standing(reason, f"pod {pod.name} is being started")
-    waiting = [x.name for x in pod.status.container_statuses if not x.ready]
+    waiting = [x.name for x in _all(pod) if not x.ready]
     if waiting:
         return standing(Reason.NOT_READY, f"pod {pod.name}: containers {', '.join(waiting)} are not ready")
     gates = [x.condition_type for x in pod.spec.readiness_gates]
@@ -137,10 +146,12 @@ def _unready(pod: Pod) -> Standing:
     return standing(Reason.NOT_READY, f"pod {pod.name} is not ready")
 
 
-def _exit_code(one: ContainerStatus) -> int:
-    """Of its last end; 0 when that was a good one, or there was none."""
+def _last_end(pod: Pod, one: ContainerStatus) -> Terminated | None:
+    """None where it has not ended, or was ended for its image to be changed in place."""
     last = one.state.terminated or one.last_state.terminated
-    return last.exit_code if last is not None else 0
+    mark = mark_on(pod)
+    before = (mark.containers or {}).get(one.name) if mark is not None else None
+    return None if last is not None and before and last.container_id == before else last
 
 
 def _all(pod: Pod) -> Iterator[ContainerStatus]:
