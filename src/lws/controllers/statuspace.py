@@ -3,7 +3,8 @@
 Groups become complete and ready one by one; a write for each would cost more than everything else the
 controller writes. Conditions are never held back, and a patch that changes one carries the numbers along. A
 patch of counters and records alone waits for company: a moment for other groups of its set, and, when many
-sets are busy at once, for its turn, since all of them together get about one such write a second.
+sets are busy at once, for its turn, since all of them together get about one such write a second. The last
+numbers of a set that has come to rest wait for no other set: autoscalers and DisaggregatedSets go by them.
 """
 
 from __future__ import annotations
@@ -53,9 +54,10 @@ class StatusPace:
             earliest = max(since + GATHER, self._written.get(uid, now - INTERVAL) + INTERVAL)
             if now < earliest:
                 return earliest - now
-            if now - since >= LONGEST or self._take_turn(now):
+            left = since + LONGEST - now
+            if patch.last or left <= 0 or self._take_turn(now):
                 return 0.0
-            return min(LONGEST, SPACING * len(self._waiting))
+            return min(left, SPACING * len(self._waiting))
 
     def wrote(self, uid: str) -> None:
         """Note that a status patch was sent just now."""

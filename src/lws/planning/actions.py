@@ -200,7 +200,7 @@ class PatchStatus(Struct, frozen=True):
     """JSON merge patch on the status subresource; ``resource_version`` set = optimistic locking.
 
     ``uid`` set: only of that object, never of another one by its name. ``patient``: nothing in it but numbers
-    and texts, which may wait for company.
+    and texts, which may wait for company. ``last``: with it all that is wanted is reported.
     """
 
     kind: str
@@ -210,6 +210,7 @@ class PatchStatus(Struct, frozen=True):
     then: tuple[Effect, ...] = ()
     uid: str = ""
     patient: bool = False
+    last: bool = False
 
 
 class PatchCondition(Struct, frozen=True):

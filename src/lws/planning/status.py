@@ -39,9 +39,8 @@ _EXCLUSIVE = (
 )
 
 
-_NUMBERS = frozenset(
-    {"readyReplicas", "updatedReplicas", "replicas", "groups", "lastProgressTime", "conditions"}
-)
+_COUNTERS = frozenset({"readyReplicas", "updatedReplicas", "replicas"})
+_NUMBERS = _COUNTERS | {"groups", "lastProgressTime", "conditions"}
 """Members that may wait for company, as long as of the conditions nothing but texts changes."""
 
 _NAMED = 20
@@ -133,8 +132,14 @@ def plan_status(
         resource_version=lws.metadata.resource_version,
         then=tuple(effects),
         patient=body.keys() <= _NUMBERS and _same_but_texts(wanted.conditions, lws.status.conditions),
+        last=not _COUNTERS.isdisjoint(body) and _settled(wanted, lws.replicas),
     )
     return StatusPlan(patch, done, records.replacing, moving.left)
+
+
+def _settled(status: LeaderWorkerSetStatus, replicas: int) -> bool:
+    """As many groups as are wanted, all of them updated and ready: no other numbers are to come."""
+    return {replicas} == {status.replicas, status.ready_replicas, status.updated_replicas}
 
 
 def _same_but_texts(some: Sequence[Condition], others: Sequence[Condition]) -> bool:

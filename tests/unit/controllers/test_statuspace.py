@@ -14,8 +14,8 @@ from lws.runtime.clock import FakeClock
 COUNTERS = {"readyReplicas": 1}
 
 
-def patch(status: dict[str, Any], *, patient: bool = True) -> PatchStatus:
-    return PatchStatus("LeaderWorkerSet", Key("ns", "a"), status, patient=patient)
+def patch(status: dict[str, Any], *, patient: bool = True, last: bool = False) -> PatchStatus:
+    return PatchStatus("LeaderWorkerSet", Key("ns", "a"), status, patient=patient, last=last)
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_many_sets_share_about_one_write_a_second(pace: StatusPace, clock: FakeC
             del asking[uid]
     for start in (0.0, 5.0, 10.0, 15.0):
         assert sum(start <= x < start + 5 for x in times) <= BURST + 5 / SPACING + 1
-    assert max(times) <= 2 * LONGEST
+    assert max(times) <= GATHER + LONGEST
 
 
 def test_nothing_waits_for_ever(pace: StatusPace, clock: FakeClock) -> None:
@@ -85,4 +85,15 @@ def test_nothing_waits_for_ever(pace: StatusPace, clock: FakeClock) -> None:
         clock.advance(wait)
         waits.append(wait)
         pace._take_turn(clock.monotonic())
-    assert sum(waits) <= 2 * LONGEST
+    assert sum(waits) <= LONGEST
+
+
+def test_the_last_numbers_wait_for_no_other_set(pace: StatusPace, clock: FakeClock) -> None:
+    for i in range(1000):
+        pace.delay(f"other{i}", patch(COUNTERS))
+    assert pace.delay("u", patch(COUNTERS, last=True)) == GATHER
+    clock.advance(GATHER)
+    while pace._take_turn(clock.monotonic()):
+        pass
+    assert pace.delay("other0", patch(COUNTERS)) > INTERVAL
+    assert pace.delay("u", patch(COUNTERS, last=True)) == 0

@@ -210,6 +210,19 @@ class TestConditions:
 
 
 class TestPlan:
+    @pytest.mark.parametrize(
+        ("states", "there", "last"),
+        [
+            pytest.param("NN", 2, True, id="at-rest"),
+            pytest.param("Nn", 2, False, id="one-unready"),
+            pytest.param("NN", 3, False, id="one-too-many"),
+            pytest.param("oN", 2, False, id="one-old"),
+        ],
+    )
+    def test_the_last_numbers_are_told_from_others(self, states: str, there: int, last: bool) -> None:
+        patch = _patch(_observe(a_set(replicas=2), states), a_leader_set(status_replicas=there))
+        assert patch.last is last
+
     def test_a_fresh_set(self) -> None:
         patch = _patch(_observe(a_set(), ""), a_leader_set(status_replicas=0))
         assert (patch.kind, patch.key, patch.resource_version) == (c.KIND, a_set().key, "7")
@@ -380,6 +393,17 @@ class TestRecords:
         assert plan.patch.status["groups"]["0"]["leader"] == leader.uid
         assert "conditions" in plan.patch.status
         assert plan.replacing == ()
+
+    def test_alone_they_are_no_last_numbers(self) -> None:
+        leader, lws = a_leader(0), a_set(replicas=1)
+        members, sets = (leader, a_worker(leader, 1)), (a_worker_set(leader),)
+        observed = ObservedSet(
+            lws, revisions=(a_revision(lws),), leaders=(leader,), worker_sets=sets, members=members
+        )
+        whole = _patch(observed, a_leader_set(status_replicas=1))
+        counted = _written(lws, replace(whole, status={**whole.status, "groups": {}}))
+        patch = _patch(replace(observed, lws=counted), a_leader_set(status_replicas=1))
+        assert (set(patch.status), patch.patient, patch.last) == ({"groups"}, True, False)
 
     def test_of_a_former_leader_is_replaced_with_care(self) -> None:
         leader = a_leader(0)
