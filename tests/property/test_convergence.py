@@ -51,6 +51,7 @@ specs = st.fixed_dictionaries(
         "restart": st.sampled_from(
             (c.RESTART_NONE, c.RESTART_RECREATE_GROUP, c.RESTART_RECREATE_GROUP_AFTER_START)
         ),
+        "min_ready": st.sampled_from((None, None, 20)),
         "template": st.sampled_from("abc").map(image),
     }
 )

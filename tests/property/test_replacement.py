@@ -25,21 +25,25 @@ def move(world: World, data: st.DataObject) -> None:
     moves += [lambda i=i: world.look(i) for i in sorted({*world.groups, *world.seen})]
     moves += [lambda i=i: world.gone(i) for i in world.leaving]
     moves += [lambda i=i: world.start(i) for i in world.starting]
+    moves += [lambda i=i: world.ripen(i) for i in world.ripening]
     moves[data.draw(st.integers(0, len(moves) - 1))]()
 
 
-@given(numbers=rolling_numbers(), gate=st.booleans(), data=st.data())
-@settings(max_examples=100, deadline=None)
-def test_a_healthy_roll(numbers: dict[str, Any], gate: bool, data: st.DataObject) -> None:
-    """Never too few groups serve, never are there too many, the partition sinks, each goes down once."""
-    world = World(**numbers, gate=gate)
+@given(numbers=rolling_numbers(), gate=st.booleans(), windows=st.booleans(), data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_a_healthy_roll(numbers: dict[str, Any], gate: bool, windows: bool, data: st.DataObject) -> None:
+    """Never are too few groups available, never are there too many, the partition sinks, each goes down once.
+
+    With ``windows``, a group that is ready is not available at once.
+    """
+    world = World(**numbers, gate=gate, windows=windows)
     allowed = resolved(numbers)
     world.key = "b"
     world.reconcile()
     partition = allowed.replicas
     for _ in range(data.draw(st.integers(0, 120))):
         move(world, data)
-        assert world.serving >= allowed.replicas - allowed.max_unavailable
+        assert world.available >= allowed.replicas - allowed.max_unavailable
         assert len(world.groups) <= allowed.ceiling
         assert world.leader_set.partition <= partition
         assert max(world.torn_down.values(), default=0) <= 1
@@ -71,12 +75,16 @@ def test_a_roll_is_as_fast_as_the_numbers_allow(numbers: dict[str, Any]) -> None
 class AnyRoll(RuleBasedStateMachine):
     """Users edit, groups break and vanish, watches are late; our own deletions stay within the budget."""
 
-    @initialize(numbers=rolling_numbers(most=5), gate=st.booleans())
-    def begin(self, numbers: dict[str, Any], gate: bool) -> None:
+    @initialize(numbers=rolling_numbers(most=5), gate=st.booleans(), windows=st.booleans())
+    def begin(self, numbers: dict[str, Any], gate: bool, windows: bool) -> None:
         self.edits = 0
         self.replaced: dict[int, int] = {}
         self.world = World(
-            **numbers, gate=gate, on_replace=self.check_replacement, on_create=self.check_creation
+            **numbers,
+            gate=gate,
+            windows=windows,
+            on_replace=self.check_replacement,
+            on_create=self.check_creation,
         )
 
     def check_replacement(self, ordinal: int) -> None:
@@ -93,9 +101,10 @@ class AnyRoll(RuleBasedStateMachine):
         if not world.seen[ordinal].serving:
             return
         unseen = sum(
-            x.serving and not (i in world.groups and world.groups[i].serving) for i, x in world.seen.items()
+            x.available and not (i in world.groups and world.groups[i].available)
+            for i, x in world.seen.items()
         )
-        assert world.serving - 1 + unseen >= allowed.replicas - allowed.max_unavailable
+        assert world.available - 1 + unseen >= allowed.replicas - allowed.max_unavailable
 
     def check_creation(self, ordinal: int, key: str) -> None:
         """What we delete comes back updated, unless the user changed something meanwhile."""

@@ -39,8 +39,8 @@ class World:
     ``refuse(kind, document)`` may refuse any write, and ``keep(kind, name)`` any deletion.
     """
 
-    def __init__(self, **members: Any) -> None:
-        self.cluster, self.clock = Cluster(), FakeClock(1000.0)
+    def __init__(self, cluster: Cluster | None = None, **members: Any) -> None:
+        self.cluster, self.clock = cluster or Cluster(), FakeClock(1000.0)
         self.refuse: Refuse = lambda kind, document: None
         self.keep: Callable[[str, str], ApiError | None] = lambda kind, name: None
         self.sent: list[tuple[str, str]] = []

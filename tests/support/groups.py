@@ -48,10 +48,11 @@ def a_set(
     template: dict[str, Any] | None = None,
     status: dict[str, Any] | None = None,
     limit: int | None = None,
+    min_ready: int | None = None,
 ) -> LeaderWorkerSet:
     """The default object of reconcilers.md, 10.0, as admitted; ``template`` and ``metadata`` overlay it.
 
-    ``limit``: maxGroupRestarts.
+    ``limit``: maxGroupRestarts; ``min_ready``: minReadySeconds.
     """
     rolling = {"partition": partition, "maxUnavailable": max_unavailable, "maxSurge": max_surge}
     document = {
@@ -75,6 +76,7 @@ def a_set(
             "startupPolicy": startup,
             "networkConfig": {"subdomainPolicy": subdomain},
             "maxGroupRestarts": limit,
+            "minReadySeconds": min_ready,
         },
         "status": status or {},
     }

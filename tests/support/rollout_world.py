@@ -13,12 +13,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
+from msgspec.structs import replace as with_
+
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import RollingUpdate, StatefulSet, StatefulSetSpec, StatefulSetStatus, UpdateStrategy
 from lws.objects import ObjectMeta
 from lws.planning.actions import Delete
-from lws.planning.groups import Groups, groups_of
+from lws.planning.groups import Groups, groups_of, make_groups
 from lws.planning.observed import ObservedSet
 from lws.planning.rollout import plan_replacements, rollout_numbers, rollout_parameters
 from support.groups import NAME, NAMESPACE, a_leader, a_set, a_worker_set
@@ -32,10 +34,15 @@ class Group:
     key: str
     ready: bool = False
     deleting: bool = False
+    stable: bool = True
 
     @property
     def serving(self) -> bool:
         return self.ready and not self.deleting
+
+    @property
+    def available(self) -> bool:
+        return self.serving and self.stable
 
 
 @dataclass(frozen=True)
@@ -75,7 +82,8 @@ class World:
     """A set that came up on template ``a`` and is at rest; ``key`` and the numbers are the user's to change.
 
     ``gate``: the cluster honours maxUnavailable. ``replacing``: the controller deletes outdated leaders
-    itself; without, it is upstream's. ``torn_down`` counts deletions by ordinal, whoever asked for them.
+    itself; without, it is upstream's. ``windows``: a group that has become ready is stable only once it is
+    said to be. ``torn_down`` counts deletions by ordinal, whoever asked for them.
     """
 
     replicas: int
@@ -84,6 +92,7 @@ class World:
     partition: int = 0
     gate: bool = False
     replacing: bool = True
+    windows: bool = False
     key: str = "a"
     groups: dict[int, Group] = field(default_factory=dict)
     torn_down: Counter[int] = field(default_factory=Counter)
@@ -100,6 +109,7 @@ class World:
         while not self.at_rest():
             self.settle()
             self.start(*self.groups)
+            self.ripen(*self.groups)
 
     @property
     def lws(self) -> LeaderWorkerSet:
@@ -116,6 +126,11 @@ class World:
         return sum(x.serving for x in self.groups.values())
 
     @property
+    def available(self) -> int:
+        """Groups that have been able to do so for long enough."""
+        return sum(x.available for x in self.groups.values())
+
+    @property
     def rolled(self) -> bool:
         return self.at_rest() and all(x.key == self.key for x in self.groups.values())
 
@@ -127,7 +142,7 @@ class World:
             and one.observed_generation == one.generation
             and (one.key, one.replicas) == (self.key, self.replicas)
             and sorted(self.groups) == list(range(self.replicas))
-            and self.serving == self.replicas
+            and self.available == self.replicas
             and not self.plan()
         )
 
@@ -154,7 +169,9 @@ class World:
             a_worker_set(pod, key=x.key, available=int(x.ready))
             for pod, x in zip(leaders, self.seen.values(), strict=True)
         ]
-        return groups_of(ObservedSet(self.lws, leaders=tuple(leaders), worker_sets=tuple(sets)))
+        groups = groups_of(ObservedSet(self.lws, leaders=tuple(leaders), worker_sets=tuple(sets)))
+        stable = [x.stable for x in self.seen.values()]
+        return make_groups(self.lws, (with_(x, stable=y) for x, y in zip(groups.all, stable, strict=True)))
 
     def _apply(self) -> None:
         lws, before = self.lws, self.seen_set
@@ -231,13 +248,18 @@ class World:
         """These groups have become ready."""
         self._turn(ordinals, ready=True)
 
+    def ripen(self, *ordinals: int) -> None:
+        """These groups have been ready for long enough."""
+        for ordinal in ordinals:
+            self.groups[ordinal] = replace(self.groups[ordinal], stable=True)
+
     def fail(self, *ordinals: int) -> None:
         """These groups have stopped being ready."""
         self._turn(ordinals, ready=False)
 
     def _turn(self, ordinals: Iterable[int], *, ready: bool) -> None:
         for ordinal in ordinals:
-            self.groups[ordinal] = replace(self.groups[ordinal], ready=ready)
+            self.groups[ordinal] = replace(self.groups[ordinal], ready=ready, stable=not self.windows)
 
     def tear_down(self, *ordinals: int) -> None:
         """The leaders are deleted; they stay until they are ``gone``."""
@@ -256,6 +278,10 @@ class World:
     @property
     def starting(self) -> list[int]:
         return sorted(i for i, x in self.groups.items() if not x.ready and not x.deleting)
+
+    @property
+    def ripening(self) -> list[int]:
+        return sorted(i for i, x in self.groups.items() if x.serving and not x.stable)
 
     # The watches.
 
@@ -288,8 +314,9 @@ class World:
         """How often all starting groups have to become ready together until the roll is over."""
         count = 0
         self.settle()
-        while self.starting:
+        while self.starting or self.ripening:
             self.start(*self.starting)
+            self.ripen(*self.ripening)
             self.settle()
             count += 1
         return count

@@ -102,6 +102,7 @@ class LeaderWorkerSetSpec(Struct, frozen=True, gc=False, rename="camel", omit_de
     pod_termination_policy: str | None = None
     group_readiness: str | None = None
     progress_deadline_seconds: Int32 | None = None
+    min_ready_seconds: Int32 | None = None
 
 
 class GroupStatus(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
@@ -111,6 +112,7 @@ class GroupStatus(Struct, frozen=True, gc=False, rename="camel", omit_defaults=T
     ``restarting``, ``backoff_until`` and ``failed`` speak of, ``revision`` that pod's revision key.
     ``workers``: digest of the worker pods' UIDs when the group was first complete. ``restart_counts``: of
     containers, by pod, up to which restarts are no failures (``0=2,3=1``: the leader, the third worker).
+    ``ready_since``: when all of it became ready, empty while it is not; of sets with minReadySeconds.
     ``restarts`` counts recreations in a row. Times are RFC 3339, empty when there is none. The upstream
     controller knows nothing of it.
 
@@ -123,6 +125,7 @@ class GroupStatus(Struct, frozen=True, gc=False, rename="camel", omit_defaults=T
     workers: str = ""
     restart_counts: str = ""
     ready_time: str = ""
+    ready_since: str = ""
     restarts: int = 0
     last_restart_time: str = ""
     restarting: bool = False
@@ -245,6 +248,21 @@ class LeaderWorkerSet(KubeObject, frozen=True, gc=False, rename="camel", kw_only
     def gates_leaders(self) -> bool:
         """Whether leaders that are made from now on get traffic only while their workers are ready."""
         return self.spec.group_readiness == c.GROUP_READINESS_LEADER_GATE
+
+    @property
+    def min_ready_seconds(self) -> int:
+        """How long a group has to be ready before a roll counts on it; never below 0."""
+        return max(0, self.spec.min_ready_seconds or 0)
+
+    @property
+    def stable(self) -> bool:
+        """Whether its groups, as far as they are ready, have been so for minReadySeconds: where it has some,
+        the status has to say that of the present spec.
+        """
+        if not self.min_ready_seconds:
+            return True
+        found = (x for x in self.status.conditions if x.type == c.AVAILABLE and x.status == "True")
+        return any(x.observed_generation == self.metadata.generation for x in found)
 
     @property
     def live_subdomain_policy(self) -> str:

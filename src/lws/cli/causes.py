@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from lws.api import constants as c
-from lws.api.timestamps import epoch
+from lws.api.timestamps import epoch, instant
 from lws.api.workloads import Node
 from lws.cli.drawing import count, numbers
 from lws.cli.kinds import Event, Pod
@@ -135,7 +135,7 @@ def _group_cause(seen: Seen, group: Group, events: Events, *, now: float) -> Cau
     if (kept := _kept_down(seen, group, now=now)) is not None:
         return kept
     if group.state.ready:
-        return None
+        return _young(seen, group, leader, now=now)
     for pod in group.pods:
         if (cause := pod_cause(pod, now=now)) is not None:
             if pod.uid == leader.uid:
@@ -174,6 +174,19 @@ def _kept_down(seen: Seen, group: Group, *, now: float) -> Cause | None:
         message = f"is recreated at {entry.backoff_until}, in {left:.0f}s: {so_far}{told}"
         return Cause("BackOff", message, pod=pod)
     return None
+
+
+def _young(seen: Seen, group: Group, leader: Pod, *, now: float) -> Cause | None:
+    """It is ready, and nothing counts on that yet."""
+    entry = stored_entry(seen.lws, leader)
+    if not seen.lws.min_ready_seconds or entry is None or not speaks_of(entry, leader):
+        return None
+    since = instant(entry.ready_since)
+    left = 0.0 if since is None else since + seen.lws.min_ready_seconds - now
+    if left <= 0:
+        return None
+    seconds = seen.lws.min_ready_seconds
+    return Cause("MinReadySeconds", f"is ready, and counts in {left:.0f}s: minReadySeconds is {seconds}")
 
 
 def _workers_cause(seen: Seen, group: Group, events: Events) -> Cause:

@@ -147,5 +147,6 @@ def _aspects(child: LeaderWorkerSet) -> object:
         child.metadata.owner_references,
         child.labels,
         (status.replicas, status.ready_replicas, status.updated_replicas),
+        child.stable,
         stalled and (stalled.reason, stalled.message),
     )

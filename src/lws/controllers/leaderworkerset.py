@@ -24,6 +24,7 @@ from lws.controllers.livereads import LiveReader
 from lws.controllers.outcomes import Outcome, sooner
 from lws.controllers.problems import ProblemMemory
 from lws.controllers.standings import StandingMemory
+from lws.controllers.stability import Followed, Stability
 from lws.controllers.statuspace import StatusPace
 from lws.objects import Key
 from lws.planning.actions import Delete
@@ -88,6 +89,7 @@ class LeaderWorkerSetReconciler:
         self._history = history
         self._pace = StatusPace(clock)
         self._standings = StandingMemory(clock)
+        self._stability = Stability()
 
     def reconcile(self, key: Key) -> Result:
         """One pass. A set on its way out is left to the garbage collector.
@@ -97,10 +99,10 @@ class LeaderWorkerSetReconciler:
         lws = self._informers.sets.get(key)
         if lws is None or lws.deleting:
             self._problems.forget(key)
+            self._stability.forget(key)
             return Result()
         leader = self._informers.stateful_sets.get(key) or self._live.stateful_set(key)
-        observed = self._observe(lws, leader)
-        groups = groups_of(observed)
+        observed, groups, again = self._follow(self._observe(lws, leader))
         revision = _revision(observed)
         if self._is_behind(leader, revision):
             return Result(requeue_after=STALE_RETRY)
@@ -116,7 +118,7 @@ class LeaderWorkerSetReconciler:
                 self._report(observed, groups, used)
             raise
         self._problems.of_set(key, lws.uid, outcome.problems)
-        return Result(requeue_after=sooner(outcome.requeue, self._report(observed, groups, used)))
+        return Result(requeue_after=sooner(again, outcome.requeue, self._report(observed, groups, used)))
 
     def _is_behind(self, leader: StatefulSet | None, revision: RevisionPlan | ValueError) -> bool:
         """The leader StatefulSet names a revision that is gone, because it has another one by now.
@@ -137,6 +139,11 @@ class LeaderWorkerSetReconciler:
             worker_sets=tuple(self._informers.stateful_sets.by_index(BY_SET, lws.key)),
             service=self._informers.services.get(lws.key),
         )
+
+    def _follow(self, observed: ObservedSet, groups: Groups | None = None) -> Followed:
+        """The groups as they are, and for how long. ``groups``: those that are known already."""
+        at = self._clock.now().timestamp()
+        return self._stability.follow(observed, groups_of(observed) if groups is None else groups, at=at)
 
     def _with_members(self, observed: ObservedSet, groups: Groups) -> ObservedSet:
         """With all pods of the groups that may have to be recorded."""
@@ -234,10 +241,11 @@ class LeaderWorkerSetReconciler:
         lws = before.lws
         leader = self._informers.stateful_sets.get(lws.key) or before.leader
         observed = self._observe(self._ledger.overlay(lws), leader)
-        groups = groups_again(observed, before, groups)
+        observed, groups, again = self._follow(observed, groups_again(observed, before, groups))
         observed = self._with_members(observed, groups)
         parts = [lws.uid, _history(lws), *(x.uid for x in observed.leaders)]
-        problems, due = self._problems.known(lws.key, parts)
+        problems, known = self._problems.known(lws.key, parts)
+        due = sooner(known, again)
         at = self._clock.now().timestamp()
         waits = _waits(observed, groups, used, problems) if leader is not None else {}
         readiness, lasting = self._readiness(observed.lws, waits, at)

@@ -26,16 +26,23 @@ class GroupState(NamedTuple):
     """Of one group, leader and workers together.
 
     ``missing``: nothing of it is there that was made from another revision; it is neither ready nor updated.
+    ``stable``: it has been ready for the set's minReadySeconds, as far as it is ready.
     """
 
     ready: bool
     updated: bool
     missing: bool = False
+    stable: bool = True
+
+    @property
+    def available(self) -> bool:
+        """A roll counts on it."""
+        return self.ready and self.stable
 
     @property
     def done(self) -> bool:
         """Nothing is left for a roll to do."""
-        return self.ready and self.updated
+        return self.available and self.updated
 
     @property
     def outdated(self) -> bool:
@@ -53,7 +60,8 @@ class Group(Struct, frozen=True, gc=False):
     from. ``workers``: the worker StatefulSet of this very
     leader. ``shape``: of its own revision; ``known``: that revision was found, else see ``Shapes``.
     ``complete``: its worker StatefulSet is there, or it needs none. ``ready``: leader and workers are, and
-    nothing of it is on its way out or being updated in place.
+    nothing of it is on its way out or being updated in place. ``stable``: as far as it is ready, it has been
+    so for the set's minReadySeconds, as ``stability`` judges.
     """
 
     index: int | None
@@ -64,6 +72,12 @@ class Group(Struct, frozen=True, gc=False):
     known: bool
     complete: bool
     ready: bool
+    stable: bool = True
+
+    @property
+    def available(self) -> bool:
+        """Ready, for as long as the set wants it."""
+        return self.ready and self.stable
 
     @property
     def alone(self) -> bool:
@@ -90,7 +104,8 @@ class Group(Struct, frozen=True, gc=False):
         """Against revision ``key``; a group whose worker StatefulSet is missing counts as missing, unless its
         leader is of another revision.
         """
-        return GroupState(self.ready, self.updated(key), missing=not self.complete and self.key == key)
+        missing = not self.complete and self.key == key
+        return GroupState(self.ready, self.updated(key), missing, self.stable)
 
 
 class Groups(Struct, frozen=True, gc=False):
@@ -154,7 +169,12 @@ def groups_of(observed: ObservedSet) -> Groups:
     lws = observed.lws
     shapes = Shapes(lws, observed.revisions)
     sets = {x.name: x for x in observed.worker_sets}
-    every = tuple(_group(x, sets.get(x.name), shapes) for x in observed.leaders)
+    return make_groups(lws, (_group(x, sets.get(x.name), shapes) for x in observed.leaders))
+
+
+def make_groups(lws: LeaderWorkerSet, groups: Iterable[Group]) -> Groups:
+    """``groups``: all of the set."""
+    every = tuple(groups)
     prefix = f"{lws.name}-"
     indexed = ((x.index, x) for x in every if x.index is not None)
     return Groups(every, {i: x for i, x in indexed if x.leader.name == f"{prefix}{i}"})

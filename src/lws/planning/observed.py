@@ -51,7 +51,8 @@ class ObservedSet(Struct, frozen=True, gc=False):
     ``leader``: the leader StatefulSet. ``revisions``: those with the set's name label. ``leaders``: pods with
     the set's name label and worker-index 0. ``worker_sets``: StatefulSets with the set's name label, the
     leader StatefulSet perhaps among them. ``service``: the one named like the set. ``members``: all pods of
-    those groups that ``record.unrecorded`` names.
+    those groups that ``record.unrecorded`` names. ``ready_times``: of sets with minReadySeconds, by leader
+    UID, since when the group has been ready; empty text for one that is not.
     """
 
     lws: LeaderWorkerSet
@@ -61,6 +62,7 @@ class ObservedSet(Struct, frozen=True, gc=False):
     worker_sets: tuple[StatefulSet, ...] = ()
     service: Service | None = None
     members: tuple[Pod, ...] = ()
+    ready_times: Mapping[str, str] = {}
 
 
 class Incidents(Struct, frozen=True, gc=False):

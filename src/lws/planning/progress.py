@@ -44,9 +44,17 @@ class Progress(NamedTuple):
 
 
 def plan_progress(
-    lws: LeaderWorkerSet, tally: Counted, readiness: Readiness, *, available: bool, at: float
+    lws: LeaderWorkerSet,
+    tally: Counted,
+    readiness: Readiness,
+    *,
+    available: bool,
+    at: float,
+    proven: float | None = None,
 ) -> Progress:
-    """``at``: seconds since 1970."""
+    """``at``: seconds since 1970. ``proven``: when the last group that is ready has been so, or will have been,
+    for minReadySeconds: that is progress, too.
+    """
     deadline = lws.spec.progress_deadline_seconds
     if deadline is None:
         return Progress()
@@ -59,7 +67,7 @@ def plan_progress(
     paused = c.PAUSED_PARTITION_ANNOTATION in lws.annotations
     if available or readiness.still or paused:
         return Progress(last)
-    left = since + deadline - at
+    left = max(since, proven or since) + deadline - at
     return Progress(last, expired=left <= 0, left=left if left > 0 else None)
 
 

@@ -26,6 +26,7 @@ from lws.planning.problems import NO_PROBLEMS, SetProblems
 from lws.planning.reasons import NOTHING_TOLD, Readiness, sentence, with_phases
 from lws.planning.recreation.record import failed_groups, plan_records
 from lws.planning.rollout import plan_rollout_record, rollout_document
+from lws.planning.stability import last_proven
 from lws.planning.stalled import with_reconciling, with_stalled
 
 _TEXTS = {
@@ -61,12 +62,24 @@ class StatusPlan(NamedTuple):
     left: float | None = None
 
 
+class _Kind(NamedTuple):
+    """Of a group, for counting."""
+
+    ready: bool
+    updated: bool
+    wanted: bool
+    due: bool
+    available: bool
+
+
 class Tally(NamedTuple):
-    """Numbers of groups. ``due``: wanted groups at or above the set's partition."""
+    """Numbers of groups. ``due``: wanted groups at or above the set's partition. ``wanted_available`` and
+    ``due_updated_ready`` count those that have been ready for minReadySeconds.
+    """
 
     ready: int = 0
     updated: int = 0
-    wanted_ready: int = 0
+    wanted_available: int = 0
     due: int = 0
     due_updated: int = 0
     due_updated_ready: int = 0
@@ -93,7 +106,14 @@ def plan_status(
     lws, generation = observed.lws, observed.lws.metadata.generation
     tally = tally_groups(lws, groups, key)
     due = due_conditions(tally, lws.replicas, unmet=problems.unmet)
-    moving = progress.plan_progress(lws, tally, readiness, available=c.AVAILABLE in due, at=at)
+    moving = progress.plan_progress(
+        lws,
+        tally,
+        readiness,
+        available=c.AVAILABLE in due,
+        at=at,
+        proven=last_proven(lws, observed.ready_times),
+    )
     message = sentence(readiness, tally.ready, lws.replicas)
     if moving.expired:
         due = tuple(x for x in due if x != c.PROGRESSING)
@@ -159,21 +179,21 @@ def tally_groups(lws: LeaderWorkerSet, groups: Groups, key: str) -> Tally:
     """
     replicas, partition = lws.replicas, lws.partition
     kinds = Counter(
-        (x.ready, x.updated(key), x.index < replicas, partition <= x.index < replicas)
+        _Kind(x.ready, x.updated(key), x.index < replicas, partition <= x.index < replicas, x.available)
         for x in groups.all
         if x.index is not None and x.complete
     )
 
-    def count(meets: Callable[[bool, bool, bool, bool], bool]) -> int:
-        return sum(number for kind, number in kinds.items() if meets(*kind))
+    def count(meets: Callable[[_Kind], bool]) -> int:
+        return sum(number for kind, number in kinds.items() if meets(kind))
 
     return Tally(
-        ready=count(lambda ready, _updated, _wanted, _due: ready),
-        updated=count(lambda _ready, updated, _wanted, _due: updated),
-        wanted_ready=count(lambda ready, _updated, wanted, _due: wanted and ready),
-        due=count(lambda _ready, _updated, _wanted, due: due),
-        due_updated=count(lambda _ready, updated, _wanted, due: due and updated),
-        due_updated_ready=count(lambda ready, updated, _wanted, due: due and updated and ready),
+        ready=count(lambda x: x.ready),
+        updated=count(lambda x: x.updated),
+        wanted_available=count(lambda x: x.wanted and x.available),
+        due=count(lambda x: x.due),
+        due_updated=count(lambda x: x.due and x.updated),
+        due_updated_ready=count(lambda x: x.due and x.updated and x.available),
     )
 
 
@@ -186,7 +206,7 @@ def due_conditions(tally: Tally, replicas: int, *, unmet: bool = False) -> tuple
     """
     if tally.due_updated < tally.due:
         return (c.UPDATE_IN_PROGRESS, c.PROGRESSING)
-    return (c.AVAILABLE,) if tally.wanted_ready == replicas and not unmet else (c.PROGRESSING,)
+    return (c.AVAILABLE,) if tally.wanted_available == replicas and not unmet else (c.PROGRESSING,)
 
 
 def merge_conditions(

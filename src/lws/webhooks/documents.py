@@ -102,6 +102,7 @@ class LeaderWorkerSetSpec(Struct, frozen=True, rename="camel"):
     max_group_restarts: Int32 | None = None
     progress_deadline_seconds: Int32 | None = None
     group_readiness: str | None = None
+    min_ready_seconds: Int32 | None = None
 
 
 class LeaderWorkerSet(Struct, frozen=True, rename="camel"):

@@ -220,6 +220,29 @@ def test_a_failed_group_says_how_to_go_on_and_what_its_pod_says() -> None:
     assert cause.advice.endswith("'kubectl lws restart test-sample 0'")
 
 
+@pytest.mark.parametrize(
+    ("seconds", "since", "message"),
+    [
+        pytest.param(
+            90,
+            "2026-01-01T00:59:00.000000Z",
+            "is ready, and counts in 30s: minReadySeconds is 90",
+            id="young",
+        ),
+        pytest.param(60, "2026-01-01T00:59:00.000000Z", None, id="over"),
+        pytest.param(None, "2026-01-01T00:59:00.000000Z", None, id="not-asked-for"),
+        pytest.param(90, "", None, id="not-recorded-yet"),
+    ],
+)
+def test_a_group_that_has_to_be_ready_for_longer(
+    seconds: int | None, since: str, message: str | None
+) -> None:
+    lws = entry(readySince=since)
+    lws = replace(lws, spec=replace(lws.spec, min_ready_seconds=seconds))
+    found = [x.message for x in why(seen_of(lws)) if x.reason == "MinReadySeconds"]
+    assert found == ([message] if message else [])
+
+
 def test_a_set_of_single_pods_has_no_workers_to_miss() -> None:
     assert why(seen_of(known(size=1))) == []
 

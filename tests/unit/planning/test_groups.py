@@ -41,6 +41,11 @@ class TestGroupStates:
         ]
         assert self.states(leaders=pods, sets=sets, count=5) == [NEW, OLD, STARTING, STARTING, STARTING]
 
+    def test_a_group_that_is_not_stable_is_ready_and_not_done(self) -> None:
+        state = NEW._replace(stable=False)
+        assert (state.ready, state.available, state.done, state.outdated) == (True, False, False, False)
+        assert (DOWN.available, NEW.available, OLD.available) == (False, True, True)
+
     def test_a_group_without_worker_set_is_missing(self) -> None:
         assert self.states(leaders=[a_leader(0, key="new", ready=True)], sets=[], count=1) == [MISSING]
 

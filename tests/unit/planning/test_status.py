@@ -17,7 +17,7 @@ from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet, RolloutStatus
 from lws.api.workloads import Pod, StatefulSet
 from lws.objects import Condition
 from lws.planning.actions import PatchStatus
-from lws.planning.groups import groups_of
+from lws.planning.groups import groups_of, make_groups
 from lws.planning.observed import ObservedSet
 from lws.planning.status import (
     StatusPlan,
@@ -134,7 +134,7 @@ class TestTally:
     def test_worker_set_of_another_revision_is_not_updated(self) -> None:
         leader = a_leader(0, ready=True)
         observed = ObservedSet(a_set(), leaders=(leader,), worker_sets=(a_worker_set(leader, key="old"),))
-        assert tallied(observed) == Tally(ready=1, wanted_ready=1, due=1)
+        assert tallied(observed) == Tally(ready=1, wanted_available=1, due=1)
 
 
 class TestConditions:
@@ -159,6 +159,25 @@ class TestConditions:
     def test_due(self, states: str, options: dict[str, Any], due: tuple[str, ...]) -> None:
         lws = a_set(**options)
         assert due_conditions(tallied(_observe(lws, states)), lws.replicas) == due
+
+    @pytest.mark.parametrize(
+        ("states", "fresh", "due"),
+        [
+            pytest.param("NN", (1,), (P,), id="one-is-ready-just-now"),
+            pytest.param("NNN", (2,), (A,), id="surge-does-not-count"),
+            pytest.param("No", (0,), (U, P), id="in-a-roll"),
+        ],
+    )
+    def test_available_after_min_ready_seconds(
+        self, states: str, fresh: tuple[int, ...], due: tuple[str, ...]
+    ) -> None:
+        lws = a_set()
+        groups = groups_of(_observe(lws, states))
+        judged = make_groups(lws, (replace(x, stable=x.index not in fresh) for x in groups.all))
+        tally = tally_groups(lws, judged, KEY)
+        assert due_conditions(tally, lws.replicas) == due
+        assert tally.ready == len(states)
+        assert tally.due_updated_ready == sum(states[i] == "N" for i in (0, 1) if i not in fresh)
 
     def test_both_due_conditions_come_in_one_pass_and_available_goes(self) -> None:
         lws = _stored([_condition(A), _condition(P, "False")])

@@ -91,6 +91,7 @@ def _patched(child: LeaderWorkerSet, document: Document) -> LeaderWorkerSet:
 
 
 def _ready(child: LeaderWorkerSet) -> LeaderWorkerSet:
+    """Between two steps all groups have been ready for as long as it takes."""
     have = child.replicas
     status = replace(child.status, replicas=have, ready_replicas=have, updated_replicas=have)
-    return replace(child, status=status)
+    return replace(child, spec=replace(child.spec, min_ready_seconds=None), status=status)

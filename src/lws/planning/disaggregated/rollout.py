@@ -66,9 +66,11 @@ def _steady(wanted: Wanted, slice_: Slice) -> list[Action]:
 
 
 def stable(slice_: Slice, demand: Demand) -> bool:
-    """The new revision's groups of a role are all ready; none missing, none in excess."""
+    """The new revision's groups of a role are all ready, for minReadySeconds where the role has some; none
+    missing, none in excess.
+    """
     child = slice_.target.get(demand.name)
-    return child is not None and child.replicas == child.status.ready_replicas
+    return child is not None and child.replicas == child.status.ready_replicas and child.stable
 
 
 def _roll_on(wanted: Wanted, slice_: Slice) -> list[Action]:

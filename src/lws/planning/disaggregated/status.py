@@ -48,7 +48,7 @@ def plan_status(
     ds = wanted.ds
     counted = count_roles(wanted, children)
     roles = tuple(counted[x.name] for x in wanted.demands)
-    ready = all(_satisfied(x, counted[x.name]) for x in wanted.demands)
+    ready = all(_satisfied(x, counted[x.name]) for x in wanted.demands) and all(x.stable for x in children)
     generation = ds.metadata.generation
     due = READY if ready else _PAUSED if ds.paused and _rolls(slices) else ROLLING
     conditions = merged(ds.status.conditions, due, generation=generation, now=now)

@@ -71,7 +71,7 @@ def plan_records(
     for group in groups.all:
         leader = group.leader
         stored = _stored(lws, group)
-        entry = wanted.get(leader.uid, stored)
+        entry = _timed(observed, group, wanted.get(leader.uid, stored))
         if entry is None:
             continue
         if entry.restarts and not entry.ready_time and entry.leader == leader.uid and group.ready:
@@ -81,6 +81,23 @@ def plan_records(
             if stored is not None and stored.leader != entry.leader:
                 replacing.append(leader)
     return Records(patch | _removed(lws, groups, leader_set), tuple(replacing))
+
+
+def _timed(observed: ObservedSet, group: Group, entry: GroupStatus | None) -> GroupStatus | None:
+    """The entry with the time since when its group has been ready, where the set has minReadySeconds.
+
+    One that speaks of this leader under a former revision says what its death is measured by, until the group
+    is recorded anew; it stays.
+    """
+    leader = group.leader
+    since = observed.ready_times.get(leader.uid, "")
+    mine = entry is not None and entry.leader == leader.uid
+    if not since:
+        outlived = entry is not None and entry.ready_since and (mine or not observed.ready_times)
+        return replace(entry, ready_since="") if entry is not None and outlived else entry
+    if group.index is None or (entry is not None and mine and entry.workers and entry.revision != group.key):
+        return entry
+    return replace(entry_for(entry, leader), ready_since=since)
 
 
 def failed_groups(lws: LeaderWorkerSet, groups: Groups) -> list[int]:
@@ -100,7 +117,7 @@ def _recorded(lws: LeaderWorkerSet, group: Group) -> bool:
     if group.index is None:
         return True
     entry = _stored(lws, group)
-    if entry is None:
+    if entry is None or entry == GroupStatus(entry.leader, entry.revision, ready_since=entry.ready_since):
         return group.alone and not updated_in_place(group.leader, group.key)
     return speaks_of(entry, group.leader) and bool(entry.workers or decided(entry))
 

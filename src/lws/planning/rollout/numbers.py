@@ -162,8 +162,8 @@ def next_partition(states: Sequence[GroupState], *, step: int, partition: int) -
     """
     done = sum(1 for _ in itertools.takewhile(lambda x: x.done, reversed(states)))
     base = max(0, len(states) - done - step)
-    # Groups broken below the window have used up part of what may be down.
-    start = base + sum(not x.ready for x in states[:base])
+    # Groups below the window that are down, or have come up just now, have used up part of what may be down.
+    start = base + sum(not x.available for x in states[:base])
     for index in range(min(start, len(states) - 1), base - 1, -1):
         # Nothing is lost by passing a group that is down anyway, or done already.
         if states[index].ready and not states[index].updated:

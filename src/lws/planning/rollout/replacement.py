@@ -67,10 +67,10 @@ def _outdated(groups: Groups, leader: StatefulSet, key: str) -> list[Group]:
 
 
 def spare_groups(lws: LeaderWorkerSet, groups: Groups, leader: StatefulSet) -> int:
-    """How many ready groups, surge included, there are beyond those that have to stay."""
+    """How many available groups, surge included, there are beyond those that have to stay."""
     numbers = rollout_numbers(lws)
-    ready = sum(x.ready for i, x in groups.by_index.items() if i < leader.spec.replicas)
-    return ready - (numbers.replicas - numbers.max_unavailable)
+    available = sum(x.available for i, x in groups.by_index.items() if i < leader.spec.replicas)
+    return available - (numbers.replicas - numbers.max_unavailable)
 
 
 def _affordable(outdated: Iterable[Group], *, spare: int) -> Iterator[Pod]:

@@ -231,6 +231,8 @@ def _readiness(spec: LeaderWorkerSetSpec) -> Iterator[FieldError]:
     if spec.group_readiness not in (None, *_GROUP_READINESS):
         detail = f"must be {' or '.join(_GROUP_READINESS)}"
         yield invalid("spec.groupReadiness", spec.group_readiness, detail)
+    if spec.min_ready_seconds is not None and spec.min_ready_seconds < 0:
+        yield invalid("spec.minReadySeconds", spec.min_ready_seconds, _NOT_NEGATIVE)
     template = spec.leader_worker_template or LeaderWorkerTemplate()
     gates = ((template.worker_template or {}).get("spec") or {}).get("readinessGates")
     for index, gate in enumerate(gates if isinstance(gates, list) else ()):

@@ -174,6 +174,14 @@ def test_an_edit_of_one_role_rolls_all() -> None:
     ]
 
 
+def test_min_ready_seconds_lengthen_steps_and_change_none() -> None:
+    roles = (a_role("prefill", 2, image="b", surge=1), a_role("decode", 1, image="b", surge=1))
+    for role in roles:
+        role["spec"]["minReadySeconds"] = 30
+    steps = [len(x.steps) for x in plan(LIVE, a_set(*roles)).rollouts]
+    assert steps == [len(x.steps) for x in plan(LIVE, NEW).rollouts] == [5]
+
+
 def test_scaling_restarts_nothing() -> None:
     more = a_set(a_role("prefill", 3, image="a", surge=1), a_role("decode", 1, image="a", surge=1))
     view = plan(LIVE, more)

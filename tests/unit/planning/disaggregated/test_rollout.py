@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 from support.disaggregated import a_child, a_role, a_scaler, a_set, revision
 from support.disaggregated_world import World, is_broken
 
+from lws.api import constants as c
 from lws.api import disaggregation as d
 from lws.api.disaggregatedset import DisaggregatedSet, DisaggregatedSetRoleScaler
 from lws.api.leaderworkerset import LeaderWorkerSet, RollingUpdateConfiguration, RolloutStrategy
+from lws.objects import Condition
 from lws.planning.actions import Action, Create, Delete, Patch, Record
 from lws.planning.disaggregated.demand import Taken, wanted_of
 from lws.planning.disaggregated.names import role_of
@@ -291,6 +294,37 @@ class TestStep:
         actions = plan(ds, *pair(OLD, 4, 4, initial=4), *pair(revision(ds), 3, 3), scalers=scalers)
         assert "new prefill=2" not in shown(ds, actions)
         assert shown(ds, plan(ds, *pair(revision(ds), 3, 4), scalers=scalers)) == ["new prefill=1"]
+
+
+class TestMinReadySeconds:
+    """A role's: what is ready counts once its LeaderWorkerSet is available (beyond.md, 5.4)."""
+
+    STORED: ClassVar[dict[str, Any]] = {"type": c.AVAILABLE, "status": "True", "observedGeneration": 4}
+
+    def _child(self, child: LeaderWorkerSet, **condition: Any) -> LeaderWorkerSet:
+        found = msgspec.convert({**self.STORED, **condition}, Condition)
+        return replace(
+            child,
+            metadata=replace(child.metadata, generation=4),
+            spec=replace(child.spec, min_ready_seconds=20),
+            status=replace(child.status, conditions=(found,)),
+        )
+
+    @pytest.mark.parametrize(
+        ("condition", "goes_on"),
+        [
+            pytest.param({}, True, id="available"),
+            pytest.param({"status": "False"}, False, id="ready-just-now"),
+            pytest.param({"observedGeneration": 3}, False, id="of-a-former-size"),
+            pytest.param({"type": c.PROGRESSING}, False, id="not-yet-said"),
+        ],
+    )
+    def test_the_next_step_waits(self, condition: dict[str, Any], goes_on: bool) -> None:
+        ds = two(2, 2, surge=1)
+        former = pair(OLD, 2, 2, initial=2)
+        new = [self._child(x, **condition) for x in pair(revision(ds), 1, 1)]
+        assert bool(plan(ds, *former, *new)) == goes_on
+        assert plan(ds, *former, *pair(revision(ds), 1, 1)), "without the field nothing waits"
 
 
 class TestSorting:

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 from support.disaggregated import a_child, a_role, a_scaler, a_set, decoded, revision
 
+from lws.api import constants as c
 from lws.api import disaggregation as d
 from lws.api.disaggregatedset import DisaggregatedSet, DisaggregatedSetRoleScaler
 from lws.api.leaderworkerset import LeaderWorkerSet
@@ -60,6 +61,19 @@ def test_all_ready() -> None:
         "readyReplicas": 2,
         "updatedReplicas": 2,
     }
+
+
+@pytest.mark.parametrize("available", [True, False])
+def test_ready_for_min_ready_seconds(available: bool) -> None:
+    """It is available when its LeaderWorkerSets are, where a role asks for that."""
+    said = Condition(c.AVAILABLE, "True" if available else "False")
+    prefill, decode = (a_child(x, 2, revision=revision(DS)) for x in ("prefill", "decode"))
+    asking = replace(
+        prefill,
+        spec=replace(prefill.spec, min_ready_seconds=20),
+        status=replace(prefill.status, conditions=(said,)),
+    )
+    assert true(status_of(DS, asking, decode)) == {d.AVAILABLE if available else d.PROGRESSING}
 
 
 def test_updated_are_those_of_this_revision_only() -> None:

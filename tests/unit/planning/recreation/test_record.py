@@ -218,6 +218,63 @@ class TestReadyTime:
         assert entry["readyTime"] == NOW
 
 
+class TestReadySince:
+    """With minReadySeconds: what this process saw is written down for the next one."""
+
+    SINCE, LATER = "2026-02-03T04:00:00.250000Z", "2026-02-03T04:01:00.000000Z"
+
+    def _plan(
+        self, entry: dict[str, Any] | None, since: str | None, *, leader: Pod | None = None, **kwargs: Any
+    ) -> Any:
+        leader = leader or a_leader(0)
+        observed = _observe(_set({"0": entry} if entry else {}, **kwargs), leader)
+        times = {} if since is None else {leader.uid: since}
+        return _plan(replace(observed, ready_times=times), ready=bool(since)).patch.get("0", {})
+
+    def test_comes_with_the_record(self) -> None:
+        entry = self._plan(None, self.SINCE)
+        assert (entry["readySince"], len(entry["workers"])) == (self.SINCE, 16)
+
+    @pytest.mark.parametrize("restart", [c.RESTART_NONE, c.RESTART_RECREATE_GROUP])
+    def test_of_any_policy(self, restart: str) -> None:
+        assert self._plan(_entry(a_leader(0), workers=DIGEST), self.SINCE, restart=restart) == {
+            "readySince": self.SINCE
+        }
+
+    @pytest.mark.parametrize(
+        ("stored", "since", "written"),
+        [
+            pytest.param(SINCE, SINCE, {}, id="nothing-new"),
+            pytest.param(SINCE, LATER, {"readySince": LATER}, id="ready-again"),
+            pytest.param(SINCE, "", {"readySince": None}, id="not-ready-any-more"),
+            pytest.param(SINCE, None, {"readySince": None}, id="the-set-asks-no-more"),
+            pytest.param("", "", {}, id="not-ready-yet"),
+        ],
+    )
+    def test_what_changes(self, stored: str, since: str | None, written: dict[str, Any]) -> None:
+        entry = _entry(a_leader(0), workers=DIGEST, **({"readySince": stored} if stored else {}))
+        assert self._plan(entry, since, restart=c.RESTART_NONE) == written
+
+    def test_what_a_former_leader_had_costs_no_write_of_its_own(self) -> None:
+        entry = _entry(a_leader(0, uid="former"), readySince=self.SINCE)
+        assert self._plan(entry, "", restart=c.RESTART_NONE) == {}
+        later = self._plan(entry, self.LATER, restart=c.RESTART_NONE)
+        assert later == {"leader": a_leader(0).uid, "readySince": self.LATER}
+
+    def test_a_leader_alone_is_not_recorded_for_it(self) -> None:
+        options: dict[str, Any] = {"size": 1}
+        entry = self._plan(None, self.SINCE, **options)
+        assert {x: y for x, y in entry.items() if y} == _entry(a_leader(0), readySince=self.SINCE)
+        lws = _set({"0": _entry(a_leader(0), readySince=self.SINCE)}, **options)
+        assert _unrecorded(lws, a_leader(0)) == []
+
+    def test_the_record_of_a_relabelled_leader_waits_for_the_next(self) -> None:
+        """Its revision says that restart counts of the former one are no failures."""
+        stored = {"leader": a_leader(0).uid, "revision": "old", "workers": DIGEST}
+        observed = _observe(_set({"0": stored}), a_leader(0), missing=1)
+        assert _plan(replace(observed, ready_times={a_leader(0).uid: self.SINCE}), ready=True) == Records({})
+
+
 class TestRemoval:
     def test_of_what_is_not_wanted_and_not_there(self) -> None:
         plan = _plan(_observe(_set(GROUPS), a_leader(2), missing=1), replicas=2)

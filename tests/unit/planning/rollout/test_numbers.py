@@ -520,6 +520,7 @@ OLD, DOWN, NEW, STARTING = (
     GroupState(ready=ready, updated=updated)
     for ready, updated in ((True, False), (False, False), (True, True), (False, True))
 )
+BACK, FRESH = OLD._replace(stable=False), NEW._replace(stable=False)  # ready just now
 
 
 @pytest.mark.parametrize(
@@ -611,10 +612,17 @@ def test_decision(
         pytest.param([OLD, DOWN, STARTING, NEW], 2, 4, 1, id="groups down anyway are passed"),
         pytest.param([OLD, STARTING, OLD, STARTING], 3, 4, 1, id="never below the window"),
         pytest.param([DOWN, DOWN, DOWN, DOWN], 1, 4, 3, id="more broken than groups"),
+        pytest.param([OLD, OLD, OLD, FRESH], 1, 4, 3, id="updated, and ready just now"),
+        pytest.param([BACK, OLD, OLD, NEW], 1, 3, 3, id="one below has come back just now"),
+        pytest.param([OLD, OLD, BACK, NEW], 1, 3, 2, id="and one in the window, which serves"),
     ],
 )
 def test_next_partition(states: list[GroupState], step: int, partition: int, expected: int) -> None:
     assert next_partition(states, step=step, partition=partition) == expected
+
+
+def test_surge_groups_stay_until_what_they_stand_in_for_is_stable() -> None:
+    assert unready_count([NEW, FRESH, NEW], 3) == 1
 
 
 def test_missing_groups_are_outstanding() -> None:

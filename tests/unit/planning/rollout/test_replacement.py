@@ -16,13 +16,14 @@ from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Pod, StatefulSet
 from lws.objects import Key, OwnerReference
 from lws.planning.actions import Delete
-from lws.planning.groups import groups_of
+from lws.planning.groups import groups_of, make_groups
 from lws.planning.observed import ObservedSet
 from lws.planning.rollout.replacement import plan_replacements
 
 # A letter for each group: `o` outdated, `x` and down; `N` updated, `n` and down; `m` missing. On their way
 # out: `t` outdated, `T` updated, the leader is being deleted; `w` outdated, the worker StatefulSet is.
-OUTDATED, DOWN, TERMINATING = "oxtw", "xn", "tT"
+# Ready, but not for long enough: `q` outdated, `F` updated.
+OUTDATED, DOWN, TERMINATING, FRESH = "oxtwq", "xn", "tT", "qF"
 
 
 def leaders_of(row: str) -> list[Pod]:
@@ -69,10 +70,10 @@ def plan(
     """Indexes of the groups whose leaders are to be deleted, in order."""
     pods = leaders_of(row) if leaders is None else leaders
     observed = ObservedSet(lws, leaders=tuple(pods), worker_sets=tuple(worker_sets_of(row, pods)))
-    return [
-        int(x.key.name.rpartition("-")[2])
-        for x in plan_replacements(observed.lws, groups_of(observed), leader, "b")
-    ]
+    fresh = {index for index, letter in enumerate(row) if letter in FRESH}
+    judged = (replace(x, stable=x.index not in fresh) for x in groups_of(observed).all)
+    planned = plan_replacements(lws, make_groups(lws, judged), leader, "b")
+    return [int(x.key.name.rpartition("-")[2]) for x in planned]
 
 
 @pytest.mark.parametrize(
@@ -97,6 +98,10 @@ def plan(
         pytest.param("ooTo", 2, 1, [], id="an updated one is on its way out"),
         pytest.param("owoo", 2, 2, [3], id="the workers of one below are on their way out"),
         pytest.param("ooom", 2, 1, [], id="one is missing"),
+        pytest.param("oooF", 2, 1, [], id="an updated group has just become ready"),
+        pytest.param("ooFF", 1, 3, [1], id="two have, and three may be down"),
+        pytest.param("qooN", 2, 1, [], id="an outdated group has come back just now"),
+        pytest.param("oqoN", 1, 2, [2], id="which is no reason to take it for nothing"),
     ],
 )
 def test_the_window_and_the_budget(row: str, partition: int, unavailable: int, wanted: list[int]) -> None:

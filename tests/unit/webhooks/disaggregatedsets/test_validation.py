@@ -107,6 +107,7 @@ ROLE = "spec.roles[0]"
         # What only its LeaderWorkerSets would be refused for.
         (serving(a_role("p", size=0)), f"{ROLE}.spec.leaderWorkerTemplate.size", "or equal to 1"),
         (serving(a_role("p", groupReadiness="Always")), f"{ROLE}.spec.groupReadiness", "None or LeaderGate"),
+        (serving(a_role("p", minReadySeconds=-1)), f"{ROLE}.spec.minReadySeconds", "or equal to 0"),
         (serving(a_role("p", maxGroupRestarts=-1)), f"{ROLE}.spec.maxGroupRestarts", "or equal to 0"),
         (
             serving(a_role("p", progressDeadlineSeconds=1)),

@@ -106,6 +106,7 @@ def test_create_accepts(changes: dict[str, Any]) -> None:
         pytest.param({"subgroups": sub(-1)}, [SUBGROUP], id="V7"),
         pytest.param({"maxGroupRestarts": -1}, ["spec.maxGroupRestarts"], id="restarts-negative"),
         pytest.param({"progressDeadlineSeconds": 29}, ["spec.progressDeadlineSeconds"], id="deadline-short"),
+        pytest.param({"minReadySeconds": -1}, ["spec.minReadySeconds"], id="window-negative"),
         pytest.param({"groupReadiness": "Always"}, ["spec.groupReadiness"], id="gate-unknown"),
         pytest.param(
             {"workerTemplate": gated("x/y", c.GROUP_READY_GATE)},
