@@ -34,6 +34,10 @@ def await_new(lws: LiveSet, group: int, size: int = 2) -> list[LivePod]:
     )
 
 
+def await_ready(lws: LiveSet, groups: int) -> None:
+    lws.until(f"{groups} ready", lambda: lws.status.get("readyReplicas"), lambda seen: seen == groups)
+
+
 def entry(lws: LiveSet, group: int) -> Document:
     found: Document = lws.status.get("groups", {}).get(str(group), {})
     return found
@@ -42,13 +46,14 @@ def entry(lws: LiveSet, group: int) -> Document:
 def test_the_sample(sets: Sets, cluster: Cluster) -> None:
     """docs/guides/rollouts.md: 20 seconds from the readiness of one group to the deletion of the next."""
     lws = apply_sample(sets, "min-ready-seconds.yaml")
-    lws.until("both groups ready", lambda: lws.status.get("readyReplicas"), (2).__eq__)
+    await_ready(lws, 2)
     lws.await_condition("Progressing")
     lws.await_available()
     lws.change_template(workerTemplate={"spec": {"containers": [{"name": "nginx", "image": NEW}]}})
     former = lws.uids(0)
     first = await_new(lws, 1)
-    lws.until("its time", lambda: entry(lws, 1).get("readySince"))
+    uids = {x.uid for x in first}
+    lws.until("its time", lambda: entry(lws, 1), lambda x: x.get("leader") in uids and "readySince" in x)
     assert lws.uids(0) == former
     causes = Kubectl(cluster, sets.namespace).json("why", lws.name)["causes"]
     assert [x["group"] for x in causes if x["reason"] == "MinReadySeconds"] == [1]
@@ -66,7 +71,7 @@ def test_a_group_that_fails_on_probation_holds_the_roll(sets: Sets, manager: Man
     lws.change(leaderTemplate=template("leader", NEW), workerTemplate=template("worker", NEW))
     await_new(lws, 1)
     lws.annotate_pod(f"{lws.name}-1-1", NOT_READY, "true")
-    lws.until("the failure", lambda: lws.status.get("readyReplicas"), (1).__eq__)
+    await_ready(lws, 1)
     manager.kill()
     manager.start()
     assert steady("the other group", lambda: lws.uids(0), window=8.0) == former
