@@ -23,8 +23,8 @@ from lws.controllers.lacks import MissingPods
 from lws.controllers.livereads import LiveReader
 from lws.controllers.outcomes import Outcome, sooner
 from lws.controllers.problems import ProblemMemory
-from lws.controllers.standings import StandingMemory
 from lws.controllers.stability import Followed, Stability
+from lws.controllers.standings import StandingMemory
 from lws.controllers.statuspace import StatusPace
 from lws.objects import Key
 from lws.planning.actions import Delete

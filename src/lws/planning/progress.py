@@ -52,8 +52,8 @@ def plan_progress(
     at: float,
     proven: float | None = None,
 ) -> Progress:
-    """``at``: seconds since 1970. ``proven``: when the last group that is ready has been so, or will have been,
-    for minReadySeconds: that is progress, too.
+    """``at``: seconds since 1970. ``proven``: when the last group that is ready has been so, or will have
+    been, for minReadySeconds: that is progress, too.
     """
     deadline = lws.spec.progress_deadline_seconds
     if deadline is None:

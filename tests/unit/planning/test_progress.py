@@ -16,6 +16,7 @@ from lws.planning.groups import groups_of
 from lws.planning.observed import ObservedSet
 from lws.planning.problems import SetProblems
 from lws.planning.reasons import NOTHING_TOLD, Readiness, Reason, Standing, Told
+from lws.planning.stability import with_stability
 from lws.planning.status import StatusPlan, plan_status
 
 AT = 1770091506.0
@@ -89,6 +90,22 @@ def test_an_edit_starts_the_clock_anew() -> None:
     lws = planned(a_deadline(), at=AT)[1]
     edited = replace(lws, metadata=replace(lws.metadata, generation=2))
     assert planned(edited, at=AT + 59)[0].left == 60.0
+
+
+def test_probation_is_progress_until_it_is_over() -> None:
+    """minReadySeconds may be more than the deadline: that begins when the last group has proven itself."""
+    lws = replace(a_deadline(), spec=replace(a_deadline().spec, min_ready_seconds=600))
+    leaders = [a_leader(x, ready=True) for x in range(2)]
+    sets = tuple(a_worker_set(x) for x in leaders)
+    times = {x.uid: rfc3339(AT + i) for i, x in enumerate(leaders)}
+    observed = ObservedSet(lws, leaders=tuple(leaders), worker_sets=sets, ready_times=times)
+    groups = with_stability(lws, groups_of(observed), times, at=AT + 1)
+    for later, left in ((1, 660.0), (100, 561.0)):
+        now = AT + later
+        plan = plan_status(observed, groups, KEY, a_leader_set(), now=rfc3339(now), at=now)
+        assert plan.left == left
+        if plan.patch is not None:
+            observed = replace(observed, lws=written(lws, plan.patch.status))
 
 
 def test_another_process_goes_on_with_the_clock() -> None:
