@@ -87,7 +87,7 @@ def test_what_holds_a_rollout_and_a_pause(llm: LiveRoles, kubectl: Kubectl) -> N
         "a table that shows it",
         lambda: kubectl("get", "disaggregatedset", "llm", "-o", "wide").splitlines(),
         lambda lines: (
-            lines[0].split()[5:7] == ["PAUSED", "WHY"] and lines[1].split()[1:3] == ["False", "True"]
+            lines[0].split()[6:8] == ["PAUSED", "WHY"] and lines[1].split()[1:3] == ["False", "True"]
         ),
     )
     assert kubectl("get", "disaggregatedset", "llm", "-o", "wide").splitlines()[1].split()[-1] == "true"
