@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from lws.api import disaggregation as d
 from lws.api.disaggregatedset import DisaggregatedSet
 from lws.api.leaderworkerset import LeaderWorkerSet
@@ -117,9 +119,9 @@ def _begin(wanted: Wanted, slice_: Slice) -> list[Action]:
     actions: list[Action] = [
         _annotated(x) for x in _children(slice_.former) if _initial(x) != str(x.replicas)
     ]
-    for number, demand in enumerate(wanted.demands):
-        actions += _create(wanted, slice_, demand, replicas=0, then=() if number else (begun,))
-    return actions
+    made = [create for x in wanted.demands for create in _create(wanted, slice_, x, replicas=0)]
+    told = [replace(x, then=(begun,)) for x in made[:1]]  # whichever comes first: a name may be taken
+    return [*actions, *told, *made[1:]]
 
 
 def _children(former: Iterable[Former]) -> list[LeaderWorkerSet]:
@@ -256,9 +258,7 @@ def _patch(child: LeaderWorkerSet, body: Document, then: tuple[Effect, ...] = ()
     return Patch("LeaderWorkerSet", document, then=then)
 
 
-def _create(
-    wanted: Wanted, slice_: Slice, demand: Demand, *, replicas: int, then: tuple[Record, ...] = ()
-) -> list[Action]:
+def _create(wanted: Wanted, slice_: Slice, demand: Demand, *, replicas: int) -> list[Create]:
     name = lws_name(wanted.ds, slice_.number, wanted.revision, demand.name)
     if Taken("LeaderWorkerSet", name) in wanted.taken:
         return []
@@ -270,4 +270,4 @@ def _create(
         replicas=replicas,
         target=demand.in_slice(slice_.number, otherwise=replicas),
     )
-    return [Create("LeaderWorkerSet", document, then=then)]
+    return [Create("LeaderWorkerSet", document)]

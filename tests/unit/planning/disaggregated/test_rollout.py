@@ -134,6 +134,11 @@ class TestBegin:
         assert shown(ds, actions) == ["note decode=3", "note prefill=2", "make prefill=0", "make decode=0"]
         assert reasons(actions) == [d.REASON_ROLLING_UPDATE_STARTED]
 
+    def test_its_beginning_is_told_although_the_first_name_is_taken(self) -> None:
+        ds = two()
+        taken = (Taken("LeaderWorkerSet", f"llm-0-{revision(ds)}-prefill"),)
+        assert reasons(plan(ds, *pair(OLD, 2, 2), taken=taken)) == [d.REASON_ROLLING_UPDATE_STARTED]
+
     def test_a_baseline_that_is_right_is_not_written_again(self) -> None:
         ds = two()
         assert shown(ds, plan(ds, *pair(OLD, 2, 2, initial=2))) == ["make prefill=0", "make decode=0"]
