@@ -67,16 +67,21 @@ def test_no_pod_is_ever_replaced(
 def test_any_history_ends_whole(
     seed: int, shape: dict[str, Any], history: list[tuple[str, str, str, str, int]], data: st.DataObject
 ) -> None:
-    """Bad images, other edits, policies and partitions, pods that die: at the end the set is what it says."""
+    """Bad images, other edits, policies and partitions, pods that die, kubelets that are away.
+
+    At the end the set is what it says.
+    """
     life = Life(seed, crash=0.02, fail=0.02, lag=10, **shape, template=pods_of("a", "a", "a"))
     life.faults = True
     for leader, worker, env, policy, partition in history:
         template = pods_of(leader, worker, "a", env=env)
+        life.cluster.kubelets_away = data.draw(st.booleans())
         life.edit(**shape, template=template, policy=policy, partition=partition)
         life.go_on(data.draw(st.integers(0, 200)))
         if life.pods and data.draw(st.booleans()):
             life.cluster.delete(life.random.choice(life.pods), force=data.draw(st.booleans()))
         life.go_on(data.draw(st.integers(0, 200)))
+    life.cluster.kubelets_away = False
     life.edit(**shape, template=pods_of("a", "b", "a"))
     life.settle()
     life.assert_whole()

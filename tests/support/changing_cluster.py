@@ -30,7 +30,9 @@ READY = (PodCondition("ContainersReady", "True"), PodCondition("Ready", "True"))
 
 
 class ChangingCluster(RollingCluster):
-    """See the module's docstring. ``deleted_by_sets``: pods that StatefulSets replaced."""
+    """See the module's docstring. ``deleted_by_sets``: pods that StatefulSets replaced. ``kubelets_away``: no
+    kubelet sees anything for now, and what runs goes on.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,6 +41,7 @@ class ChangingCluster(RollingCluster):
         self._labels: dict[str, str] = {}  # by pod UID, as the StatefulSet controller has seen it
         self._told = 0  # how many changes of pods its watch has told
         self.deleted_by_sets: list[str] = []
+        self.kubelets_away = False
 
     def moves(self) -> list[Move]:
         self._moves_at = (-1, 0, 0)  # what the controller's cache shows changes without a version
@@ -134,7 +137,7 @@ class ChangingCluster(RollingCluster):
     # The kubelets.
 
     def _kubelets(self) -> Iterator[Move]:
-        for pod in self.all(Pod):
+        for pod in () if self.kubelets_away else self.all(Pod):
             if pod.deleting:
                 if pod.uid not in self._ended:
                     yield partial(self._end, pod)

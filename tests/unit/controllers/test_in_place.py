@@ -265,3 +265,27 @@ def test_a_group_that_is_down_is_healed_first() -> None:
     world.settle()
     world.assert_whole()
     assert world.uids() == before
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_what_is_taken_back_before_a_kubelet_saw_it_is_done(size: int) -> None:
+    """A node is away while a template comes and goes: its containers run what they should, and never restart.
+    By way of other images, too.
+    """
+    shape = {"replicas": 1, "size": size}
+    first, other, third = (pods_of(x, x, "a") for x in "abc")
+    world = life(**shape, template=first)
+    before, began = world.uids(), world.clock.monotonic()
+    runs = [dict(world.cluster.runs(x)) for x in world.pods]
+    world.cluster.kubelets_away = True
+    for template, image in ((other, "b"), (third, "c"), (first, "a")):
+        world.edit(**shape, template=template)
+        while {x.spec.containers[0].image for x in world.pods} != {image}:
+            world.step()
+    world.cluster.kubelets_away = False
+    world.settle()
+    world.assert_whole()
+    assert world.uids() == before
+    assert [world.cluster.runs(x) for x in world.pods] == runs
+    assert sum(x.restarts for x in world.pods) == 0
+    assert world.clock.monotonic() - began < 120

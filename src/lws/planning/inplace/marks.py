@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from lws.api import constants as c
 from lws.api.timestamps import rfc3339
-from lws.api.workloads import Pod, StatefulSet
+from lws.api.workloads import ContainerState, Pod, StatefulSet
 from lws.objects import KubeObject
 
 
@@ -25,8 +25,9 @@ class Mark(Struct, frozen=True, omit_defaults=True):
     ``anew``: why the group is to be recreated after all. Of pods: ``generation`` that the change made,
     ``containers`` that it touched by name, with their containerIDs before; of leaders the ``members``, as a
     digest of the workers' UIDs. ``waiting``: containers of a former change that had not been started when the
-    group was chosen again. ``settled``: nothing is left to do; ``counts``: of restarts at that moment, as the
-    group's record has them.
+    group was chosen again. ``ran``: the images with which those of ``containers``, or ``waiting``, had been
+    started. ``settled``: nothing is left to do; ``counts``: of restarts at that moment, as the group's record
+    has them.
     """
 
     to: str
@@ -36,6 +37,7 @@ class Mark(Struct, frozen=True, omit_defaults=True):
     containers: dict[str, str] | None = None
     members: str = ""
     waiting: dict[str, str] | None = None
+    ran: dict[str, str] | None = None
     settled: bool = False
     counts: str = ""
 
@@ -91,20 +93,34 @@ def updated_in_place(pod: Pod, key: str) -> bool:
     return mark is not None and mark.to == key
 
 
-def proven(pod: Pod) -> bool:
-    """Whether every container that the last change touched has been started anew since.
+def proven(pod: Pod, *, late: bool = False) -> bool:
+    """Whether every container that the last change touched has been started anew since, or need not be.
 
     By its containerID: image and imageID are what the runtime makes of them, and equal for two tags of one
     digest. The kubelet reports a generation before it deals with its containers, so one that has not reported
-    this one has not begun. A pod without the mark was made from the new template.
+    this one has not begun. It deals with one generation after the other: a container that it has left alone
+    until then, and that runs the very image, stays. Before Kubernetes 1.33 no generation is reported, and
+    only at the end of all time (``late``) such a container counts. A pod without the mark was made from the
+    new template.
     """
     mark = mark_on(pod)
     if mark is None or mark.containers is None:
         return True
     seen = pod.status.observed_generation
+    left = pending(mark.containers, pod)
+    if late and left and left.keys() <= _as_before(mark, pod):
+        return True
     if seen and seen < mark.generation:
         return False
-    return not pending(mark.containers, pod)
+    return not (left.keys() - _as_before(mark, pod) if seen else left)
+
+
+def _as_before(mark: Mark, pod: Pod) -> set[str]:
+    """Containers that run, and are to run what they did before the first change that has not been done."""
+    wanted = {x.name: x.image for x in (*pod.spec.init_containers, *pod.spec.containers)}
+    statuses = (*pod.status.init_container_statuses, *pod.status.container_statuses)
+    here = {x.name for x in statuses if x.container_id and x.state == ContainerState()}
+    return {x for x, image in (mark.ran or {}).items() if x in here and wanted.get(x) == image}
 
 
 def pending(before: Mapping[str, str], pod: Pod) -> dict[str, str]:

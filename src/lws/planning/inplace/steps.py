@@ -224,7 +224,7 @@ class _Course:
         """Settled when all containers have been started anew and are ready; at the deadline, started will do:
         from then on a restart is a failure again.
         """
-        started = all(proven(x) for x in self._members)
+        started = all(proven(x, late=not self._left) for x in self._members)
         ready = started and all(x.containers_ready for x in self._members)
         if self._replaced():
             return self._give_up("a pod of the group was replaced meanwhile")

@@ -19,7 +19,8 @@ from lws.planning.inplace.marks import Mark, mark_on, pending, write_mark
 
 def choose_alone(lws: LeaderWorkerSet, leader: Pod, mark: Mark) -> Patch:
     """Of a leader without workers the pod itself carries the mark."""
-    return _on(lws, "Pod", leader, _marked(replace(mark, waiting=_waiting(leader) or None)))
+    waiting, ran = _waiting(leader)
+    return _on(lws, "Pod", leader, _marked(replace(mark, waiting=waiting or None, ran=ran or None)))
 
 
 def prepare(lws: LeaderWorkerSet, workers: StatefulSet, mark: Mark, changes: Changes | None) -> Patch:
@@ -69,10 +70,16 @@ def change_pod(
     """
     status = pod.status
     ids = {x.name: x.container_id for x in (*status.init_container_statuses, *status.container_statuses)}
-    waiting = _waiting(pod)
+    waiting, ran = _waiting(pod)
     containers = waiting | {name: waiting.get(name, ids.get(name, "")) for name in change.images}
     generation = pod.metadata.generation and pod.metadata.generation + bool(change.images)
-    full = Mark(mark.to, mark.at, generation=generation, containers=containers, members=mark.members)
+    runs = {x.name: x.image for x in (*pod.spec.init_containers, *pod.spec.containers)}
+    full = replace(
+        mark,
+        generation=generation,
+        containers=containers,
+        ran=ran | {name: runs.get(name, "") for name in change.images if name not in waiting} or None,
+    )
     metadata = _marked(full) | {
         "resourceVersion": pod.metadata.resource_version,
         "labels": {
@@ -84,10 +91,13 @@ def change_pod(
     return _on(lws, "Pod", pod, metadata, image_lists(change))
 
 
-def _waiting(pod: Pod) -> dict[str, str]:
-    """Containers that a former change has not got started yet, with their containerIDs before it."""
+def _waiting(pod: Pod) -> tuple[dict[str, str], dict[str, str]]:
+    """Containers that a former change has not got started yet: their containerIDs before it, and images."""
     former = mark_on(pod)
-    return {} if former is None else pending(former.containers or former.waiting or {}, pod)
+    if former is None:
+        return {}, {}
+    left = pending(former.containers or former.waiting or {}, pod)
+    return left, {name: image for name, image in (former.ran or {}).items() if name in left}
 
 
 def image_lists(change: RoleChange) -> Document:

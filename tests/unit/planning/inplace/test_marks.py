@@ -7,7 +7,16 @@ from msgspec.structs import replace
 from support.groups import a_leader
 
 from lws.api import constants as c
-from lws.api.workloads import ContainerStatus, Pod, PodCondition, PodStatus, lean
+from lws.api.workloads import (
+    Container,
+    ContainerState,
+    ContainerStatus,
+    Pod,
+    PodCondition,
+    PodStatus,
+    Waiting,
+    lean,
+)
 from lws.planning.inplace.marks import Mark, mark_of, mark_on, proven, updated_in_place, write_mark
 
 
@@ -41,6 +50,31 @@ def test_proof_is_another_container_for_each_that_changed(
     statuses: tuple[ContainerStatus, ...], generation: int, done: bool
 ) -> None:
     assert proven(marked(BEFORE, *statuses, generation=generation)) is done
+
+
+BACK = Mark("old", generation=5, containers={"main": "cri://1"}, ran={"main": "a"})
+UNTOUCHED = ContainerStatus(0, "main", container_id="cri://1")
+WAITS = ContainerState(waiting=Waiting("ImagePullBackOff"))
+
+
+@pytest.mark.parametrize(
+    ("image", "status", "generation", "done"),
+    [
+        pytest.param("a", UNTOUCHED, 5, (True, True), id="left-alone"),
+        pytest.param("a", UNTOUCHED, 4, (False, True), id="may-yet-be-ended"),
+        pytest.param("a", UNTOUCHED, 0, (False, True), id="no-generations"),
+        pytest.param("b", UNTOUCHED, 5, (False, False), id="another-image"),
+        pytest.param("a", replace(UNTOUCHED, state=WAITS), 5, (False, False), id="ended"),
+        pytest.param("a", replace(UNTOUCHED, container_id="cri://2"), 5, (True, True), id="anew"),
+    ],
+)
+def test_what_a_kubelet_never_saw_need_not_start_anew(
+    image: str, status: ContainerStatus, generation: int, done: tuple[bool, bool]
+) -> None:
+    """An image was changed and changed back; ``done``: now, and at the deadline."""
+    pod = marked(BACK, status, generation=generation)
+    pod = replace(pod, spec=replace(pod.spec, containers=(Container(name="main", image=image),)))
+    assert (proven(pod), proven(pod, late=True)) == done
 
 
 def test_where_nothing_changed_nothing_is_to_be_proved() -> None:
