@@ -209,7 +209,10 @@ def test_what_can_be_left_out(values: tuple[str, ...], kind: str) -> None:
     ("value", "said"),
     [
         ("replicaCount=two", "'/replicaCount': got string, want integer"),
-        ("replicaCount=-1", "'/replicaCount': minimum: got -1, want 0"),
+        ("replicaCount=0", "'/replicaCount': minimum: got 0, want 1"),
+        ("hostNetwork=yes", "'/hostNetwork': got string, want boolean"),
+        ("resources.limits.memory=lots", "'/resources/limits/memory': 'lots' does not match pattern"),
+        ("resources.requests.cpu=-1", "'/resources/requests/cpu': minimum: got -1, want 0"),
         ("service.port=70000", "'/service/port': maximum: got 70,000, want 65,535"),
         ("logging.level=loud", "'/logging/level': 'loud' does not match pattern"),
         ("image.manager.pullPolicy=Sometimes", "'/image/manager/pullPolicy': value must be one of 'Always'"),
@@ -234,6 +237,18 @@ def test_a_bad_value_is_named_in_one_line(value: str, said: str) -> None:
     lines = [line for line in done.stderr.splitlines() if line.startswith("- at ")]
     assert len(lines) == 1, done.stderr
     assert said in lines[0]
+
+
+@pytest.mark.parametrize("quantity", ["500m", "1.5", "128Mi", "1e3", "2", "+1Gi"])
+def test_quantities_as_kubernetes_writes_them_are_taken(quantity: str) -> None:
+    assert template(f"resources.limits.memory={quantity}").returncode == 0
+
+
+@pytest.mark.parametrize("value", ["service.port=8443", "metrics.port=8081", "health.port=9443"])
+def test_ports_that_collide_are_refused(value: str) -> None:
+    done = template(value)
+    assert done.returncode == 1
+    assert "service.port, metrics.port and health.port must be three different ports" in done.stderr
 
 
 def test_a_namespace_that_yaml_takes_for_a_number_is_refused() -> None:

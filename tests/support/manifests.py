@@ -27,6 +27,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "overlays/certmanager": ("enableCertManager=true",),
     "overlays/prometheus": ("enablePrometheus=true",),
     "overlays/volcano": ("gangSchedulingManagement.schedulerProvider=volcano",),
+    "overlays/hostnetwork": ("hostNetwork=true",),
 }
 FOREIGN = {"cert-manager.io", "monitoring.coreos.com"}  # groups whose CRDs are not ours to install
 HELM_LABELS = {"helm.sh/chart", "app.kubernetes.io/version", "app.kubernetes.io/managed-by"}

@@ -75,7 +75,7 @@ def closed(schema: dict[str, Any], path: str = "") -> list[str]:
 
 
 def test_the_schema_is_open_only_where_kubernetes_or_helm_has_the_names() -> None:
-    core = {".podSecurityContext", ".securityContext", ".resources.requests", ".resources.limits"}
+    core = {".podSecurityContext", ".securityContext"}
     affinities = {f".affinity.{x}" for x in ("nodeAffinity", "podAffinity", "podAntiAffinity")}
     assert set(closed(SCHEMA)) == {".global", *core, *affinities}
 
