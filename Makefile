@@ -64,6 +64,8 @@ lock: setup ## Pin every dependency anew, with hashes
 	  --upgrade --custom-compile-command "make lock" --quiet --output-file requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --generate-hashes --universal --no-emit-index-url \
 	  --constraint requirements.lock --custom-compile-command "make lock" --quiet --output-file requirements.runtime.lock
+	$(BIN)/uv pip compile --group plugin --generate-hashes --universal --no-emit-index-url \
+	  --constraint requirements.lock --custom-compile-command "make lock" --quiet --output-file requirements.plugin.lock
 	$(BIN)/uv pip compile --group docs --generate-hashes --universal --no-emit-index-url \
 	  --constraint requirements.lock --custom-compile-command "make lock" --quiet --output-file requirements.docs.lock
 	$(BIN)/uv pip compile --group sbom --generate-hashes --universal --no-emit-index-url --upgrade \
@@ -81,6 +83,12 @@ sbom: .venv-sbom/installed ## What the image holds, as CycloneDX: build/sbom.cdx
 
 chart: setup ## Bring the copies in manifests/chart up to date, check it and package it: build/lws-VERSION.tgz
 	$(BIN)/python -m hack.tools.chart
+
+# Where the image will be, by which install.yaml and the chart name it: make release IMAGE=registry.example/lws
+IMAGE ?=
+
+release: setup .venv-sbom/installed ## What is published, in dist/: install.yaml, chart, image, wheels, plugin, SBOM, sums, notes
+	$(BIN)/python -m hack.release $(if $(IMAGE),--image $(IMAGE)) $(RELEASE_FLAGS)
 
 bench: setup ## The figures of docs/benchmarks.md, measured on this machine
 	hack/bench/run
@@ -115,11 +123,11 @@ setup: .venv/installed ## The virtual environment, from the lock file; other tar
 	@touch $@
 
 clean: ## Remove what the targets above made here
-	rm -rf .venv .venv-image .venv-docs .venv-sbom build .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-image .venv-docs .venv-sbom build dist .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 help: ## This list
 	@awk 'BEGIN {FS = ":.*## "} \
 	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
 	  /^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: demo test test-fast test-fast-image test-integration verify format crds lock docs sbom chart bench setup clean help
+.PHONY: demo test test-fast test-fast-image test-integration verify format crds lock docs sbom chart release bench setup clean help

@@ -26,7 +26,8 @@ copyright = "the contributors, Apache-2.0"  # noqa: A001 - Sphinx calls it so
 
 extensions = ["myst_parser"]
 root_doc = "README"
-include_patterns = ["README.md", "CONTRIBUTING.md", "docs/**.md", "tests/SCENARIOS.md"]
+PROJECT = ["CONTRIBUTING.md", "MAINTENANCE.md", "CHANGELOG.md", "SECURITY.md", "CODE_OF_CONDUCT.md"]
+include_patterns = ["README.md", *PROJECT, "docs/**.md", "tests/SCENARIOS.md"]
 # The specification is for those who change the code, and its pages would fill every search of a user.
 exclude_patterns = [".*", "build", "src", "hack", "manifests", "tests/*/**", "docs/specification"]
 myst_heading_anchors = 4
@@ -72,7 +73,7 @@ def navigation() -> dict[str, list[str]]:
             seen.add(entry.page)
     for folder, heading in (("docs/decisions", "Decisions"), ("docs", "Project")):
         parts[heading] = sorted(f"/{x}" for x in {_relative(y) for y in (ROOT / folder).glob("*.md")} - seen)
-    parts["Project"] += ["/CONTRIBUTING.md", "/tests/SCENARIOS.md"]
+    parts["Project"] += [*(f"/{x}" for x in PROJECT), "/tests/SCENARIOS.md"]
     return parts
 
 

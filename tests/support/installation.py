@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ LEASE, SERVICE, SECRET = "b8b2488c.x-k8s.io", "lws-webhook-service", "lws-webhoo
 ENDPOINT_SLICES = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
 MANIFESTS = ROOT / "manifests" / "overlays" / "volcano"
 Document = dict[str, Any]
+Python = Callable[[Path, Path], list[str]]
 
 
 def host_address() -> str:
@@ -65,14 +67,19 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
+def this_python(_directory: Path, _kubeconfig: Path) -> list[str]:
+    return [sys.executable]
+
+
 class Installation:
     """The manifests, applied.
 
     ``replicas`` are those started so far, ended ones included; ``published`` those that are called.
+    ``python``: what to run in place of this interpreter, for a replica's directory and the kubeconfig.
     """
 
-    def __init__(self, cluster: Cluster, directory: Path) -> None:
-        self.cluster, self.directory = cluster, directory
+    def __init__(self, cluster: Cluster, directory: Path, *, python: Python = this_python) -> None:
+        self.cluster, self.directory, self.python = cluster, directory, python
         self.address = host_address()
         self.documents = self._apply()
         self.kubeconfig = account_kubeconfig(cluster, directory / "kubeconfig")
@@ -206,7 +213,8 @@ class Replica:
             "PYTHONPATH": os.environ.get("PYTHONPATH", ""),  # of the tree under test
         }
         with self.log.open("wb") as log:
-            self._process = subprocess.Popen([sys.executable, *words], stderr=log, env=environment)
+            program = self._installation.python(self._directory, self._installation.kubeconfig)
+            self._process = subprocess.Popen([*program, *words], stderr=log, env=environment)
 
     def ready(self) -> bool:
         assert self.running, f"it ended: {self.tail()}"

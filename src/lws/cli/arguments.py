@@ -8,7 +8,6 @@ from typing import Any, Final, NamedTuple, NoReturn
 
 from lws.api import constants as c
 from lws.api import disaggregation as d
-from lws.cli.disaggregated.numbers import read_role
 from lws.cli.examples import EXAMPLES, PROGRAM
 from lws.version import VERSION
 
@@ -59,6 +58,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         Parser(prog=f"{PROGRAM} {options.command}").error("a set cannot be named across all namespaces")
     options.kind, options.name = options.name or Target("", "")
     return options
+
+
+def _role(text: str) -> Any:
+    """Help does without what reads it: half a second of imports on a small machine."""
+    from lws.cli.disaggregated.numbers import read_role  # noqa: PLC0415
+
+    return read_role(text)
 
 
 def _check_plan(options: argparse.Namespace) -> None:
@@ -153,7 +159,7 @@ def _looking(commands: Any) -> None:
     plan.add_argument(
         "--role",
         action="append",
-        type=read_role,
+        type=_role,
         metavar="NAME=GROUPS[:GROUPS][,surge=N][,unavailable=N]",
         help="a role with its groups, before and after where that differs; once for each role;"
         " surge is 1 and unavailable 0 where they are not given",

@@ -60,7 +60,11 @@ COMMANDS: Mapping[str, Command] = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit code."""
-    options = parse(arguments)
+    return run(parse(arguments))
+
+
+def run(options: Any) -> int:
+    """Run the command of a command line that was understood; the exit code."""
     try:
         if getattr(options, "role", None):
             return roles_numbers.run(make_output(options), options)

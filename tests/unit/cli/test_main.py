@@ -184,9 +184,11 @@ def test_what_goes_wrong_is_one_line(
 
 def test_without_its_extra_it_says_what_is_missing() -> None:
     program = "import sys; sys.modules['rich'] = None; from lws.cli.__main__ import main; sys.exit(main())"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program, "tree"], capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "error: kubectl lws needs the Python package rich; install 'lws[kubectl]'\n"
+    assert done.stderr == "error: kubectl lws needs the Python package rich; pip install kubectl-lws\n"
 
 
 @pytest.mark.parametrize(
