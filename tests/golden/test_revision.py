@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from support.golden import vectors
+from support.golden import vectors, with_ours
 
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision
@@ -19,9 +19,11 @@ def test_there_are_enough_vectors() -> None:
     assert len(VECTORS) >= 300
 
 
+@pytest.mark.parametrize("ours", [False, True], ids=["", "with-ours"])
 @pytest.mark.parametrize("vector", VECTORS, ids=range(len(VECTORS)))
-def test_revision(vector: dict[str, Any]) -> None:
-    lws = msgspec.json.decode(msgspec.json.encode(vector["lws"]), type=LeaderWorkerSet)
+def test_revision(vector: dict[str, Any], *, ours: bool) -> None:
+    document = with_ours(vector["lws"]) if ours else vector["lws"]
+    lws = msgspec.json.decode(msgspec.json.encode(document), type=LeaderWorkerSet)
     live = template_of(lws)
     assert live.data.decode() == vector["dataBytes"]
     assert live.key == vector["revisionKey"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from support.golden import vectors, without_empty
+from support.golden import vectors, with_ours, without_empty
 from support.handedon import as_upstream
 
 from lws.api.leaderworkerset import LeaderWorkerSet
@@ -21,9 +21,11 @@ def test_there_are_enough_vectors() -> None:
     assert len(VECTORS) >= 150
 
 
+@pytest.mark.parametrize("ours", [False, True], ids=["", "with-ours"])
 @pytest.mark.parametrize("vector", VECTORS, ids=range(len(VECTORS)))
-def test_document(vector: dict[str, Any]) -> None:
-    lws = msgspec.json.decode(msgspec.json.encode(vector["lws"]), type=LeaderWorkerSet)
+def test_document(vector: dict[str, Any], *, ours: bool) -> None:
+    one = with_ours(vector["lws"]) if ours else vector["lws"]
+    lws = msgspec.json.decode(msgspec.json.encode(one), type=LeaderWorkerSet)
     leader = msgspec.json.decode(msgspec.json.encode(vector["leaderPod"]), type=Pod)
     revision = msgspec.json.decode(msgspec.json.encode(vector["revision"]), type=ControllerRevision)
     template = restore(revision, template_of(lws))

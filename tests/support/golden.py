@@ -28,3 +28,16 @@ def without_empty(value: Any, name: str = "") -> Any:
         return value
     pruned = {key: without_empty(x, key) for key, x in value.items()}
     return {key: x for key, x in pruned.items() if x is not None and (x != {} or key == "emptyDir")}
+
+
+def with_ours(lws: dict[str, Any]) -> dict[str, Any]:
+    """The set with every addition of ours that lives outside the templates, none of which may show in what
+    is made from those.
+    """
+    added = {
+        "groupReadiness": "LeaderGate",
+        "maxGroupRestarts": 3,
+        "minReadySeconds": 20,
+        "progressDeadlineSeconds": 60,
+    }
+    return {**lws, "spec": {**lws["spec"], **added}}
