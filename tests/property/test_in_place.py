@@ -27,15 +27,15 @@ shapes = st.fixed_dictionaries(
 edits = st.lists(st.tuples(names, names, names), min_size=1, max_size=4)
 
 
-@given(seed=st.integers(0, 2**32), shape=shapes, history=edits, data=st.data())
+@given(seed=st.integers(0, 2**32), late=st.booleans(), shape=shapes, history=edits, data=st.data())
 @settings(max_examples=60, deadline=None)
 def test_no_pod_is_ever_replaced(
-    seed: int, shape: dict[str, Any], history: list[tuple[str, str, str]], data: st.DataObject
+    seed: int, late: bool, shape: dict[str, Any], history: list[tuple[str, str, str]], data: st.DataObject
 ) -> None:
     """beyond.md, 1.5.11: whatever dies and comes late, every pod is still there, and never is more down than
     may be.
     """
-    life = Life(seed, crash=0.03, fail=0.03, **shape, template=pods_of("a", "a", "a"))
+    life = Life(seed, crash=0.03, fail=0.03, late=late, **shape, template=pods_of("a", "a", "a"))
     before, life.faults = life.uids(), True
     for images in history:
         life.edit(**shape, template=pods_of(*images))

@@ -52,9 +52,9 @@ class ChangingCluster(RollingCluster):
     def _stateful_sets(self) -> Iterator[Move]:
         yield from super()._stateful_sets()
         if self._told < len(self.history[Pod]):
-            yield self._tell
+            yield self.tell
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
         """Its watch brings the next change of a pod, in the order in which they were made."""
         pod = self.history[Pod][self._told].obj
         assert isinstance(pod, Pod)

@@ -33,13 +33,21 @@ class Life:
     """A set, a cluster and a controller, until they are at rest."""
 
     def __init__(
-        self, seed: int, *, crash: float = 0.0, fail: float = 0.0, lag: int = 0, **spec: Any
+        self,
+        seed: int,
+        *,
+        crash: float = 0.0,
+        fail: float = 0.0,
+        lag: int = 0,
+        late: bool = False,
+        **spec: Any,
     ) -> None:
+        """``lag``: of the first lists. ``late``: the StatefulSet controller hears of pods after others."""
         self.random, self.clock = Random(seed), FakeClock()
         self.cluster = ChangingCluster()
         self.cluster.create(self._set(**spec))
         self._strike = trouble(self.random, crash=crash, fail=fail)
-        self.faults, self.most_down, self.lag = False, 0, lag
+        self.faults, self.most_down, self.lag, self.late = False, 0, lag, late
         self.client = ModelClient(self.cluster, lambda: self._strike() if self.faults else None)
         self.process: Process | None = None
         self.settle()
@@ -89,6 +97,9 @@ class Life:
             self.process = Process(self.cluster, self.client, self.clock, lambda _kind: lag)
         moves = [*self.cluster.moves(), *self.process.deliveries(), *self.process.reconciles()]
         due = self.process.next()
+        if self.late:
+            others = [x for x in moves if x != self.cluster.tell]
+            moves = others if others or (due is not None and self.random.random() < 0.8) else moves
         if not moves and due is None:
             return False
         try:

@@ -209,6 +209,7 @@ class LeaderWorkerSetReconciler:
             partition=rollout.partition,
             replicas=rollout.replicas,
             tell=course.refusal() if course is not None and revision.changed else (),
+            moving=course is None or not course.passes(rollout.partition),
         )
         return self._executor.run(actions)
 

@@ -62,12 +62,14 @@ def plan_leader(
     partition: int,
     replicas: int,
     tell: tuple[Record, ...] = (),
+    moving: bool = True,
 ) -> tuple[Action, ...]:
     """Apply the leader StatefulSet; ``leader`` is as it was when ``partition`` and ``replicas`` were decided.
 
     All events, ``tell`` among them, wait for the apply, so a failing one does not repeat them. What is not
     the set's is not touched: an apply would take it over, or fail with words that do not say so. Raises
-    ValueError, naming the field, for numbers that no admission would have let through.
+    ValueError, naming the field, for numbers that no admission would have let through. ``moving``: groups
+    that the partition lets go are updated by that, and have not been before.
     """
     if revision.template.size < 1:
         raise ValueError(f"spec.leaderWorkerTemplate.size: {revision.template.size} is less than 1")
@@ -80,7 +82,7 @@ def plan_leader(
         return (problem, replace(failed, note=f"{failed.note}: {problem.message}"), Requeue(FOREIGN_RETRY))
     rollout = Rollout(partition, replicas)
     events = [surge_deletion(lws, leader, rollout)]
-    if not revision.changed:
+    if moving and not revision.changed:
         events.append(partition_move(lws, leader, rollout, revision=revision.reference))
     then = (*(x for x in events if x is not None), *tell)
     return (Apply("StatefulSet", document, then=then, failed=_failed(lws, "Update")),)

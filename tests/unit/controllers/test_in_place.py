@@ -19,7 +19,7 @@ SHAPE: dict[str, Any] = {"replicas": 3, "size": 3}
 
 
 def life(**spec: Any) -> Life:
-    return Life(1, **(SHAPE | {"template": OLD} | spec))
+    return Life(**({"seed": 1, "template": OLD} | SHAPE | spec))
 
 
 def group(world: Life, index: int) -> set[str]:
@@ -289,3 +289,27 @@ def test_what_is_taken_back_before_a_kubelet_saw_it_is_done(size: int) -> None:
     assert [world.cluster.runs(x) for x in world.pods] == runs
     assert sum(x.restarts for x in world.pods) == 0
     assert world.clock.monotonic() - began < 120
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_both_ways_share_the_budget(seed: int) -> None:
+    """A canary that cannot be changed in place goes anew, the others do not, and no two are down at once."""
+    world = life(partition=2, seed=seed)
+    world.edit(**SHAPE, template=pods_of("a", "a", "a", env="1"), partition=2)
+    world.settle()
+    before = {i: group(world, i) for i in range(3)}
+    world.edit(**SHAPE, template=NEW)
+    world.settle()
+    world.assert_whole()
+    assert {i: len(group(world, i) & before[i]) for i in range(3)} == {0: 3, 1: 3, 2: 0}
+    assert world.most_down == 1
+
+
+def test_the_statefulset_controller_may_see_labels_late() -> None:
+    """beyond.md, 1.5.11: its watch of pods is behind that of StatefulSets."""
+    world = life(late=True)
+    before = world.uids()
+    world.edit(**SHAPE, template=NEW)
+    world.settle()
+    world.assert_whole()
+    assert (world.uids(), world.cluster.deleted_by_sets) == (before, [])

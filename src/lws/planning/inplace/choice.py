@@ -36,6 +36,7 @@ class Course:
     ) -> None:
         self._lws, self._groups, self._leader, self._key = lws, groups, leader, key
         self._changes = changes
+        self._partition = leader.spec.update_strategy.rolling_update.partition
         self._labels_seen = _labels_seen(groups, leader)
 
     @property
@@ -59,6 +60,11 @@ class Course:
         note = f"Groups are recreated and not updated in place: {why}"
         return (warning(self._lws, c.REASON_IN_PLACE_FALLBACK, "Update", note),)
 
+    def passes(self, partition: int) -> bool:
+        """Whether the partition goes down to there past groups only that are updated already."""
+        found = (self._groups.by_index.get(i) for i in range(partition, self._partition))
+        return all(x is not None and x.updated(self._key) for x in found)
+
     def _held(self) -> Iterator[int]:
         for index in range(min(self._lws.replicas, self._leader.spec.replicas)):
             group = self._groups.by_index.get(index)
@@ -81,9 +87,8 @@ class Course:
         """
         if group.key != self._key or not updated_in_place(group.leader, self._key):
             return False
-        partition = self._leader.spec.update_strategy.rolling_update.partition
         index = group.index or 0
-        if index >= partition:
+        if index >= self._partition:
             return False
         above = (self._groups.by_index.get(i) for i in range(index, self._leader.spec.replicas))
         return not self._labels_seen or any(x is None or x.leader.deleting for x in above)
@@ -140,7 +145,7 @@ class Course:
 
     def _spared(self, index: int) -> bool:
         """The partition keeps the StatefulSet controller from replacing that leader."""
-        return index < self._leader.spec.update_strategy.rolling_update.partition
+        return index < self._partition
 
     def _mark(self, group: Group, target: str, now: float) -> Action:
         """The first write. Where traffic ends some time before, the workers' template waits for that."""
