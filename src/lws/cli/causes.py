@@ -136,7 +136,8 @@ def _group_cause(seen: Seen, group: Group, events: Events, *, now: float) -> Cau
         return kept
     if group.state.ready:
         return _young(seen, group, leader, now=now)
-    for pod in group.pods:
+    # A leader that only its workers keep from traffic has nothing to say that they do not say.
+    for pod in sorted(group.pods, key=lambda pod: pod.gated and not pod.gate_open and pod.serves):
         if (cause := pod_cause(pod, now=now)) is not None:
             if pod.uid == leader.uid:
                 cause.message += _held_up(seen, group, leader)

@@ -286,9 +286,12 @@ class LeaderWorkerSetReconciler:
 
 
 def _waits(observed: ObservedSet, groups: Groups, key: str, problems: SetProblems) -> dict[int, Waits]:
-    """The groups that are wanted and not ready, without their pods. ``key``: the current revision's."""
+    """The groups that are not ready, wanted ones and those of a surge, without their pods. ``key``: the
+    current revision's.
+    """
     lws, found = observed.lws, {}
-    for index in range(lws.replicas):
+    surge = (x for x in groups.by_index if x >= lws.replicas)
+    for index in (*range(lws.replicas), *sorted(surge)):
         group = groups.by_index.get(index)
         if group is not None and group.ready:
             continue

@@ -102,8 +102,7 @@ def with_progress(
 def _told(one: Condition, message: str, *, expired: bool, generation: int, now: str) -> Condition:
     if expired:
         since = one.last_transition_time if one.status == "False" else now
-        text = message or "No group has become ready, and none was updated, for progressDeadlineSeconds"
-        return Condition(c.PROGRESSING, "False", c.REASON_DEADLINE_EXCEEDED, text, since, generation)
+        return Condition(c.PROGRESSING, "False", c.REASON_DEADLINE_EXCEEDED, message, since, generation)
     if one.status == "True" and message:
         return replace(one, message=message)
     ours = one.message != TEXT and one.reason in (c.REASON_GROUPS_PROGRESSING, c.REASON_DEADLINE_EXCEEDED)
@@ -112,7 +111,13 @@ def _told(one: Condition, message: str, *, expired: bool, generation: int, now: 
 
 def missed(lws: LeaderWorkerSet, message: str) -> Problem:
     """For ``Stalled``; all of the spec is carried out, as far as that lies with us."""
-    return Problem(c.REASON_DEADLINE_EXCEEDED, message or "progressDeadlineSeconds has passed", unmet=False)
+    return Problem(c.REASON_DEADLINE_EXCEEDED, message, unmet=False)
+
+
+def late(lws: LeaderWorkerSet, message: str) -> str:
+    """What both conditions say after the deadline. ``message``: of the worst group, where one is told."""
+    words = f"No progress within {lws.spec.progress_deadline_seconds} s"
+    return f"{words}: {message}" if message else words
 
 
 def expiry_event(lws: LeaderWorkerSet, conditions: Sequence[Condition]) -> tuple[Record, ...]:
@@ -123,5 +128,4 @@ def expiry_event(lws: LeaderWorkerSet, conditions: Sequence[Condition]) -> tuple
         return ()
     if known is not None and known.reason == found.reason and known.status == "False":
         return ()
-    note = f"No progress within {lws.spec.progress_deadline_seconds} s: {found.message}"
-    return (warning(lws, c.REASON_DEADLINE_EXCEEDED, "Update", note),)
+    return (warning(lws, c.REASON_DEADLINE_EXCEEDED, "Update", found.message),)

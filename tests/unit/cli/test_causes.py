@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from support.cli import conditions, key_of, seen_of
-from support.groups import a_set
+from support.cli import a_pod, conditions, key_of, seen_of
+from support.groups import NAME, a_set
 
 from lws.api import constants as c
 from lws.api.timestamps import epoch
+from lws.api.workloads import ReadinessGate
 from lws.cli.causes import Events
 from lws.cli.kinds import Event
 from lws.cli.observing import Seen
@@ -241,6 +242,18 @@ def test_a_group_that_has_to_be_ready_for_longer(
     lws = replace(lws, spec=replace(lws.spec, min_ready_seconds=seconds))
     found = [x.message for x in why(seen_of(lws)) if x.reason == "MinReadySeconds"]
     assert found == ([message] if message else [])
+
+
+def test_a_leader_that_only_its_workers_keep_from_traffic_is_not_the_cause() -> None:
+    seen = seen_of(known(), down=(1,))
+    status = {"phase": "Running", "conditions": [{"type": "ContainersReady", "status": "True"}]}
+    gate = (ReadinessGate(c.GROUP_READY_GATE),)
+    pods = []
+    for pod in seen.pods:
+        gated = pod.name == f"{NAME}-1"
+        one = a_pod(pod, status=status) if gated else pod
+        pods.append(replace(one, spec=replace(one.spec, readiness_gates=gate)) if gated else one)
+    assert [x.pod for x in why(seen._replace(pods=tuple(pods)))] == [f"{NAME}-1-1"]
 
 
 def test_a_set_of_single_pods_has_no_workers_to_miss() -> None:

@@ -69,7 +69,7 @@ def test_after_the_deadline_both_conditions_say_so_once() -> None:
     assert condition(lws, c.PROGRESSING) == ("False", "ProgressDeadlineExceeded")
     assert condition(lws, c.STALLED) == ("True", "ProgressDeadlineExceeded")
     message = next(x.message for x in lws.status.conditions if x.type == c.STALLED)
-    assert message.startswith("1 of 2 groups ready; group 1: ImagePull since ")
+    assert message.startswith("No progress within 60 s: 1 of 2 groups ready; group 1: ImagePull since ")
     plan, _ = planned(lws, at=AT + 600)
     assert plan.patch is None
 
