@@ -24,6 +24,7 @@ USER: Final = 65532
 ACCOUNTS: Final = {
     "etc/passwd": f"root:x:0:0:root:/:/sbin/nologin\nnonroot:x:{USER}:{USER}:nonroot:/:/sbin/nologin\n",
     "etc/group": f"root:x:0:\nnonroot:x:{USER}:\n",
+    "etc/hosts": "127.0.0.1 localhost\n::1 localhost\n",  # runtimes put theirs over it
     "etc/nsswitch.conf": "hosts: files dns\n",
 }
 DIRECTORIES: Final = {"tmp": 0o1777, "proc": 0o555, "sys": 0o555, "dev": 0o755, "run": 0o755}
