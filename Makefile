@@ -42,7 +42,12 @@ endif
 WORKERS ?= 4
 
 test-integration: setup ## The tests on a real control plane (builds it on first use)
-	$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder tests/integration
+	$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder --ignore $(RELEASE) tests/integration
+
+# Two whole releases, compared byte by byte, and what is in them run: a quarter of an hour of its own.
+RELEASE := tests/integration/test_release.py
+test-release: setup ## What `make release` makes: the same bytes twice, and everything in it works
+	$(PYTEST) $(RELEASE)
 
 verify: setup ## Linter, formatter, strict types, and who may import whom
 	$(BIN)/ruff check .
@@ -130,4 +135,4 @@ help: ## This list
 	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
 	  /^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: demo test test-fast test-fast-image test-integration verify format crds lock docs sbom chart release bench setup clean help
+.PHONY: demo test test-release test-fast test-fast-image test-integration verify format crds lock docs sbom chart release bench setup clean help
