@@ -187,7 +187,7 @@ def test_the_sbom_lists_every_package_with_its_version_and_hashes(sboms: list[by
 
 def test_the_sbom_names_what_it_is_of(sboms: list[bytes]) -> None:
     subject = json.loads(sboms[0])["metadata"]["component"]
-    assert (subject["name"], subject["version"]) == ("lws", project_version())
+    assert (subject["name"], subject["version"]) == ("lws-controller", project_version())
 
 
 def test_the_sbom_is_the_same_each_time(sboms: list[bytes]) -> None:

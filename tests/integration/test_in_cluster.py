@@ -28,6 +28,7 @@ from support.waiting import steady, until
 from support.wholeness import await_whole
 
 from hack.tools.run import apply_crds
+from lws.api import constants as c
 from lws.controllers.resources import LEADERWORKERSETS
 from lws.kube.errors import KubeError
 from lws.kube.resources import (
@@ -250,7 +251,8 @@ class TestLeadership:
         self, installation: Installation, sets: Sets
     ) -> None:
         """Stopped in the middle of a roll, which its successor finishes; it wakes with what it knew then."""
-        one = sets.create("frozen", replicas=4)
+        alone = {"annotations": {c.HISTORY_LIMIT_ANNOTATION: "0"}}  # the manifests keep former revisions
+        one = sets.create("frozen", replicas=4, metadata=alone)
         await_whole(one)
         takeover, log = Takeover(installation), AuditLog(installation.cluster.audit_log)
         installation.withdraw(takeover.leader)

@@ -170,8 +170,8 @@ def test_objects_of_kustomize_can_be_taken_over(
     release = Release(cluster, guarded)
     authority = base64.b64encode(Authority(tmp_path).path.read_bytes()).decode()
     with manager_away(cluster, manager):
-        apply(cluster, charted("replicaCount=0", release=release.name, namespace=guarded))
+        apply(cluster, charted("replicaCount=1", release=release.name, namespace=guarded))
         release.manage(authority)
-        release.helm("install", str(CHART), "--take-ownership", "--set=replicaCount=0")
+        release.helm("install", str(CHART), "--take-ownership", "--set=replicaCount=1")
         assert release.as_managed() == dict.fromkeys(MANAGED, authority)
         release.helm("uninstall", "--wait")

@@ -109,7 +109,14 @@ OTHERS_FILES = {"gangSchedulingManagement", "Configuration", "Kustomization", "s
 """Blocks of files that no API server is sent. ``tests/unit/test_docs_reference.py`` reads our own."""
 FILE_NAMED = re.compile(r"# [\w./-]+\.ya?ml\n")
 """A block that begins with the name of a file is that file, or a part of it: values of a chart, say."""
-UNKNOWN_HERE = re.compile(r"^apiVersion: (monitoring\.coreos\.com|kueue\.x-k8s\.io|cert-manager\.io)/", re.M)
+_OTHERS = (
+    "monitoring.coreos.com",
+    "kueue.x-k8s.io",
+    "cert-manager.io",
+    "argoproj.io",
+    "helm.toolkit.fluxcd.io",
+)
+UNKNOWN_HERE = re.compile(rf"^apiVersion: ({'|'.join(map(re.escape, _OTHERS))})/", re.M)
 """Kinds of other projects, whose CustomResourceDefinitions this cluster lacks."""
 
 
