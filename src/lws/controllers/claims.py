@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from lws.api import constants as c
 from lws.api.resourceclaims import ResourceClaim, ResourceClaimTemplate
+from lws.controllers.watched import Watched
 from lws.kube.client import Client
 from lws.kube.errors import NotFound
 from lws.kube.resources import RESOURCE_CLAIM_TEMPLATES, RESOURCE_CLAIMS
@@ -24,18 +25,20 @@ PATIENCE = 5.0
 """Seconds that the first passes wait for the first list: a server that serves no claims never gives it."""
 
 
-class GroupClaims:
+class GroupClaims(Watched[ResourceClaim]):
     """A watch of claims that carry a set's name label, begun by need."""
 
     def __init__(self, client: Client, *, clock: Clock, metrics: InformerMetrics | None = None) -> None:
-        self._client = client
-        self.informer = Informer(
-            client.connection,
-            Selection(RESOURCE_CLAIMS, label_selector=exists(c.NAME_LABEL)),
-            ResourceClaim,
-            clock=clock,
-            metrics=metrics,
+        super().__init__(
+            Informer(
+                client.connection,
+                Selection(RESOURCE_CLAIMS, label_selector=exists(c.NAME_LABEL)),
+                ResourceClaim,
+                clock=clock,
+                metrics=metrics,
+            )
         )
+        self._client = client
         self._clock = clock
         self._awake = False
         self._since = 0.0
@@ -70,7 +73,7 @@ class GroupClaims:
             if self._awake:
                 return
             self._awake, self._since = True, self._clock.monotonic()
-        self.informer.start()
+        super().start()
 
     def start(self) -> None:
         """Nothing yet."""
@@ -79,18 +82,8 @@ class GroupClaims:
         """At any time; it is not begun any more."""
         with self._lock:
             self._awake = True
-        self.informer.begin_stop()
-        self.informer.stop(timeout)
-
-    @property
-    def alive(self) -> bool:
-        """Whether the watch goes on, or was never begun."""
-        return self.informer.alive
-
-    def check(self) -> None:
-        """A liveness check, as the cache's."""
-        self.informer.check()
+        super().stop(timeout)
 
     def silences(self) -> dict[str, float]:
-        """By resource: seconds since the server last said anything about it, while it is watched."""
-        return {self.informer.resource.plural: self.informer.silence} if self._awake else {}
+        """Only while it is watched."""
+        return super().silences() if self._awake else {}

@@ -9,63 +9,52 @@ from __future__ import annotations
 from lws.api import constants as c
 from lws.api.workloads import Pod
 from lws.controllers.resources import Kind
+from lws.controllers.watched import Watched
 from lws.kube.connection import Connection
 from lws.kube.resources import Resource
 from lws.kube.selectors import exists
 from lws.objects import Key, KubeObject
 from lws.planning.podgroups import GangProvider
 from lws.runtime.clock import Clock
-from lws.runtime.informers import PARTIAL_METADATA, STOP_TIMEOUT, Informer, InformerMetrics, Selection
+from lws.runtime.informers import PARTIAL_METADATA, Informer, InformerMetrics, Selection
 
 PATIENCE = 5.0
 """Seconds that starting waits for the first list: without the CRD it does not come, and all else goes on."""
 
 
-class Gang:
+class Gang(Watched[KubeObject]):
     """A provider and its objects, of which nothing but the metadata is watched."""
 
     def __init__(self, provider: GangProvider, pod_groups: Informer[KubeObject], *, clock: Clock) -> None:
+        super().__init__(pod_groups)
         self.provider = provider
-        self.pod_groups = pod_groups
         self._clock = clock
         self._since = clock.monotonic()
 
     @property
     def kind(self) -> Kind:
         """For the executor: answers decode to what the informer holds."""
-        return Kind(self.pod_groups.resource, self.pod_groups.type)
+        return Kind(self.informer.resource, self.informer.type)
 
     @property
     def known(self) -> bool:
         """Whether it can be told which of the objects exist."""
-        return self.pod_groups.has_synced
+        return self.informer.has_synced
 
     def pod_group_of(self, leader: Pod) -> KubeObject | None:
         """What bears the name that this leader's group has, whoever owns it."""
         name = self.provider.name_of(leader)
-        return self.pod_groups.get(Key(leader.namespace, name)) if name else None
+        return self.informer.get(Key(leader.namespace, name)) if name else None
 
     def start(self) -> None:
         """Begin to watch."""
         self._since = self._clock.monotonic()
-        self.pod_groups.start()
-
-    @property
-    def alive(self) -> bool:
-        """Whether the watch goes on."""
-        return self.pod_groups.alive
-
-    def check(self) -> None:
-        """A liveness check, as the cache's."""
-        self.pod_groups.check()
+        super().start()
 
     def wait_ready(self, timeout: float) -> bool:
         """Whether it is known what there is, or waiting for that has gone on long enough."""
-        synced = self.pod_groups.wait_for_sync(timeout)
+        synced = self.informer.wait_for_sync(timeout)
         return synced or self._clock.monotonic() - self._since >= PATIENCE
-
-    def stop(self, timeout: float = STOP_TIMEOUT) -> None:
-        self.pod_groups.stop(timeout)
 
 
 def make_gang(

@@ -18,12 +18,13 @@ from lws.controllers.informers import Informers
 from lws.controllers.livereads import LiveReader
 from lws.controllers.news import differs
 from lws.controllers.outcomes import FOREIGN_RETRY
+from lws.controllers.watched import Watched
 from lws.kube.connection import Connection
 from lws.kube.resources import CORE_EVENTS
 from lws.objects import Key, controlled_by
 from lws.planning.lacking import Lack, missing_pods, refusals_in
 from lws.runtime.clock import Clock
-from lws.runtime.informers import STOP_TIMEOUT, Adder, EnqueueRequests, Informer, InformerMetrics, Selection
+from lws.runtime.informers import Adder, EnqueueRequests, Informer, InformerMetrics, Selection
 
 FIRST: Final = 15.0
 """Seconds that the first missing pod has been the same one before its name is looked at."""
@@ -34,7 +35,7 @@ BY_OBJECT: Final = "object"
 _SELECTOR: Final = "involvedObject.kind=StatefulSet,reason=FailedCreate"
 
 
-class CreationFailures:
+class CreationFailures(Watched[CreationFailure]):
     """What the StatefulSet controller could not create, and why, in its own events.
 
     Nothing waits for this watch, and nothing depends on it but what users are told: where the right to it is
@@ -44,37 +45,20 @@ class CreationFailures:
     def __init__(
         self, connection: Connection, *, clock: Clock, metrics: InformerMetrics | None = None
     ) -> None:
-        self.informer = Informer(
-            connection,
-            Selection(CORE_EVENTS, field_selector=_SELECTOR),
-            CreationFailure,
-            indexes={BY_OBJECT: lambda x: (x.involved_object.uid,)},
-            clock=clock,
-            metrics=metrics,
+        super().__init__(
+            Informer(
+                connection,
+                Selection(CORE_EVENTS, field_selector=_SELECTOR),
+                CreationFailure,
+                indexes={BY_OBJECT: lambda x: (x.involved_object.uid,)},
+                clock=clock,
+                metrics=metrics,
+            )
         )
 
     def of(self, owner: StatefulSet) -> Iterable[CreationFailure]:
         """Those about this very StatefulSet; the API server forgets each an hour after it was said last."""
         return self.informer.by_index(BY_OBJECT, owner.uid)
-
-    def start(self) -> None:
-        self.informer.start()
-
-    def stop(self, timeout: float = STOP_TIMEOUT) -> None:
-        self.informer.stop(timeout)
-
-    @property
-    def alive(self) -> bool:
-        """Whether the watch goes on."""
-        return self.informer.alive
-
-    def check(self) -> None:
-        """A liveness check, as the cache's."""
-        self.informer.check()
-
-    def silences(self) -> dict[str, float]:
-        """Seconds since the server last said anything about it."""
-        return {CORE_EVENTS.plural: self.informer.silence}
 
 
 def watch_failures(

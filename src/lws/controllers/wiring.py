@@ -178,9 +178,9 @@ def make_reconcilers(
     entries = Entries(commits)
     kinds = KINDS
     if gang is not None:
-        by_kind[gang.provider.kind] = gang.pod_groups
+        by_kind[gang.provider.kind] = gang.informer
         kinds = KINDS | {gang.provider.kind: gang.kind}
-        gang.pod_groups.add_handler(EnqueueRequests(pods, group_of_owned, appeared))
+        gang.informer.add_handler(EnqueueRequests(pods, group_of_owned, appeared))
     measures = measures or WorkloadMetrics(Metrics())
     executor = Executor(
         client,
