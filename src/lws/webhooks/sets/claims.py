@@ -1,46 +1,28 @@
-"""ResourceClaims that groups share, as a set may ask for them in its pod templates (beyond.md, 3.3).
-
-A template that is none that the schema would let through is not judged.
-"""
+"""ResourceClaims that groups share, as a set may ask for them in its pod templates (beyond.md, 3.3)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final, NamedTuple
-
-import msgspec
+from typing import Final
 
 from lws.api import constants as c
 from lws.planning.claims import MOST_PODS, claim_entries
-from lws.webhooks.documents import (
-    Document,
-    LeaderWorkerTemplate,
-    Metadata,
-    PodResourceClaim,
-    PodSpec,
-    PodTemplate,
-    strings,
-)
+from lws.webhooks.documents import LeaderWorkerTemplate
 from lws.webhooks.errors import FieldError, forbidden, invalid, shown
+from lws.webhooks.sets.templates import TEMPLATE, TemplateView, pod_templates
 
 MOST_ENTRIES: Final = 4
-_TEMPLATE: Final = "spec.leaderWorkerTemplate"
 
 
-class Sharing(NamedTuple):
-    """One pod template. ``claims``: the entries of its spec."""
+class Sharing:
+    """What one pod template shares. ``claims``: the entries of its spec."""
 
-    path: str
-    annotations: Mapping[str, str]
-    claims: Mapping[str, PodResourceClaim]
-
-    @property
-    def at(self) -> str:
-        return f"{self.path}.metadata.annotations.{c.GROUP_CLAIMS_ANNOTATION}"
-
-    @property
-    def value(self) -> str:
-        return self.annotations.get(c.GROUP_CLAIMS_ANNOTATION, "")
+    def __init__(self, template: TemplateView) -> None:
+        self.annotations = template.annotations
+        self.claims = {x.name: x for x in template.spec.resource_claims or () if x is not None and x.name}
+        self.at = template.at(c.GROUP_CLAIMS_ANNOTATION)
+        self.at_token = template.at(c.GROUP_CLAIMS_TOKEN_ANNOTATION)
+        self.value = self.annotations.get(c.GROUP_CLAIMS_ANNOTATION, "")
 
     def templates(self) -> dict[str, str]:
         """The ResourceClaimTemplates of what it shares, by entry."""
@@ -50,9 +32,7 @@ class Sharing(NamedTuple):
 
 def claims_violations(template: LeaderWorkerTemplate, size: int) -> Iterator[FieldError]:
     """Of each template alone, of both together, and of how many pods would use one claim."""
-    leader, workers = template.leader_template, template.worker_template
-    own = [] if leader is None else [_read(f"{_TEMPLATE}.leaderTemplate", leader)]
-    templates = [*own, _read(f"{_TEMPLATE}.workerTemplate", workers)]
+    templates = [Sharing(x) for x in pod_templates(template)]
     for one in templates:
         yield from _alone(one)
     yield from _together(templates[0], templates[-1])
@@ -66,20 +46,9 @@ def claims_warnings(annotations: Mapping[str, str]) -> Iterator[str]:
         yield f"{path}: has no effect there: it belongs into the pod templates"
 
 
-def _read(path: str, template: Document | None) -> Sharing:
-    try:
-        read = msgspec.convert(template or {}, PodTemplate)
-    except msgspec.ValidationError:
-        read = PodTemplate()
-    metadata, spec = read.metadata or Metadata(), read.spec or PodSpec()
-    claims = {x.name: x for x in spec.resource_claims or () if x is not None and x.name}
-    return Sharing(path, strings(metadata.annotations), claims)
-
-
 def _alone(one: Sharing) -> Iterator[FieldError]:
     if c.GROUP_CLAIMS_TOKEN_ANNOTATION in one.annotations:
-        path = f"{one.path}.metadata.annotations.{c.GROUP_CLAIMS_TOKEN_ANNOTATION}"
-        yield forbidden(path, "must not be set: each group gets a token of its own")
+        yield forbidden(one.at_token, "must not be set: each group gets a token of its own")
     entries = claim_entries(one.annotations)
     if len(entries) > MOST_ENTRIES:
         yield invalid(one.at, one.value, f"must name no more than {MOST_ENTRIES} entries, not {len(entries)}")
@@ -117,4 +86,4 @@ def _users(leader: Sharing, workers: Sharing, size: int) -> Iterator[FieldError]
             f"must be such that no more than {MOST_PODS} pods share a ResourceClaim, not {users}, as"
             f" annotation {c.GROUP_CLAIMS_ANNOTATION} asks for"
         )
-        yield invalid(f"{_TEMPLATE}.size", size, detail, basis=("claims",), excess=users)
+        yield invalid(f"{TEMPLATE}.size", size, detail, basis=("claims",), excess=users)

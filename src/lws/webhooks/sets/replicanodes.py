@@ -1,65 +1,40 @@
 """Nodes for each group of its own, as a set may ask for them in its pod templates (beyond.md, 2.2).
 
-What is refused here no pod ever meets. A template that is none that the schema would let through is not
-judged.
+What is refused here no pod ever meets.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
-
-import msgspec
+from typing import Final
 
 from lws.api import constants as c
-from lws.webhooks.documents import Document, LeaderWorkerTemplate, Metadata, PodSpec, PodTemplate, strings
+from lws.webhooks.documents import LeaderWorkerTemplate, strings
 from lws.webhooks.errors import FieldError, forbidden, invalid
-from lws.webhooks.pods.replicanodes import ANNOTATIONS, ReplicaNodes, faults, replica_nodes
+from lws.webhooks.pods.replicanodes import ANNOTATIONS, faults, replica_nodes
+from lws.webhooks.sets.templates import TemplateView, pod_templates
 
-_TEMPLATE: Final = "spec.leaderWorkerTemplate"
 _SELECTOR: Final = c.REPLICA_NODE_SELECTOR_ANNOTATION
 
 
-class Asking(NamedTuple):
-    """One pod template. ``selector``: its own nodeSelector."""
+class Asking:
+    """What one pod template asks for. ``selector``: its own nodeSelector."""
 
-    path: str
-    annotations: Mapping[str, str]
-    selector: Mapping[str, str]
-
-    @property
-    def nodes(self) -> ReplicaNodes:
-        return replica_nodes(self.annotations)
-
-    def at(self, annotation: str) -> str:
-        return f"{self.path}.metadata.annotations.{annotation}"
+    def __init__(self, template: TemplateView) -> None:
+        self.path, self.annotations, self.at = template.path, template.annotations, template.at
+        self.selector = strings(template.spec.node_selector)
+        self.nodes = replica_nodes(self.annotations)
 
 
 def replica_nodes_violations(
     template: LeaderWorkerTemplate, annotations: Mapping[str, str]
 ) -> Iterator[FieldError]:
     """Of what each template says alone, then of what they say together and with the set's ``annotations``."""
-    templates = _templates(template)
+    templates = [Asking(x) for x in pod_templates(template)]
     for one in templates:
         yield from _alone(one)
     yield from _together(templates[0], templates[-1])
     yield from _exclusive(templates, annotations)
-
-
-def _templates(template: LeaderWorkerTemplate) -> list[Asking]:
-    """The leader's and the workers', or the one that serves for both."""
-    leader, workers = template.leader_template, template.worker_template
-    own = [] if leader is None else [_read(f"{_TEMPLATE}.leaderTemplate", leader)]
-    return [*own, _read(f"{_TEMPLATE}.workerTemplate", workers)]
-
-
-def _read(path: str, template: Document | None) -> Asking:
-    try:
-        read = msgspec.convert(template or {}, PodTemplate)
-    except msgspec.ValidationError:
-        read = PodTemplate()
-    metadata, spec = read.metadata or Metadata(), read.spec or PodSpec()
-    return Asking(path, strings(metadata.annotations), strings(spec.node_selector))
 
 
 def _alone(one: Asking) -> Iterator[FieldError]:
@@ -103,7 +78,7 @@ def replica_nodes_warnings(template: LeaderWorkerTemplate, annotations: Mapping[
     for name in ANNOTATIONS:
         if name in annotations:
             yield f"metadata.annotations.{name}: has no effect there: it belongs into the pod templates"
-    for one in _templates(template):
+    for one in map(Asking, pod_templates(template)):
         if one.nodes.taints and not one.nodes.keys:
             yield (
                 f"{one.at(c.REPLICA_TOLERATION_ANNOTATION)}: lets pods onto their group's nodes and takes"
