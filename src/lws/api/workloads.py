@@ -137,6 +137,10 @@ class Pod(KubeObject, frozen=True, gc=False, rename="camel"):
     def gate_open(self) -> bool:
         return self._holds(GROUP_READY_GATE)
 
+    def condition(self, type_: str) -> PodCondition | None:
+        """None while the status has no such condition."""
+        return next((x for x in self.status.conditions if x.type == type_), None)
+
     def _holds(self, type_: str) -> bool:
         return any(x.type == type_ and x.status == "True" for x in self.status.conditions)
 

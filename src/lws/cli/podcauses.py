@@ -5,12 +5,12 @@ from __future__ import annotations
 from msgspec import Struct
 
 from lws.api.timestamps import epoch
-from lws.api.workloads import ContainerStatus, PodCondition
+from lws.api.workloads import ContainerStatus
 from lws.cli.drawing import count
 from lws.cli.kinds import Pod
 from lws.cli.podstates import waiting_reason
+from lws.planning.reasons.pods import IMAGE_REASONS
 
-_IMAGE = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError")
 _NORMAL = ("ContainerCreating", "PodInitializing", "Completed")
 _LONG = 60.0
 """Seconds after its grace period that a pod may take to go before that is worth a word."""
@@ -63,7 +63,7 @@ def _leaving(pod: Pod, *, now: float) -> Cause:
 
 
 def _scheduling(pod: Pod) -> Cause | None:
-    found = _condition(pod, "PodScheduled")
+    found = pod.condition("PodScheduled")
     if found is not None and found.status == "False":
         return Cause(found.reason or "Unschedulable", _text(found.message) or "has no node", pod=pod.name)
     if not pod.spec.node_name:
@@ -85,7 +85,7 @@ def _container(pod: Pod, kind: str, status: ContainerStatus) -> Cause | None:
     if status.restart_count:
         parts.append(f"{count(status.restart_count, 'restart')}")
     advice = ""
-    if reason in _IMAGE:
+    if reason in IMAGE_REASONS:
         advice = "check the image's name and the pull secrets"
     elif reason == "CrashLoopBackOff":
         advice = f"kubectl logs --namespace {pod.namespace} {pod.name} --container {status.name} --previous"
@@ -97,17 +97,13 @@ def _unready(pod: Pod) -> Cause:
     statuses = pod.status.container_statuses
     if pod.status.phase == "Running":
         waiting = [x.name for x in statuses if not x.ready]
-        found = _condition(pod, "Ready")
+        found = pod.condition("Ready")
         message = _text(found.message) if found is not None else ""
         if not message:
             message = f"not ready: {', '.join(waiting)}" if waiting else "runs, and is not ready"
         restarts = f", {count(pod.restarts, 'restart')}" if pod.restarts else ""
         return Cause("NotReady", message + restarts, pod=pod.name)
     return Cause("Starting", "its containers are being started", pod=pod.name)
-
-
-def _condition(pod: Pod, type_: str) -> PodCondition | None:
-    return next((x for x in pod.status.conditions if x.type == type_), None)
 
 
 def _ended(pod: Pod) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 
 from lws.api import constants as c
 from lws.api.timestamps import epoch
-from lws.api.workloads import ContainerStatus, Pod, PodCondition, Terminated
+from lws.api.workloads import ContainerStatus, Pod, Terminated
 from lws.planning.inplace.marks import mark_on
 from lws.planning.observed import is_leader
 from lws.planning.reasons.standing import Reason, Standing, standing
@@ -15,7 +15,7 @@ from lws.planning.reasons.standing import Reason, Standing, standing
 STUCK: Final = 30.0
 """Seconds after its grace period that a pod may take to go."""
 
-_IMAGE: Final = frozenset(
+IMAGE_REASONS: Final = frozenset(
     {
         "ErrImagePull",
         "ImagePullBackOff",
@@ -65,7 +65,7 @@ def _unplaced(pod: Pod) -> Standing | None:
     if pod.spec.scheduling_gates and not pod.spec.node_name:
         names = ", ".join(x.name for x in pod.spec.scheduling_gates)
         return standing(Reason.SCHEDULING_GATED, f"pod {pod.name}: scheduling gates {names}")
-    found = _condition(pod, "PodScheduled")
+    found = pod.condition("PodScheduled")
     if found is not None and found.status == "False":
         return standing(Reason.UNSCHEDULABLE, f"pod {pod.name}: {found.message or 'has no node'}")
     return None
@@ -87,7 +87,7 @@ def _codes(pod: Pod) -> str:
 def _waiting_container(pod: Pod) -> Standing | None:
     """A container that cannot be made. Its image first: nothing else of it can be seen before."""
     for one in _all(pod):
-        if _waits_for(one) in _IMAGE:
+        if _waits_for(one) in IMAGE_REASONS:
             what = f"container {one.name} cannot get its image {one.image}".rstrip()
             return standing(Reason.IMAGE_PULL, f"pod {pod.name}: {what}")
     for one in _all(pod):
@@ -103,7 +103,7 @@ def _waiting_container(pod: Pod) -> Standing | None:
 def _initializing(pod: Pod) -> Standing | None:
     if not pod.status.init_container_statuses:
         return None
-    found = _condition(pod, "Initialized")
+    found = pod.condition("Initialized")
     if found is None or found.status == "True":
         return None
     for one in pod.status.init_container_statuses:
@@ -138,7 +138,7 @@ def _unready(pod: Pod) -> Standing:
     if waiting:
         return standing(Reason.NOT_READY, f"pod {pod.name}: containers {', '.join(waiting)} are not ready")
     gates = [x.condition_type for x in pod.spec.readiness_gates]
-    closed = [x for x in gates if (found := _condition(pod, x)) is None or found.status != "True"]
+    closed = [x for x in gates if (found := pod.condition(x)) is None or found.status != "True"]
     if closed == [c.GROUP_READY_GATE]:
         return standing(Reason.WAITING_FOR_WORKERS, "the leader is ready, its workers are not")
     if closed:
@@ -161,7 +161,3 @@ def _all(pod: Pod) -> Iterator[ContainerStatus]:
 
 def _waits_for(one: ContainerStatus) -> str:
     return one.state.waiting.reason if one.state.waiting is not None else ""
-
-
-def _condition(pod: Pod, type_: str) -> PodCondition | None:
-    return next((x for x in pod.status.conditions if x.type == type_), None)
