@@ -14,7 +14,7 @@ from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet
 from lws.api.workloads import Pod, PodSpec, PodStatus
 from lws.planning.actions import Problem
 from lws.planning.groups import make_group
-from lws.planning.inplace.marks import Mark, write_mark
+from lws.planning.inplace.marks import Mark, marked, write_mark
 from lws.planning.reasons import (
     Readiness,
     Reason,
@@ -207,6 +207,25 @@ def test_the_end_of_a_container_that_was_updated_in_place_is_no_crash(code: int)
         )
         told.append(of_group(leader).reason)
     assert told == [Reason.NOT_READY, Reason.CRASH_LOOP]
+
+
+@pytest.mark.parametrize(
+    ("status", "anew", "reason"),
+    [
+        pytest.param(UNREADY, "", Reason.IN_PLACE, id="restarts"),
+        pytest.param({}, "", Reason.IN_PLACE, id="starts"),
+        pytest.param(PULL, "", Reason.IMAGE_PULL, id="needs-somebody"),
+        pytest.param(UNREADY, "the deadline", Reason.NOT_READY, id="given-up"),
+    ],
+)
+def test_an_update_in_place_is_told_where_the_pods_say_no_more(
+    status: Any, anew: str, reason: Reason
+) -> None:
+    annotations = {c.IN_PLACE_ANNOTATION: write_mark(marked(KEY, AT, anew=anew))}
+    found = of_group(showing(a_leader(annotations=annotations), status), lws=a_set(size=1))
+    assert found.reason == reason
+    assert ("updated in place" in found.message) == (reason == Reason.IN_PLACE)
+    assert found.phase == ("Updating" if reason == Reason.IN_PLACE else "Starting")
 
 
 def of_group(leader: Pod, *workers: Pod, lws: LeaderWorkerSet | None = None, **more: Any) -> Standing:

@@ -24,6 +24,9 @@ _OF_PROBLEM: Final = {
 }
 
 
+_UNEVENTFUL: Final = frozenset({Reason.NOT_READY, Reason.WAITING_FOR_WORKERS})
+
+
 class Waits(NamedTuple):
     """What a group's reason is read from.
 
@@ -47,8 +50,15 @@ def group_reason(lws: LeaderWorkerSet, waits: Waits, *, at: float) -> tuple[Stan
     found = [x for x in (pod_reason(pod, at=at) for pod in _in_order(waits)) if x is not None]
     found += _of_group(lws, waits, found, at=at)
     told = min(found, key=lambda x: x.reason.rank, default=None) or _nothing_said(waits)
+    if _updated_in_place(waits.group) and told.reason in _UNEVENTFUL:
+        told = standing(Reason.IN_PLACE, f"is updated in place: {told.message}")
     waits_for = (left for pod in waits.pods if (left := due(pod, at=at)) is not None)
     return told, min(waits_for, default=None)
+
+
+def _updated_in_place(group: Group | None) -> bool:
+    """Its containers restart because they are to, unless the update was given up."""
+    return group is not None and group.mark is not None and not group.mark.anew
 
 
 def _in_order(waits: Waits) -> list[Pod]:
@@ -100,8 +110,6 @@ def _nothing_said(waits: Waits) -> Standing:
     group = waits.group
     if group is None:
         return standing(Reason.NOT_READY, "has no leader pod yet")
-    if group.mark is not None:
-        return standing(Reason.NOT_READY, "is being updated in place")
     if group.leader.ready:
         return standing(Reason.WAITING_FOR_WORKERS, "the leader is ready, workers are being made")
     return standing(Reason.NOT_READY, "is about to be ready")

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     RESTART_BACK_OFF = "RestartBackOff"
     STUCK_TERMINATING = "PodStuckTerminating"
     REPLACING = "Replacing"
+    IN_PLACE = "InPlace"
     HELD = "Held"
     SCHEDULING_GATED = "SchedulingGated"
     WAITING_FOR_CLAIM = "WaitingForClaim"
@@ -68,6 +69,7 @@ _PHASE_OF: Final = {
     Reason.RESTART_BACK_OFF: Phase.BACKING_OFF,
     Reason.STUCK_TERMINATING: Phase.TERMINATING,
     Reason.REPLACING: Phase.TERMINATING,
+    Reason.IN_PLACE: Phase.UPDATING,
     Reason.HELD: Phase.WAITING,
     Reason.SCHEDULING_GATED: Phase.WAITING,
     Reason.WAITING_FOR_CLAIM: Phase.WAITING,
@@ -85,6 +87,7 @@ _RANK: Final = {reason: rank for rank, reason in enumerate(Reason)}
 _ON_ITS_WAY: Final = frozenset(
     {
         Reason.REPLACING,
+        Reason.IN_PLACE,
         Reason.HELD,
         Reason.WAITING_FOR_LEADER,
         Reason.INITIALIZING,
