@@ -293,6 +293,18 @@ def new_pods(lws: LiveSet) -> list[str]:
     return [x.name for x in lws.pods() if x.revision == key and not x.deleting]
 
 
+def assert_given_back_and_taken_over(scene: Scene, lws: LiveSet) -> None:
+    """To upstream's passes everything is as it should be, and to ours afterwards."""
+    scene.leave()
+    before, upstream = snapshot(lws), scene.upstream(lws)
+    for _ in range(3):
+        upstream.reconcile()
+    assert upstream.revisions_made == 0
+    scene.enter()
+    await_recorded(lws)
+    assert steady("the set", lambda: snapshot(lws), window=2.0) == before
+
+
 def test_groups_with_nodes_of_their_own_are_given_back_and_taken_over(scene: Scene) -> None:
     """beyond.md, 2.3, 10: to upstream the annotations are those of anybody, in revisions as in pods."""
     scene.enter()
@@ -306,14 +318,7 @@ def test_groups_with_nodes_of_their_own_are_given_back_and_taken_over(scene: Sce
         if pod.worker
     ]
     assert tolerating == ["test-sample-0"]
-    scene.leave()
-    before, upstream = snapshot(lws), scene.upstream(lws)
-    for _ in range(3):
-        upstream.reconcile()
-    assert upstream.revisions_made == 0
-    scene.enter()
-    await_recorded(lws)
-    assert steady("the set", lambda: snapshot(lws), window=2.0) == before
+    assert_given_back_and_taken_over(scene, lws)
 
 
 def test_groups_that_share_claims_are_given_back_and_taken_over(scene: Scene, namespace: str) -> None:
@@ -328,13 +333,7 @@ def test_groups_that_share_claims_are_given_back_and_taken_over(scene: Scene, na
     scene.enter()
     lws = scene.sets.create(workerTemplate=worker)
     await_whole(lws)
-    scene.leave()
-    before, claims, upstream = snapshot(lws), claims_of(client, namespace), scene.upstream(lws)
-    for _ in range(3):
-        upstream.reconcile()
-    assert upstream.revisions_made == 0
-    scene.enter()
-    await_recorded(lws)
-    assert steady("the set", lambda: snapshot(lws), window=2.0) == before
+    claims = claims_of(client, namespace)
+    assert_given_back_and_taken_over(scene, lws)
     assert (len(claims), claims_of(client, namespace)) == (2, claims)
     racks.clear()
