@@ -130,7 +130,8 @@ def test_what_cannot_be_done_in_place_is_done_anew(sets: Sets) -> None:
     lws.await_replaced(before)
     await_whole(lws)
     path = "spec.leaderWorkerTemplate.workerTemplate.spec.containers[0].env differs"
-    assert [x for x in lws.notes(c.REASON_IN_PLACE_FALLBACK) if path in x] != []
+    notes = lws.until("the event", lambda: lws.notes(c.REASON_IN_PLACE_FALLBACK))
+    assert [x for x in notes if path in x] != []
     before = lws.uids()
     for role in ("leaderTemplate", "workerTemplate"):
         changed[role]["metadata"]["annotations"][c.RESTARTED_AT_ANNOTATION] = "2026-11-30T00:00:00Z"
