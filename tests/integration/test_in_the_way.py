@@ -312,7 +312,7 @@ def test_workers_whose_pods_a_quota_refuses(sets: Sets, namespace: str, kubectl:
     lws = sets.create("small", replicas=1, size=2)
     stalled = await_stalled(lws, "group 0: The API server refuses Pod small-0-1", "exceeded quota")
     assert stalled["reason"] == "PodsRefused"
-    assert any("exceeded quota" in x for x in lws.notes("FailedCreate"))
+    lws.until("the event", lambda: [x for x in lws.notes("FailedCreate") if "exceeded quota" in x])
     assert "exceeded quota" in kubectl.lws("why", "small")
     sets.client.delete(QUOTAS, dict, "some", namespace=namespace)
     # The StatefulSet controller tries ever more rarely by itself; a change of its StatefulSet wakes it.
