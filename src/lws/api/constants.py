@@ -58,6 +58,10 @@ WORKER_INDEX_ENV: Final = "LWS_WORKER_INDEX"
 
 TPU_RESOURCE: Final = "google.com/tpu"
 
+# Of how many groups one set's status tells; of later ones the manager knows. At some 350 bytes each, more
+# would reach etcd's 1.5 MB.
+MOST_STORED_GROUPS: Final = 2048
+
 # Enum values.
 RESTART_NONE: Final = "None"
 RESTART_DEFAULT: Final = "Default"

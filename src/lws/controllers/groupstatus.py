@@ -8,7 +8,6 @@ long as this process. What it says may not be judged here.
 from __future__ import annotations
 
 import threading
-from typing import Final
 
 import msgspec
 from cachetools import LRUCache
@@ -21,9 +20,6 @@ from lws.objects import KubeObject
 from lws.planning.actions import Document, PatchStatus
 from lws.planning.observed import number_in
 from lws.runtime import logs
-
-LIMIT: Final = 2048
-"""Groups with a higher index are remembered only: at some 350 bytes each, etcd's 1.5 MB would be reached."""
 
 _log = logs.get_logger("groups")
 
@@ -55,7 +51,7 @@ class GroupStatusMemory:
     most, of all sets together, at some 0.5 kB each.
     """
 
-    def __init__(self, limit: int = LIMIT, *, groups: int = 100_000) -> None:
+    def __init__(self, limit: int = c.MOST_STORED_GROUPS, *, groups: int = 100_000) -> None:
         self._limit = limit
         self._dropped = False
         self._kept: LRUCache[str, _Kept] = LRUCache(groups, getsizeof=len)

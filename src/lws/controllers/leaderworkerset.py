@@ -34,8 +34,8 @@ from lws.planning.inplace.eligibility import Changes
 from lws.planning.lacking import Lack, plan_lack
 from lws.planning.leader import judged, plan_leader
 from lws.planning.observed import ObservedSet
-from lws.planning.problems import SetProblems, invalid
-from lws.planning.reasons import Readiness, Standing, Waits, group_reason
+from lws.planning.problems import invalid
+from lws.planning.reasons import Readiness, Standing, Waits, group_reason, waiting_groups
 from lws.planning.reclaiming import plan_reclaims
 from lws.planning.recreation.record import unrecorded
 from lws.planning.revisions import (
@@ -248,7 +248,7 @@ class LeaderWorkerSetReconciler:
         problems, known = self._problems.known(lws.key, parts)
         due = sooner(known, again)
         at = self._clock.now().timestamp()
-        waits = _waits(observed, groups, used, problems) if leader is not None else {}
+        waits = waiting_groups(observed, groups, used, problems) if leader is not None else {}
         readiness, lasting = self._readiness(observed.lws, waits, at)
         plan = plan_status(
             observed, groups, used, leader, now=rfc3339(at), at=at, problems=problems, readiness=readiness
@@ -283,22 +283,6 @@ class LeaderWorkerSetReconciler:
             due = sooner(due, left)
         readiness, lasting = self._standings.settle(lws.uid, found, lws.status.groups, now=rfc3339(at))
         return readiness, sooner(lasting, due)
-
-
-def _waits(observed: ObservedSet, groups: Groups, key: str, problems: SetProblems) -> dict[int, Waits]:
-    """The groups that are not ready, wanted ones and those of a surge, without their pods. ``key``: the
-    current revision's.
-    """
-    lws, found = observed.lws, {}
-    surge = (x for x in groups.by_index if x >= lws.replicas)
-    for index in (*range(lws.replicas), *sorted(surge)):
-        group = groups.by_index.get(index)
-        if group is not None and group.ready:
-            continue
-        held = group is not None and group.state(key).outdated and index < lws.partition
-        about = problems.own if group is None else problems.groups.get(index, ())
-        found[index] = Waits(group, (), lws.status.groups.get(str(index)), held, about)
-    return found
 
 
 def _history(lws: LeaderWorkerSet) -> str:

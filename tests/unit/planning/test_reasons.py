@@ -13,8 +13,10 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet
 from lws.api.workloads import Pod, PodSpec, PodStatus
 from lws.planning.actions import Problem
-from lws.planning.groups import make_group
+from lws.planning.groups import Groups, make_group
 from lws.planning.inplace.marks import Mark, marked, write_mark
+from lws.planning.observed import ObservedSet
+from lws.planning.problems import SetProblems
 from lws.planning.reasons import (
     Readiness,
     Reason,
@@ -23,6 +25,7 @@ from lws.planning.reasons import (
     Waits,
     group_reason,
     sentence,
+    waiting_groups,
     with_phases,
     worst_of,
 )
@@ -356,3 +359,23 @@ class TestTogether:
         patch = with_phases({}, {}, Readiness(many))
         assert sum("message" in (x or {}) for x in patch.values()) == WITH_MESSAGE
         assert len(msgspec.json.encode(patch)) < 300_000
+
+
+class TestWhichGroupsAreLookedAt:
+    def test_those_that_are_not_ready_and_those_of_a_surge(self) -> None:
+        lws = a_set(replicas=3, size=1)
+        groups = {x: make_group(lws, a_leader(x, ready=x == 1), ()) for x in (1, 4)}
+        assert groups[1].ready
+        refused = Problem(c.REASON_PODS_REFUSED, "quota")
+        found = waiting_groups(
+            ObservedSet(lws), Groups((), groups), KEY, SetProblems([refused], {4: [refused]})
+        )
+        assert list(found) == [0, 2, 4]
+        assert found[0].group is None
+        assert found[0].problems == [refused]
+        assert found[4].group is groups[4]
+
+    def test_no_more_than_a_status_can_hold_however_many_are_wanted(self) -> None:
+        lws = a_set(replicas=2_000_000_000)
+        found = waiting_groups(ObservedSet(lws), Groups((), {}), KEY, SetProblems())
+        assert list(found) == list(range(c.MOST_STORED_GROUPS))

@@ -1,6 +1,6 @@
 """Why a group is not ready: one phase, one reason and one sentence, from what the manager caches anyway."""
 
-from lws.planning.reasons.groups import Waits, group_reason
+from lws.planning.reasons.groups import Waits, group_reason, waiting_groups
 from lws.planning.reasons.standing import PHASES, Phase, Reason, Standing
 from lws.planning.reasons.worst import NOTHING_TOLD, Readiness, Told, sentence, with_phases, worst_of
 
@@ -15,6 +15,7 @@ __all__ = [
     "Waits",
     "group_reason",
     "sentence",
+    "waiting_groups",
     "with_phases",
     "worst_of",
 ]

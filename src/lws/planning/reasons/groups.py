@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import chain, islice
 from typing import Final, NamedTuple
 
 from lws.api import constants as c
@@ -10,8 +11,9 @@ from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet
 from lws.api.timestamps import epoch
 from lws.api.workloads import Pod
 from lws.planning.actions import Problem
-from lws.planning.groups import Group
-from lws.planning.observed import is_leader
+from lws.planning.groups import Group, Groups
+from lws.planning.observed import ObservedSet, is_leader
+from lws.planning.problems import SetProblems
 from lws.planning.reasons.pods import due, pod_reason
 from lws.planning.reasons.standing import Reason, Standing, standing
 from lws.planning.recreation.backoff import speaks_of
@@ -40,6 +42,24 @@ class Waits(NamedTuple):
     entry: GroupStatus | None = None
     held: bool = False
     problems: Collection[Problem] = ()
+
+
+def waiting_groups(
+    observed: ObservedSet, groups: Groups, key: str, problems: SetProblems
+) -> dict[int, Waits]:
+    """The groups that are not ready, wanted ones and those of a surge, without their pods: the lowest in
+    number, as many as a status has room for. ``key``: the current revision's.
+    """
+    lws, found = observed.lws, dict[int, Waits]()
+    surge = sorted(x for x in groups.by_index if x >= lws.replicas)
+    for index in islice(chain(range(lws.replicas), surge), c.MOST_STORED_GROUPS):
+        group = groups.by_index.get(index)
+        if group is not None and group.ready:
+            continue
+        held = group is not None and group.state(key).outdated and index < lws.partition
+        about = problems.own if group is None else problems.groups.get(index, ())
+        found[index] = Waits(group, (), lws.status.groups.get(str(index)), held, about)
+    return found
 
 
 def group_reason(lws: LeaderWorkerSet, waits: Waits, *, at: float) -> tuple[Standing, float | None]:
