@@ -23,7 +23,7 @@ from lws.planning.actions import Action, Create, Delete, Patch, Record, RoleRoll
 from lws.planning.disaggregated.demand import Wanted, wanted_of
 from lws.planning.disaggregated.names import revision_of_child, role_of, slice_of
 from lws.planning.disaggregated.record import ends, plan_record
-from lws.planning.disaggregated.rollout import plan_slice
+from lws.planning.disaggregated.rollout import plan_news, plan_slice
 from lws.planning.disaggregated.slices import Former, Slice, make_slices
 from support.disaggregated import decoded, revision
 
@@ -63,11 +63,14 @@ class World:
         not the pass, which ends with the record of the rollout. ``floors``: whether they can be kept, which
         nobody can who does not know yet that groups have fallen.
         """
+        before = self.slices()
         for number, action in enumerate(actions):
             if number == limit:
                 return
             if not self._carry_out(action, floors=floors):
                 break
+        for former, now in zip(before, self.slices(), strict=True):
+            self.events += [x.reason for x in plan_news(self.wanted, former, now)]
         self.report()
 
     def report(self) -> None:

@@ -29,7 +29,7 @@ from lws.planning.disaggregated.history import plan_history
 from lws.planning.disaggregated.names import as_made, lws_name, owned, scaler_name, service_name, slice_of
 from lws.planning.disaggregated.reading import Reading, read_set, unreadable
 from lws.planning.disaggregated.record import may_roll
-from lws.planning.disaggregated.rollout import plan_slice
+from lws.planning.disaggregated.rollout import plan_news, plan_slice
 from lws.planning.disaggregated.scalers import by_role, plan_scaler_status, plan_scalers
 from lws.planning.disaggregated.services import plan_services
 from lws.planning.disaggregated.slices import (
@@ -168,8 +168,8 @@ class DisaggregatedSetReconciler:
 
     def _go_on(self, wanted: Wanted, done: Done) -> None:
         """Children of all slices, then services of those slices that did not fail."""
-        failed = set()
-        for slice_ in self._slices(wanted, done):
+        failed, before = set(), self._slices(wanted, done)
+        for slice_ in before:
             actions = plan_slice(wanted, slice_)
             if actions:
                 done.slices = None
@@ -178,7 +178,8 @@ class DisaggregatedSetReconciler:
         by_slice: dict[int | None, dict[str, Service]] = {}
         for service in self._services(wanted.ds):
             by_slice.setdefault(slice_of(service), {})[service.name] = service
-        for slice_ in self._slices(wanted, done):
+        for former, slice_ in zip(before, self._slices(wanted, done), strict=True):
+            self._try(done, plan_news(wanted, former, slice_))
             if slice_.number not in failed:
                 self._try(done, plan_services(wanted, slice_, by_slice.get(slice_.number, {})))
 

@@ -22,7 +22,8 @@ def two(prefill: int = 2, decode: int = 2, image: str = "a", **config: Any) -> l
 
 
 def true(cluster: Cluster) -> set[str]:
-    return {x.type for x in cluster.ds().status.conditions if x.status == "True"}
+    """But for what kstatus reads."""
+    return {x.type for x in cluster.ds().status.conditions if x.status == "True"} - {c.RECONCILING}
 
 
 def a_stored_child(role: str, rev: str, *, number: int | None, owner: Document = OWNER) -> Document:
@@ -80,6 +81,30 @@ def test_a_rollout_from_beginning_to_end(slices: int) -> None:
     assert cluster.server.events.count(d.REASON_ROLLING_UPDATE_COMPLETED) == 1
     assert cluster.ds().status.rollout is None
     assert true(cluster) == {d.AVAILABLE}
+
+
+@pytest.mark.parametrize("refused", [["prefill"], ["decode"], ["prefill", "decode"]])
+def test_the_beginning_of_a_rollout_is_told_once_whatever_is_refused(refused: list[str]) -> None:
+    """A quota is full; it is raised later."""
+    cluster = Cluster(*two())
+    cluster.settle()
+    quota = list(refused)
+
+    def no_room(verb: str, name: str) -> None:
+        if verb == "create" and name.rsplit("-", maxsplit=1)[-1] in quota:
+            raise Forbidden(403, message="exceeded quota")
+
+    cluster.server.refuse = no_room
+    cluster.edit(*two(image="b"))
+    for _ in range(3):
+        cluster.reconcile()
+    told = cluster.server.events.count(d.REASON_ROLLING_UPDATE_STARTED)
+    assert told == (len(refused) < 2)
+    quota.clear()
+    cluster.clock.advance(300)
+    cluster.settle()
+    assert true(cluster) == {d.AVAILABLE}
+    assert cluster.server.events.count(d.REASON_ROLLING_UPDATE_STARTED) == 1
 
 
 def test_slices_come_and_go() -> None:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from msgspec.structs import replace
-
 from lws.api import disaggregation as d
 from lws.api.disaggregatedset import DisaggregatedSet
 from lws.api.leaderworkerset import LeaderWorkerSet
@@ -114,14 +112,20 @@ def _hold(wanted: Wanted, slice_: Slice) -> list[Action]:
 
 def _begin(wanted: Wanted, slice_: Slice) -> list[Action]:
     """The annotations come first: once a new LeaderWorkerSet is there they are not written again."""
-    note = f"Rolling update to revision {wanted.revision} of slice {slice_.number} started"
-    begun = record(wanted.ds, d.REASON_ROLLING_UPDATE_STARTED, "Update", note)
     actions: list[Action] = [
         _annotated(x) for x in _children(slice_.former) if _initial(x) != str(x.replicas)
     ]
-    made = [create for x in wanted.demands for create in _create(wanted, slice_, x, replicas=0)]
-    told = [replace(x, then=(begun,)) for x in made[:1]]  # whichever comes first: a name may be taken
-    return [*actions, *told, *made[1:]]
+    return actions + [create for x in wanted.demands for create in _create(wanted, slice_, x, replicas=0)]
+
+
+def plan_news(wanted: Wanted, before: Slice, now: Slice) -> list[Record]:
+    """That the slice's rollout has begun: with the first new LeaderWorkerSet that could be made, whichever
+    that is. ``before`` and ``now``: the slice before and after what ``plan_slice`` wanted was tried.
+    """
+    if before.target or not now.target or all(x.drained for x in before.former):
+        return []
+    note = f"Rolling update to revision {wanted.revision} of slice {now.number} started"
+    return [record(wanted.ds, d.REASON_ROLLING_UPDATE_STARTED, "Update", note)]
 
 
 def _children(former: Iterable[Former]) -> list[LeaderWorkerSet]:

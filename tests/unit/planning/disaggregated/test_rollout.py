@@ -20,7 +20,7 @@ from lws.planning.disaggregated.demand import Taken, wanted_of
 from lws.planning.disaggregated.names import role_of
 from lws.planning.disaggregated.pace import pace_of
 from lws.planning.disaggregated.planner import Pace
-from lws.planning.disaggregated.rollout import initial_replicas, plan_slice, read_roll
+from lws.planning.disaggregated.rollout import initial_replicas, plan_news, plan_slice, read_roll
 from lws.planning.disaggregated.slices import make_slices
 
 OLD, OLDER = "0ld00000", "01de0000"
@@ -132,12 +132,27 @@ class TestBegin:
         ds = two(2, 3)
         actions = plan(ds, *pair(OLD, 2, 3))
         assert shown(ds, actions) == ["note decode=3", "note prefill=2", "make prefill=0", "make decode=0"]
-        assert reasons(actions) == [d.REASON_ROLLING_UPDATE_STARTED]
 
-    def test_its_beginning_is_told_although_the_first_name_is_taken(self) -> None:
+    @pytest.mark.parametrize("made", [(), ("prefill",), ("decode",), ("prefill", "decode")])
+    def test_its_beginning_is_told_with_whichever_could_be_made(self, made: tuple[str, ...]) -> None:
+        """Once: what is made later is no beginning."""
         ds = two()
-        taken = (Taken("LeaderWorkerSet", f"llm-0-{revision(ds)}-prefill"),)
-        assert reasons(plan(ds, *pair(OLD, 2, 2), taken=taken)) == [d.REASON_ROLLING_UPDATE_STARTED]
+        old, new = pair(OLD, 2, 2), pair(revision(ds), 0, 0)
+        before, now, later = (
+            make_slices(ds, revision(ds), (*old, *more))[0]
+            for more in ((), [x for x in new if role_of(x) in made], new)
+        )
+        wanted = wanted_of(ds, revision(ds), {})
+        told = [x.reason for x in plan_news(wanted, before, now)]
+        assert told == ([d.REASON_ROLLING_UPDATE_STARTED] if made else [])
+        assert len(told) + len(plan_news(wanted, now, later)) == 1
+
+    def test_a_fresh_set_begins_no_rollout(self) -> None:
+        ds = two()
+        now = make_slices(ds, revision(ds), (*pair(OLD, 0, 0), *pair(revision(ds), 2, 2)))[0]
+        for before in ((), pair(OLD, 0, 0)):
+            [slice_] = make_slices(ds, revision(ds), before)
+            assert plan_news(wanted_of(ds, revision(ds), {}), slice_, now) == []
 
     def test_a_baseline_that_is_right_is_not_written_again(self) -> None:
         ds = two()
