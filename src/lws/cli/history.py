@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 import yaml
@@ -96,9 +96,9 @@ def describe(seen: Seen) -> HistoryView:
     key = seen.revision.key
     groups = Counter(x.labels.get(c.REVISION_LABEL) for x in seen.observed.leaders)
     views: list[RevisionView] = []
-    before: Template | None = None
+    before: Shown | None = None
     for x in revisions_of(seen):
-        own, template = x.labels.get(c.REVISION_LABEL, ""), stored(seen, x)
+        own, template = x.labels.get(c.REVISION_LABEL, ""), shown(stored(seen, x).leader_worker_template)
         views.append(
             RevisionView(
                 revision=x.revision,
@@ -108,8 +108,8 @@ def describe(seen: Seen) -> HistoryView:
                 current=own == key,
                 groups=groups[own],
                 size=template.size,
-                leader_images=images(template.leader_template),
-                worker_images=images(template.worker_template),
+                leader_images=template.leader,
+                worker_images=template.worker,
                 change="" if before is None else change(before, template),
             )
         )
@@ -117,13 +117,24 @@ def describe(seen: Seen) -> HistoryView:
     return HistoryView(seen.lws.namespace, seen.lws.name, history_limit(seen.lws.annotations), views)
 
 
-def change(old: Template, new: Template) -> str:
+class Shown(NamedTuple):
+    """What is shown of a template: pods of a group, and the images of leader and workers."""
+
+    size: int
+    leader: list[str]
+    worker: list[str]
+
+
+def shown(template: dict[str, Any]) -> Shown:
+    """Of a ``leaderWorkerTemplate``; without a template of their own leaders have that of workers."""
+    worker = template.get("workerTemplate") or {}
+    return Shown(template.get("size") or 1, images(template.get("leaderTemplate") or worker), images(worker))
+
+
+def change(old: Shown, new: Shown) -> str:
     """What a person would call the difference."""
     told = [] if old.size == new.size else [f"size {old.size} -> {new.size}"]
-    pairs = {
-        "leader": (images(old.leader_template), images(new.leader_template)),
-        "worker": (images(old.worker_template), images(new.worker_template)),
-    }
+    pairs = {"leader": (old.leader, new.leader), "worker": (old.worker, new.worker)}
     if pairs["leader"] == pairs["worker"]:
         pairs = {"": pairs["worker"]}
     for role, (before, after) in pairs.items():

@@ -30,7 +30,8 @@ AnySet = LeaderWorkerSet | DisaggregatedSet
 
 
 class StatusView(Struct, rename="camel"):
-    """Numbers are groups. ``due``: wanted ones from the partition up. ``done`` and ``failed`` end a wait.
+    """Numbers are groups. ``due``: wanted ones from the partition up. ``surge``: above the wanted ones, for a
+    roll; ``leaving``: that are to go, as nobody wants them. ``done`` and ``failed`` end a wait.
 
     ``gated_leaders``: indexes of groups whose leader has the readiness gate that another controller would
     leave as it is (docs/guides/group-readiness.md). ``updating_in_place``: groups under way;
@@ -55,6 +56,7 @@ class StatusView(Struct, rename="camel"):
     failed: bool
     message: str
     gated_leaders: list[int]
+    leaving: int = 0
     updating_in_place: list[int] = []
     updated_in_place: list[int] = []
 
@@ -76,7 +78,8 @@ def describe(seen: Seen) -> StatusView:
         updated=sum(x.state.updated for x in wanted),
         due=len(due),
         due_updated=sum(x.state.updated for x in due),
-        surge=len(groups) - len(wanted),
+        surge=sum(lws.replicas <= x.index < seen.expected for x in groups),
+        leaving=sum(x.index >= max(lws.replicas, seen.expected) for x in groups),
         partition=lws.partition,
         paused=is_paused(lws),
         updating=any(x.outdated(key) for x in due) or condition(lws, c.UPDATE_IN_PROGRESS) is not None,
@@ -142,6 +145,8 @@ def _message(view: StatusView) -> str:
     parts.append(f"{view.ready} of {count(view.replicas, 'group')} ready")
     if view.surge:
         parts.append(f"{view.surge} surge")
+    if view.leaving:
+        parts.append(f"{view.leaving} to go")
     return f"waiting: {', '.join(parts)}"
 
 

@@ -10,14 +10,14 @@ from support.cli import key_of, seen_of
 from support.groups import a_set
 
 from lws.api import constants as c
-from lws.cli.history import change, one
+from lws.cli.history import change, one, shown
 from lws.cli.history import describe as describe_history
 from lws.cli.observing import Seen
 from lws.cli.pause import HELD, pausing, resuming
 from lws.cli.restart import leaders_of, rolling
 from lws.cli.session import CommandError
 from lws.cli.undo import past_of, patch_of, target
-from lws.planning.revisions import Template
+from lws.planning.actions import Document
 
 FORMER = a_set(replicas=3, template={"restartPolicy": "None"})
 PAUSED = c.PAUSED_PARTITION_ANNOTATION
@@ -137,18 +137,17 @@ def test_history_shows_each_template_once_with_its_groups() -> None:
     seen = seen_of(lws, former=FORMER, outdated=(0,))
     again = replace(seen.revisions[1], revision=3, metadata=replace(seen.revisions[1].metadata, name="again"))
     view = describe_history(seen._replace(revisions=(*seen.revisions, again)))
-    shown = [(x.revision, x.key, x.current, x.groups, x.worker_images) for x in view.revisions]
-    assert shown == [(1, key_of(FORMER), False, 1, ["nginx"]), (3, key_of(lws), True, 2, ["nginx"])]
+    rows = [(x.revision, x.key, x.current, x.groups, x.worker_images) for x in view.revisions]
+    assert rows == [(1, key_of(FORMER), False, 1, ["nginx"]), (3, key_of(lws), True, 2, ["nginx"])]
     assert view.limit == 4
     assert one(seen, 1).leader_worker_template["restartPolicy"] == "None"
 
 
-def a_template(leader: str, worker: str, size: int = 2) -> Template:
+def a_template(leader: str, worker: str, size: int = 2) -> Document:
     def pods(image: str) -> dict[str, Any]:
         return {"spec": {"containers": [{"name": "server", "image": image}]}}
 
-    templates = {"leaderTemplate": pods(leader), "workerTemplate": pods(worker)}
-    return Template(b"", "", {"size": size, **templates}, {})
+    return {"size": size, "leaderTemplate": pods(leader), "workerTemplate": pods(worker)}
 
 
 @pytest.mark.parametrize(
@@ -162,4 +161,4 @@ def a_template(leader: str, worker: str, size: int = 2) -> Template:
     ],
 )
 def test_what_changed_from_one_template_to_the_next(old: Any, new: Any, text: str) -> None:
-    assert change(a_template(*old), a_template(*new)) == text
+    assert change(shown(a_template(*old)), shown(a_template(*new))) == text

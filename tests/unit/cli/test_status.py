@@ -33,6 +33,14 @@ def failed(**seen: Any) -> Seen:
     return seen_of(conditions(marked, Failed="Left failed: groups 0"), down=(0,), **seen)
 
 
+def scaled_down(seen: Seen) -> Seen:
+    """The leader StatefulSet has the number that is wanted, and a pod above it is still there."""
+    assert seen.leader is not None
+    spec = replace(seen.leader.spec, replicas=seen.lws.replicas)
+    rest = (x for x in seen.stateful_sets if x is not seen.leader)
+    return seen._replace(stateful_sets=(replace(seen.leader, spec=spec), *rest))
+
+
 @pytest.mark.parametrize(
     ("seen", "done", "message"),
     [
@@ -54,6 +62,12 @@ def failed(**seen: Any) -> Seen:
             False,
             "waiting: 0 of 2 groups updated, 2 of 2 groups ready, 1 surge",
             id="surge",
+        ),
+        pytest.param(
+            scaled_down(seen_of(known(), replicas=3)),
+            False,
+            "waiting: 2 of 2 groups ready, 1 to go",
+            id="scaled-down",
         ),
         pytest.param(
             seen_of(known(AVAILABLE, partition=1), former=FORMER, outdated=(0,)),

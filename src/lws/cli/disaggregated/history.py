@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -16,13 +16,16 @@ from lws.api import disaggregation as d
 from lws.api.workloads import ControllerRevision
 from lws.cli.disaggregated.observing import SeenRoles, see_children
 from lws.cli.drawing import table
-from lws.cli.history import COMMON, common, images, newest_of_each, numbered, with_hint
+from lws.cli.history import COMMON, Shown, change, common, newest_of_each, numbered, shown, with_hint
 from lws.cli.session import CommandError, Session
 from lws.kube.resources import CONTROLLER_REVISIONS
 from lws.kube.selectors import absent, all_of, equals
 from lws.planning.disaggregated.history import MARKS, stored_roles
 from lws.planning.disaggregated.names import revision_of_child
 from lws.planning.revisions import history_limit, owned_revisions
+
+Templates = Mapping[str, dict[str, Any]]
+"""``leaderWorkerTemplate`` of each role, in the order of the roles."""
 
 
 class Kept(NamedTuple):
@@ -33,7 +36,9 @@ class Kept(NamedTuple):
 
 
 class RolesRevisionView(Struct, rename="camel"):
-    """``groups``: that are made from it now. ``images``: of each role, leader and workers."""
+    """``groups``: that are made from it now. ``images``: of each role, leader and workers. ``change``: what
+    differs from the one before; empty of the first.
+    """
 
     revision: int
     name: str
@@ -42,6 +47,7 @@ class RolesRevisionView(Struct, rename="camel"):
     current: bool
     groups: int
     images: dict[str, list[str]]
+    change: str = ""
 
 
 class RolesHistoryView(Struct, rename="camel"):
@@ -87,11 +93,23 @@ def roles_of(revision: ControllerRevision) -> list[dict[str, Any]]:
 
 def describe(kept: Kept) -> RolesHistoryView:
     ds, key = kept.seen.ds, kept.seen.revision
-    views = [_view(kept, x, key) for x in newest_of_each(kept.own, MARKS)]
+    views: list[RolesRevisionView] = []
+    before: Templates | None = None
+    for x in newest_of_each(kept.own, MARKS):
+        roles = _templates(x)
+        views.append(_view(kept, x, key, roles, "" if before is None else changes(before, roles)))
+        before = roles
     return RolesHistoryView(ds.namespace, ds.name, history_limit(ds.annotations), views)
 
 
-def _view(kept: Kept, revision: ControllerRevision, key: str) -> RolesRevisionView:
+def _templates(revision: ControllerRevision) -> Templates:
+    roles = ((str(x.get("name")), x.get("spec") or {}) for x in roles_of(revision))
+    return {name: spec.get("leaderWorkerTemplate") or {} for name, spec in roles}
+
+
+def _view(
+    kept: Kept, revision: ControllerRevision, key: str, roles: Templates, change: str
+) -> RolesRevisionView:
     own = revision.labels.get(d.REVISION_LABEL, "")
     return RolesRevisionView(
         revision=revision.revision,
@@ -100,14 +118,25 @@ def _view(kept: Kept, revision: ControllerRevision, key: str) -> RolesRevisionVi
         created=revision.metadata.creation_timestamp or "",
         current=own == key,
         groups=sum(x.status.replicas for x in kept.seen.children if revision_of_child(x) == own),
-        images={str(x.get("name")): _images(x) for x in roles_of(revision)},
+        images={name: _images(shown(x)) for name, x in roles.items()},
+        change=change,
     )
 
 
-def _images(role: dict[str, Any]) -> list[str]:
-    template = (role.get("spec") or {}).get("leaderWorkerTemplate") or {}
-    parts = (template.get(x) for x in ("leaderTemplate", "workerTemplate"))
-    return list(dict.fromkeys(image for part in parts if part for image in images(part)))
+def _images(template: Shown) -> list[str]:
+    return list(dict.fromkeys((*template.leader, *template.worker)))
+
+
+def changes(old: Templates, new: Templates) -> str:
+    """What a person would call the difference, role by role."""
+    told = [
+        f"{name}: {change(shown(old[name]), shown(template))}"
+        for name, template in new.items()
+        if name in old and old[name] != template
+    ]
+    told += [f"{name} added" for name in new if name not in old]
+    told += [f"{name} removed" for name in old if name not in new]
+    return "; ".join(told) or "order of the roles"
 
 
 def draw(view: RolesHistoryView) -> RenderableType:
@@ -116,11 +145,12 @@ def draw(view: RolesHistoryView) -> RenderableType:
             *common(x),
             "; ".join(f"{role}: {', '.join(found)}" for role, found in x.images.items()),
             x.created,
+            x.change,
         )
         for x in view.revisions
     ]
     hint = "" if view.limit is not None else "No templates are kept. To keep ten former ones"
-    return with_hint(table((*COMMON, "IMAGES", "CREATED"), rows), hint)
+    return with_hint(table((*COMMON, "IMAGES", "CREATED", "CHANGE"), rows), hint)
 
 
 def run(session: Session, options: Any) -> int:

@@ -16,6 +16,7 @@ from support.disaggregated import a_role, a_set, decoded, revision
 from lws.api import disaggregation as d
 from lws.api.disaggregatedset import DisaggregatedSet
 from lws.api.workloads import ControllerRevision
+from lws.cli.disaggregated.history import changes
 from lws.cli.disaggregated.undo import restored
 from lws.planning.actions import Create
 from lws.planning.disaggregated.demand import wanted_of
@@ -53,16 +54,32 @@ def test_history(server: ApiServer, run_in_ns: Run, capsys: Captured) -> None:
     serve(server)
     assert run_in_ns("history", "ds/llm") == 0
     header, *rows = capsys.readouterr().out.splitlines()
-    assert header.split() == ["REVISION", "KEY", "CURRENT", "GROUPS", "IMAGES", "CREATED"]
-    assert [x.split() for x in rows] == [
-        ["1", revision(BEFORE), "0", "prefill:", "a;", "decode:", "a"],
-        ["2", revision(NOW), "yes", "5", "prefill:", "b;", "decode:", "b"],
+    assert header.split() == ["REVISION", "KEY", "CURRENT", "GROUPS", "IMAGES", "CREATED", "CHANGE"]
+    assert [" ".join(x.split()) for x in rows] == [
+        f"1 {revision(BEFORE)} 0 prefill: a; decode: a",
+        f"2 {revision(NOW)} yes 5 prefill: b; decode: b prefill: image a -> b; decode: image a -> b",
     ]
     (listed,) = [x.query["labelSelector"] for x in server.requests if x.path == NS.revisions]
     assert listed == f"{d.NAME_LABEL}=llm,!leaderworkerset.sigs.k8s.io/name"
     assert run_in_ns("history", "ds/llm", "--revision", "1", "-o", "json") == 0
     view = json.loads(capsys.readouterr().out)
     assert (view["key"], [x["name"] for x in view["roles"]]) == (revision(BEFORE), ["prefill", "decode"])
+
+
+@pytest.mark.parametrize(
+    ("new", "told"),
+    [
+        ([("prefill", "b"), ("decode", "a")], "prefill: image a -> b"),
+        ([("prefill", "a"), ("decode", "a"), ("encode", "a")], "encode added"),
+        ([("prefill", "b"), ("encode", "a")], "prefill: image a -> b; encode added; decode removed"),
+        ([("decode", "a"), ("prefill", "a")], "order of the roles"),
+    ],
+)
+def test_what_changed_from_one_revision_to_the_next(new: list[tuple[str, str]], told: str) -> None:
+    def templates(roles: list[tuple[str, str]]) -> dict[str, Any]:
+        return {name: a_role(name, image=image)["spec"]["leaderWorkerTemplate"] for name, image in roles}
+
+    assert changes(templates([("prefill", "a"), ("decode", "a")]), templates(new)) == told
 
 
 def test_undo_puts_the_templates_back_and_nothing_else(
