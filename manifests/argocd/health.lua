@@ -1,4 +1,4 @@
--- Health of a LeaderWorkerSet for Argo CD; docs/guides/gitops.md says where it goes.
+-- Health of a LeaderWorkerSet or DisaggregatedSet for Argo CD; docs/guides/gitops.md says where it goes.
 -- Degraded: it needs somebody. Suspended: paused on purpose. Healthy: all groups ready on what is asked for.
 local health = { status = "Progressing", message = "Waiting for the controller to see the present spec" }
 local status = obj.status
@@ -6,9 +6,11 @@ if status == nil or status.observedGeneration ~= obj.metadata.generation then
   return health
 end
 local found = {}
+local held = false
 for _, condition in ipairs(status.conditions or {}) do
   if condition.status == "True" then
     found[condition.type] = condition.message
+    held = held or condition.reason == "Paused"
   end
 end
 for _, kind in ipairs({ "Stalled", "Failed" }) do
@@ -22,7 +24,8 @@ else
   health.message = found["UpdateInProgress"] or found["Progressing"] or "No condition yet"
 end
 local annotations = obj.metadata.annotations or {}
-if health.status == "Healthy" and annotations["leaderworkerset.sigs.k8s.io/paused-partition"] ~= nil then
+held = held or (health.status == "Healthy" and annotations["leaderworkerset.sigs.k8s.io/paused-partition"] ~= nil)
+if held then
   health = { status = "Suspended", message = "Paused" }
 end
 return health

@@ -51,6 +51,18 @@ def test_every_name_that_is_a_contract_is_documented(value: str) -> None:
     assert any(f"`{value}`" in x.read_text() for x in REFERENCE.glob("*.md")), f"{value} is nowhere"
 
 
+def test_events_of_disaggregatedsets_are_on_their_page() -> None:
+    """Each reason that the rules put into an event has its row."""
+    told = re.compile(r"\brecord\(\s*(?:wanted\.)?ds,\s*([cd])\.(REASON_\w+)")
+    sources = (ROOT / "src/lws/planning/disaggregated").glob("*.py")
+    found = [x for source in sources for x in told.findall(source.read_text())]
+    reasons = {str(getattr({"c": c, "d": d}[module], name)) for module, name in found}
+    assert len(reasons) >= 7
+    events = page("disaggregatedset").partition("## Events")[2]
+    cells = re.findall(r"^\| (`[^|]+) \|", events, re.MULTILINE)
+    assert reasons <= {x for cell in cells for x in re.findall(r"`(\w+)`", cell)}
+
+
 def test_labels_and_annotations_are_on_their_page() -> None:
     for module, where in ((c, "labels"), (d, "disaggregatedset")):
         prefixed = {x for x in constants(module).values() if x.startswith(module.PREFIX)}

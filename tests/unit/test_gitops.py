@@ -9,6 +9,7 @@ import lupa
 import pytest
 
 from lws.api import constants as c
+from lws.api import disaggregation as d
 from lws.objects import Condition
 from lws.planning.stalled import with_reconciling
 
@@ -20,6 +21,12 @@ def true(*types: str) -> tuple[Condition, ...]:
     """As the planner leaves them, from those that are True."""
     stored = tuple(Condition(x, "True", x, f"why {x}", "t0", 1) for x in types)
     return with_reconciling(stored, generation=1, now="t1")
+
+
+HELD = with_reconciling(
+    (Condition(c.PROGRESSING, "True", d.REASON_PAUSED, "paused", "t0", 1),), generation=1, now="t1"
+)
+"""Of a DisaggregatedSet whose pause holds a rollout."""
 
 
 def a_set(conditions: tuple[Condition, ...], *, seen: int = 1, **metadata: Any) -> dict[str, Any]:
@@ -66,6 +73,7 @@ def kstatus(document: dict[str, Any]) -> str:
         ),
         pytest.param(a_set(true(c.AVAILABLE)), "Healthy", "Current", id="available"),
         pytest.param(a_set(true(c.AVAILABLE), annotations=PAUSED), "Suspended", "Current", id="paused"),
+        pytest.param(a_set(HELD), "Suspended", "InProgress", id="roles-paused"),
         pytest.param(a_set(true(c.PROGRESSING, c.STALLED)), "Degraded", "Failed", id="stalled"),
         pytest.param(a_set(true(c.AVAILABLE, c.STALLED)), "Degraded", "Failed", id="label-refused"),
         pytest.param(a_set(true(c.PROGRESSING, c.FAILED)), "Degraded", "InProgress", id="group-given-up"),

@@ -114,7 +114,7 @@ def missed(lws: LeaderWorkerSet, message: str) -> Problem:
     return Problem(c.REASON_DEADLINE_EXCEEDED, message, unmet=False)
 
 
-def late(lws: LeaderWorkerSet, message: str) -> str:
+def too_late(lws: LeaderWorkerSet, message: str) -> str:
     """What both conditions say after the deadline. ``message``: of the worst group, where one is told."""
     words = f"No progress within {lws.spec.progress_deadline_seconds} s"
     return f"{words}: {message}" if message else words
@@ -122,10 +122,18 @@ def late(lws: LeaderWorkerSet, message: str) -> str:
 
 def expiry_event(lws: LeaderWorkerSet, conditions: Sequence[Condition]) -> tuple[Record, ...]:
     """Once for each expiry: when the condition comes to say so."""
+    late = newly_late(lws.status.conditions, conditions)
+    return () if late is None else (warning(lws, c.REASON_DEADLINE_EXCEEDED, "Update", late.message),)
+
+
+def newly_late(stored: Sequence[Condition], conditions: Sequence[Condition]) -> Condition | None:
+    """``Progressing``, if it says that the deadline has passed, and did not say so before."""
+    return None if late(stored) is not None else late(conditions)
+
+
+def late(conditions: Sequence[Condition]) -> Condition | None:
+    """``Progressing``, if it says that the deadline has passed."""
     found = next((x for x in conditions if x.type == c.PROGRESSING), None)
-    known = next((x for x in lws.status.conditions if x.type == c.PROGRESSING), None)
     if found is None or found.reason != c.REASON_DEADLINE_EXCEEDED or found.status != "False":
-        return ()
-    if known is not None and known.reason == found.reason and known.status == "False":
-        return ()
-    return (warning(lws, c.REASON_DEADLINE_EXCEEDED, "Update", found.message),)
+        return None
+    return found

@@ -116,7 +116,7 @@ def plan_status(
     )
     message = sentence(readiness, tally.ready, lws.replicas)
     if moving.expired:
-        message = progress.late(lws, message)
+        message = progress.too_late(lws, message)
         due = tuple(x for x in due if x != c.PROGRESSING)
         problems = problems._replace(own=[*problems.own, progress.missed(lws, message)])
     conditions = merge_conditions(lws.status.conditions, due, generation=generation, now=now)

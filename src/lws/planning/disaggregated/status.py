@@ -7,19 +7,22 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from lws.api import constants as c
 from lws.api import disaggregation as d
-from lws.api.disaggregatedset import DisaggregatedSetStatus, RoleStatus
+from lws.api.disaggregatedset import DisaggregatedSet, DisaggregatedSetStatus, RoleStatus
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.timestamps import rfc3339
 from lws.objects import Condition
-from lws.planning.actions import Document, PatchStatus, Problem
+from lws.planning.actions import Document, PatchStatus, Problem, Record
 from lws.planning.disaggregated.demand import Demand, Wanted
+from lws.planning.disaggregated.holding import held_by
 from lws.planning.disaggregated.names import revision_of_child, role_of
 from lws.planning.disaggregated.record import ends, plan_record, record_document
-from lws.planning.disaggregated.slices import Slice
+from lws.planning.disaggregated.slices import Slice, record
 from lws.planning.documents import condition_document
 from lws.planning.problems import SetProblems
-from lws.planning.stalled import with_stalled
+from lws.planning.progress import newly_late
+from lws.planning.stalled import with_reconciling, with_stalled
 
 READY: Final = Condition(d.AVAILABLE, "True", d.REASON_ALL_ROLES_READY, "All roles are ready")
 ROLLING: Final = Condition(
@@ -50,11 +53,12 @@ def plan_status(
     roles = tuple(counted[x.name] for x in wanted.demands)
     ready = all(_satisfied(x, counted[x.name]) for x in wanted.demands) and all(x.stable for x in children)
     generation = ds.metadata.generation
-    due = READY if ready else _PAUSED if ds.paused and _rolls(slices) else ROLLING
+    due = READY if ready else _unready(wanted, children, slices)
     conditions = merged(ds.status.conditions, due, generation=generation, now=now)
     found = (*problems, *_stalled(children))
     met = SetProblems(tuple(dict.fromkeys(found)))
     conditions = with_stalled(conditions, met, generation=generation, now=now)
+    conditions = with_reconciling(conditions, generation=generation, now=now)
     rollout = plan_record(wanted, slices, at=at)
     status = DisaggregatedSetStatus(generation, roles, conditions, rollout.record)
     if status == ds.status:
@@ -62,8 +66,25 @@ def plan_status(
     body = _document(status)
     if status.rollout != ds.status.rollout:
         body["rollout"] = record_document(status.rollout)
-    version, told = ds.metadata.resource_version, ends(wanted, rollout)
-    return PatchStatus(d.KIND, ds.key, body, resource_version=version, then=told)
+    told = (*_expiry(ds, conditions), *ends(wanted, rollout))
+    return PatchStatus(d.KIND, ds.key, body, resource_version=ds.metadata.resource_version, then=told)
+
+
+def _unready(wanted: Wanted, children: Iterable[LeaderWorkerSet], slices: Iterable[Slice]) -> Condition:
+    """``Progressing``, with the role that holds the set where one says what for."""
+    held = held_by(wanted, children)
+    if wanted.ds.paused and _rolls(slices):
+        return _PAUSED if held is None else replace(_PAUSED, message=f"{_PAUSED.message}; {held.message}")
+    if held is None:
+        return ROLLING
+    if held.expired:
+        return Condition(d.PROGRESSING, "False", c.REASON_DEADLINE_EXCEEDED, held.message)
+    return replace(ROLLING, message=held.message)
+
+
+def _expiry(ds: DisaggregatedSet, conditions: Sequence[Condition]) -> tuple[Record, ...]:
+    late = newly_late(ds.status.conditions, conditions)
+    return () if late is None else (record(ds, late.reason, "Update", late.message, type_="Warning"),)
 
 
 def count_roles(wanted: Wanted, children: Iterable[LeaderWorkerSet]) -> Mapping[str, RoleStatus]:
@@ -93,18 +114,21 @@ def _rolls(slices: Iterable[Slice]) -> bool:
 def merged(
     stored: Sequence[Condition], due: Condition, *, generation: int, now: str
 ) -> tuple[Condition, ...]:
-    """``due`` is True, and the other of the pair False if it is there; unlike a LeaderWorkerSet's, which
+    """With ``due``, and the other of the pair False if it is there; unlike a LeaderWorkerSet's, which
     keeps what it said when it was True, it then says what ``due`` says.
     """
     asserted = replace(due, last_transition_time=now, observed_generation=generation)
     conditions = []
     for one in stored:
-        if one.type == due.type and one.status == "True":
+        if one.type == due.type and one.status == due.status:
             conditions.append(replace(asserted, last_transition_time=one.last_transition_time))
         elif one.type == due.type:
             conditions.append(asserted)
         elif one.type in _PAIR and one.status == "True":
             conditions.append(replace(asserted, type=one.type, status="False"))
+        elif one.type in _PAIR and one.reason == c.REASON_DEADLINE_EXCEEDED:
+            since = one.last_transition_time
+            conditions.append(replace(asserted, type=one.type, status="False", last_transition_time=since))
         elif one.type in _PAIR:
             conditions.append(replace(one, observed_generation=generation))
         else:

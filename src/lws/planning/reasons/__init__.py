@@ -1,7 +1,7 @@
 """Why a group is not ready: one phase, one reason and one sentence, from what the manager caches anyway."""
 
 from lws.planning.reasons.groups import Waits, group_reason, waiting_groups
-from lws.planning.reasons.standing import PHASES, Phase, Reason, Standing
+from lws.planning.reasons.standing import PHASES, Phase, Reason, Standing, urgency
 from lws.planning.reasons.worst import NOTHING_TOLD, Readiness, Told, sentence, with_phases, worst_of
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Waits",
     "group_reason",
     "sentence",
+    "urgency",
     "waiting_groups",
     "with_phases",
     "worst_of",

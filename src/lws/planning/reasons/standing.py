@@ -50,8 +50,13 @@ class Reason(StrEnum):
 
     @property
     def rank(self) -> int:
-        """Of two reasons the lower one is told."""
+        """Of two reasons of a group the lower one is told."""
         return _RANK[self]
+
+    @property
+    def urgency(self) -> tuple[bool, int]:
+        """Of two groups the lower one's is told: what needs somebody before what is on its way."""
+        return (self.on_its_way, self.rank)
 
     @property
     def on_its_way(self) -> bool:
@@ -84,6 +89,7 @@ _PHASE_OF: Final = {
     Reason.WAITING_FOR_WORKERS: Phase.STARTING,
 }
 _RANK: Final = {reason: rank for rank, reason in enumerate(Reason)}
+_NAMED: Final = {str(reason): reason for reason in Reason}
 _ON_ITS_WAY: Final = frozenset(
     {
         Reason.REPLACING,
@@ -96,6 +102,12 @@ _ON_ITS_WAY: Final = frozenset(
     }
 )
 _STANDING_STILL: Final = frozenset({Reason.RESTART_BACK_OFF, Reason.HELD, Reason.SCHEDULING_GATED})
+
+
+def urgency(reason: str) -> tuple[bool, int]:
+    """Of a reason as a status has it; one that is not known here comes last."""
+    known = _NAMED.get(reason)
+    return (True, len(Reason)) if known is None else known.urgency
 
 
 class Standing(NamedTuple):

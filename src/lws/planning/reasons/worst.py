@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from lws.api.leaderworkerset import GroupStatus
 from lws.planning.actions import Document
-from lws.planning.reasons.standing import Reason, Standing
+from lws.planning.reasons.standing import Standing
 
 WITH_MESSAGE: Final = 32
 """Groups, from the lowest index on, whose message is written: an object has to stay below etcd's bound."""
@@ -36,11 +36,7 @@ NOTHING_TOLD: Final = Readiness()
 
 def worst_of(readiness: Readiness) -> tuple[int, Told] | None:
     """What needs somebody before what is on its way; then what is asked first; then the lowest index."""
-    return min(readiness.told.items(), key=lambda x: _urgency(x[1].standing.reason, x[0]), default=None)
-
-
-def _urgency(reason: Reason, index: int) -> tuple[Any, ...]:
-    return (reason.on_its_way, reason.rank, index)
+    return min(readiness.told.items(), key=lambda x: (x[1].standing.reason.urgency, x[0]), default=None)
 
 
 def sentence(readiness: Readiness, ready: int, wanted: int) -> str:

@@ -14,13 +14,40 @@ from lws.api.disaggregatedset import DisaggregatedSet, DisaggregatedSetRoleScale
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.timestamps import epoch
 from lws.objects import Condition
-from lws.planning.actions import Document, Problem
+from lws.planning.actions import Document, PatchStatus, Problem, Record
 from lws.planning.disaggregated.demand import wanted_of
 from lws.planning.disaggregated.slices import make_slices
-from lws.planning.disaggregated.status import READY, merged, plan_status
+from lws.planning.disaggregated.status import READY, ROLLING, merged, plan_status
+from lws.planning.progress import TEXT
 
 NOW, THEN = "2026-01-01T12:00:00Z", "2026-01-01T10:00:00Z"
 DS = a_set(a_role("prefill", 2), a_role("decode", 2))
+
+
+REV, OLD = revision(DS), "0ld00000"
+IMAGE, PLACE, UNREADY = "ImagePull", "Unschedulable", "NotReady"
+WORDS = "1 of 2 groups ready; group 1: why"
+
+
+def saying(
+    role: str, reason: str, *, message: str = WORDS, late: bool = False, revision: str = REV
+) -> LeaderWorkerSet:
+    """A LeaderWorkerSet that tells of its second group."""
+    said = {
+        "type": c.PROGRESSING,
+        "status": "False" if late else "True",
+        "reason": c.REASON_DEADLINE_EXCEEDED if late else c.REASON_GROUPS_PROGRESSING,
+        "message": message,
+    }
+    groups = {"1": {"phase": "Starting", "reason": reason, "since": THEN, "message": "why"}}
+    return a_child(role, 2, ready=1, revision=revision, conditions=[said], groups=groups)
+
+
+def planned(ds: DisaggregatedSet, *children: LeaderWorkerSet) -> PatchStatus:
+    slices = make_slices(ds, revision(ds), children)
+    patch = plan_status(wanted_of(ds, revision(ds), {}), children, slices=slices, at=epoch(NOW))
+    assert patch is not None
+    return patch
 
 
 def status_of(
@@ -37,8 +64,14 @@ def status_of(
 
 
 def true(status: Document | None) -> set[str]:
+    """But for what kstatus reads."""
     assert status is not None
-    return {x["type"] for x in status["conditions"] if x["status"] == "True"}
+    return {x["type"] for x in status["conditions"] if x["status"] == "True"} - {c.RECONCILING}
+
+
+def of_type(status: Document | None, type_: str) -> Document:
+    assert status is not None
+    return next(x for x in status["conditions"] if x["type"] == type_)
 
 
 def test_a_fresh_set() -> None:
@@ -47,7 +80,7 @@ def test_a_fresh_set() -> None:
     zero = {"replicas": 0, "readyReplicas": 0, "updatedReplicas": 0}
     assert status["roleStatuses"] == [{"name": "prefill", **zero}, {"name": "decode", **zero}]
     assert status["observedGeneration"] == 3
-    assert [x["type"] for x in status["conditions"]] == [d.PROGRESSING]
+    assert [x["type"] for x in status["conditions"]] == [d.PROGRESSING, c.RECONCILING]
     assert true(status) == {d.PROGRESSING}
 
 
@@ -129,11 +162,91 @@ def test_a_pause_that_holds_a_rollout_is_told(paused: bool, rolling: bool) -> No
     annotations = {d.PAUSED_ANNOTATION: d.PAUSED} if paused else {}
     ds = replace(DS, metadata=replace(DS.metadata, annotations=annotations))
     status = status_of(ds, a_child("prefill", 2, revision="0ld00000" if rolling else revision(DS)))
-    assert status is not None
-    (progressing,) = status["conditions"]
+    progressing = of_type(status, d.PROGRESSING)
     held = paused and rolling
     assert progressing["reason"] == (d.REASON_PAUSED if held else d.REASON_ROLLOUT_IN_PROGRESS)
     assert ("paused" in progressing["message"]) == held
+
+
+class TestHeld:
+    """Decision 231: the condition has the words of the role that holds the set."""
+
+    def held(self, *children: LeaderWorkerSet, **metadata: Any) -> Document:
+        ds = replace(DS, metadata=replace(DS.metadata, **metadata))
+        return of_type(status_of(ds, *children), d.PROGRESSING)
+
+    def test_the_role_the_group_and_the_pod_are_named(self) -> None:
+        prefill, decode = a_child("prefill", 2, revision=REV), saying("decode", IMAGE)
+        progressing = self.held(prefill, decode)
+        assert (progressing["status"], progressing["reason"]) == ("True", d.REASON_ROLLOUT_IN_PROGRESS)
+        assert progressing["message"] == f"role decode of slice 0, LeaderWorkerSet {decode.name}: {WORDS}"
+
+    @pytest.mark.parametrize("others", [[], ["prefill"]])
+    def test_nothing_is_told_that_no_role_says(self, others: list[str]) -> None:
+        """Of a set that is on its way, and of one whose words are about what it was."""
+        children = [saying(x, IMAGE, message=TEXT) for x in others]
+        assert self.held(*children)["message"] == ROLLING.message
+
+    @pytest.mark.parametrize(
+        ("first", "second"),
+        [
+            pytest.param(saying("decode", IMAGE), saying("prefill", UNREADY), id="what-needs-somebody"),
+            pytest.param(saying("decode", PLACE), saying("prefill", IMAGE), id="what-is-asked-first"),
+            pytest.param(saying("decode", UNREADY), saying("prefill", IMAGE, revision=OLD), id="the-new"),
+            pytest.param(saying("decode", IMAGE, late=True), saying("prefill", IMAGE), id="what-is-late"),
+            pytest.param(saying("prefill", IMAGE), saying("decode", IMAGE), id="the-first-role"),
+            pytest.param(saying("decode", IMAGE), saying("prefill", "OfAnotherVersion"), id="what-is-known"),
+        ],
+    )
+    def test_of_several_one_is_told(self, first: LeaderWorkerSet, second: LeaderWorkerSet) -> None:
+        for order in ((first, second), (second, first)):
+            assert first.name in self.held(*order)["message"]
+
+    def test_what_is_on_its_way_out_says_nothing(self) -> None:
+        child = saying("decode", IMAGE, revision=OLD)
+        going = replace(child, metadata=replace(child.metadata, deletion_timestamp=NOW))
+        assert self.held(going)["message"] == ROLLING.message
+
+    def test_a_paused_set_says_it_too(self) -> None:
+        progressing = self.held(
+            a_child("prefill", 2, revision=OLD),
+            saying("decode", IMAGE),
+            annotations={d.PAUSED_ANNOTATION: d.PAUSED},
+        )
+        assert progressing["reason"] == d.REASON_PAUSED
+        assert progressing["message"].endswith(WORDS)
+
+    def test_a_deadline_that_has_passed_is_told_once(self) -> None:
+        child = saying("decode", IMAGE, late=True)
+        patch = planned(DS, child)
+        assert of_type(patch.status, d.PROGRESSING)["status"] == "False"
+        assert of_type(patch.status, d.PROGRESSING)["reason"] == c.REASON_DEADLINE_EXCEEDED
+        assert [(x.type, x.reason) for x in patch.then if isinstance(x, Record)] == [
+            ("Warning", c.REASON_DEADLINE_EXCEEDED)
+        ]
+        late = decoded(a_document(patch.status), DisaggregatedSet)
+        assert status_of(late, child) is None
+        further = planned(late, child, a_child("prefill", 1, revision=REV))
+        assert further.then == ()
+        going_on = planned(late, saying("decode", UNREADY)).status
+        assert of_type(going_on, d.PROGRESSING)["status"] == "True"
+        done = planned(late, *(a_child(x, 2, revision=REV) for x in ("prefill", "decode"))).status
+        assert of_type(done, d.PROGRESSING)["reason"] == d.REASON_ALL_ROLES_READY
+
+    def test_a_former_role_that_is_late_is_drained_all_the_same(self) -> None:
+        progressing = self.held(saying("decode", IMAGE, late=True, revision=OLD))
+        assert progressing["status"] == "True"
+        assert WORDS in progressing["message"]
+
+
+def test_what_kstatus_reads() -> None:
+    """At work, and then not: somebody is needed."""
+    first = status_of(DS)
+    assert of_type(first, c.RECONCILING)["status"] == "True"
+    assert first is not None
+    stored = decoded(a_document(first), DisaggregatedSet)
+    problems = [Problem("Refused", "no quota")]
+    assert of_type(status_of(stored, problems=problems), c.RECONCILING)["status"] == "False"
 
 
 class TestMerging:
@@ -174,8 +287,7 @@ class TestStalled:
 
     def test_what_is_in_the_way_is_named(self) -> None:
         status = status_of(DS, problems=[Problem("Refused", "no quota")])
-        assert status is not None
-        stalled = status["conditions"][-1]
+        stalled = of_type(status, c.STALLED)
         assert (stalled["type"], stalled["status"], stalled["reason"]) == ("Stalled", "True", "Refused")
         assert "no quota" in stalled["message"]
 
@@ -185,9 +297,7 @@ class TestStalled:
         assert first is not None
         stalled = decoded(a_document(first), DisaggregatedSet)
         assert status_of(stalled, problems=problems) is None
-        after = status_of(stalled)
-        assert after is not None
-        assert after["conditions"][-1]["status"] == "False"
+        assert of_type(status_of(stalled), c.STALLED)["status"] == "False"
 
 
 def a_document(status: Document) -> Document:
