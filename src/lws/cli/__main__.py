@@ -5,13 +5,28 @@ The command line is read before anything of the commands is imported: help, and 
 
 from __future__ import annotations
 
+import os
 import sys
 
 from lws.cli.arguments import parse
 
+_READER_GONE = 141
+"""128 and the number of SIGPIPE: what a shell says of kubectl then."""
+
 
 def main() -> int:
     """Run ``kubectl-lws``; the exit code."""
+    try:
+        try:
+            return _run()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # the reader of our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _READER_GONE
+
+
+def _run() -> int:
     options = parse(None)
     try:
         from lws.cli.main import run  # noqa: PLC0415

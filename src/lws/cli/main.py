@@ -1,11 +1,11 @@
 """The program ``kubectl-lws``: command line in, exit code out.
 
 0: done. 1: it could not be done, and one line on standard error says why. 2: the command line is wrong.
+130: interrupted.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -76,9 +76,6 @@ def run(options: Any) -> int:
         return _fail(str(error))
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # the reader of our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
 
 
 def _run(session: Session, options: Any) -> int:

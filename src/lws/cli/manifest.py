@@ -123,7 +123,12 @@ def dry_run(
         applied = as_applied(manifest, metadata["namespace"])
         body, content_type = merge_patch(live, applied), MERGE_PATCH
     answer = session.client.connection.request(
-        "PATCH", path, query=query, body=msgspec.json.encode(body), content_type=content_type
+        "PATCH",
+        path,
+        query=query,
+        body=msgspec.json.encode(body),
+        content_type=content_type,
+        timeout=session.client.timeout,
     )
     return dict(msgspec.json.decode(answer))
 

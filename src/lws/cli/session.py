@@ -20,6 +20,7 @@ from lws.kube.client import Client
 from lws.kube.connection import DEFAULT_KUBECONFIG, SERVICE_ACCOUNT, connect
 from lws.kube.errors import NotFound
 from lws.kube.kubeconfig import read_kubeconfig
+from lws.kube.overrides import Overrides
 from lws.kube.resources import Resource
 from lws.version import user_agent
 
@@ -77,11 +78,12 @@ def _yaml(view: Any) -> str:
 
 
 class Session(NamedTuple):
-    """``namespace``: empty for all."""
+    """``namespace``: empty for all. ``selector``: of labels that sets must match; empty: any."""
 
     client: Client
     namespace: str
     output: Output
+    selector: str = ""
 
     def show(self, view: Any, drawn: RenderableType) -> None:
         self.output.show(view, drawn)
@@ -97,22 +99,45 @@ def make_output(options: Any) -> Output:
 
 @contextmanager
 def open_session(options: Any) -> Iterator[Session]:
-    """By ``--kubeconfig``, ``--context``, ``--namespace``, ``--all-namespaces`` and ``--output``.
+    """By the flags that all commands take, ``--all-namespaces``, ``--selector`` and ``--output``.
 
     Raises ConfigurationError.
     """
     paths = _kubeconfig(options.kubeconfig, os.environ)
-    namespace = options.namespace or _namespace(paths, options.context)
+    overrides = overrides_of(options)
+    namespace = options.namespace or _namespace(paths, options.context, overrides)
     connection = connect(
         kubeconfig=paths,
         context=options.context,
+        overrides=overrides,
         user_agent=user_agent("/kubectl-lws"),
         pool_size=2,
     )
     with closing(connection):
         client = Client(connection, field_manager=FIELD_MANAGER)
+        if options.request_timeout:
+            client = client.within(options.request_timeout)
         everywhere = getattr(options, "all_namespaces", False)
-        yield Session(client, "" if everywhere else namespace, make_output(options))
+        selector = getattr(options, "selector", None) or ""
+        yield Session(client, "" if everywhere else namespace, make_output(options), selector)
+
+
+def overrides_of(options: Any) -> Overrides:
+    """What kubectl's flags say in place of the kubeconfig."""
+    return Overrides(
+        cluster=options.cluster or "",
+        user=options.user or "",
+        server=options.server or "",
+        certificate_authority=options.certificate_authority or "",
+        insecure=options.insecure_skip_tls_verify,
+        tls_server_name=options.tls_server_name or "",
+        token=options.token or "",
+        client_certificate=options.client_certificate or "",
+        client_key=options.client_key or "",
+        acting_as=options.as_user or "",
+        acting_uid=options.as_uid or "",
+        acting_groups=tuple(options.as_group),
+    )
 
 
 def make_console() -> Console:
@@ -130,8 +155,8 @@ def _kubeconfig(given: str | None, environment: Mapping[str, str]) -> str | None
     return DEFAULT_KUBECONFIG if Path(DEFAULT_KUBECONFIG).expanduser().exists() else None
 
 
-def _namespace(paths: str | None, context: str | None) -> str:
+def _namespace(paths: str | None, context: str | None, overrides: Overrides) -> str:
     if paths is not None:
-        return read_kubeconfig(paths, context).namespace or "default"
+        return read_kubeconfig(paths, context, overrides).namespace or "default"
     own = Path(SERVICE_ACCOUNT, "namespace")
     return own.read_text(encoding="utf-8").strip() if own.exists() else "default"

@@ -100,6 +100,7 @@ class Trials:
                 query=query,
                 body=msgspec.json.encode(document),
                 content_type=APPLY if applied else "application/json",
+                timeout=self._session.client.timeout,
             )
         except (AlreadyExists, Conflict):
             return ""

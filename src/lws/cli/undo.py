@@ -128,6 +128,7 @@ def _patch(session: Session, lws: LeaderWorkerSet, patch: list[dict[str, Any]]) 
         query={"fieldManager": FIELD_MANAGER},
         body=msgspec.json.encode(patch),
         content_type=_JSON_PATCH,
+        timeout=session.client.timeout,
     )
 
 

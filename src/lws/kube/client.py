@@ -50,8 +50,8 @@ class Client:
 
     def __init__(self, connection: Connection, *, field_manager: str = "lws", timeout: float = 120.0) -> None:
         self.connection = connection
+        self.timeout = timeout
         self._field_manager = field_manager
-        self._timeout = timeout
 
     def within(self, timeout: float) -> Client:
         """The same client whose every call, repeats included, ends after ``timeout`` seconds (a lease's)."""
@@ -181,7 +181,7 @@ class Client:
             query={name: value for name, value in (query or {}).items() if value},
             body=None if document is None else msgspec.json.encode(document),
             content_type=content_type,
-            timeout=self._timeout,
+            timeout=self.timeout,
             repeats=repeats,
         )
 

@@ -19,7 +19,8 @@ import urllib3
 
 from lws.kube.credentials import Credentials, bearer_from_file
 from lws.kube.errors import ConfigurationError, one_line
-from lws.kube.kubeconfig import Kubeconfig, read_kubeconfig
+from lws.kube.kubeconfig import Kubeconfig, read_kubeconfig, without_file
+from lws.kube.overrides import NOTHING, Overrides
 from lws.kube.ratelimit import RateLimit
 from lws.kube.stream import Stream
 from lws.kube.transport import Connection, Endpoint, OnResponse
@@ -31,6 +32,7 @@ SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 HOST_VARIABLE = "KUBERNETES_SERVICE_HOST"
 PORT_VARIABLE = "KUBERNETES_SERVICE_PORT"
 DEFAULT_KUBECONFIG = "~/.kube/config"
+_ONLY = "only"  # entry of a kubeconfig that is made up of what a command line says
 
 
 class _Way(NamedTuple):
@@ -45,6 +47,7 @@ def connect(
     *,
     kubeconfig: str | None = None,
     context: str | None = None,
+    overrides: Overrides = NOTHING,
     user_agent: str,
     pool_size: int = 32,
     qps: float | None = None,
@@ -53,12 +56,13 @@ def connect(
 ) -> Connection:
     """Find the API server: by ``kubeconfig``, $KUBECONFIG, the pod's service account, or ~/.kube/config.
 
-    Nothing is sent yet. ``pool_size``: idle connections kept, so the number of threads that send requests.
+    Nothing is sent yet. ``overrides``: what counts instead of its entries. ``pool_size``: idle connections
+    kept, so the number of threads that send requests.
     ``qps`` and ``burst``: the client's own rate limit, off when ``qps`` is None; watches are not limited.
     Use one Connection for leases and another for everything else, so that neither waits for the other.
     Raises ConfigurationError: one line.
     """
-    way = _configure(kubeconfig, context)
+    way = _configure(kubeconfig, context, overrides)
     way.configuration.keep_alive = True  # TCP keepalive 30 s idle, 15 s apart, 9 probes
     way.configuration.connection_pool_maxsize = pool_size
     limit = None if qps is None else RateLimit(qps, burst or max(1, int(qps)))
@@ -66,16 +70,18 @@ def connect(
     return Connection(endpoint, user_agent=user_agent, limit=limit, on_response=on_response)
 
 
-def _configure(kubeconfig: str | None, context: str | None) -> _Way:
+def _configure(kubeconfig: str | None, context: str | None, overrides: Overrides) -> _Way:
     paths = kubeconfig or os.environ.get("KUBECONFIG")
     if paths:
-        return _from_kubeconfig(paths, context)
+        return _from_kubeconfig(read_kubeconfig(paths, context, overrides))
     token = Path(SERVICE_ACCOUNT, "token")
     in_cluster = bool(os.environ.get(HOST_VARIABLE) and os.environ.get(PORT_VARIABLE))
     if in_cluster and token.exists():
-        return _in_cluster(str(token))
+        return _in_cluster(str(token), overrides)
     if Path(DEFAULT_KUBECONFIG).expanduser().exists():
-        return _from_kubeconfig(DEFAULT_KUBECONFIG, context)
+        return _from_kubeconfig(read_kubeconfig(DEFAULT_KUBECONFIG, context, overrides))
+    if overrides.server:
+        return _from_kubeconfig(without_file({}, {}, overrides))
     if in_cluster:
         raise ConfigurationError(f"{token} does not exist; mount the service account's token into this pod")
     raise ConfigurationError(
@@ -84,26 +90,24 @@ def _configure(kubeconfig: str | None, context: str | None) -> _Way:
     )
 
 
-def _in_cluster(token: str) -> _Way:
+def _in_cluster(token: str, overrides: Overrides) -> _Way:
+    host, authority = os.environ[HOST_VARIABLE], f"{SERVICE_ACCOUNT}/ca.crt"
+    server = f"https://{f'[{host}]' if ':' in host else host}:{os.environ[PORT_VARIABLE]}"
+    if overrides != NOTHING:
+        cluster = {"server": server, "certificate-authority": authority}
+        return _from_kubeconfig(without_file(cluster, {"tokenFile": token}, overrides))
     from kubernetes.client import Configuration  # noqa: PLC0415
 
-    host = os.environ[HOST_VARIABLE]
-    authority = f"{SERVICE_ACCOUNT}/ca.crt"
-    configuration = Configuration(
-        host=f"https://{f'[{host}]' if ':' in host else host}:{os.environ[PORT_VARIABLE]}",
-        ssl_ca_cert=authority,
-    )
+    configuration = Configuration(host=server, ssl_ca_cert=authority)
     where = f"service account ({authority})"
     trust = _trust(configuration, where)
     return _Way(configuration, Credentials(bearer_from_file(token), trust=trust), trust)
 
 
-def _from_kubeconfig(paths: str, context: str | None) -> _Way:
-    chosen = read_kubeconfig(paths, context)
+def _from_kubeconfig(chosen: Kubeconfig) -> _Way:
     directory = _directory() if "exec" in chosen.user else None
     configuration = _load(chosen, directory)
-    where = f"kubeconfig {paths}, context {chosen.context!r}"
-    trust = _trust(configuration, where)
+    trust = _trust(configuration, chosen.where)
     read = _reader(chosen, configuration, trust, directory)
     user = Credentials(read, trust=trust, impersonation=chosen.impersonation)
     return _Way(configuration, user, trust)
@@ -122,23 +126,31 @@ def _load(chosen: Kubeconfig, directory: str | None) -> Any:
     It puts inline certificates and those of plugins into files, in ``directory`` if there is one.
     """
     from kubernetes.client import Configuration  # noqa: PLC0415
-    from kubernetes.config import load_kube_config  # noqa: PLC0415
 
-    configuration, where = Configuration(), f"kubeconfig {chosen.paths}, context {chosen.context!r}"
+    configuration, where = Configuration(), chosen.where
     try:
-        load_kube_config(  # type: ignore[no-untyped-call]
-            config_file=chosen.paths,
-            context=chosen.context,
-            client_configuration=configuration,
-            persist_config=False,
-            temp_file_path=directory,
-        )
+        _read_into(configuration, chosen, directory)
     except Exception as error:  # its own type, and whatever an odd file makes it stumble over
         raise ConfigurationError(f"{where}: {one_line(str(error))}") from error
     if "exec" in chosen.user and not configuration.api_key and not configuration.cert_file:
         command = _command(chosen.user)
         raise ConfigurationError(f"{where}: the credential plugin {command!r} gave nothing; run it by hand")
     return configuration
+
+
+def _read_into(configuration: Any, chosen: Kubeconfig, directory: str | None) -> None:
+    """From the files, which may change; entries that a command line changed are in none."""
+    from kubernetes.config import load_kube_config, load_kube_config_from_dict  # noqa: PLC0415
+
+    common: dict[str, Any] = {
+        "client_configuration": configuration,
+        "persist_config": False,
+        "temp_file_path": directory,
+    }
+    if chosen.overridden:
+        load_kube_config_from_dict(chosen.document(_ONLY), context=_ONLY, **common)  # type: ignore[no-untyped-call]
+    else:
+        load_kube_config(config_file=chosen.paths, context=chosen.context, **common)  # type: ignore[no-untyped-call]
 
 
 def _reader(

@@ -15,6 +15,7 @@ import yaml
 
 from lws.kube.errors import ConfigurationError, one_line
 from lws.kube.impersonation import Headers, impersonation
+from lws.kube.overrides import NOTHING, Entry, Overrides, absolute
 
 SECTIONS = {"contexts": "context", "clusters": "cluster", "users": "user"}
 
@@ -29,6 +30,21 @@ class Kubeconfig(NamedTuple):
     token_file: str | None  # absolute path of the user's tokenFile, when that is the credential in force
     namespace: str = ""  # the context's own, empty where it names none
     impersonation: Headers = ()  # as whom requests are made, when not as the user itself
+    overridden: bool = False  # the entries are not as the files have them, and their paths are absolute
+
+    @property
+    def where(self) -> str:
+        """What errors begin with."""
+        return f"kubeconfig {self.paths}, context {self.context!r}" if self.paths else "command line"
+
+    def document(self, name: str) -> dict[str, Any]:
+        """A kubeconfig of these entries alone, all called ``name``."""
+        return {
+            "current-context": name,
+            "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
+            "clusters": [{"name": name, "cluster": dict(self.cluster)}],
+            "users": [{"name": name, "user": dict(self.user)}],
+        }
 
 
 class _Merged(NamedTuple):
@@ -38,23 +54,40 @@ class _Merged(NamedTuple):
     current_context: str
 
 
-def read_kubeconfig(paths: str, context: str | None = None) -> Kubeconfig:
+def read_kubeconfig(paths: str, context: str | None = None, overrides: Overrides = NOTHING) -> Kubeconfig:
     """Read and check. Raises ConfigurationError, one line with the cause and the choices there are."""
     where = f"kubeconfig {paths}"
     merged = _merge(paths)
     name = context or merged.current_context
-    if not name:
+    if not name and not overrides.server:
         raise ConfigurationError(f"{where}: no current-context is set; {_choices(merged, 'contexts')}")
-    chosen, _ = _entry(merged, "contexts", name, where)
-    cluster_name = str(chosen.get("cluster") or "")
-    cluster, _ = _entry(merged, "clusters", cluster_name, f"{where}, context {name!r}")
+    chosen = _entry(merged, "contexts", name, where)[0] if name else {}
+    cluster_name = overrides.cluster or str(chosen.get("cluster") or "")
+    user_name = overrides.user or str(chosen.get("user") or "")
+    named = f"{where}, context {name!r}"
+    # A server that is given needs no entry of the kubeconfig; what its entry says of trust holds.
+    nowhere: tuple[Entry, Path] = ({}, Path())
+    wanted = cluster_name or not overrides.server
+    cluster, cluster_base = _entry(merged, "clusters", cluster_name, named) if wanted else nowhere
+    user, base = _entry(merged, "users", user_name, named) if user_name else nowhere
+    if overrides != NOTHING:
+        cluster = overrides.of_cluster(absolute(cluster, str(cluster_base)))
+        user = overrides.of_user(absolute(user, str(base)))
     _check_server(cluster, f"{where}, cluster {cluster_name!r}")
-    user, base = _user(merged, chosen, f"{where}, context {name!r}")
-    acting = impersonation(user, f"{where}, user {str(chosen.get('user'))!r}")
+    acting = impersonation(user, f"{where}, user {user_name!r}")
     token_file = user.get("tokenFile") if not user.get("token") else None
     token_path = str(base / str(token_file)) if token_file else None
     namespace = str(chosen.get("namespace") or "")
-    return Kubeconfig(paths, name, cluster, user, token_path, namespace, acting)
+    return Kubeconfig(paths, name, cluster, user, token_path, namespace, acting, overrides != NOTHING)
+
+
+def without_file(cluster: Entry, user: Entry, overrides: Overrides) -> Kubeconfig:
+    """What a command line says where there is no kubeconfig. Raises ConfigurationError."""
+    cluster, user = overrides.of_cluster(cluster), overrides.of_user(user)
+    _check_server(cluster, "command line")
+    acting = impersonation(user, "command line")
+    token_file = user.get("tokenFile")
+    return Kubeconfig("", "", cluster, user, token_file, "", acting, True)
 
 
 def _merge(paths: str) -> _Merged:
@@ -112,11 +145,6 @@ def _entry(merged: _Merged, section: str, name: str, where: str) -> tuple[dict[s
             f"{where}: there is no {SECTIONS[section]} {name!r}; {_choices(merged, section)}"
         )
     return found
-
-
-def _user(merged: _Merged, context: dict[str, Any], where: str) -> tuple[dict[str, Any], Path]:
-    name = context.get("user")
-    return _entry(merged, "users", str(name), where) if name else ({}, Path())
 
 
 def _choices(merged: _Merged, section: str) -> str:

@@ -1,8 +1,7 @@
-"""The command line: what is taken, what is refused in one line, which namespace is meant, and colours."""
+"""The program: which namespace is meant, what goes wrong in one line, a reader that has gone, and colours."""
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,114 +12,8 @@ import yaml
 
 from lws.cli import session
 from lws.cli.arguments import parse
-from lws.cli.main import COMMANDS, main
+from lws.cli.main import main
 from lws.cli.session import make_console
-
-
-def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    """The line that says why; the code is 2."""
-    with pytest.raises(SystemExit) as caught:
-        parse(arguments)
-    assert caught.value.code == 2
-    out, err = capsys.readouterr()
-    assert (out, err.count("\n")) == ("", 1)
-    return err
-
-
-@pytest.mark.parametrize(
-    ("arguments", "problem"),
-    [
-        ([], "COMMAND"),
-        (["frees"], "invalid choice: 'frees'"),
-        (["status"], "required: NAME"),
-        (["status", "pod/x"], "'pod/x' is no name of a LeaderWorkerSet or DisaggregatedSet"),
-        (["status", "ds.apps/x"], "'ds.apps/x' is no name"),
-        (["status", "ds/"], "'ds/' is no name"),
-        (["status", "x", "--timeout", "soon"], "'soon' is no duration"),
-        (["restart", "x", "-1"], "-1"),
-        (["undo", "x", "--to-revision", "1.5"], "'1.5' is no number"),
-        (["plan", "x"], "NAME and -f/--filename, or --role"),
-        (["plan", "x", "-f", "y", "--role", "a=1"], "takes neither a set nor -f"),
-        (["plan", "x", "--role", "a=1"], "takes neither a set nor -f"),
-        (["plan", "ds", "--role", "a"], "'a': '' is no number of groups"),
-        (["plan", "--role", "A=1"], "'A' is no name of a role"),
-        (["plan", "--role", "a=1:1000001"], "'1000001' is no number of groups up to 1000000"),
-        (["plan", "--role", "a=1,surge=-1"], "'-1' is no number of groups"),
-        (["plan", "--role", "a=1,surge=1,surge=2"], "'surge=2' is neither surge=N nor unavailable=N, once"),
-        (["plan", "--role", "a=1,surge=0"], "unavailable must not be 0 when surge is 0"),
-        (["plan", "--role", "a=0"], "no groups, neither before nor after"),
-        (["tree", "-o", "xml"], "invalid choice: 'xml'"),
-        (["tree", "--outp", "json"], "unrecognized arguments"),
-        (["tree", "x", "-A"], "a set cannot be named across all namespaces"),
-        (["why", "ds/x", "-A"], "a set cannot be named across all namespaces"),
-        (["pause", "x", "y"], "unrecognized arguments: y"),
-    ],
-)
-def test_a_wrong_command_line(arguments: list[str], problem: str, capsys: pytest.CaptureFixture[str]) -> None:
-    line = refused(arguments, capsys)
-    assert line.startswith("error: ")
-    assert problem in line
-    assert "--help'" in line
-
-
-@pytest.mark.parametrize(
-    "arguments", [["-n", "ns", "tree"], ["tree", "-n", "ns"], ["tree", "--namespace=ns"]]
-)
-def test_common_flags_stand_before_or_after_the_command(arguments: list[str]) -> None:
-    assert vars(parse(arguments)) | {"all_namespaces": False} == {
-        "command": "tree",
-        "kind": "",
-        "name": "",
-        "all_namespaces": False,
-        "namespace": "ns",
-        "context": None,
-        "kubeconfig": None,
-        "output": None,
-    }
-
-
-@pytest.mark.parametrize(
-    ("text", "kind"),
-    [
-        ("x", ""),
-        *(
-            (f"{x}/x", "LeaderWorkerSet")
-            for x in ("lws", "leaderworkerset.leaderworkerset.x-k8s.io", "leaderworkersets")
-        ),
-        *(
-            (f"{x}/x", "DisaggregatedSet")
-            for x in ("ds", "dset", "disaggregatedset", "disaggregatedsets.disaggregatedset.x-k8s.io")
-        ),
-    ],
-)
-def test_names_may_be_as_kubectl_prints_them(text: str, kind: str) -> None:
-    options = parse(["why", text])
-    assert (options.kind, options.name) == (kind, "x")
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("90s", 90), ("5m", 300), ("1h", 3600), ("500ms", 0.5), ("7", 7)]
-)
-def test_durations(text: str, seconds: float) -> None:
-    assert parse(["status", "x", "--timeout", text]).timeout == seconds
-
-
-def test_every_command_has_help_and_somebody_who_runs_it(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        parse(["--help"])
-    assert caught.value.code == 0
-    text = capsys.readouterr().out
-    for command in COMMANDS:
-        assert f"\n    {command} " in text
-        with pytest.raises(SystemExit) as caught:
-            parse([command, "--help"])
-        assert caught.value.code == 0
-        out = capsys.readouterr().out
-        assert out.startswith(f"usage: kubectl lws {command} ")
-        examples = [x for x in out.splitlines() if x.startswith("  kubectl lws ")]
-        assert examples
-        for example in examples:
-            parse(re.split("  +", example.strip())[0].split()[2:])
 
 
 def a_kubeconfig(path: Path, server: str = "https://127.0.0.1:1", **contexts: str) -> str:
@@ -189,6 +82,18 @@ def test_without_its_extra_it_says_what_is_missing() -> None:
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "error: kubectl lws needs the Python package rich; pip install kubectl-lws\n"
+
+
+@pytest.mark.parametrize("words", [["--help"], ["plan", "--role", "a=3", "--role", "b=5"]])
+def test_a_reader_that_has_gone_is_no_traceback(words: list[str]) -> None:
+    program = (
+        "import os, sys; from lws.cli.__main__ import main; reader, writer = os.pipe(); os.close(reader);"
+        "os.dup2(writer, 1); sys.exit(main())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ A set of these roles is made up, with as many groups of a former revision, and p
 
 from __future__ import annotations
 
-import argparse
 import re
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
@@ -48,12 +47,12 @@ class NumbersView(Struct, rename="camel"):
 
 
 def read_role(text: str) -> RoleNumbers:
-    """``NAME=GROUPS[:GROUPS][,surge=N][,unavailable=N]``. Raises ArgumentTypeError."""
+    """``NAME=GROUPS[:GROUPS][,surge=N][,unavailable=N]``. Raises ValueError."""
     first, *rest = text.split(",")
     name, _, groups = first.partition("=")
     old, colon, new = groups.partition(":")
     if not _NAME.fullmatch(name):
-        raise argparse.ArgumentTypeError(f"{text!r}: {name!r} is no name of a role; write NAME=GROUPS")
+        raise ValueError(f"{text!r}: {name!r} is no name of a role; write NAME=GROUPS")
     before = _count(text, old)
     role = RoleNumbers(name, before, _count(text, new) if colon else before, **_pace(text, rest))
     _check(text, role)
@@ -62,7 +61,7 @@ def read_role(text: str) -> RoleNumbers:
 
 def _count(text: str, digits: str) -> int:
     if not re.fullmatch("[0-9]{1,7}", digits) or int(digits) > _MOST_GROUPS:
-        raise argparse.ArgumentTypeError(f"{text!r}: {digits!r} is no number of groups up to {_MOST_GROUPS}")
+        raise ValueError(f"{text!r}: {digits!r} is no number of groups up to {_MOST_GROUPS}")
     return int(digits)
 
 
@@ -71,7 +70,7 @@ def _pace(text: str, parts: Sequence[str]) -> dict[str, int | str]:
     for part in parts:
         name, _, value = part.partition("=")
         if name not in ("surge", "unavailable") or name in found:
-            raise argparse.ArgumentTypeError(f"{text!r}: {part!r} is neither surge=N nor unavailable=N, once")
+            raise ValueError(f"{text!r}: {part!r} is neither surge=N nor unavailable=N, once")
         found[name] = value if is_percent(value) else _count(text, value)
     return found
 
@@ -79,11 +78,11 @@ def _pace(text: str, parts: Sequence[str]) -> dict[str, int | str]:
 def _check(text: str, role: RoleNumbers) -> None:
     """What admission asks of a role, too."""
     if not role.old and not role.new:
-        raise argparse.ArgumentTypeError(f"{text!r}: the role has no groups, neither before nor after")
+        raise ValueError(f"{text!r}: the role has no groups, neither before nor after")
     surge = scaled(role.surge, role.new, round_up=True, field="surge")
     unavailable = scaled(role.unavailable, role.new, round_up=False, field="unavailable")
     if role.new and not surge and not unavailable:
-        raise argparse.ArgumentTypeError(f"{text!r}: unavailable must not be 0 when surge is 0")
+        raise ValueError(f"{text!r}: unavailable must not be 0 when surge is 0")
 
 
 def describe(roles: Sequence[RoleNumbers]) -> NumbersView:

@@ -17,7 +17,7 @@ from lws.cli.observing import Seen, read, see_all
 from lws.cli.session import CommandError, Session
 from lws.kube.errors import Forbidden, NotFound
 from lws.kube.selectors import equals
-from lws.objects import ObjectT, controller_of
+from lws.objects import KubeObject, ObjectT, controller_of
 from lws.planning.disaggregated.demand import Wanted, wanted_of
 from lws.planning.disaggregated.names import owned, role_of, slice_of
 from lws.planning.disaggregated.reading import read_set
@@ -102,13 +102,21 @@ def see_children(session: Session, name: str) -> SeenRoles:
 def see_everything(session: Session) -> tuple[list[SeenRoles], list[Seen]]:
     """All DisaggregatedSets, and the LeaderWorkerSets that are part of none of them; by namespace and name.
 
-    Where the server has no DisaggregatedSets, or does not show them, there are none.
+    With a selector those that match, and what belongs to them. Where the server has no DisaggregatedSets, or
+    does not show them, there are none.
     """
-    found = _if_served(lambda: session.client.list(DISAGGREGATEDSETS, DisaggregatedSet, session.namespace))
+    client, namespace, selector = session.client, session.namespace, session.selector
+    found = _if_served(
+        lambda: client.list(DISAGGREGATEDSETS, DisaggregatedSet, namespace, label_selector=selector)
+    )
     roles = sorted(found or (), key=lambda ds: ds.key)
     sets, scalers = see_all(session), scalers_of(session) if roles else ()
     uids = {x.uid for x in roles}
     alone = [x for x in sets if (owner := controller_of(x.lws)) is None or owner.uid not in uids]
+    if selector:
+        matching = client.list(LEADERWORKERSETS, KubeObject, namespace, label_selector=selector)
+        wanted = {x.uid for x in matching}
+        alone = [x for x in alone if x.lws.uid in wanted]
     return [_together(x, sets, scalers) for x in roles], alone
 
 

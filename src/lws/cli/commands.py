@@ -1,0 +1,135 @@
+"""The commands of ``kubectl lws``: what each takes. What they do is in the module of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from lws.cli.flags import ALL_NAMESPACES, GLOBAL, HELP, SELECTOR, TIMEOUT, WATCH, output
+from lws.cli.grammar import Command, Flag, Word
+from lws.cli.values import number, part, role, target
+
+LOOKING: Final = "Commands to Look"
+CHANGING: Final = "Commands to Change"
+OTHER: Final = "Other Commands"
+
+_NAME: Final = Word("name", "NAME", target, values="sets")
+_ANY: Final = _NAME._replace(required=False)
+_CHOOSING: Final = (ALL_NAMESPACES, SELECTOR)
+_DOCUMENTS: Final = output("json", "yaml")
+
+_ALL: Final = (
+    Command(
+        "tree",
+        LOOKING,
+        "Show sets with their StatefulSets, groups and pods",
+        words=(_ANY,),
+        flags=(*_CHOOSING, _DOCUMENTS),
+        usage="[NAME]",
+    ),
+    Command(
+        "status",
+        LOOKING,
+        "Say how far a rollout is",
+        "With --watch it ends with 0 when the set is rolled out, and with 1 when it cannot be.",
+        words=(_NAME,),
+        flags=(_DOCUMENTS, TIMEOUT, WATCH),
+        usage="NAME",
+    ),
+    Command(
+        "why",
+        LOOKING,
+        "Name what keeps sets from being ready and up to date",
+        words=(_ANY,),
+        flags=(*_CHOOSING, _DOCUMENTS),
+        usage="[NAME]",
+    ),
+    Command(
+        "plan",
+        LOOKING,
+        "Say what an edit would replace, step by step",
+        "Nothing is changed: the API server is asked by a dry run what the edit comes to."
+        " With --role a rollout of a DisaggregatedSet is worked out from numbers alone, without a cluster.",
+        words=(_ANY,),
+        flags=(
+            Flag("filename", "The manifest; - for standard input.", short="f", values="files"),
+            _DOCUMENTS,
+            Flag(
+                "role",
+                "A role with its groups, before and after where that differs, as"
+                " NAME=GROUPS[:GROUPS][,surge=N][,unavailable=N]; once for each role. surge is 1 and"
+                " unavailable 0 where they are not given.",
+                read=role,
+                shown="[]",
+                repeated=True,
+            ),
+            Flag(
+                "server-side",
+                "As 'kubectl apply --server-side' would apply the file.",
+                default=False,
+                shown="false",
+                switch=True,
+            ),
+        ),
+        usage="(NAME -f FILENAME | --role ROLE ...)",
+    ),
+    Command(
+        "history",
+        LOOKING,
+        "List the templates that a set had and can go back to",
+        "How many are kept is configured, or said by the set's annotation"
+        " leaderworkerset.sigs.k8s.io/revision-history-limit.",
+        words=(_NAME,),
+        flags=(
+            _DOCUMENTS,
+            Flag("revision", "Show this one whole.", read=number, shown="0", values="revisions"),
+        ),
+        usage="NAME",
+    ),
+    Command(
+        "undo",
+        CHANGING,
+        "Go back to a former template",
+        words=(_NAME,),
+        flags=(
+            _DOCUMENTS,
+            Flag(
+                "to-revision",
+                "The revision to go back to. Zero means the last one.",
+                default=0,
+                read=number,
+                shown="0",
+                values="revisions",
+            ),
+        ),
+        usage="NAME",
+    ),
+    Command(
+        "restart",
+        CHANGING,
+        "Recreate groups, or all of them by a roll",
+        "Named groups go at once and together; without any, all go within maxUnavailable and maxSurge."
+        " Of a DisaggregatedSet roles are named, and each rolls on its own; without any, all roll together.",
+        words=(_NAME, Word("parts", "GROUP|ROLE", part, required=False, many=True, values="parts")),
+        flags=(_DOCUMENTS,),
+        usage="NAME [GROUP...|ROLE...]",
+    ),
+    Command(
+        "pause",
+        CHANGING,
+        "Hold a roll where it is",
+        "No group is replaced until 'resume'.",
+        words=(_NAME,),
+        flags=(_DOCUMENTS,),
+        usage="NAME",
+    ),
+    Command("resume", CHANGING, "Let a paused set go on", words=(_NAME,), flags=(_DOCUMENTS,), usage="NAME"),
+    Command("options", OTHER, "Print the list of flags inherited by all commands"),
+)
+COMMANDS: Final[Mapping[str, Command]] = {x.name: x for x in _ALL}
+EVERY_FLAG: Final = (HELP, *GLOBAL, *{x.name: x for command in _ALL for x in command.flags}.values())
+
+
+def flags_of(command: Command) -> tuple[Flag, ...]:
+    """All that it takes."""
+    return (HELP, *command.flags, *GLOBAL)
