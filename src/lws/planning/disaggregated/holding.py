@@ -39,7 +39,7 @@ def held_by(wanted: Wanted, children: Iterable[LeaderWorkerSet]) -> Held | None:
         return None
     _, child, said = min(found, key=lambda x: x[0])
     place = f"role {role_of(child)} of slice {slice_of(child)}, LeaderWorkerSet {child.name}"
-    return Held(f"{place}: {said.message}", _present(wanted, child) and said.status == "False")
+    return Held(f"{place}: {said.message}", is_present(wanted, child) and said.status == "False")
 
 
 def _said(child: LeaderWorkerSet) -> Condition | None:
@@ -49,7 +49,8 @@ def _said(child: LeaderWorkerSet) -> Condition | None:
     return late(conditions) or next(going, None)
 
 
-def _present(wanted: Wanted, child: LeaderWorkerSet) -> bool:
+def is_present(wanted: Wanted, child: LeaderWorkerSet) -> bool:
+    """Of the present revision."""
     return revision_of_child(child) == wanted.revision
 
 
@@ -58,4 +59,4 @@ def _urgency(wanted: Wanted, child: LeaderWorkerSet, said: Condition) -> tuple[o
     order = {x.name: place for place, x in enumerate(wanted.demands)}
     worst = min((urgency(x.reason) for x in child.status.groups.values()), default=urgency(""))
     place = order.get(role_of(child), len(order))
-    return (not _present(wanted, child), said.status == "True", worst, place, child.name)
+    return (not is_present(wanted, child), said.status == "True", worst, place, child.name)

@@ -15,7 +15,7 @@ from lws.api.timestamps import rfc3339
 from lws.objects import Condition
 from lws.planning.actions import Document, PatchStatus, Problem, Record
 from lws.planning.disaggregated.demand import Demand, Wanted
-from lws.planning.disaggregated.holding import held_by
+from lws.planning.disaggregated.holding import held_by, is_present
 from lws.planning.disaggregated.names import revision_of_child, role_of
 from lws.planning.disaggregated.record import ends, plan_record, record_document
 from lws.planning.disaggregated.slices import Slice, record
@@ -55,7 +55,7 @@ def plan_status(
     generation = ds.metadata.generation
     due = READY if ready else _unready(wanted, children, slices)
     conditions = merged(ds.status.conditions, due, generation=generation, now=now)
-    found = (*problems, *_stalled(children))
+    found = (*problems, *_stalled(wanted, children))
     met = SetProblems(tuple(dict.fromkeys(found)))
     conditions = with_stalled(conditions, met, generation=generation, now=now)
     conditions = with_reconciling(conditions, generation=generation, now=now)
@@ -137,9 +137,12 @@ def merged(
     return tuple(conditions) if known else (*conditions, asserted)
 
 
-def _stalled(children: Iterable[LeaderWorkerSet]) -> Iterator[Problem]:
-    """What children cannot go on for, in their own words."""
-    found = ((x.name, x.stalled) for x in children if not x.deleting)
+def _stalled(wanted: Wanted, children: Iterable[LeaderWorkerSet]) -> Iterator[Problem]:
+    """What children cannot go on for, in their own words. Former ones need nobody: they are drained, whatever
+    becomes of them, unless a pause keeps them.
+    """
+    judged = (x for x in children if wanted.ds.paused or is_present(wanted, x))
+    found = ((x.name, x.stalled) for x in judged if not x.deleting)
     for name, stalled in sorted((name, one) for name, one in found if one is not None):
         message = f"LeaderWorkerSet {name} is stalled ({stalled.reason}): {stalled.message}"
         yield Problem(d.REASON_CHILD_STALLED, message, subject=name)

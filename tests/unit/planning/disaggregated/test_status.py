@@ -299,6 +299,17 @@ class TestStalled:
         assert status_of(stalled, problems=problems) is None
         assert of_type(status_of(stalled), c.STALLED)["status"] == "False"
 
+    @pytest.mark.parametrize("paused", [True, False])
+    def test_former_children_need_nobody_unless_a_pause_keeps_them(self, paused: bool) -> None:
+        """They are drained: who waits for a fix-forward must not be told that it has failed."""
+        ds = replace(
+            DS, metadata=replace(DS.metadata, annotations={d.PAUSED_ANNOTATION: str(paused).lower()})
+        )
+        said = {"type": c.STALLED, "status": "True", "reason": c.REASON_PODS_REFUSED, "message": "a quota"}
+        children = [a_child("prefill", 2, revision=x, conditions=[said]) for x in (OLD, REV)]
+        message = of_type(status_of(ds, *children), c.STALLED)["message"]
+        assert (children[0].name in message, children[1].name in message) == (paused, True)
+
 
 def a_document(status: Document) -> Document:
     metadata = {"name": "llm", "namespace": "ns", "uid": DS.uid, "generation": 3, "resourceVersion": "7"}
