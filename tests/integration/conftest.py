@@ -11,6 +11,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
+from support.browser import running_browser
 from support.cluster import Cluster, running_cluster
 from support.manager import Manager
 from support.namespaces import make_namespace
@@ -96,6 +98,13 @@ def scene(cluster: Cluster, one_manager: Manager, namespace: str, admission: Reg
     with closing(scene.connection):
         yield scene
     delete_all(cluster.client, namespace)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """For the tests of one file: while it runs, this thread has an event loop, which others may not want."""
+    with running_browser() as browser:
+        yield browser
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
