@@ -76,10 +76,12 @@ lock: setup ## Pin every dependency anew, with hashes
 	$(BIN)/uv pip compile --group sbom --generate-hashes --universal --no-emit-index-url --upgrade \
 	  --constraint requirements.lock --custom-compile-command "make lock" --quiet --output-file requirements.sbom.lock
 
+SITE ?= build/docs
 docs: .venv-docs/installed ## The documentation as a site, build/docs/index.html; a broken link is an error
-	@rm -rf build/docs
-	.venv-docs/bin/sphinx-build --conf-dir docs --builder html --doctree-dir build/doctrees --fresh-env --jobs auto \
-	  --fail-on-warning --quiet . build/docs
+	@rm -rf $(SITE)
+	@echo "Building the site, some 20 s" >&2
+	.venv-docs/bin/sphinx-build --conf-dir docs --builder html --doctree-dir $(SITE)-doctrees --fresh-env --jobs auto \
+	  --fail-on-warning --quiet . $(SITE)
 
 sbom: .venv-sbom/installed ## What the image holds, as CycloneDX: build/sbom.cdx.json
 	@mkdir -p build

@@ -2,13 +2,16 @@
 
 The repository is the source, so that links to samples, manifests and `README.md` work as they stand.
 Navigation is not kept twice: it is read from the tables of `docs/guides/README.md`, one part of the sidebar
-for each heading there. A page that has a sample there shows it at its end.
+for each heading there. A page that has a sample there shows it at its end. What the HTML has beyond Sphinx's
+own is in ``markup.py`` and ``theme``.
 """
 
 from __future__ import annotations
 
 import re
 import shutil
+import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,22 +21,35 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 INDEX = ROOT / "docs" / "guides" / "README.md"
+DECISIONS = ROOT / "docs" / "decisions"
+
+sys.path.insert(0, str(ROOT / "docs"))
 
 project = "LeaderWorkerSet in Python"
-html_title = project
+version = release = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+html_title = f"{project} {version}"
 author = "the contributors"
 copyright = "the contributors, Apache-2.0"  # noqa: A001 - Sphinx calls it so
 
-extensions = ["myst_parser"]
+extensions = ["myst_parser", "sphinx_copybutton", "markup"]
 root_doc = "README"
-PROJECT = ["CONTRIBUTING.md", "MAINTENANCE.md", "CHANGELOG.md", "SECURITY.md", "CODE_OF_CONDUCT.md"]
-include_patterns = ["README.md", *PROJECT, "docs/**.md", "tests/SCENARIOS.md"]
+PROJECT = ["CHANGELOG.md", "SECURITY.md", "CONTRIBUTING.md", "MAINTENANCE.md", "CODE_OF_CONDUCT.md"]
+SCENARIOS = "tests/SCENARIOS.md"
+include_patterns = ["README.md", *PROJECT, "docs/**.md", SCENARIOS]
 # The specification is for those who change the code, and its pages would fill every search of a user.
 exclude_patterns = [".*", "build", "src", "hack", "manifests", "tests/*/**", "docs/specification"]
 myst_heading_anchors = 4
 html_theme = "furo"
 html_theme_options = {"navigation_with_keys": True}
 html_copy_source = False
+html_use_index = False
+html_static_path = ["theme/static"]
+html_css_files = ["site.css"]
+html_favicon = "theme/static/favicon.svg"
+html_search_scorer = str(ROOT / "docs" / "theme" / "static" / "scorer.js")
+# What a block shows of a terminal is copied without prompts, comments after them, and what was printed.
+copybutton_prompt_text = "$ "
+copybutton_line_continuation_character = "\\"
 highlight_language = "text"
 
 LINK = re.compile(r"\[([^]]*)\]\(([^)#\s]+)(?:#[^)]*)?\)")
@@ -62,7 +78,7 @@ def _from_root(link: str) -> str:
 
 
 def navigation() -> dict[str, list[str]]:
-    """Lines of tables of contents by caption: the index and its rows, decisions, and what no row names."""
+    """Lines of tables of contents by caption: the index and its rows, and what no row names."""
     index = _relative(INDEX)
     parts = {"Guides": [f"All guides </{index}>"]}
     seen = {f"{root_doc}.md", index}
@@ -71,9 +87,8 @@ def navigation() -> dict[str, list[str]]:
         if entry.page not in seen:
             lines.append(f"{entry.title} </{entry.page}>")
             seen.add(entry.page)
-    for folder, heading in (("docs/decisions", "Decisions"), ("docs", "Project")):
-        parts[heading] = sorted(f"/{x}" for x in {_relative(y) for y in (ROOT / folder).glob("*.md")} - seen)
-    parts["Project"] += [*(f"/{x}" for x in PROJECT), "/tests/SCENARIOS.md"]
+    about = {_relative(x) for x in (ROOT / "docs").glob("*.md")} - seen
+    parts["Project"] = [f"/{x}" for x in (*PROJECT, *sorted(about), _relative(DECISIONS / "README.md"))]
     return parts
 
 
@@ -81,13 +96,24 @@ def _relative(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+def inside() -> list[str]:
+    """Pages that say why the code is as it is: below one entry of the sidebar, out of a user's way."""
+    pages = sorted(_relative(x) for x in DECISIONS.glob("[0-9]*.md"))
+    return [f"/{x}" for x in (*pages, SCENARIOS)]
+
+
 def _add_navigation(_app: Sphinx, page: str, source: list[str]) -> None:
-    """Give the first page the hidden tables of contents that make the sidebar."""
-    if page != root_doc:
-        return
-    for heading, lines in navigation().items():
-        rows = "\n".join(lines)
-        source[0] += f"\n\n```{{toctree}}\n:hidden:\n:caption: {heading}\n\n{rows}\n```\n"
+    """Give the first page the hidden tables of contents that make the sidebar, and the decisions theirs."""
+    if page == root_doc:
+        for heading, lines in navigation().items():
+            source[0] += _contents(lines, f":hidden:\n:caption: {heading}")
+    elif page == _relative(DECISIONS / "README"):
+        source[0] += _contents(inside(), ":titlesonly:")
+
+
+def _contents(lines: list[str], options: str) -> str:
+    rows = "\n".join(lines)
+    return f"\n\n```{{toctree}}\n{options}\n\n{rows}\n```\n"
 
 
 def _show_samples(_app: Sphinx, page: str, source: list[str]) -> None:

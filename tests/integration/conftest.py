@@ -131,7 +131,7 @@ def build(config: pytest.Config, files: set[str]) -> None:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     say = reporter.write_line if reporter else print
     try:
-        if files - {"test_image_steps"}:
+        if files - {"test_image_steps", "test_site"}:
             binaries.locate(say=say)
         if files & {"test_chart", "test_releases"}:
             binary.locate(say=say)

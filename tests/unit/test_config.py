@@ -238,6 +238,13 @@ class TestDecoding:
     def test_refused(self, text: str | bytes, expected: list[str]) -> None:
         assert problems(text) == expected
 
+    def test_values_that_cannot_work_are_told_beside_fields_that_are_unknown(self) -> None:
+        text = "webhook: {Port: 1}\nleaderElection: {leaseDuration: 5s}"
+        assert problems(text) == [
+            "webhook.Port: unknown field; did you mean port?",
+            "leaderElection.leaseDuration: must be greater than renewDeadline (10s)",
+        ]
+
     def test_a_missing_file(self, tmp_path: Path) -> None:
         with pytest.raises(InvalidConfiguration) as caught:
             read_configuration(tmp_path / "none")

@@ -1,7 +1,7 @@
 """Reading a configuration file: strictly, and all of it, so that one start shows every mistake.
 
 YAML or JSON; of several YAML documents the first. Whether values make sense together is
-``lws.config.validation``'s.
+``lws.config.validation``'s, which is asked here only beside other mistakes: flags may override what is read.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from lws.config.types import (
     GangSchedulingManagement,
     InvalidConfiguration,
 )
+from lws.config.validation import problems_of
 
 StructT = TypeVar("StructT", bound=Struct)
 
@@ -83,7 +84,7 @@ def decode_configuration(content: bytes) -> Configuration:
     problems = _identity_problems(tree)
     configuration = _fill(Configuration, tree, "", problems)
     if problems:
-        raise InvalidConfiguration(problems)
+        raise InvalidConfiguration([*problems, *problems_of(configuration)])
     return configuration
 
 
