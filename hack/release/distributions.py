@@ -48,7 +48,11 @@ def plugin() -> Distribution:
     table = project()
     needs = [x for x in table["dependency-groups"]["plugin"] if isinstance(x, str)]
     tree = {name: entry for name, entry in _modules().items() if _is_plugins(name)}
-    scripts = {"kubectl-lws": table["project"]["scripts"]["kubectl-lws"]}
+    scripts = {
+        name: target
+        for name, target in table["project"]["scripts"].items()
+        if name in ("kubectl-lws", "kubectl_complete-lws")
+    }
     return Distribution(
         "kubectl-lws", "kubectl lws: how LeaderWorkerSets are, and why", tuple(needs), scripts, tree
     )

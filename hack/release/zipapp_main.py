@@ -11,6 +11,7 @@ import sys
 
 BUILD = "unknown"
 OLDEST = (3, 11)
+COMPLETES = "kubectl_complete-lws"  # what kubectl looks for: a link to this file under another name
 
 
 def main() -> int:
@@ -31,6 +32,10 @@ def main() -> int:
         except ImportError as error:
             return fail(f"this Python lacks a module of its standard library: {error}")
     sys.path[0] = target
+    if os.path.basename(sys.argv[0]) == COMPLETES:
+        from lws.cli.completion import main as complete
+
+        return complete()
     from lws.cli.__main__ import main as run
 
     return run()

@@ -229,7 +229,8 @@ def test_both_distributions_install_and_start(dist: Path, tmp_path: Path) -> Non
         str(target),
     ]
     subprocess.run([*pip, *map(str, dist.glob("*.whl"))], check=True)
-    for program, flag in (("kubectl-lws", "--help"), ("lws-manager", "--version")):
+    programs = (("kubectl-lws", "--help"), ("kubectl_complete-lws", "tr"), ("lws-manager", "--version"))
+    for program, flag in programs:
         done = subprocess.run(
             [target / "bin" / program, flag],
             env=os.environ | {"PYTHONPATH": str(target)},
@@ -255,8 +256,16 @@ class TestPluginInOneFile:
             began = time.monotonic()
             done = subprocess.run([*program, "--help"], capture_output=True, text=True, check=True)
             seconds.append(time.monotonic() - began)
-            assert done.stdout.startswith("usage: kubectl lws")
+            assert done.stdout.startswith("kubectl lws looks at")
         assert min(seconds) <= 0.25, seconds
+
+    def test_completes_under_the_name_that_kubectl_looks_for(
+        self, dist: Path, program: list[str], tmp_path: Path
+    ) -> None:
+        link = tmp_path / "kubectl_complete-lws"
+        link.symlink_to(dist / "kubectl-lws")
+        done = subprocess.run([*program[:-1], str(link), "st"], capture_output=True, text=True, check=True)
+        assert [x.split("\t")[0] for x in done.stdout.splitlines()] == ["status", ":4"]
 
     def test_reaches_a_cluster(self, own_cluster: Cluster, program: list[str]) -> None:
         done = subprocess.run(

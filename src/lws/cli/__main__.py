@@ -27,6 +27,10 @@ def main() -> int:
 
 
 def _run() -> int:
+    if sys.argv[1:2] == ["__complete"]:
+        from lws.cli.completion import main as complete  # noqa: PLC0415
+
+        return complete(sys.argv[2:])
     options = parse(None)
     try:
         from lws.cli.main import run  # noqa: PLC0415

@@ -11,6 +11,7 @@ from lws.cli import helptext
 from lws.cli.commands import COMMANDS, EVERY_FLAG, flags_of
 from lws.cli.examples import PROGRAM
 from lws.cli.grammar import Command, UsageError, find_command, meant, read_flags, read_words
+from lws.cli.shells import script
 from lws.cli.values import Target, is_roles
 from lws.version import VERSION
 
@@ -53,6 +54,8 @@ def _options(command: Command, words: Sequence[str]) -> SimpleNamespace:
         _say(helptext.of_command(command))
     if command.name == "options":
         _say(helptext.options())
+    if command.name == "completion":
+        _say(script(read_words(rest, command.words)["shell"]))
     defaults = {x.key: [] if x.repeated else x.default for x in flags}
     values = {**defaults, **found, **read_words(rest, command.words)}
     options = SimpleNamespace(command=command.name, **values)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from lws.api import constants as c
+from lws.api import disaggregation as d
 from lws.api.timestamps import epoch, instant
 from lws.api.workloads import Node
 from lws.cli.drawing import count, numbers
@@ -41,6 +42,10 @@ _ADVICE: Final = {
 """By the reason of ``Stalled``: what helps, where the message does not say it."""
 
 
+_TOLD_BELOW: Final = frozenset({c.REASON_DEADLINE_EXCEEDED, d.REASON_CHILD_STALLED})
+"""Reasons of ``Stalled`` whose message goes on with what is found of the group, or of the role, itself."""
+
+
 def set_causes(seen: Seen, events: Events) -> list[Cause]:
     """What holds the set as a whole."""
     lws, leader = seen.lws, seen.leader
@@ -67,7 +72,10 @@ def own_causes(one: AnySet, event: Event | None = None) -> list[Cause]:
     stalled = standing_condition(one, c.STALLED)
     if stalled is not None:
         advice = _advice(stalled.message) or _ADVICE.get(stalled.reason, "")
-        found.append(Cause(c.STALLED, _once(stalled.message), advice=advice))
+        message = _once(stalled.message)
+        if stalled.reason in _TOLD_BELOW:
+            message = message.partition(": ")[0]
+        found.append(Cause(c.STALLED, message, advice=advice))
     return found
 
 

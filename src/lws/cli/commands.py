@@ -5,26 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from lws.cli.flags import ALL_NAMESPACES, GLOBAL, HELP, SELECTOR, TIMEOUT, WATCH, output
-from lws.cli.grammar import Command, Flag, Word
-from lws.cli.values import number, part, role, target
+from lws.cli.flags import ALL_NAMESPACES, DRY_RUN, GLOBAL, HELP, OUTPUTS, SELECTOR, TIMEOUT, WATCH, output
+from lws.cli.grammar import Command, Flag, Word, choice
+from lws.cli.values import new_image, number, part, role, target
 
 LOOKING: Final = "Commands to Look"
 CHANGING: Final = "Commands to Change"
+SETTINGS: Final = "Settings Commands"
 OTHER: Final = "Other Commands"
+SHELLS: Final = ("bash", "zsh", "fish")
 
 _NAME: Final = Word("name", "NAME", target, values="sets")
 _ANY: Final = _NAME._replace(required=False)
 _CHOOSING: Final = (ALL_NAMESPACES, SELECTOR)
 _DOCUMENTS: Final = output("json", "yaml")
 
+_ACTION: Final = output("json", "yaml", "name")
+
 _ALL: Final = (
+    Command(
+        "list",
+        LOOKING,
+        "List sets with their groups, and what keeps them from being available",
+        "LeaderWorkerSets that belong to a DisaggregatedSet are counted with it, and not listed.",
+        flags=(*_CHOOSING, output(*OUTPUTS)),
+    ),
     Command(
         "tree",
         LOOKING,
         "Show sets with their StatefulSets, groups and pods",
         words=(_ANY,),
-        flags=(*_CHOOSING, _DOCUMENTS),
+        flags=(*_CHOOSING, output(*OUTPUTS)),
         usage="[NAME]",
     ),
     Command(
@@ -41,7 +52,7 @@ _ALL: Final = (
         LOOKING,
         "Name what keeps sets from being ready and up to date",
         words=(_ANY,),
-        flags=(*_CHOOSING, _DOCUMENTS),
+        flags=(*_CHOOSING, output(*OUTPUTS)),
         usage="[NAME]",
     ),
     Command(
@@ -81,10 +92,33 @@ _ALL: Final = (
         " leaderworkerset.sigs.k8s.io/revision-history-limit.",
         words=(_NAME,),
         flags=(
-            _DOCUMENTS,
+            output(*OUTPUTS),
             Flag("revision", "Show this one whole.", read=number, shown="0", values="revisions"),
         ),
         usage="NAME",
+    ),
+    Command(
+        "set image",
+        CHANGING,
+        "Update container images of a set",
+        "CONTAINER is the name of a container, leader/NAME or worker/NAME of one in that template only, or *"
+        " for all. Of a DisaggregatedSet all roles that have it are meant, or those of --role.",
+        words=(
+            _NAME,
+            Word("images", "CONTAINER=IMAGE", new_image, many=True, values="containers"),
+        ),
+        flags=(
+            DRY_RUN,
+            _ACTION,
+            Flag(
+                "role",
+                "The role of a DisaggregatedSet; may be repeated.",
+                shown="[]",
+                repeated=True,
+                values="roles",
+            ),
+        ),
+        usage="NAME CONTAINER_1=IMAGE_1 ... CONTAINER_N=IMAGE_N",
     ),
     Command(
         "undo",
@@ -92,7 +126,7 @@ _ALL: Final = (
         "Go back to a former template",
         words=(_NAME,),
         flags=(
-            _DOCUMENTS,
+            _ACTION,
             Flag(
                 "to-revision",
                 "The revision to go back to. Zero means the last one.",
@@ -111,7 +145,7 @@ _ALL: Final = (
         "Named groups go at once and together; without any, all go within maxUnavailable and maxSurge."
         " Of a DisaggregatedSet roles are named, and each rolls on its own; without any, all roll together.",
         words=(_NAME, Word("parts", "GROUP|ROLE", part, required=False, many=True, values="parts")),
-        flags=(_DOCUMENTS,),
+        flags=(_ACTION,),
         usage="NAME [GROUP...|ROLE...]",
     ),
     Command(
@@ -120,11 +154,35 @@ _ALL: Final = (
         "Hold a roll where it is",
         "No group is replaced until 'resume'.",
         words=(_NAME,),
-        flags=(_DOCUMENTS,),
+        flags=(_ACTION,),
         usage="NAME",
     ),
-    Command("resume", CHANGING, "Let a paused set go on", words=(_NAME,), flags=(_DOCUMENTS,), usage="NAME"),
+    Command("resume", CHANGING, "Let a paused set go on", words=(_NAME,), flags=(_ACTION,), usage="NAME"),
+    Command(
+        "completion",
+        SETTINGS,
+        "Output shell completion code for the specified shell (bash, zsh or fish)",
+        "It is for the program kubectl-lws. kubectl itself completes 'kubectl lws' by the program"
+        " kubectl_complete-lws, where that is on the PATH.",
+        words=(Word("shell", "SHELL", choice(*SHELLS), values=SHELLS),),
+        usage="SHELL",
+    ),
     Command("options", OTHER, "Print the list of flags inherited by all commands"),
+    Command(
+        "version",
+        OTHER,
+        "Print the versions of this program, of the API server and of the manager",
+        flags=(
+            Flag(
+                "client",
+                "Of this program only, without asking the server.",
+                default=False,
+                shown="false",
+                switch=True,
+            ),
+            _DOCUMENTS,
+        ),
+    ),
 )
 COMMANDS: Final[Mapping[str, Command]] = {x.name: x for x in _ALL}
 EVERY_FLAG: Final = (HELP, *GLOBAL, *{x.name: x for command in _ALL for x in command.flags}.values())

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from rich.table import Table
 from rich.text import Text
 
+from lws.api.timestamps import epoch
+
 GOOD, BAD, BUSY, QUIET = "green", "red", "yellow", "dim"
 
 
@@ -28,6 +30,32 @@ def mark(text: str, *, good: bool) -> Text:
 def line(*parts: str | Text) -> Text:
     """Parts of one line, two blanks apart; empty ones are left out."""
     return Text("  ").join([Text(x) if isinstance(x, str) else x for x in parts if x])
+
+
+def age(since: str, now: float) -> str:
+    """How long ago, as kubectl has it. ``since``: RFC 3339; ``now``: seconds since 1970."""
+    return elapsed(now - epoch(since)) if since else ""
+
+
+def elapsed(seconds: float) -> str:
+    """``90s``, ``5m30s``, ``3h12m``, ``4d``: what a person wants to know of a length of time."""
+    whole = max(0, int(seconds))
+    if whole < 120:
+        return f"{whole}s"
+    if whole < 600:
+        return _two(whole, 60, "m", 1, "s")
+    if whole < 3 * 3600:
+        return f"{whole // 60}m"
+    if whole < 8 * 3600:
+        return _two(whole, 3600, "h", 60, "m")
+    if whole < 48 * 3600:
+        return f"{whole // 3600}h"
+    return _two(whole, 86400, "d", 3600, "h") if whole < 8 * 86400 else f"{whole // 86400}d"
+
+
+def _two(whole: int, size: int, unit: str, small: int, lesser: str) -> str:
+    rest = whole % size // small
+    return f"{whole // size}{unit}" + (f"{rest}{lesser}" if rest else "")
 
 
 def count(number: int, what: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from msgspec import Struct
 from rich.text import Text
 
-from lws.cli.kinds import DISAGGREGATEDSETS, LEADERWORKERSETS
+from lws.cli.kinds import reference
 from lws.cli.session import CommandError, Session
 from lws.kube.errors import Conflict, NotFound
 from lws.kube.resources import Resource
@@ -37,6 +37,10 @@ class ActionView(Struct, rename="camel"):
     changed: bool
     message: str
     kind: str
+
+    @property
+    def names(self) -> list[str]:
+        return [reference(self.kind, self.name)]
 
 
 class Change(NamedTuple):
@@ -99,5 +103,4 @@ def write(session: Session, kind: Resource, one: KubeObject, patch: Patch) -> No
 
 def draw(view: ActionView) -> Text:
     """As kubectl says what it did."""
-    group = LEADERWORKERSETS.group if view.kind == LEADERWORKERSETS.kind else DISAGGREGATEDSETS.group
-    return Text(f"{view.kind.lower()}.{group}/{view.name} {view.message}")
+    return Text(f"{reference(view.kind, view.name)} {view.message}")

@@ -14,6 +14,29 @@ def _lines(*examples: tuple[str, str]) -> str:
 
 
 EXAMPLES: Final[Mapping[str, str]] = {
+    "list": _lines(
+        ("list", "All sets of the namespace"),
+        ("list -A -l team=search -o wide", "Sets with a label in all namespaces, with images and messages"),
+        ("list -o name", "Names only, for scripts"),
+    ),
+    "set image": _lines(
+        ("set image vllm vllm=vllm/vllm-openai:v0.10.1", "The container vllm of leader and workers"),
+        ("set image vllm leader/vllm=vllm/vllm-openai:v0.10.1", "That of the leader only"),
+        ("set image ds/llm *=sglang:v0.5 --role decode", "All containers of one role of a DisaggregatedSet"),
+        (
+            "set image vllm vllm=vllm/vllm-openai:v0.10.1 --dry-run=server",
+            "What the server would make of it, without a change",
+        ),
+    ),
+    "completion": _lines(
+        ("completion bash", "Completion of kubectl-lws in bash, for ~/.bashrc"),
+        ("completion zsh", "In zsh, for a file called _kubectl-lws on its fpath"),
+        ("completion fish", "In fish, for ~/.config/fish/completions/kubectl-lws.fish"),
+    ),
+    "version": _lines(
+        ("version", "Of this program, the API server and the manager"),
+        ("version --client", "Of this program alone"),
+    ),
     "tree": _lines(
         ("tree", "Everything in the namespace"),
         ("tree ds/llm", "Slices, roles, groups and pods of a DisaggregatedSet"),

@@ -68,6 +68,16 @@ TIMEOUT: Final = Flag(
     shown="0s",
 )
 
+DRY_RUN: Final = Flag(
+    "dry-run",
+    'Must be "none", "server", or "client". If client strategy, only say what would be sent, without sending'
+    " it. If server strategy, submit server-side request without persisting the set.",
+    default="none",
+    read=choice("none", "server", "client"),
+    shown="'none'",
+    values=("none", "server", "client"),
+)
+
 
 def output(*formats: str) -> Flag:
     """``-o`` with these formats."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple, Protocol
@@ -15,7 +17,8 @@ from rich.text import Text
 
 from lws.api import constants as c
 from lws.api.workloads import ControllerRevision
-from lws.cli.drawing import GOOD, QUIET, table
+from lws.cli.drawing import GOOD, QUIET, age, table
+from lws.cli.kinds import reference
 from lws.cli.observing import Seen, see
 from lws.cli.session import CommandError, Session
 from lws.planning.revisions import SETS, Marks, Template, history_limit, owned_revisions, restore
@@ -46,6 +49,10 @@ class HistoryView(Struct, rename="camel"):
     limit: int | None
     revisions: list[RevisionView]
 
+    @property
+    def names(self) -> list[str]:
+        return [f"controllerrevision.apps/{x.name}" for x in self.revisions]
+
 
 class TemplateView(Struct, rename="camel"):
     """One revision whole: the members of ``spec`` that it stores."""
@@ -56,6 +63,10 @@ class TemplateView(Struct, rename="camel"):
     key: str
     leader_worker_template: dict[str, Any]
     network_config: dict[str, Any]
+
+    @property
+    def names(self) -> list[str]:
+        return [reference(c.KIND, self.name)]
 
 
 def revisions_of(seen: Seen) -> list[ControllerRevision]:
@@ -186,22 +197,26 @@ def with_hint(drawn: RenderableType, hint: str) -> RenderableType:
     return Lines(drawn, Text(f"{hint}: annotate {c.HISTORY_LIMIT_ANNOTATION}=10", style=QUIET))
 
 
-def draw(view: HistoryView) -> RenderableType:
-    rows = [
-        (
-            *common(x),
-            str(x.size),
-            ", ".join(x.leader_images),
-            ", ".join(x.worker_images) if x.size > 1 else "",
-            x.created,
-            x.change,
-        )
-        for x in view.revisions
-    ]
-    headers = (*COMMON, "SIZE", "LEADER", "WORKER", "CREATED", "CHANGE")
+def draw(view: HistoryView, *, now: float, wide: bool = False) -> RenderableType:
+    """``now``: seconds since 1970. ``wide``: images whole, and when each was made."""
+    headers, rows = [*COMMON, "SIZE"], [[*common(x), str(x.size)] for x in view.revisions]
+    for row, x in zip(rows, view.revisions, strict=True):
+        workers = x.worker_images if x.size > 1 else []
+        if wide:
+            row += [", ".join(x.leader_images), ", ".join(workers), x.created, x.change]
+        else:
+            row += [short(x.leader_images + workers), age(x.created, now), x.change]
+    headers += ["LEADER", "WORKER", "CREATED", "CHANGE"] if wide else ["IMAGES", "AGE", "CHANGE"]
     kept = view.limit or len(view.revisions) > 1
     hint = "" if kept else "There is no former template. To keep ten when a roll is complete"
     return with_hint(table(headers, rows), hint)
+
+
+def short(found: Iterable[str]) -> str:
+    """Images without registry and path, each once; of a digest as much as tells it from another."""
+    names = (x.rpartition("/")[2] for x in found)
+    cut = (re.sub("@sha256:([0-9a-f]{7})[0-9a-f]+", r"@\1", x) for x in names)
+    return ", ".join(dict.fromkeys(cut))
 
 
 def one(seen: Seen, number: int) -> TemplateView:
@@ -225,5 +240,5 @@ def run(session: Session, options: Any) -> int:
         session.show(view, Text(yaml.safe_dump(document, sort_keys=False, width=1000).rstrip()))
     else:
         history = describe(seen)
-        session.show(history, draw(history))
+        session.show(history, draw(history, now=time.time(), wide=session.output.format == "wide"))
     return 0

@@ -21,6 +21,12 @@ ROLE_SCALERS: Final = Resource(d.GROUP, d.VERSION, "disaggregatedsetrolescalers"
 CORE_EVENTS: Final = Resource("", "v1", "events", "Event")
 
 
+def reference(kind: str, name: str) -> str:
+    """A set as kubectl prints it, and takes it."""
+    resource = LEADERWORKERSETS if kind == c.KIND else DISAGGREGATEDSETS
+    return f"{kind.lower()}.{resource.group}/{name}"
+
+
 class PodSpec(workloads.PodSpec, frozen=True, rename="camel", omit_defaults=True):
     node_selector: dict[str, str] = field(default_factory=dict)
 

@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from lws.api import constants as c
-from lws.cli import history, pause, plan, restart, status, tree, undo, why
+from lws.cli import history, images, listing, pause, plan, restart, status, tree, undo, versions, why
 from lws.cli.arguments import parse
 from lws.cli.choice import chosen_kind
 from lws.cli.disaggregated import history as roles_history
+from lws.cli.disaggregated import images as roles_images
 from lws.cli.disaggregated import numbers as roles_numbers
 from lws.cli.disaggregated import pause as roles_pause
 from lws.cli.disaggregated import plan as roles_plan
@@ -40,12 +41,15 @@ Run = Callable[[Session, Any], int]
 class Command(NamedTuple):
     """Who runs a command: for a LeaderWorkerSet, for a DisaggregatedSet, and where no set is named."""
 
-    of_set: Run
-    of_roles: Run
+    of_set: Run | None = None
+    of_roles: Run | None = None
     of_all: Run | None = None
 
 
 COMMANDS: Mapping[str, Command] = {
+    "list": Command(of_all=listing.run_all),
+    "set image": Command(images.run, roles_images.run),
+    "version": Command(of_all=versions.run_all),
     "tree": Command(tree.run, roles_tree.run, roles_tree.run_all),
     "status": Command(status.run, roles_status.run),
     "history": Command(history.run, roles_history.run),
@@ -66,7 +70,9 @@ def main(arguments: list[str] | None = None) -> int:
 def run(options: Any) -> int:
     """Run the command of a command line that was understood; the exit code."""
     try:
-        if getattr(options, "role", None):
+        if options.command == "version" and options.client:
+            return versions.run_alone(make_output(options))
+        if options.command == "plan" and options.role:
             return roles_numbers.run(make_output(options), options)
         with open_session(options) as session:
             return _run(session, options)
@@ -83,6 +89,7 @@ def _run(session: Session, options: Any) -> int:
     if not options.name and command.of_all is not None:
         return command.of_all(session, options)
     run = command.of_set if chosen_kind(session, options) == c.KIND else command.of_roles
+    assert run is not None
     return run(session, options)
 
 

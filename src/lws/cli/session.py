@@ -1,31 +1,27 @@
 """What every command works with: a client, a namespace, and where its answer goes.
 
-Which cluster and namespace are meant follows kubectl. No command's knowledge may live here.
+No command's knowledge may live here.
 """
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import yaml
 from rich.console import Console, RenderableType
 
+from lws.cli.reaching import FIELD_MANAGER, open_client
 from lws.kube.client import Client
-from lws.kube.connection import DEFAULT_KUBECONFIG, SERVICE_ACCOUNT, connect
 from lws.kube.errors import NotFound
-from lws.kube.kubeconfig import read_kubeconfig
-from lws.kube.overrides import Overrides
 from lws.kube.resources import Resource
-from lws.version import user_agent
 
-FIELD_MANAGER = "kubectl-lws"
-_WIDE = 400  # columns
+__all__ = ["FIELD_MANAGER", "CommandError", "Output", "Session", "make_output", "open_session"]
+
+_WIDE = 10_000  # columns
 
 
 class CommandError(Exception):
@@ -43,8 +39,17 @@ def not_installed(resource: Resource) -> str:
     return f"this cluster has no {what}: install the controller, or choose another --context"
 
 
+class Named(Protocol):
+    """A view that ``-o name`` is made of: names as kubectl takes them."""
+
+    @property
+    def names(self) -> Iterable[str]: ...
+
+
 class Output(NamedTuple):
-    """``format``: ``json`` or ``yaml`` documents instead of drawings; empty: drawings."""
+    """``format``: ``json`` or ``yaml`` documents instead of drawings, ``name``: names alone; ``wide``:
+    drawings with all there is to say; empty: drawings.
+    """
 
     format: str
     console: Console
@@ -56,6 +61,8 @@ class Output(NamedTuple):
             self.console.file.write(f"{text}\n")
         elif self.format == "yaml":
             self.console.file.write(_yaml(view))
+        elif self.format == "name":
+            self.console.file.write("".join(f"{x}\n" for x in _names(view)))
         else:
             with self.console.capture() as captured:
                 self.console.print(drawn)
@@ -71,6 +78,13 @@ class Output(NamedTuple):
         else:
             self.console.print(drawn, soft_wrap=True)
         self.console.file.flush()
+
+
+def _names(view: Any) -> Iterable[str]:
+    if isinstance(view, dict):
+        return [name for x in view["items"] for name in _names(x)]
+    named: Named = view
+    return named.names
 
 
 def _yaml(view: Any) -> str:
@@ -103,41 +117,10 @@ def open_session(options: Any) -> Iterator[Session]:
 
     Raises ConfigurationError.
     """
-    paths = _kubeconfig(options.kubeconfig, os.environ)
-    overrides = overrides_of(options)
-    namespace = options.namespace or _namespace(paths, options.context, overrides)
-    connection = connect(
-        kubeconfig=paths,
-        context=options.context,
-        overrides=overrides,
-        user_agent=user_agent("/kubectl-lws"),
-        pool_size=2,
-    )
-    with closing(connection):
-        client = Client(connection, field_manager=FIELD_MANAGER)
-        if options.request_timeout:
-            client = client.within(options.request_timeout)
+    with open_client(options) as (client, namespace):
         everywhere = getattr(options, "all_namespaces", False)
         selector = getattr(options, "selector", None) or ""
         yield Session(client, "" if everywhere else namespace, make_output(options), selector)
-
-
-def overrides_of(options: Any) -> Overrides:
-    """What kubectl's flags say in place of the kubeconfig."""
-    return Overrides(
-        cluster=options.cluster or "",
-        user=options.user or "",
-        server=options.server or "",
-        certificate_authority=options.certificate_authority or "",
-        insecure=options.insecure_skip_tls_verify,
-        tls_server_name=options.tls_server_name or "",
-        token=options.token or "",
-        client_certificate=options.client_certificate or "",
-        client_key=options.client_key or "",
-        acting_as=options.as_user or "",
-        acting_uid=options.as_uid or "",
-        acting_groups=tuple(options.as_group),
-    )
 
 
 def make_console() -> Console:
@@ -146,17 +129,3 @@ def make_console() -> Console:
     As kubectl's, cells are never folded to a terminal's width: what was split could not be copied.
     """
     return Console(file=sys.stdout, width=_WIDE, markup=False, emoji=False, highlight=False)
-
-
-def _kubeconfig(given: str | None, environment: Mapping[str, str]) -> str | None:
-    """The file as kubectl chooses it; None inside a pod without one."""
-    if paths := given or environment.get("KUBECONFIG"):
-        return paths
-    return DEFAULT_KUBECONFIG if Path(DEFAULT_KUBECONFIG).expanduser().exists() else None
-
-
-def _namespace(paths: str | None, context: str | None, overrides: Overrides) -> str:
-    if paths is not None:
-        return read_kubeconfig(paths, context, overrides).namespace or "default"
-    own = Path(SERVICE_ACCOUNT, "namespace")
-    return own.read_text(encoding="utf-8").strip() if own.exists() else "default"

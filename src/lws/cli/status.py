@@ -31,7 +31,8 @@ AnySet = LeaderWorkerSet | DisaggregatedSet
 
 class StatusView(Struct, rename="camel"):
     """Numbers are groups. ``due``: wanted ones from the partition up. ``surge``: above the wanted ones, for a
-    roll; ``leaving``: that are to go, as nobody wants them. ``done`` and ``failed`` end a wait.
+    roll, ``surge_ready`` of them ready; ``leaving``: that are to go, as nobody wants them. ``done`` and
+    ``failed`` end a wait.
 
     ``gated_leaders``: indexes of groups whose leader has the readiness gate that another controller would
     leave as it is (docs/guides/group-readiness.md). ``updating_in_place``: groups under way;
@@ -57,6 +58,7 @@ class StatusView(Struct, rename="camel"):
     message: str
     gated_leaders: list[int]
     leaving: int = 0
+    surge_ready: int = 0
     updating_in_place: list[int] = []
     updated_in_place: list[int] = []
 
@@ -79,6 +81,7 @@ def describe(seen: Seen) -> StatusView:
         due=len(due),
         due_updated=sum(x.state.updated for x in due),
         surge=sum(lws.replicas <= x.index < seen.expected for x in groups),
+        surge_ready=sum(x.state.ready for x in groups if lws.replicas <= x.index < seen.expected),
         leaving=sum(x.index >= max(lws.replicas, seen.expected) for x in groups),
         partition=lws.partition,
         paused=is_paused(lws),
@@ -90,7 +93,7 @@ def describe(seen: Seen) -> StatusView:
         updating_in_place=[x.index for x in groups if (mark := _mark(x)) is not None and not mark.settled],
         updated_in_place=[x.index for x in groups if (mark := _mark(x)) is not None and mark.counts],
     )
-    problem = condition(lws, c.STALLED) or _failure(seen, groups, key)
+    problem = stalled(lws) or _failure(seen, groups, key)
     view.failed = problem is not None
     view.message = _message(view) if problem is None else problem
     return view
@@ -110,13 +113,20 @@ def _failure(seen: Seen, groups: Sequence[Group], key: str) -> str | None:
     lws = seen.lws
     replaced = {x.index for x in groups if x.outdated(key) and x.index >= lws.partition}
     left = set(failed_groups(lws, planners.groups_of(seen.observed))) - replaced
-    return condition(lws, c.FAILED) if left or not lws.status.groups else None
+    message = condition(lws, c.FAILED) if left or not lws.status.groups else None
+    return None if message is None else f"failed: {message}"
 
 
 def condition(lws: AnySet, type_: str) -> str | None:
     """The message of a condition that is True of the present spec, else None."""
     found = standing_condition(lws, type_)
     return None if found is None else found.message
+
+
+def stalled(one: AnySet) -> str | None:
+    """What ends a wait for a set that cannot go on, by its own words; None while it can."""
+    message = condition(one, c.STALLED)
+    return None if message is None else f"stalled: {message}"
 
 
 def standing_condition(lws: AnySet, type_: str) -> Condition | None:
@@ -142,12 +152,18 @@ def _message(view: StatusView) -> str:
     parts = []
     if view.updating:
         parts.append(f"{view.due_updated} of {count(view.due, 'group')} updated")
-    parts.append(f"{view.ready} of {count(view.replicas, 'group')} ready")
-    if view.surge:
-        parts.append(f"{view.surge} surge")
+    parts.append(_ready(view))
     if view.leaving:
         parts.append(f"{view.leaving} to go")
     return f"waiting: {', '.join(parts)}"
+
+
+def _ready(view: StatusView) -> str:
+    """All that serve, as ``kubectl get`` counts them: surge is there so that there are enough."""
+    if view.surge_ready:
+        return f"{count(view.ready + view.surge_ready, 'group')} ready, {view.surge_ready} of them surge"
+    text = f"{view.ready} of {count(view.replicas, 'group')} ready"
+    return f"{text}, {view.surge} surge not yet" if view.surge else text
 
 
 def draw(view: StatusView) -> Text:

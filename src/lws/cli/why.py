@@ -14,34 +14,21 @@ from rich.text import Text
 from lws.api import constants as c
 from lws.api.workloads import Node
 from lws.cli.causes import Events, group_causes, set_causes, update_causes
-from lws.cli.drawing import BAD, BUSY, GOOD, QUIET, line, numbers
-from lws.cli.kinds import CORE_EVENTS, Event
+from lws.cli.drawing import GOOD, QUIET, line, numbers
+from lws.cli.kinds import CORE_EVENTS, Event, reference
 from lws.cli.observing import Seen, groups_of, see
 from lws.cli.placing import asks_for_nodes
 from lws.cli.podcauses import Cause
 from lws.cli.session import Session
 from lws.cli.status import StatusView
 from lws.cli.status import describe as describe_status
+from lws.cli.urgency import style_of
 from lws.kube.errors import Forbidden
 from lws.kube.resources import NODES
 from lws.kube.selectors import all_of, equals
 
 _LONG: Final = 100
 """Characters of a finding that is not said twice."""
-
-_BY_DESIGN: Final = frozenset({"Partition", "Paused"})
-_ON_ITS_WAY: Final = frozenset(
-    {
-        "CreatingWorkers",
-        "NoLeader",
-        "NoWorkers",
-        "Replacing",
-        "Scheduling",
-        "Starting",
-        "Terminating",
-        "Updating",
-    }
-)
 
 
 class WhyView(Struct, rename="camel"):
@@ -53,6 +40,11 @@ class WhyView(Struct, rename="camel"):
     summary: str
     causes: list[Cause]
     kind: str = c.KIND
+
+    @property
+    def names(self) -> list[str]:
+        """For scripts that look for sets that something is wrong with."""
+        return [] if self.ready else [reference(self.kind, self.name)]
 
 
 def describe(seen: Seen, events: Events, *, now: float, nodes: Sequence[Node] | None = None) -> WhyView:
@@ -75,8 +67,8 @@ def _summary(status: StatusView) -> str:
     return f"{status.ready} of {status.replicas} groups ready, {status.updated} updated"
 
 
-def draw(view: WhyView, *, namespaced: bool = False) -> RenderableType:
-    """``namespaced``: name the namespace, too."""
+def draw(view: WhyView, *, namespaced: bool = False, wide: bool = False) -> RenderableType:
+    """``namespaced``: name the namespace, too. ``wide``: each group by itself."""
     name = f"{view.namespace}/{view.name}" if namespaced else view.name
     head = line(
         Text(f"{view.kind.lower()}/{name}", style="bold"),
@@ -86,9 +78,11 @@ def draw(view: WhyView, *, namespaced: bool = False) -> RenderableType:
     if view.ready:
         lines.append(Text("  nothing is wrong", style=GOOD))
     told: dict[tuple[str, str], Cause] = {}
-    for cause, of in together(view.causes):
+    for cause, of in ((x, [x]) for x in view.causes) if wide else together(view.causes):
         text = Text("  ").append("  ".join([*_where(cause, of), ""]))
-        lines.append(text.append(cause.reason, style=_style(cause)).append(f"  {_words(cause, told)}"))
+        lines.append(
+            text.append(cause.reason, style=style_of(cause.reason)).append(f"  {_words(cause, told)}")
+        )
         if cause.advice:
             lines.append(Text(f"      {cause.advice}", style=QUIET))
     return Lines(*lines)
@@ -110,13 +104,6 @@ def together(causes: Iterable[Cause]) -> list[tuple[Cause, list[Cause]]]:
         alike = (x.reason, x.message, x.advice, x.slice, x.role, x.set, x.group is None)
         found.setdefault(alike, []).append(x)
     return [(same[0], same) for same in found.values()]
-
-
-def _style(cause: Cause) -> str:
-    """Red: somebody has to do something. Yellow: it is on its way. Dim: it is meant so."""
-    if cause.reason in _BY_DESIGN:
-        return QUIET
-    return BUSY if cause.reason in _ON_ITS_WAY else BAD
 
 
 def _where(cause: Cause, of: Sequence[Cause]) -> list[str]:
@@ -170,7 +157,7 @@ def run(session: Session, options: Any) -> int:
     """One LeaderWorkerSet. The code is 0 whatever is found."""
     seen = see(session, options.name)
     view = look(session, seen, nodes_of(session, [seen]))
-    session.show(view, draw(view))
+    session.show(view, draw(view, wide=session.output.format == "wide"))
     return 0
 
 

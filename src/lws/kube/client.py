@@ -124,14 +124,16 @@ class Client:
         namespace: str = "",
         subresource: str = "",
         strategic: bool = False,
+        dry_run: bool = False,
     ) -> T:
         """JSON merge patch; ``metadata.resourceVersion`` or ``uid`` in it makes it conditional.
 
-        ``strategic``: by the rules of a built-in type, where lists such as finalizers merge.
+        ``strategic``: by the rules of a built-in type, where lists such as finalizers merge. ``dry_run``:
+        what it would be, and nothing is stored.
         """
         path = resource.path(namespace, name, subresource)
         kind = STRATEGIC_MERGE_PATCH if strategic else MERGE_PATCH
-        query = {"fieldManager": self._field_manager}
+        query = {"fieldManager": self._field_manager, "dryRun": "All" if dry_run else ""}
         body = self._request("PATCH", path, patch, query=query, content_type=kind)
         return _decode(path, type_, body)
 

@@ -90,6 +90,11 @@ def without_file(cluster: Entry, user: Entry, overrides: Overrides) -> Kubeconfi
     return Kubeconfig("", "", cluster, user, token_file, "", acting, True)
 
 
+def names_in(paths: str, section: str) -> list[str]:
+    """The contexts, clusters or users there are. Raises ConfigurationError."""
+    return sorted(_merge(paths).entries[section])
+
+
 def _merge(paths: str) -> _Merged:
     files = [Path(path).expanduser() for path in paths.split(os.pathsep) if path]
     present = [path for path in files if path.exists()]

@@ -235,14 +235,14 @@ class Connection:
             headers["Authorization"] = authorization
         for name, value in self._endpoint.credentials.impersonation:
             headers.add(name, value)  # a line for each group
-        read = max(0.001, min(call.read_timeout, call.deadline - self._clock()))
+        left = max(0.001, call.deadline - self._clock())
         try:
             response = pool.urlopen(
                 call.method,
                 call.target,
                 body=call.body,
                 headers=headers,
-                timeout=Timeout(connect=CONNECT_TIMEOUT, read=read),
+                timeout=Timeout(connect=min(CONNECT_TIMEOUT, left), read=min(call.read_timeout, left)),
                 retries=False,
                 redirect=False,
                 assert_same_host=False,

@@ -271,3 +271,14 @@ def test_the_drawing_names_group_and_pod() -> None:
         "leaderworkerset/default/test-sample  1 of 2 groups ready, 2 updated\n"
         "  group 1  pod/test-sample-1  Starting  its containers are being started\n"
     )
+
+
+def test_a_passed_deadline_is_told_once() -> None:
+    """What it goes on with is found of the group itself."""
+    message = "No progress within 30 s: 1 of 2 groups ready; group 1: Unschedulable since T: pod x: no node"
+    lws = conditions(a_set(), Stalled=message)
+    late = tuple(replace(x, reason=c.REASON_DEADLINE_EXCEEDED) for x in lws.status.conditions)
+    seen = seen_of(replace(lws, status=replace(lws.status, conditions=late)), down=(1,))
+    causes = describe(seen, {}, now=0.0).causes
+    assert [(x.reason, x.message) for x in causes[:1]] == [("Stalled", "No progress within 30 s")]
+    assert [(x.reason, x.group) for x in causes[1:]] == [("Starting", 1)]

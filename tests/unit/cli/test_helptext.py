@@ -14,7 +14,7 @@ from lws.cli.commands import COMMANDS
 from lws.cli.flags import GLOBAL
 from lws.cli.main import COMMANDS as RUNS
 
-ELSEWHERE = {"options"}
+ELSEWHERE = {"completion", "options"}
 """Commands that are done before a session is opened."""
 
 

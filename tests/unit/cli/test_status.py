@@ -60,7 +60,7 @@ def scaled_down(seen: Seen) -> Seen:
         pytest.param(
             seen_of(known(), former=FORMER, outdated=(0, 1), replicas=3),
             False,
-            "waiting: 0 of 2 groups updated, 2 of 2 groups ready, 1 surge",
+            "waiting: 0 of 2 groups updated, 3 groups ready, 1 of them surge",
             id="surge",
         ),
         pytest.param(
@@ -157,3 +157,9 @@ def test_groups_updated_in_place_are_told_before_a_change_over() -> None:
     assert (told.updating_in_place, told.updated_in_place) == ([1], [])
     assert "1 group being updated in place" in str(draw_in_place(told))
     assert str(draw_in_place(marked("{}"))) == ""
+
+
+def test_a_set_that_cannot_go_on_is_called_stalled() -> None:
+    view = describe(seen_of(conditions(a_set(), Stalled="No progress within 30 s: 1 of 2 groups ready")))
+    assert view.failed
+    assert view.message == "stalled: No progress within 30 s: 1 of 2 groups ready"

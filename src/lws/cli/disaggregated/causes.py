@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from lws.api import constants as c
+from lws.api import disaggregation as d
+from lws.api.disaggregatedset import DisaggregatedSet
 from lws.api.workloads import Node
 from lws.cli.causes import Events, own_causes
 from lws.cli.disaggregated.observing import SeenRoles
@@ -15,6 +18,7 @@ from lws.cli.drawing import count
 from lws.cli.kinds import ROLE_SCALERS
 from lws.cli.observing import Seen
 from lws.cli.podcauses import Cause
+from lws.cli.status import standing_condition
 from lws.cli.why import causes_of
 from lws.planning.disaggregated.demand import Demand, Wanted
 from lws.planning.disaggregated.names import revision_of_child, role_of, slice_of
@@ -30,12 +34,23 @@ def roles_causes(
     """
     wanted = seen.wanted
     children = sorted(seen.sets, key=lambda x: (revision_of_child(x.lws) != wanted.revision, x.lws.name))
+    of_children = [
+        cause for one in children for cause in _placed(one, causes_of(one, events, now=now, nodes=nodes))
+    ]
     return [
-        *own_causes(seen.ds),
+        *_own_causes(seen.ds, of_children),
         *_scaler_causes(seen, wanted),
         *(cause for one in seen.slices for cause in _slice_causes(wanted, one)),
-        *(cause for one in children for cause in _placed(one, causes_of(one, events, now=now, nodes=nodes))),
+        *of_children,
     ]
+
+
+def _own_causes(ds: DisaggregatedSet, of_children: Iterable[Cause]) -> Iterator[Cause]:
+    """Without what a LeaderWorkerSet says itself that stalls."""
+    stalled = standing_condition(ds, c.STALLED)
+    told = stalled is not None and stalled.reason == d.REASON_CHILD_STALLED
+    told = told and any(x.reason == c.STALLED for x in of_children)
+    return (x for x in own_causes(ds) if not (told and x.reason == c.STALLED))
 
 
 def _scaler_causes(seen: SeenRoles, wanted: Wanted) -> Iterator[Cause]:

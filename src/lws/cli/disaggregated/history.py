@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -15,8 +16,9 @@ from lws.api import constants as c
 from lws.api import disaggregation as d
 from lws.api.workloads import ControllerRevision
 from lws.cli.disaggregated.observing import SeenRoles, see_children
-from lws.cli.drawing import table
-from lws.cli.history import COMMON, Shown, change, common, newest_of_each, numbered, shown, with_hint
+from lws.cli.drawing import age, table
+from lws.cli.history import COMMON, Shown, change, common, newest_of_each, numbered, short, shown, with_hint
+from lws.cli.kinds import reference
 from lws.cli.session import CommandError, Session
 from lws.kube.resources import CONTROLLER_REVISIONS
 from lws.kube.selectors import absent, all_of, equals
@@ -59,6 +61,10 @@ class RolesHistoryView(Struct, rename="camel"):
     revisions: list[RolesRevisionView]
     kind: str = d.KIND
 
+    @property
+    def names(self) -> list[str]:
+        return [f"controllerrevision.apps/{x.name}" for x in self.revisions]
+
 
 class RolesTemplateView(Struct, rename="camel"):
     """One revision whole: the roles as they were when it was made."""
@@ -69,6 +75,10 @@ class RolesTemplateView(Struct, rename="camel"):
     key: str
     roles: list[dict[str, Any]]
     kind: str = d.KIND
+
+    @property
+    def names(self) -> list[str]:
+        return [reference(self.kind, self.name)]
 
 
 def see_kept(session: Session, name: str) -> Kept:
@@ -139,25 +149,26 @@ def changes(old: Templates, new: Templates) -> str:
     return "; ".join(told) or "order of the roles"
 
 
-def draw(view: RolesHistoryView) -> RenderableType:
+def draw(view: RolesHistoryView, *, now: float, wide: bool = False) -> RenderableType:
+    """As ``lws.cli.history.draw``."""
     rows = [
         (
             *common(x),
-            "; ".join(f"{role}: {', '.join(found)}" for role, found in x.images.items()),
-            x.created,
+            "; ".join(f"{role}: {', '.join(of) if wide else short(of)}" for role, of in x.images.items()),
+            x.created if wide else age(x.created, now),
             x.change,
         )
         for x in view.revisions
     ]
     hint = "" if view.limit is not None else "No templates are kept. To keep ten former ones"
-    return with_hint(table((*COMMON, "IMAGES", "CREATED", "CHANGE"), rows), hint)
+    return with_hint(table((*COMMON, "IMAGES", "CREATED" if wide else "AGE", "CHANGE"), rows), hint)
 
 
 def run(session: Session, options: Any) -> int:
     kept = see_kept(session, options.name)
     if options.revision is None:
         history = describe(kept)
-        session.show(history, draw(history))
+        session.show(history, draw(history, now=time.time(), wide=session.output.format == "wide"))
         return 0
     ds, revision = kept.seen.ds, numbered(options.name, kept.own, options.revision, MARKS)
     key = revision.labels.get(d.REVISION_LABEL, "")

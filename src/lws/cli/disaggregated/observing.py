@@ -105,12 +105,23 @@ def see_everything(session: Session) -> tuple[list[SeenRoles], list[Seen]]:
     With a selector those that match, and what belongs to them. Where the server has no DisaggregatedSets, or
     does not show them, there are none.
     """
+    return _apart(session, see_all(session))
+
+
+def see_outlines(session: Session) -> tuple[list[SeenRoles], list[LeaderWorkerSet]]:
+    """As ``see_everything``, but of the LeaderWorkerSets only what they say themselves."""
+    sets = session.client.list(LEADERWORKERSETS, LeaderWorkerSet, session.namespace)
+    roles, alone = _apart(session, [Seen(x) for x in sets])
+    return roles, [x.lws for x in alone]
+
+
+def _apart(session: Session, sets: Sequence[Seen]) -> tuple[list[SeenRoles], list[Seen]]:
     client, namespace, selector = session.client, session.namespace, session.selector
     found = _if_served(
         lambda: client.list(DISAGGREGATEDSETS, DisaggregatedSet, namespace, label_selector=selector)
     )
     roles = sorted(found or (), key=lambda ds: ds.key)
-    sets, scalers = see_all(session), scalers_of(session) if roles else ()
+    scalers = scalers_of(session) if roles else ()
     uids = {x.uid for x in roles}
     alone = [x for x in sets if (owner := controller_of(x.lws)) is None or owner.uid not in uids]
     if selector:

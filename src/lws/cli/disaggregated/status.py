@@ -15,7 +15,7 @@ from lws.cli.disaggregated.observing import SeenRoles, see_children
 from lws.cli.drawing import BAD, BUSY, GOOD, count
 from lws.cli.kinds import DISAGGREGATEDSETS
 from lws.cli.session import Session
-from lws.cli.status import condition
+from lws.cli.status import condition, stalled
 from lws.planning.disaggregated.names import revision_of_child, role_of
 from lws.planning.disaggregated.status import count_roles
 
@@ -53,7 +53,7 @@ class RolesStatusView(Struct, rename="camel"):
 def describe(seen: SeenRoles) -> RolesStatusView:
     """How far the set is, by what its LeaderWorkerSets say."""
     ds, wanted = seen.ds, seen.wanted
-    problem = condition(ds, c.STALLED) or next(_failures(seen), None)
+    problem = stalled(ds) or next(_failures(seen), None)
     view = RolesStatusView(
         namespace=ds.namespace,
         name=ds.name,
@@ -92,9 +92,9 @@ def _failures(seen: SeenRoles) -> Iterator[str]:
     """What LeaderWorkerSets of the present revision say of themselves that ends a wait."""
     for lws in seen.children:
         if revision_of_child(lws) == seen.revision:
-            message = condition(lws, c.STALLED) or condition(lws, c.FAILED)
-            if message is not None:
-                yield f"leaderworkerset {lws.name}: {message}"
+            message, failure = stalled(lws), condition(lws, c.FAILED)
+            if message is not None or failure is not None:
+                yield f"leaderworkerset {lws.name} {message or f'failed: {failure}'}"
 
 
 def _message(view: RolesStatusView) -> str:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct
-from rich.console import Group as Lines
-from rich.console import RenderableType
 from rich.text import Text
-from rich.tree import Tree
 
 from lws.api import disaggregation as d
 from lws.cli import tree as sets
 from lws.cli.disaggregated.observing import SeenRoles, role_order, see_everything, see_roles
-from lws.cli.drawing import QUIET, line, mark
+from lws.cli.drawing import line, mark
+from lws.cli.kinds import reference
 from lws.cli.observing import Seen
+from lws.cli.outline import Node
 from lws.cli.session import Session
+from lws.cli.states import STYLES, state_of
+from lws.cli.tree import Drawing
 from lws.planning.disaggregated.demand import Demand
 from lws.planning.disaggregated.names import revision_of_child
 
@@ -49,6 +51,7 @@ class ScalerView(Struct, rename="camel"):
 
     name: str
     replicas: int
+    created: str = ""
 
 
 class RolesView(Struct, rename="camel"):
@@ -61,97 +64,120 @@ class RolesView(Struct, rename="camel"):
     slices: list[SliceView]
     scalers: list[ScalerView]
     kind: str = d.KIND
+    created: str = ""
+    state: str = ""
+
+    @property
+    def names(self) -> list[str]:
+        """Of all that is shown."""
+        found = [reference(self.kind, self.name)]
+        for x in (x for one in self.slices for role in one.roles for x in role.sets):
+            found += x.set.names
+        return [*found, *(f"disaggregatedsetrolescaler.{d.GROUP}/{x.name}" for x in self.scalers)]
 
 
-def describe(seen: SeenRoles) -> RolesView:
-    """What the tree shows: all there is, of slices and roles that are wanted no longer, too."""
+def describe(seen: SeenRoles, *, now: float) -> RolesView:
+    """What the tree shows: all there is, of slices and roles that are wanted no longer, too.
+
+    ``now``: seconds since 1970.
+    """
     ds, wanted, there = seen.ds, seen.wanted, seen.by_place()
     numbers = {*range(ds.slices), *(x for x, _ in there if x is not None)}
     slices = []
     for number in sorted(numbers):
         demands = {x.name: x for x in wanted.demands} if number < ds.slices else {}
         views = [
-            _role(number, x, demands.get(x), there.get((number, x), ()), wanted.revision)
+            _role(
+                x,
+                None if x in demands and demands[x].total is None else _wanted(number, demands.get(x)),
+                [_set(one, wanted.revision, now) for one in there.get((number, x), ())],
+            )
             for x in role_order(wanted, seen.children)
         ]
         slices.append(SliceView(number, [x for x in views if x.wanted != 0 or x.sets]))
-    scalers = [ScalerView(x.name, x.spec.replicas) for x in seen.scalers or ()]
-    return RolesView(ds.namespace, ds.name, wanted.revision, ds.paused, slices, scalers)
-
-
-def _role(number: int, name: str, demand: Demand | None, mine: Sequence[Seen], revision: str) -> RoleView:
-    """``demand``: None for what is to go. The present LeaderWorkerSet comes first."""
-    ordered = sorted(mine, key=lambda x: (revision_of_child(x.lws) != revision, x.lws.name))
-    views = [_set(x, revision) for x in ordered]
-    unknown = demand is not None and demand.total is None
-    wanted = 0 if demand is None else demand.in_slice(number, otherwise=0)
-    return RoleView(
-        name,
-        None if unknown else wanted,
-        sum(x.set.ready for x in views),
-        sum(x.set.updated for x in views if x.current),
-        views,
+    scalers = [
+        ScalerView(x.name, x.spec.replicas, x.metadata.creation_timestamp or "") for x in seen.scalers or ()
+    ]
+    state, _ = state_of(ds, paused=ds.paused)
+    created = ds.metadata.creation_timestamp or ""
+    return RolesView(
+        ds.namespace, ds.name, wanted.revision, ds.paused, slices, scalers, created=created, state=state
     )
 
 
-def _set(seen: Seen, revision: str) -> RoleSetView:
+def _wanted(number: int, demand: Demand | None) -> int:
+    """``demand``: None for what is to go."""
+    return 0 if demand is None else demand.in_slice(number, otherwise=0)
+
+
+def _role(name: str, wanted: int | None, found: Sequence[RoleSetView]) -> RoleView:
+    """The present LeaderWorkerSet comes first."""
+    views = sorted(found, key=lambda x: (not x.current, x.set.name))
+    ready, updated = sum(x.set.ready for x in views), sum(x.set.updated for x in views if x.current)
+    return RoleView(name, wanted, ready, updated, views)
+
+
+def _set(seen: Seen, revision: str, now: float) -> RoleSetView:
     own = revision_of_child(seen.lws)
-    return RoleSetView(own, own == revision, sets.describe(seen))
+    return RoleSetView(own, own == revision, sets.describe(seen, now=now))
 
 
-def draw(view: RolesView, *, namespaced: bool = False) -> RenderableType:
-    """``namespaced``: name the namespace, too."""
-    where = f"{view.namespace}/" if namespaced else ""
+def root_of(view: RolesView, drawing: Drawing) -> Node:
+    """The set, and everything below it."""
     roles = [x for one in view.slices for x in one.roles]
-    title = Text(f"disaggregatedset/{where}{view.name}", style="bold")
-    paused = mark("paused", good=False) if view.paused else ""
-    root = Tree(line(title, *_progress(roles), f"revision {view.revision}", paused), guide_style=QUIET)
-    for one in view.slices:
-        branch = root.add(line(f"slice {one.number}", *_progress(one.roles)))
-        for role in one.roles:
-            _draw_role(branch, role)
-    for scaler in view.scalers:
-        root.add(line(f"disaggregatedsetrolescaler/{scaler.name}", f"replicas {scaler.replicas}"))
-    return root
+    info = line(_updated(roles), f"revision {view.revision}")
+    status = Text(view.state, style=STYLES[view.state])
+    cells = drawing.cells(_ready(roles), status, view.created, info)
+    below = [_drawn_slice(x, drawing) for x in view.slices]
+    for x in view.scalers:
+        cells_of = drawing.cells("", "", x.created, f"replicas {x.replicas}")
+        below.append(Node(f"disaggregatedsetrolescaler/{x.name}", cells_of))
+    return Node(drawing.name(view.kind, view), cells, below)
 
 
-def _progress(roles: list[RoleView]) -> tuple[Text, ...]:
-    """Groups of all these roles."""
-    wanted = sum(x.wanted or 0 for x in roles)
-    ready, updated = sum(x.ready for x in roles), sum(x.updated for x in roles)
-    if any(x.wanted is None for x in roles):
-        return (mark(f"{ready} groups ready", good=False),)
-    return (
-        mark(f"{ready}/{wanted} groups ready", good=ready >= wanted),
-        mark(f"{updated}/{wanted} updated", good=updated >= wanted),
-    )
+def _drawn_slice(one: SliceView, drawing: Drawing) -> Node:
+    cells = drawing.cells(_ready(one.roles), info=_updated(one.roles))
+    return Node(f"slice {one.number}", cells, [_drawn_role(x, drawing) for x in one.roles])
 
 
-def _draw_role(branch: Tree, role: RoleView) -> None:
+def _drawn_role(role: RoleView, drawing: Drawing) -> Node:
     unknown = mark("its scaler is not there", good=False) if role.wanted is None else ""
     leaving = mark("to go", good=False) if role.wanted == 0 and role.ready else ""
-    top = branch.add(line(f"role {role.name}", *_progress([role]), unknown, leaving))
-    for one in role.sets:
-        former = "" if one.current else mark(f"former revision {one.revision}", good=False)
-        sets.grow(top.add(line(sets.heading(one.set), former)), one.set)
+    below = [
+        sets.root_of(x.set, drawing, "" if x.current else mark(f"former revision {x.revision}", good=False))
+        for x in role.sets
+    ]
+    info = line(_updated([role]), unknown, leaving)
+    return Node(f"role {role.name}", drawing.cells(_ready([role]), info=info), below)
+
+
+def _ready(roles: list[RoleView]) -> Text:
+    """Groups of all these roles."""
+    ready = sum(x.ready for x in roles)
+    if any(x.wanted is None for x in roles):
+        return mark(f"{ready}/?", good=False)
+    return sets.share(ready, sum(x.wanted or 0 for x in roles))
+
+
+def _updated(roles: list[RoleView]) -> Text:
+    """Empty where all of them are."""
+    updated, wanted = sum(x.updated for x in roles), sum(x.wanted or 0 for x in roles)
+    known = all(x.wanted is not None for x in roles)
+    return mark(f"{updated}/{wanted} updated", good=False) if known and updated < wanted else Text()
 
 
 def run(session: Session, options: Any) -> int:
     """One DisaggregatedSet."""
-    view = describe(see_roles(session, options.name))
-    session.show(view, draw(view))
+    view, drawing = describe(see_roles(session, options.name), now=time.time()), sets.drawing_for(session)
+    session.show(view, drawing.table([root_of(view, drawing)]))
     return 0
 
 
 def run_all(session: Session, _: Any) -> int:
     """All sets there are: DisaggregatedSets, then the LeaderWorkerSets that are part of none of them."""
-    roles, alone = see_everything(session)
-    composed, plain = [describe(x) for x in roles], [sets.describe(x) for x in alone]
-    namespaced = not session.namespace
-    drawn = Lines(
-        *(draw(x, namespaced=namespaced) for x in composed),
-        *(sets.draw(x, namespaced=namespaced) for x in plain),
-    )
-    views = [*composed, *plain]
-    session.show({"items": views}, drawn if views else sets.nothing(session))
+    (roles, alone), now = see_everything(session), time.time()
+    composed, plain = [describe(x, now=now) for x in roles], [sets.describe(x, now=now) for x in alone]
+    drawing = sets.drawing_for(session)
+    roots = [*(root_of(x, drawing) for x in composed), *(sets.root_of(x, drawing) for x in plain)]
+    session.show({"items": [*composed, *plain]}, drawing.table(roots) if roots else sets.nothing(session))
     return 0

@@ -44,7 +44,7 @@ def run(session: Session, options: Any) -> int:
     """One DisaggregatedSet. The code is 0 whatever is found."""
     seen = see_roles(session, options.name)
     view = look(session, seen, nodes_of(session, seen.sets))
-    session.show(view, draw(view))
+    session.show(view, draw(view, wide=session.output.format == "wide"))
     return 0
 
 
@@ -53,6 +53,7 @@ def run_all(session: Session, _: Any) -> int:
     roles, alone = see_everything(session)
     nodes = nodes_of(session, [*(y for x in roles for y in x.sets), *alone])
     views = [*(look(session, x, nodes) for x in roles), *(sets.look(session, x, nodes) for x in alone)]
-    drawn = Lines(*(draw(x, namespaced=not session.namespace) for x in views))
+    wide = session.output.format == "wide"
+    drawn = Lines(*(draw(x, namespaced=not session.namespace, wide=wide) for x in views))
     session.show({"items": views}, drawn if views else nothing(session))
     return 0

@@ -69,7 +69,7 @@ def test_a_paused_rollout_is_told() -> None:
     )
     assert status.describe(held).message.startswith("paused: prefill 0 of 2 updated, 2 ready")
     assert not status.describe(held).done
-    assert tree.describe(held).paused
+    assert (tree.describe(held, now=0.0).paused, tree.describe(held, now=0.0).state) == (True, "Paused")
     assert [(x.reason, x.slice) for x in why.describe(held, {}, now=0.0).causes] == [("Paused", 0)]
     view = plan.describe(held, paused(NEW), [], None)
     assert not view.restarts_pods

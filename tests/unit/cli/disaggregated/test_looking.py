@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -11,9 +12,11 @@ from support.cli import conditions
 from support.cliroles import seen_child, seen_roles
 from support.disaggregated import a_role, a_scaler, a_set, revision
 
+from lws.api import disaggregation as d
 from lws.cli.disaggregated import status, tree, why
 from lws.cli.disaggregated.observing import SeenRoles
 from lws.cli.session import CommandError
+from lws.cli.tree import Drawing
 from lws.cli.why import draw as draw_why
 
 NEW = a_set(a_role("prefill", 2, image="b", surge=1), a_role("decode", 1, image="b", surge=1))
@@ -39,16 +42,22 @@ def drawn(what: RenderableType) -> list[str]:
     return [x.rstrip() for x in captured.get().splitlines()]
 
 
+def drawn_tree(view: tree.RolesView, *, namespaced: bool = False) -> list[str]:
+    drawing = Drawing(0.0, namespaced)
+    return drawn(drawing.table([tree.root_of(view, drawing)]))
+
+
 def test_the_tree_of_a_rollout() -> None:
-    lines = drawn(tree.draw(tree.describe(ROLLING), namespaced=True))
-    assert lines[:4] == [
-        f"disaggregatedset/ns/llm  4/3 groups ready  2/3 updated  revision {NEW_REVISION}",
-        "└── slice 0  4/3 groups ready  2/3 updated",
-        "    ├── role prefill  2/2 groups ready  1/2 updated",
-        f"    │   ├── leaderworkerset/llm-0-{NEW_REVISION}-prefill  0/1 groups ready  1/1 updated"
-        f"  revision {lines[3].split()[-1]}",
+    head, *lines = drawn_tree(tree.describe(ROLLING, now=0.0), namespaced=True)
+    assert head.split() == ["NAME", "READY", "STATUS", "RESTARTS", "AGE", "INFO"]
+    assert [" ".join(x.split()) for x in lines[:3]] == [
+        f"disaggregatedset/ns/llm 4/3 Progressing 2/3 updated revision {NEW_REVISION}",
+        "└── slice 0 4/3 2/3 updated",
+        "├── role prefill 2/2 1/2 updated",
     ]
+    assert f"leaderworkerset/ns/llm-0-{NEW_REVISION}-prefill" in lines[3]
     assert f"former revision {OLD_REVISION}" in lines[7]
+    assert any(re.search(r"group 0 +0/1 +Unschedulable +has no node$", x) for x in lines)
     assert [x.split("pod/")[1].split()[0] for x in lines if "pod/" in x] == [
         f"llm-0-{NEW_REVISION}-prefill-0",
         f"llm-0-{OLD_REVISION}-prefill-0",
@@ -68,15 +77,16 @@ def test_the_tree_shows_scalers_and_what_is_to_go() -> None:
         seen_child(former, "proxy", 1),
         scalers=(a_scaler("prefill", 3),),
     )
-    view = tree.describe(seen)
+    view = tree.describe(seen, now=0.0)
     assert [(x.number, [(y.name, y.wanted, y.ready) for y in x.roles]) for x in view.slices] == [
         (0, [("prefill", 3, 0), ("decode", None, 0), ("proxy", 0, 1)]),
         (1, [("prefill", 0, 1)]),
     ]
-    lines = drawn(tree.draw(view))
-    assert any("role decode  0 groups ready  its scaler is not there" in x for x in lines)
-    assert any("role proxy  1/0 groups ready  0/0 updated  to go" in x for x in lines)
-    assert lines[-1] == "└── disaggregatedsetrolescaler/llm-prefill  replicas 3"
+    lines = drawn_tree(view)
+    assert any(re.search(r"role decode +0/\? +its scaler is not there$", x) for x in lines)
+    assert any(re.search(r"role proxy +1/0 +to go$", x) for x in lines)
+    assert re.fullmatch(r"└── disaggregatedsetrolescaler/llm-prefill +replicas 3", lines[-1])
+    assert view.names[-1] == "disaggregatedsetrolescaler.disaggregatedset.x-k8s.io/llm-prefill"
 
 
 @pytest.mark.parametrize(
@@ -99,7 +109,9 @@ def test_the_tree_shows_scalers_and_what_is_to_go() -> None:
             False,
             id="no-scaler",
         ),
-        pytest.param(seen_roles(conditions(NEW, Stalled="in the way")), "in the way", True, id="stalled"),
+        pytest.param(
+            seen_roles(conditions(NEW, Stalled="in the way")), "stalled: in the way", True, id="stalled"
+        ),
         pytest.param(
             WHOLE._replace(
                 ds=conditions(NEW),
@@ -107,7 +119,7 @@ def test_the_tree_shows_scalers_and_what_is_to_go() -> None:
                     WHOLE.sets[0]._replace(lws=conditions(WHOLE.sets[0].lws, Failed="group 1 was given up")),
                 ),
             ),
-            f"leaderworkerset llm-0-{NEW_REVISION}-prefill: group 1 was given up",
+            f"leaderworkerset llm-0-{NEW_REVISION}-prefill failed: group 1 was given up",
             True,
             id="a-role-failed",
         ),
@@ -237,4 +249,15 @@ def test_only_what_is_not_whole_is_asked_about() -> None:
 def test_roles_that_cannot_be_read() -> None:
     role = {"name": "prefill", "spec": {"leaderWorkerTemplate": {"size": "two"}}}
     with pytest.raises(CommandError, match=r"llm cannot be read: spec\.roles\[prefill\]"):
-        tree.describe(seen_roles(a_set(role, a_role("decode", 1))))
+        tree.describe(seen_roles(a_set(role, a_role("decode", 1))), now=0.0)
+
+
+def test_what_stalls_a_role_is_told_of_the_role_alone() -> None:
+    ds = conditions(NEW, Stalled="LeaderWorkerSet x is stalled (ProgressDeadlineExceeded): No progress")
+    told = tuple(replace(x, reason=d.REASON_CHILD_STALLED) for x in ds.status.conditions)
+    ds = replace(ds, status=replace(ds.status, conditions=told))
+    late = WHOLE.sets[0]._replace(lws=conditions(WHOLE.sets[0].lws, Stalled="No progress within 30 s"))
+    causes = why.describe(seen_roles(ds, late, WHOLE.sets[1]), {}, now=0.0).causes
+    assert [(x.reason, x.role) for x in causes if x.reason == "Stalled"] == [("Stalled", "prefill")]
+    alone = why.describe(seen_roles(ds, *WHOLE.sets), {}, now=0.0).causes
+    assert [x.message for x in alone] == ["LeaderWorkerSet x is stalled (ProgressDeadlineExceeded)"]

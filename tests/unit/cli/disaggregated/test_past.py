@@ -54,7 +54,7 @@ def test_history(server: ApiServer, run_in_ns: Run, capsys: Captured) -> None:
     serve(server)
     assert run_in_ns("history", "ds/llm") == 0
     header, *rows = capsys.readouterr().out.splitlines()
-    assert header.split() == ["REVISION", "KEY", "CURRENT", "GROUPS", "IMAGES", "CREATED", "CHANGE"]
+    assert header.split() == ["REVISION", "KEY", "CURRENT", "GROUPS", "IMAGES", "AGE", "CHANGE"]
     assert [" ".join(x.split()) for x in rows] == [
         f"1 {revision(BEFORE)} 0 prefill: a; decode: a",
         f"2 {revision(NOW)} yes 5 prefill: b; decode: b prefill: image a -> b; decode: image a -> b",
