@@ -34,8 +34,9 @@ _ALL: Final = (
         "tree",
         LOOKING,
         "Show sets with their StatefulSets, groups and pods",
+        "With --watch, groups of large sets that are alike are one line, those first that need somebody.",
         words=(_ANY,),
-        flags=(*_CHOOSING, output(*OUTPUTS)),
+        flags=(*_CHOOSING, output(*OUTPUTS), TIMEOUT, WATCH),
         usage="[NAME]",
     ),
     Command(

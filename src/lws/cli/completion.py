@@ -43,9 +43,10 @@ def main(words: Sequence[str] | None = None) -> int:
         signal.signal(signal.SIGALRM, _stop)
         signal.setitimer(signal.ITIMER_REAL, PATIENCE)
         answer = complete(given[:-1], given[-1] if given else "")
-        signal.setitimer(signal.ITIMER_REAL, 0)
     except Exception:  # noqa: BLE001 - a shell that completes has no use for any
         answer = Answer()
+    finally:
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)
     lines = (f"{text}\t{what}" if what else text for text, what in answer.candidates)
     sys.stdout.write("".join(f"{x}\n" for x in (*lines, f":{answer.directive}")))
     return 0

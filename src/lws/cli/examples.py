@@ -39,6 +39,7 @@ EXAMPLES: Final[Mapping[str, str]] = {
     ),
     "tree": _lines(
         ("tree", "Everything in the namespace"),
+        ("tree vllm --watch", "One set, as it changes"),
         ("tree ds/llm", "Slices, roles, groups and pods of a DisaggregatedSet"),
     ),
     "status": _lines(

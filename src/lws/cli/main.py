@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from lws.api import constants as c
-from lws.cli import history, images, listing, pause, plan, restart, status, tree, undo, versions, why
+from lws.cli import history, images, listing, pause, plan, progress, restart, tree, undo, versions, why
 from lws.cli.arguments import parse
 from lws.cli.choice import chosen_kind
 from lws.cli.disaggregated import history as roles_history
@@ -19,8 +19,8 @@ from lws.cli.disaggregated import images as roles_images
 from lws.cli.disaggregated import numbers as roles_numbers
 from lws.cli.disaggregated import pause as roles_pause
 from lws.cli.disaggregated import plan as roles_plan
+from lws.cli.disaggregated import progress as roles_progress
 from lws.cli.disaggregated import restart as roles_restart
-from lws.cli.disaggregated import status as roles_status
 from lws.cli.disaggregated import tree as roles_tree
 from lws.cli.disaggregated import undo as roles_undo
 from lws.cli.disaggregated import why as roles_why
@@ -51,7 +51,7 @@ COMMANDS: Mapping[str, Command] = {
     "set image": Command(images.run, roles_images.run),
     "version": Command(of_all=versions.run_all),
     "tree": Command(tree.run, roles_tree.run, roles_tree.run_all),
-    "status": Command(status.run, roles_status.run),
+    "status": Command(progress.run, roles_progress.run),
     "history": Command(history.run, roles_history.run),
     "undo": Command(undo.run, roles_undo.run),
     "restart": Command(restart.run, roles_restart.run),

@@ -30,7 +30,7 @@ def outline(headers: Sequence[str], roots: Sequence[Node]) -> Table:
     for root in roots:
         if rows:
             rows.append([""] * len(headers))
-        rows += [[Text(guide, style=QUIET).append(x.name), *x.cells] for guide, x in _lines(root)]
+        rows += [[Text().append(guide, style=QUIET).append(x.name), *x.cells] for guide, x in _lines(root)]
     return table(headers, rows)
 
 

@@ -31,7 +31,7 @@ def open_client(options: Any) -> Iterator[tuple[Client, str]]:
         context=options.context,
         overrides=overrides,
         user_agent=user_agent("/kubectl-lws"),
-        pool_size=2,
+        pool_size=4,
     )
     with closing(connection):
         client = Client(connection, field_manager=FIELD_MANAGER)

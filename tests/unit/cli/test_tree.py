@@ -11,7 +11,8 @@ from support.groups import a_set
 from lws.api.timestamps import epoch
 from lws.cli.drawing import age, count, elapsed, numbers
 from lws.cli.observing import Seen
-from lws.cli.tree import Drawing, describe, root_of
+from lws.cli.treedrawing import Drawing, root_of
+from lws.cli.treeviews import describe
 
 FORMER = a_set(template={"restartPolicy": "None"})
 

@@ -9,16 +9,23 @@ from typing import Any
 from msgspec import Struct
 from rich.text import Text
 
+from lws.api import constants as c
 from lws.api import disaggregation as d
 from lws.cli import tree as sets
 from lws.cli.disaggregated.observing import SeenRoles, role_order, see_everything, see_roles
 from lws.cli.drawing import line, mark
-from lws.cli.kinds import reference
+from lws.cli.kinds import DISAGGREGATEDSETS, LEADERWORKERSETS, reference
+from lws.cli.live import Source, follow
 from lws.cli.observing import Seen
 from lws.cli.outline import Node
 from lws.cli.session import Session
 from lws.cli.states import STYLES, state_of
-from lws.cli.tree import Drawing
+from lws.cli.treedrawing import Drawing, share
+from lws.cli.treedrawing import root_of as set_root
+from lws.cli.treeviews import SetView
+from lws.cli.treeviews import describe as describe_set
+from lws.kube.resources import PODS
+from lws.kube.selectors import equals, exists
 from lws.planning.disaggregated.demand import Demand
 from lws.planning.disaggregated.names import revision_of_child
 
@@ -28,7 +35,7 @@ class RoleSetView(Struct, rename="camel"):
 
     revision: str
     current: bool
-    set: sets.SetView
+    set: SetView
 
 
 class RoleView(Struct, rename="camel"):
@@ -119,7 +126,7 @@ def _role(name: str, wanted: int | None, found: Sequence[RoleSetView]) -> RoleVi
 
 def _set(seen: Seen, revision: str, now: float) -> RoleSetView:
     own = revision_of_child(seen.lws)
-    return RoleSetView(own, own == revision, sets.describe(seen, now=now))
+    return RoleSetView(own, own == revision, describe_set(seen, now=now))
 
 
 def root_of(view: RolesView, drawing: Drawing) -> Node:
@@ -144,7 +151,7 @@ def _drawn_role(role: RoleView, drawing: Drawing) -> Node:
     unknown = mark("its scaler is not there", good=False) if role.wanted is None else ""
     leaving = mark("to go", good=False) if role.wanted == 0 and role.ready else ""
     below = [
-        sets.root_of(x.set, drawing, "" if x.current else mark(f"former revision {x.revision}", good=False))
+        set_root(x.set, drawing, "" if x.current else mark(f"former revision {x.revision}", good=False))
         for x in role.sets
     ]
     info = line(_updated([role]), unknown, leaving)
@@ -156,7 +163,7 @@ def _ready(roles: list[RoleView]) -> Text:
     ready = sum(x.ready for x in roles)
     if any(x.wanted is None for x in roles):
         return mark(f"{ready}/?", good=False)
-    return sets.share(ready, sum(x.wanted or 0 for x in roles))
+    return share(ready, sum(x.wanted or 0 for x in roles))
 
 
 def _updated(roles: list[RoleView]) -> Text:
@@ -168,16 +175,40 @@ def _updated(roles: list[RoleView]) -> Text:
 
 def run(session: Session, options: Any) -> int:
     """One DisaggregatedSet."""
-    view, drawing = describe(see_roles(session, options.name), now=time.time()), sets.drawing_for(session)
+
+    def look() -> RolesView:
+        return describe(see_roles(session, options.name), now=time.time())
+
+    if options.watch:
+        following = sets.Following(session, lambda: [look()], root_of)
+        return follow(session, sources_of(options.name), following, timeout=options.timeout)
+    view, drawing = look(), sets.drawing_for(session)
     session.show(view, drawing.table([root_of(view, drawing)]))
     return 0
 
 
-def run_all(session: Session, _: Any) -> int:
+def sources_of(name: str) -> list[Source]:
+    """What changes with a DisaggregatedSet."""
+    ours = equals(d.NAME_LABEL, name)
+    own = Source(DISAGGREGATEDSETS, field_selector=equals("metadata.name", name))
+    return [own, *(Source(x, ours) for x in (LEADERWORKERSETS, PODS))]
+
+
+def run_all(session: Session, options: Any) -> int:
     """All sets there are: DisaggregatedSets, then the LeaderWorkerSets that are part of none of them."""
-    (roles, alone), now = see_everything(session), time.time()
-    composed, plain = [describe(x, now=now) for x in roles], [sets.describe(x, now=now) for x in alone]
-    drawing = sets.drawing_for(session)
-    roots = [*(root_of(x, drawing) for x in composed), *(sets.root_of(x, drawing) for x in plain)]
-    session.show({"items": [*composed, *plain]}, drawing.table(roots) if roots else sets.nothing(session))
+
+    def look() -> list[RolesView | SetView]:
+        (roles, alone), now = see_everything(session), time.time()
+        return [*(describe(x, now=now) for x in roles), *(describe_set(x, now=now) for x in alone)]
+
+    if options.watch:
+        sources = [Source(DISAGGREGATEDSETS), Source(LEADERWORKERSETS), Source(PODS, exists(c.NAME_LABEL))]
+        return follow(session, sources, sets.Following(session, look, _root), timeout=options.timeout)
+    views, drawing = look(), sets.drawing_for(session)
+    roots = [_root(x, drawing) for x in views]
+    session.show({"items": views}, drawing.table(roots) if roots else sets.nothing(session))
     return 0
+
+
+def _root(view: RolesView | SetView, drawing: Drawing) -> Node:
+    return root_of(view, drawing) if isinstance(view, RolesView) else set_root(view, drawing)

@@ -16,7 +16,7 @@ from lws.api import disaggregation as d
 from lws.cli.disaggregated import status, tree, why
 from lws.cli.disaggregated.observing import SeenRoles
 from lws.cli.session import CommandError
-from lws.cli.tree import Drawing
+from lws.cli.treedrawing import Drawing
 from lws.cli.why import draw as draw_why
 
 NEW = a_set(a_role("prefill", 2, image="b", surge=1), a_role("decode", 1, image="b", surge=1))
