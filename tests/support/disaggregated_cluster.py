@@ -102,34 +102,35 @@ class View:
     """An informer of one kind that is never behind; ``has_synced`` may be set."""
 
     def __init__(self, server: Server, kind: str) -> None:
-        self._server, self._kind = server, kind
+        self._server, self.kind = server, kind
         self.has_synced = True
         self.indexer = self
+        self.handlers: list[Any] = []
 
     def list(self) -> list[Any]:
         return [
-            decoded(x, KINDS[kind].type)
-            for (kind, _), x in self._server.objects.items()
-            if kind == self._kind
+            decoded(x, KINDS[kind].type) for (kind, _), x in self._server.objects.items() if kind == self.kind
         ]
 
     def get(self, key: Key) -> Any:
-        stored = self._server.objects.get((self._kind, key.name))
-        return None if stored is None else decoded(stored, KINDS[self._kind].type)
+        stored = self._server.objects.get((self.kind, key.name))
+        return None if stored is None else decoded(stored, KINDS[self.kind].type)
 
     def by_index(self, name: str, value: Key) -> list[Any]:
         return [x for x in self.list() if value in EDITABLE[name](x)]
 
     def observe_write(self, _: Any) -> None: ...
 
-    def add_handler(self, _: Any) -> None: ...
+    def add_handler(self, handler: Any) -> None:
+        self.handlers.append(handler)
 
 
 class Cluster:
-    """One set ``llm`` and its reconciler."""
+    """One set ``llm`` and its reconciler. ``queued``: keys that handlers of the informers asked for."""
 
     def __init__(self, *roles: Document, slices: int | None = None) -> None:
         self.server = Server()
+        self.queued: list[Key] = []
         self.awakened: list[bool] = []
         self.clock, self.metrics = FakeClock(), Metrics()
         self.measures = WorkloadMetrics(self.metrics)
@@ -152,6 +153,7 @@ class Cluster:
 
     def add(self, item: Key, *, priority: int = 0, after: float = 0.0) -> None:
         """Nothing is looked at but when a test says so."""
+        self.queued.append(item)
 
     def edit(self, *roles: Document, slices: int | None = None, **metadata: str) -> None:
         """Put the set with this spec; its status stays."""

@@ -21,6 +21,7 @@ from lws.kube.client import Client
 from lws.objects import Key, KubeObject
 from lws.planning.actions import StoreEntry
 from lws.planning.disaggregated.demand import desired_groups
+from lws.planning.disaggregated.holding import said_by
 from lws.planning.disaggregated.names import owned
 from lws.planning.disaggregated.scalers import by_role
 from lws.runtime.clock import Clock
@@ -139,7 +140,7 @@ def _reowned(old: KubeObject | None, new: KubeObject) -> bool:
 
 def _aspects(child: LeaderWorkerSet) -> object:
     """What a pass reads of a child."""
-    status, stalled = child.status, child.stalled
+    status, stalled, said = child.status, child.stalled, said_by(child)
     return (
         child.deleting,
         child.replicas,
@@ -149,4 +150,5 @@ def _aspects(child: LeaderWorkerSet) -> object:
         (status.replicas, status.ready_replicas, status.updated_replicas),
         child.stable,
         stalled and (stalled.reason, stalled.message),
+        said and (said.status, said.message),
     )

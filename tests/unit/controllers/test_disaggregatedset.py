@@ -14,6 +14,7 @@ from lws.api import disaggregation as d
 from lws.kube.errors import Conflict, Forbidden, Invalid
 from lws.planning.actions import Document
 from lws.planning.ownership import PASSING_GRACE
+from lws.planning.progress import TEXT
 
 
 def two(prefill: int = 2, decode: int = 2, image: str = "a", **config: Any) -> list[Document]:
@@ -105,6 +106,34 @@ def test_the_beginning_of_a_rollout_is_told_once_whatever_is_refused(refused: li
     cluster.settle()
     assert true(cluster) == {d.AVAILABLE}
     assert cluster.server.events.count(d.REASON_ROLLING_UPDATE_STARTED) == 1
+
+
+SAYS = {"type": c.PROGRESSING, "status": "True", "reason": c.REASON_GROUPS_PROGRESSING}
+
+
+@pytest.mark.parametrize(
+    ("status", "woken"),
+    [
+        ({"readyReplicas": 2}, True),
+        ({"conditions": [{"type": c.STALLED, "status": "True", "reason": "R", "message": "why"}]}, True),
+        ({"conditions": [SAYS | {"message": "group 1: ImagePull"}]}, True),
+        ({"conditions": [SAYS | {"message": TEXT}]}, False),
+        ({"groups": {"1": {"phase": "Starting", "reason": "NotReady"}}}, False),
+    ],
+)
+def test_a_pass_follows_what_it_reads_of_a_child(status: Document, woken: bool) -> None:
+    """And nothing else: a group that comes up changes its LeaderWorkerSet many times."""
+    cluster = Cluster(*two())
+    cluster.reconcile()
+    [children] = [x for x in cluster.views if x.kind == "LeaderWorkerSet"]
+    old = children.list()[0]
+    document = cluster.server.objects["LeaderWorkerSet", old.name]
+    cluster.server.put("LeaderWorkerSet", document | {"status": status})
+    new = children.get(old.key)
+    cluster.queued.clear()
+    for handler in children.handlers:
+        handler.on_update(old, new)
+    assert bool(cluster.queued) is woken
 
 
 def test_slices_come_and_go() -> None:

@@ -33,7 +33,7 @@ def held_by(wanted: Wanted, children: Iterable[LeaderWorkerSet]) -> Held | None:
     found = [
         (_urgency(wanted, child, said), child, said)
         for child in children
-        if not child.deleting and (said := _said(child)) is not None
+        if not child.deleting and (said := said_by(child)) is not None
     ]
     if not found:
         return None
@@ -42,8 +42,8 @@ def held_by(wanted: Wanted, children: Iterable[LeaderWorkerSet]) -> Held | None:
     return Held(f"{place}: {said.message}", is_present(wanted, child) and said.status == "False")
 
 
-def _said(child: LeaderWorkerSet) -> Condition | None:
-    """Its ``Progressing``, if that says more than that there is something to do."""
+def said_by(child: LeaderWorkerSet) -> Condition | None:
+    """A child's ``Progressing``, if that says more than that there is something to do."""
     conditions = child.status.conditions
     going = (x for x in conditions if x.type == c.PROGRESSING and x.status == "True" and x.message != TEXT)
     return late(conditions) or next(going, None)
