@@ -64,6 +64,38 @@ def test_autoscaling(place: LiveRoles, metrics: PodMetrics, slices: int) -> None
     assert (llm.revision, uids_of(llm, "prefill")) == (revision, prefill)
 
 
+def test_autoscaling_during_a_rollout(place: LiveRoles, metrics: PodMetrics) -> None:
+    """What the page says of it: a role grows at once, and shrinks when the rollout is over."""
+
+    def change(document: Document) -> None:
+        if document["kind"] == d.KIND:
+            for role in document["spec"]["roles"]:
+                slow = {"metadata": {"annotations": {"hollow.lws/start-delay": "3s"}}}
+                role["spec"]["leaderWorkerTemplate"]["workerTemplate"] |= slow
+        else:
+            at_once(document)
+
+    metrics.load = 4 * 25 - 10
+    llm = apply_roles(place, "disaggregated-autoscaling.yaml", change)
+    await_groups(llm, 4)
+    old, roles = llm.revision, llm.get()["spec"]["roles"]
+    for role in roles:
+        role["spec"]["leaderWorkerTemplate"]["workerTemplate"]["spec"]["containers"][0]["image"] += ".1"
+    llm.change(*roles)
+    llm.until("a new group", lambda: new_groups(llm, old), lambda seen: 0 < seen < 4)
+    metrics.load = 6 * 25 - 10
+    llm.until("more of the new", lambda: new_groups(llm, old), lambda seen: seen > 4)
+    await_groups(llm, 6)
+    assert llm.revision != old
+    metrics.load = 2 * 25 - 10
+    await_groups(llm, 2)
+
+
+def new_groups(llm: LiveRoles, old: str) -> int:
+    """Of the role that is scaled, of the new revision."""
+    return sum(llm.sizes(x).get("0-decode", 0) for x in llm.revisions() - {old})
+
+
 def await_groups(llm: LiveRoles, *decode: int) -> None:
     """Until each slice has so many groups of the role, the scaler has counted them, and all is well."""
     sizes = {f"s{x}_decode": count for x, count in enumerate(decode)}
