@@ -260,6 +260,7 @@ class App:
         provider = provider_named(self.options.gang)
         gang = make_gang(provider, self.client.connection, clock=clock, metrics=watching)
         self.manager.add_health_check("gang-informer", gang.check)
+        self.metrics.silences(gang.silences)
         self.manager.add(gang, phase=Phase.CACHES, name=f"watch of {gang.provider.plural}")
         return gang
 

@@ -401,6 +401,13 @@ class TestWhatTheMachineryCounts:
         assert 'lws_informer_silence_seconds{resource="services"}' in text
         until("the refusal", lambda: exported('lws_events_dropped_total{reason="refused"} 1.0'))
 
+    def test_the_watch_of_pod_groups_is_as_the_others(self, start: Start, server: QuietServer) -> None:
+        running = start(gang_scheduling_management=GangSchedulingManagement(scheduler_provider="volcano"))
+        running.start()
+        until("readiness", running.ready)
+        text = running.app.metrics.exposition()[1].decode()
+        assert 'lws_informer_silence_seconds{resource="podgroups"}' in text
+
     def test_an_informer_that_ends_fails_the_liveness_check_and_ends_the_process(
         self, start: Start, monkeypatch: pytest.MonkeyPatch
     ) -> None:
