@@ -18,74 +18,24 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
-from hack.bench.hostile import insecure
+from hack.bench.asking import Ports, Waits, asking, percentiles
 from hack.bench.informer import synced
-from hack.bench.podserver import compact, fake_cluster, pod
+from hack.bench.podserver import fake_cluster
 from lws.runtime import logs
 from lws.runtime.serving import Checks, HttpServer, Limits, health_app, raise_open_files
 from lws.webhooks.certificates import LOCAL, CertificateStore, ServingCertificate
-from lws.webhooks.paths import MUTATE_POD, webhooks
+from lws.webhooks.paths import webhooks
 from lws.webhooks.server import MAX_BODY, WebhookApp
 
 TARGET_SYNC_MS: Final = 30.0  # longest wait on the kept connection
 TARGET_HOSTILE_MS: Final = 100.0  # p99 of each
-RATE: Final = 200.0  # reviews a second
-NEW: Final = 20  # every how many a new connection is made, and liveness asked for
 REST: Final = 2.0  # seconds of load before and after the sync
 SIEGE: Final = 20.0  # seconds of load while besieged
-JSON: Final = {"Content-Type": "application/json"}
-
-Waits = dict[str, list[tuple[float, float]]]  # by kind: when it was sent, and seconds until it was answered
-
-
-class Ports(NamedTuple):
-    """Where a process serves."""
-
-    webhooks: int
-    health: int
-
-
-def review() -> bytes:
-    """An AdmissionReview of a worker pod that has not been mutated yet."""
-    request = {"uid": "u", "operation": "CREATE", "namespace": "default", "object": pod(1)}
-    return compact({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request})
-
-
-def load(ports: Ports) -> None:
-    """Ask for as many seconds as standard input says; print all waits. Whatever fails ends it."""
-    body, context, waits = review(), insecure(), Waits(kept=[], new=[], liveness=[])
-
-    def timed(kind: str, connection: HTTPConnection, ask: Callable[[HTTPConnection], object]) -> None:
-        began = time.monotonic()
-        ask(connection)
-        waits[kind].append((began, time.monotonic() - began))
-        if kind != "kept":
-            connection.close()
-
-    def admit(connection: HTTPConnection) -> None:
-        connection.request("POST", MUTATE_POD, body, JSON)
-        answer = json.loads(connection.getresponse().read())
-        assert answer["response"]["allowed"], answer
-
-    def live(connection: HTTPConnection) -> None:
-        connection.request("GET", "/healthz")
-        assert connection.getresponse().read() == b"ok"
-
-    kept = HTTPSConnection("127.0.0.1", ports.webhooks, context=context)
-    began, seconds = time.monotonic(), float(sys.stdin.readline())
-    for number in range(int(seconds * RATE)):
-        time.sleep(max(0.0, began + number / RATE - time.monotonic()))
-        timed("kept", kept, admit)
-        if number % NEW == 0:
-            timed("new", HTTPSConnection("127.0.0.1", ports.webhooks, context=context), admit)
-            timed("liveness", HTTPConnection("127.0.0.1", ports.health), live)
-    print(json.dumps(waits))
 
 
 @contextmanager
@@ -115,17 +65,6 @@ def serving(directory: Path) -> Iterator[Ports]:
         gc.collect()
         gc.freeze()  # as the manager does once its caches are there: later passes are short
         yield Ports(admission.port, health.port)
-
-
-@contextmanager
-def asking(ports: Ports, seconds: float) -> Iterator[subprocess.Popen[str]]:
-    """Another process that begins to ask now; its waits are for ``communicate``."""
-    command = [sys.executable, "-m", "hack.bench.admission", "--load", *map(str, ports)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
-        assert client.stdin is not None
-        client.stdin.write(f"{seconds}\n")
-        client.stdin.flush()
-        yield client
 
 
 @contextmanager
@@ -175,11 +114,9 @@ def siege(count: int) -> None:
 
 def report(title: str, waits: Waits) -> None:
     print(title)
-    for kind, those in waits.items():
-        ordered = sorted(1000 * waited for _, waited in those)
-        p50, p99 = (ordered[int(share * len(ordered))] for share in (0.5, 0.99))
+    for kind, (p50, p99, longest) in percentiles(waits).items():
         verdict = "met" if p99 <= TARGET_HOSTILE_MS else "MISSED"
-        figures = f"p50 {p50:6.1f}   p99 {p99:6.1f}   longest {ordered[-1]:6.1f} ms"
+        figures = f"p50 {p50:6.1f}   p99 {p99:6.1f}   longest {longest:6.1f} ms"
         print(f"  {kind:10} {figures}   p99 <= {TARGET_HOSTILE_MS:.0f}   {verdict}")
 
 
@@ -188,11 +125,7 @@ def main() -> None:
     parser.add_argument("--pods", type=int, default=3000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--hostile", type=int, default=0, metavar="CLIENTS")
-    parser.add_argument("--load", type=int, nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.load:
-        load(Ports(*options.load))
-        return
     logs.configure(format="console", level="error")
     raise_open_files()
     if options.hostile:

@@ -1,12 +1,15 @@
 """What one set of very many groups costs: its creation, its roll, all of it failing at once, its deletion.
 
-``python -m hack.bench.large [--groups 1000] [--kcm-qps 200]`` brings up a cluster with a controller.
-Requests are counted in the API server's audit log; CPU and memory are the kernel's figures.
+``python -m hack.bench.large [--groups 1000] [--kcm-qps 200] [--reviews]`` brings up a cluster with a
+controller. Requests are counted in the API server's audit log; CPU and memory are the kernel's figures. With
+``--reviews`` the webhooks are asked while the set starts, beside what the API server asks them.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import json
 import sys
 import tempfile
 import time
@@ -15,14 +18,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from hack.bench.asking import asking, percentiles
 from hack.bench.audit import AuditLog
 from hack.bench.sets import SETS, Manager, a_set, change_image, cluster, done, writes
-from hack.bench.waiting import NAMESPACE, Phase, await_all
+from hack.bench.waiting import NAMESPACE, Phase, await_all, report
 from lws.kube.client import Client
 from lws.kube.connection import connect
 from lws.kube.resources import PODS
 
 NAME = "large"
+STARTING = 30.0  # seconds for which the webhooks are asked
 LEAD = 15.0  # seconds between the last pod's preparation and the moment at which all containers restart
 
 
@@ -41,7 +46,16 @@ class Bench:
     def _counts(self) -> dict[str, Any]:
         return writes(self._audit, self._groups)
 
-    def create(self, size: int) -> None:
+    def create(self, size: int, *, reviews: bool) -> None:
+        """With ``reviews`` the webhooks are asked meanwhile, at 200 a second."""
+        asked = asking(self._manager.ports, STARTING) if reviews else contextlib.nullcontext()
+        with asked as client:
+            self._create(size)
+            if client is not None:
+                found = percentiles(json.loads(client.communicate()[0]))
+                report("reviews meanwhile", **{f"{x}Ms": y._asdict() for x, y in found.items()})
+
+    def _create(self, size: int) -> None:
         document = a_set(NAME, self._groups, size, "server:1")
         document["spec"]["rolloutStrategy"]["rollingUpdateConfiguration"]["maxUnavailable"] = "10%"
         phase = self._begin()
@@ -118,7 +132,7 @@ def bench(options: argparse.Namespace, directory: Path) -> None:
         manager = Manager(kubeconfig, directory / "controller.log")
         try:
             one = Bench(client, audit, manager, options.groups)
-            one.create(options.size)
+            one.create(options.size, reviews=options.reviews)
             for step in ("roll", "fail", "delete"):
                 if step not in options.without:
                     getattr(one, step)()
@@ -132,6 +146,7 @@ def main() -> int:
     parser.add_argument("--size", type=int, default=2, help="pods per group")
     parser.add_argument("--nodes", type=int, default=8)
     parser.add_argument("--kcm-qps", type=int, default=200, help="of kube-controller-manager")
+    parser.add_argument("--reviews", action="store_true", help="ask the webhooks while the set starts")
     parser.add_argument("--without", nargs="*", default=(), choices=("roll", "fail", "delete"))
     print(f"# {datetime.now(UTC):%Y-%m-%d %H:%M} UTC", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="lws-bench-") as directory:

@@ -19,7 +19,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from hack.bench.asking import Ports
 from hack.bench.audit import AuditLog, is_event
 from hack.bench.process import Usage, usage
 from hack.bench.waiting import DEADLINE, NAMESPACE, await_all, await_quiet, report
@@ -47,6 +49,8 @@ class Manager:
         line = self._process.stdout.readline()
         if not line.startswith("ready"):
             raise SystemExit(f"the controller did not start:\n{log.read_text()[-2000:]}")
+        addresses = dict(x.partition("=")[::2] for x in line.split()[1:])
+        self.ports = Ports(*(urlsplit(addresses[x]).port or 0 for x in ("webhook", "health")))
 
     def usage(self) -> Usage:
         return usage(self._process.pid)
