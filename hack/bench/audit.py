@@ -77,6 +77,10 @@ class AuditLog:
         """Writes by what they were, leases left out."""
         return Counter(x.what for x in self.requests() if x.verb in WRITES and x.resource != "leases")
 
+    def reads(self) -> Counter[str]:
+        """Reads by what they were, leases left out."""
+        return Counter(x.what for x in self.requests() if x.verb not in WRITES and x.resource != "leases")
+
     def deleted_pods(self, names: frozenset[str] | set[str]) -> dict[str, datetime]:
         """When the agent's delete of a pod of each of these names was last answered; none, no entry."""
         return {

@@ -23,8 +23,8 @@ from typing import Any
 import msgspec
 
 from hack.bench.audit import AuditLog, is_event
+from hack.bench.controllers import Manager, cluster
 from hack.bench.passes import milliseconds
-from hack.bench.sets import Manager, cluster
 from hack.bench.waiting import DEADLINE, NAMESPACE, Phase, await_all, await_quiet, report
 from lws.api import disaggregation as d
 from lws.api.disaggregatedset import DisaggregatedSet

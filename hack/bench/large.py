@@ -20,7 +20,8 @@ from typing import Any
 
 from hack.bench.asking import asking, percentiles
 from hack.bench.audit import AuditLog
-from hack.bench.sets import SETS, Manager, a_set, change_image, cluster, done, writes
+from hack.bench.controllers import Manager, add_arguments, chosen, cluster
+from hack.bench.sets import SETS, a_set, change_image, done, writes
 from hack.bench.waiting import NAMESPACE, Phase, await_all, report
 from lws.kube.client import Client
 from lws.kube.connection import connect
@@ -127,9 +128,10 @@ def lateness(stopped: dict[str, datetime], reported: dict[str, datetime]) -> dic
 def bench(options: argparse.Namespace, directory: Path) -> None:
     flags = [f"--nodes={options.nodes}", f"--kcm-qps={options.kcm_qps}"]
     with cluster(str(directory / "cluster"), *flags) as kubeconfig:
-        audit = AuditLog(directory / "cluster" / "audit.log")
+        contender = chosen(options)
+        audit = AuditLog(directory / "cluster" / "audit.log", contender.agent)
         client = Client(connect(kubeconfig=kubeconfig, user_agent="bench", pool_size=10))
-        manager = Manager(kubeconfig, directory / "controller.log")
+        manager = Manager(kubeconfig, directory / "controller.log", contender)
         try:
             one = Bench(client, audit, manager, options.groups)
             one.create(options.size, reviews=options.reviews)
@@ -148,9 +150,12 @@ def main() -> int:
     parser.add_argument("--kcm-qps", type=int, default=200, help="of kube-controller-manager")
     parser.add_argument("--reviews", action="store_true", help="ask the webhooks while the set starts")
     parser.add_argument("--without", nargs="*", default=(), choices=("roll", "fail", "delete"))
+    add_arguments(parser)
+    options = parser.parse_args()
+    chosen(options)
     print(f"# {datetime.now(UTC):%Y-%m-%d %H:%M} UTC", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="lws-bench-") as directory:
-        bench(parser.parse_args(), Path(directory))
+        bench(options, Path(directory))
     return 0
 
 

@@ -10,69 +10,25 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import subprocess
+import json
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from hack.bench.asking import Ports
 from hack.bench.audit import AuditLog, is_event
-from hack.bench.process import Usage, usage
+from hack.bench.controllers import Manager, add_arguments, chosen, cluster
 from hack.bench.waiting import DEADLINE, NAMESPACE, await_all, await_quiet, report
 from lws.kube.client import Client
 from lws.kube.connection import connect
 from lws.kube.errors import Conflict
 from lws.kube.resources import STATEFULSETS, Resource
 
-HACK = Path(__file__).resolve().parent.parent
 SETS = Resource("leaderworkerset.x-k8s.io", "v1", "leaderworkersets", "LeaderWorkerSet")
-
-
-class Manager:
-    """hack/run as a process of its own."""
-
-    def __init__(self, kubeconfig: str, log: Path) -> None:
-        self._log = log.open("a")
-        self._process = subprocess.Popen(
-            [HACK / "run", "--kubeconfig", kubeconfig],
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            text=True,
-        )
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line.startswith("ready"):
-            raise SystemExit(f"the controller did not start:\n{log.read_text()[-2000:]}")
-        addresses = dict(x.partition("=")[::2] for x in line.split()[1:])
-        self.ports = Ports(*(urlsplit(addresses[x]).port or 0 for x in ("webhook", "health")))
-
-    def usage(self) -> Usage:
-        return usage(self._process.pid)
-
-    def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait(60)
-        self._log.close()
-
-
-@contextlib.contextmanager
-def cluster(directory: str, *flags: str) -> Iterator[str]:
-    try:
-        up = subprocess.run(
-            [HACK / "cluster", "up", "--dir", directory, *flags],
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        )
-        yield up.stdout.strip().splitlines()[-1]
-    finally:
-        subprocess.run([HACK / "cluster", "down", "--dir", directory], stdout=subprocess.DEVNULL, check=False)
 
 
 def a_set(name: str, groups: int, size: int, image: str, *, in_place: bool = False) -> dict[str, Any]:
@@ -114,6 +70,7 @@ def writes(audit: AuditLog, groups: int) -> dict[str, Any]:
         "perGroupWithoutEvents": round((total - events) / groups, 2),
         "perGroupWithEvents": round(total / groups, 2),
         "refusedCreates": dict(refused),
+        "reads": dict(audit.reads()),
     }
 
 
@@ -191,30 +148,51 @@ def bench_floor(client: Client, options: argparse.Namespace) -> None:
     report("floor", seconds=round(time.monotonic() - began, 1))
 
 
+def apply(client: Client, documents: list[dict[str, Any]], *, dry_run: bool = False) -> float:
+    """Create all, eight at a time; the seconds that it took. A dry run is admitted, and nothing starts."""
+    query = {"dryRun": "All"} if dry_run else {}
+
+    def create(document: dict[str, Any]) -> None:
+        path, body = SETS.path(NAMESPACE), json.dumps(document).encode()
+        client.connection.request("POST", path, query=query, body=body, content_type="application/json")
+
+    began = time.monotonic()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(create, documents))
+    return round(time.monotonic() - began, 2)
+
+
 def bench(options: argparse.Namespace, directory: Path) -> None:
     groups = options.sets * options.groups
     flags = [f"--nodes={options.nodes}", *([f"--kcm-qps={options.kcm_qps}"] if options.kcm_qps else [])]
     with cluster(str(directory / "cluster"), *flags) as kubeconfig:
-        audit = AuditLog(directory / "cluster" / "audit.log")
+        contender = chosen(options)
+        audit = AuditLog(directory / "cluster" / "audit.log", contender.agent)
         client = Client(connect(kubeconfig=kubeconfig, user_agent="bench"))
-        manager = Manager(kubeconfig, directory / "controller.log")
+        manager = Manager(kubeconfig, directory / "controller.log", contender)
         idle = manager.usage()
         report("start", rssMB=idle.rss_mb, cpuSeconds=idle.cpu)
+        documents = [
+            a_set(f"bench-{i}", options.groups, options.size, "server:1", in_place=options.in_place)
+            for i in range(options.sets)
+        ]
+        tried = apply(client, documents, dry_run=True)
         audit.mark()
         began = time.monotonic()
-        with ThreadPoolExecutor(8) as pool:
-            documents = [
-                a_set(f"bench-{i}", options.groups, options.size, "server:1", in_place=options.in_place)
-                for i in range(options.sets)
-            ]
-            list(pool.map(lambda document: client.create(SETS, dict, document), documents))
+        applied = apply(client, documents)
         await_all(client, SETS, done)
         seconds = time.monotonic() - began
         await_quiet(audit)
         used = manager.usage()
         cpu = round(1000 * (used.cpu - idle.cpu) / groups, 1)
         report(
-            "create", seconds=round(seconds, 1), cpuMsPerGroup=cpu, rssMB=used.rss_mb, **writes(audit, groups)
+            "create",
+            seconds=round(seconds, 1),
+            dryRunSeconds=tried,
+            appliedSeconds=applied,
+            cpuMsPerGroup=cpu,
+            rssMB=used.rss_mb,
+            **writes(audit, groups),
         )
         bench_roll(client, audit, options)
         rolled = manager.usage()
@@ -222,7 +200,7 @@ def bench(options: argparse.Namespace, directory: Path) -> None:
         report("after roll", rssMB=rolled.rss_mb, cpuMsPerGroup=cpu)
         manager.stop()
         audit.mark()
-        manager = Manager(kubeconfig, directory / "controller.log")
+        manager = Manager(kubeconfig, directory / "controller.log", contender)
         await_quiet(audit)
         report("restart", writes=dict(audit.writes()), rssMB=manager.usage().rss_mb)
         if options.idle:
@@ -243,8 +221,11 @@ def main() -> int:
     parser.add_argument("--kcm-qps", type=int, default=0, help="of kube-controller-manager; else 20")
     parser.add_argument("--idle", type=float, default=0.0, help="seconds to watch the controller do nothing")
     parser.add_argument("--in-place", action="store_true", help="roll images in the pods that are there")
+    add_arguments(parser)
+    options = parser.parse_args()
+    chosen(options)
     with tempfile.TemporaryDirectory(prefix="lws-bench-") as directory:
-        bench(parser.parse_args(), Path(directory))
+        bench(options, Path(directory))
     return 0
 
 
