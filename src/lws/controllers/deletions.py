@@ -45,10 +45,16 @@ class Deletions:
         self._observe = observe
         self._refusals = RefusalMemory(clock)
         self._unanswered: LRUCache[str, bool] = LRUCache(4096)  # UIDs of what may be deleted by now
+        self._gone: LRUCache[str, bool] = LRUCache(4096)  # UIDs of what was, whatever a cache shows
         self._lock = threading.Lock()
 
     def delete(self, action: Delete) -> Outcome:
-        """Nothing is sent of what was refused a short while ago. Raises the KubeError of one that failed."""
+        """Nothing is sent of what is gone, or was refused a short while ago. Raises the KubeError of one that
+        failed.
+        """
+        with self._lock:
+            if action.uid in self._gone:
+                return _DONE
         wish: dict[str, Any] = {"uid": action.uid, "propagation": action.propagation, "grace": action.grace}
         refusal = self._refusals.standing(action.kind, action.key, wish)
         if refusal is None:
@@ -77,11 +83,18 @@ class Deletions:
         except TransportError as error:
             if error.refused or not self._deleted(action):
                 raise
-            left = None
+        else:
+            self._note(action, left)
         self._forget_unanswered(action)
+        self._effects.done(_DEED, action.kind, action.key, action.then)
+
+    def _note(self, action: Delete, left: KubeObject | None) -> None:
+        """A watch that is late makes no second request."""
         if left is not None:
             self._observe(action.kind, left)
-        self._effects.done(_DEED, action.kind, action.key, action.then)
+            return
+        with self._lock:
+            self._gone[action.uid] = True
 
     def _send(self, action: Delete) -> KubeObject | None:
         resource, type_ = self._kinds[action.kind]

@@ -14,7 +14,8 @@ from msgspec.structs import replace
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.timestamps import rfc3339
-from lws.api.workloads import StatefulSet
+from lws.api.workloads import Pod, StatefulSet
+from lws.controllers.departures import Departures
 from lws.controllers.executor import Executor
 from lws.controllers.groupstatus import GroupStatusMemory
 from lws.controllers.indexes import BY_GROUP, BY_SET
@@ -37,6 +38,7 @@ from lws.planning.observed import ObservedSet
 from lws.planning.problems import invalid
 from lws.planning.reasons import Readiness, Standing, Waits, group_reason, waiting_groups
 from lws.planning.reclaiming import plan_reclaims
+from lws.planning.recreation.backoff import stored_entry
 from lws.planning.recreation.record import unrecorded
 from lws.planning.revisions import (
     RevisionPlan,
@@ -75,6 +77,7 @@ class LeaderWorkerSetReconciler:
         live: LiveReader,
         problems: ProblemMemory,
         missing: MissingPods,
+        departures: Departures,
         clock: Clock,
         history: int = 0,
     ) -> None:
@@ -85,6 +88,7 @@ class LeaderWorkerSetReconciler:
         self._live = live
         self._problems = problems
         self._missing = missing
+        self._departures = departures
         self._clock = clock
         self._history = history
         self._pace = StatusPace(clock)
@@ -258,7 +262,7 @@ class LeaderWorkerSetReconciler:
             delay = self._pace.delay(lws.uid, plan.patch)
             if delay:
                 return sooner(delay, due)
-            if not all(self._live.is_current(x) for x in plan.replacing):
+            if not all(self._came_later(observed.lws, x) for x in plan.replacing):
                 return sooner(STALE_RETRY, due)
             self._executor.run([plan.patch])
             self._pace.wrote(lws.uid)
@@ -267,6 +271,13 @@ class LeaderWorkerSetReconciler:
         truncated = self._executor.run(obsolete)
         news = self._problems.of_set(lws.key, _history(lws), truncated.problems)
         return sooner(due, truncated.requeue, SOON if news else None)
+
+    def _came_later(self, lws: LeaderWorkerSet, leader: Pod) -> bool:
+        """Whether this leader is the successor of the one on record, and not the other way round."""
+        stored = stored_entry(lws, leader)
+        if stored is not None and self._departures.precede(stored.leader, leader):
+            return True
+        return self._live.is_current(leader)
 
     def _obsolete(self, observed: ObservedSet, used: str) -> list[Delete]:
         return plan_truncation(observed.lws, observed.revisions, used, history=self._history)

@@ -6,6 +6,8 @@ one pass, and no two workers ever decide about the same group.
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from lws.api import constants as c
@@ -20,11 +22,11 @@ from lws.controllers.indexes import BY_GROUP, BY_REVISION, BY_SET
 from lws.controllers.informers import Informers
 from lws.controllers.inherited import InheritedKeys
 from lws.controllers.lacks import MissingPods
+from lws.controllers.lasting import LastingClock
 from lws.controllers.livereads import LiveReader
 from lws.controllers.nodes import NodeReader
 from lws.controllers.outcomes import Outcome
 from lws.controllers.problems import ProblemMemory
-from lws.controllers.unready import UnreadyClock
 from lws.objects import Key
 from lws.planning.claims import wanted_claims
 from lws.planning.gate import waits
@@ -35,6 +37,9 @@ from lws.planning.observed import NO_KEYS, Keys, ObservedClaim, ObservedGroup, g
 from lws.planning.upkeep import unexplained
 from lws.runtime.clock import Clock
 from lws.runtime.controller import Result
+
+LEFT_BEHIND: Final = 2.0
+"""Seconds after which pods whose StatefulSet is not seen are not taken for being on their way out with it."""
 
 
 class PodReconciler:
@@ -65,7 +70,8 @@ class PodReconciler:
         self._problems = problems
         self._inherited = inherited
         self._missing = missing
-        self._unready = UnreadyClock(clock)
+        self._unready = LastingClock(clock)
+        self._left_behind = LastingClock(clock)
         self._clock = clock
         self._claims = claims
         self._gang = gang
@@ -94,7 +100,8 @@ class PodReconciler:
         group = self._make_sure(self._timed(self._observe(leader, lws)), now=now)
         if group is None:
             return None
-        return self._executor.run(plan_group(group, now=now, provider=self._provider))
+        outcome = self._executor.run(plan_group(group, now=now, provider=self._provider))
+        return outcome.with_(Outcome(self._left_behind.until(leader.uid, LEFT_BEHIND)))
 
     def _timed(self, group: ObservedGroup) -> ObservedGroup:
         """With the time for which the workers of a leader with an open gate have not been ready."""
@@ -102,7 +109,7 @@ class PodReconciler:
             return group
         own = group_of(group)
         unready = own is not None and waits(group, own)
-        return replace(group, unready_for=self._unready.seconds(group.leader.uid, unready=unready))
+        return replace(group, unready_for=self._unready.seconds(group.leader.uid, so=unready))
 
     def _make_sure(self, group: ObservedGroup, *, now: float) -> ObservedGroup | None:
         """Read from the server what a plan rests on; None when that leader is not there any more."""
@@ -156,12 +163,14 @@ class PodReconciler:
     def _worker_sets(self, leader: Pod) -> tuple[StatefulSet, ...]:
         """Those an owner reference ties to a leader of this name, and whatever has taken the name.
 
-        One without its label is invisible to the informer, but its pods still say whose they are.
+        One without its label is invisible to the informer, but its pods still say whose they are. Where they
+        are on their way out with it, they soon are gone, and nothing is made before (``left_behind``).
         """
         found = {x.uid: x for x in self._informers.stateful_sets.by_index(BY_GROUP, leader.key)}
         named = self._informers.stateful_sets.get(leader.key)
         workers = self._informers.pods.by_index(BY_GROUP, leader.key)
-        if named is None and any(left_behind(x, leader) and not x.deleting for x in workers):
+        left = named is None and any(left_behind(x, leader) and not x.deleting for x in workers)
+        if self._left_behind.seconds(leader.uid, so=left) >= LEFT_BEHIND:
             named = self._live.stateful_set(leader.key)
         if named is not None:
             found[named.uid] = named

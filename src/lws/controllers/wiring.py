@@ -13,6 +13,7 @@ from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Pod, StatefulSet
 from lws.controllers.claims import GroupClaims
 from lws.controllers.commits import Committer, Entries, ForeignEntries
+from lws.controllers.departures import Departures
 from lws.controllers.effects import Recorder
 from lws.controllers.executor import Executor
 from lws.controllers.gang import Gang
@@ -173,7 +174,7 @@ def make_reconcilers(
         by_kind["ResourceClaim"] = claims.informer
         claims.informer.add_handler(EnqueueRequests(pods, group_of_owned, differs(claim_aspects)))
     ledger = GroupStatusMemory()
-    incidents = _remember(informers, ledger)
+    incidents, departures = _remember(informers, ledger)
     live = LiveReader(client)
     entries = Entries(commits)
     kinds = KINDS
@@ -206,6 +207,7 @@ def make_reconcilers(
         live=live,
         problems=problems,
         missing=missing,
+        departures=departures,
         clock=clock,
         history=history,
     )
@@ -235,17 +237,19 @@ def make_reconcilers(
     return Reconcilers(settling.timed(for_sets.reconcile), for_pods.reconcile, committer.reconcile)
 
 
-def _remember(informers: Informers, ledger: GroupStatusMemory) -> IncidentLog:
-    """What happens to groups; its handlers come before those that lead to a pass."""
+def _remember(informers: Informers, ledger: GroupStatusMemory) -> tuple[IncidentLog, Departures]:
+    """What happens to groups; these handlers come before those that lead to a pass."""
     incidents = IncidentLog(
         informers.pods.get,
         judge_of(informers, ledger),
         lenient=lambda leader, pod: of_an_update(informers, leader, pod),
     )
     informers.sets.add_handler(ledger)
+    departures = Departures()
     informers.pods.add_handler(incidents)
+    informers.pods.add_handler(departures)
     informers.stateful_sets.add_handler(incidents)
-    return incidents
+    return incidents, departures
 
 
 def _measure(

@@ -290,7 +290,23 @@ def test_the_log_has_one_line_for_each_deed() -> None:
     """An event's, where there is one: it says why, and the event itself is gone in an hour."""
     server = Server()
     with loglines.captured(level="info") as lines:
-        server.executor.run([DELETE, replace(DELETE, then=())])
+        server.executor.run([DELETE, replace(DELETE, uid="another", then=())])
     told, plain = lines.documents
     assert (told["msg"], told["reason"], told["object"]) == ("note", "Reason", f"/{SET.name}")
     assert (plain["msg"], plain["kind"], plain["object"]) == ("Deleted", "Pod", str(LEADER.key))
+
+
+def test_what_is_gone_is_not_deleted_again_however_late_the_watch_is() -> None:
+    server = Server()
+    server.executor.run([DELETE])
+    server.executor.run([DELETE])
+    assert len(server.options) == 1
+    assert server.events == ["Reason"]
+
+
+def test_what_could_not_be_deleted_is_tried_again() -> None:
+    server = Server(Unavailable(503, "", ""))
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            server.executor.run([DELETE])
+    assert len(server.options) == 2

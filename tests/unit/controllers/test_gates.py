@@ -12,8 +12,8 @@ from support.groups import a_leader, a_set
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.controllers.executor import Executor
+from lws.controllers.lasting import LastingClock
 from lws.controllers.outcomes import FOREIGN_RETRY, Outcome
-from lws.controllers.unready import UnreadyClock
 from lws.kube.errors import Conflict, Forbidden, Invalid, KubeError, NotFound, Unavailable
 from lws.leadergates import LeaderGates
 from lws.objects import Key
@@ -71,14 +71,25 @@ def test_a_server_that_does_not_answer_is_no_answer() -> None:
 
 def test_the_time_runs_from_the_first_look_that_saw_it() -> None:
     clock = FakeClock()
-    unready = UnreadyClock(clock)
-    assert unready.seconds("a", unready=True) == 0.0
+    unready = LastingClock(clock)
+    assert unready.seconds("a", so=True) == 0.0
     clock.advance(1.5)
-    assert unready.seconds("a", unready=True) == 1.5
-    assert unready.seconds("b", unready=True) == 0.0
-    assert unready.seconds("a", unready=False) == 0.0
+    assert unready.seconds("a", so=True) == 1.5
+    assert unready.seconds("b", so=True) == 0.0
+    assert unready.seconds("a", so=False) == 0.0
     clock.advance(1.0)
-    assert unready.seconds("a", unready=True) == 0.0
+    assert unready.seconds("a", so=True) == 0.0
+
+
+def test_the_time_until_it_has_lasted() -> None:
+    clock = FakeClock()
+    unready = LastingClock(clock)
+    assert unready.until("a", 2.0) is None
+    unready.seconds("a", so=True)
+    clock.advance(1.5)
+    assert unready.until("a", 2.0) == 0.5
+    clock.advance(0.5)
+    assert unready.until("a", 2.0) is None
 
 
 LEADER = a_leader(0)

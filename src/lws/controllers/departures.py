@@ -1,0 +1,44 @@
+"""Which leaders have gone, as far as the watch showed: of two of one name it tells which came later."""
+
+from __future__ import annotations
+
+import threading
+from typing import Final
+
+from cachetools import LRUCache
+
+from lws.api.workloads import Pod
+from lws.objects import resource_version
+from lws.planning.observed import is_leader
+
+_LEADERS: Final = 10_000
+
+
+class Departures:
+    """An event handler of pods. By UID: the version at which the leader was seen to go.
+
+    Versions of one resource grow with every write (KEP-5504), so a leader with a higher one was made after
+    that, whatever an old view of the cluster may show again.
+    """
+
+    def __init__(self) -> None:
+        self._gone: LRUCache[str, int] = LRUCache(_LEADERS)
+        self._lock = threading.Lock()
+
+    def on_add(self, obj: Pod, *, initial: bool) -> None:
+        """It is there."""
+
+    def on_update(self, old: Pod, new: Pod) -> None:
+        if old.uid != new.uid:  # its end was missed
+            self.on_delete(old)
+
+    def on_delete(self, obj: Pod) -> None:
+        if is_leader(obj):
+            with self._lock:
+                self._gone[obj.uid] = resource_version(obj)
+
+    def precede(self, uid: str, leader: Pod) -> bool:
+        """Whether the leader with this UID is known to have gone before ``leader`` was last written."""
+        with self._lock:
+            gone = self._gone.get(uid, 0)
+        return 0 < gone < resource_version(leader)
