@@ -17,7 +17,7 @@ from lws.planning.documents import group_annotations, handed_on, labelled_templa
 from lws.planning.events import normal, warning
 from lws.planning.ownership import Standing, name_taken, standing
 from lws.planning.revisions import RevisionPlan, Template
-from lws.planning.rollout import Rollout, partition_move, rollout_numbers, surge_deletion
+from lws.planning.rollout import Rollout, group_deletion, partition_move, rollout_numbers
 
 FOREIGN_RETRY: Final = 20.0
 """Seconds until another look at a StatefulSet that is not the set's: its end may lead to no key of ours."""
@@ -81,7 +81,7 @@ def plan_leader(
         problem, failed = name_taken(leader, document), _failed(lws, "Create")
         return (problem, replace(failed, note=f"{failed.note}: {problem.message}"), Requeue(FOREIGN_RETRY))
     rollout = Rollout(partition, replicas)
-    events = [surge_deletion(lws, leader, rollout)]
+    events = [group_deletion(lws, leader, rollout)]
     if moving and not revision.changed:
         events.append(partition_move(lws, leader, rollout, revision=revision.reference))
     then = (*(x for x in events if x is not None), *tell)

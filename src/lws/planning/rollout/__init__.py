@@ -8,11 +8,11 @@ from __future__ import annotations
 from lws.planning.rollout.numbers import (
     Rollout,
     RolloutNumbers,
+    group_deletion,
     next_partition,
     partition_move,
     rollout_numbers,
     rollout_parameters,
-    surge_deletion,
     surge_shortfall,
 )
 from lws.planning.rollout.record import (
@@ -32,6 +32,7 @@ __all__ = [
     "RolloutNumbers",
     "RolloutPlan",
     "followed",
+    "group_deletion",
     "next_partition",
     "partition_move",
     "plan_replacements",
@@ -41,6 +42,5 @@ __all__ = [
     "rollout_numbers",
     "rollout_parameters",
     "spare_groups",
-    "surge_deletion",
     "surge_shortfall",
 ]

@@ -172,14 +172,18 @@ def next_partition(states: Sequence[GroupState], *, step: int, partition: int) -
     return min(start, partition)
 
 
-def surge_deletion(lws: LeaderWorkerSet, leader: StatefulSet, rollout: Rollout) -> Record | None:
-    """The event that groups go, be it surge or a plain scale-down; None when none do."""
+def group_deletion(lws: LeaderWorkerSet, leader: StatefulSet, rollout: Rollout) -> Record | None:
+    """The event that groups go; None when none do. With an edit that nobody has looked at yet it is a
+    scale-down, which upstream calls surge, too: so it is told of every role that a DisaggregatedSet drains.
+    """
     first, last = rollout.replicas, leader.spec.replicas - 1
     if first > last:
         return None
-    note = f"deleting surge replicas from {lws.name}-{first} to {lws.name}-{last}"
+    edited = lws.status.observed_generation != lws.metadata.generation
+    what = "replica" if edited else "surge replica"
+    note = f"deleting {what}s from {lws.name}-{first} to {lws.name}-{last}"
     if first == last:
-        note = f"deleting surge replica {lws.name}-{first}"
+        note = f"deleting {what} {lws.name}-{first}"
     return normal(lws, c.REASON_GROUPS_PROGRESSING, "Delete", note)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from support.groups import NAME, a_leader, a_leader_set, a_set, a_worker_set
 from support.statefulset_sim import RollingSet
 
@@ -17,11 +18,11 @@ from lws.planning.observed import ObservedSet
 from lws.planning.rollout.numbers import (
     Rollout,
     RolloutNumbers,
+    group_deletion,
     next_partition,
     partition_move,
     rollout_numbers,
     rollout_parameters,
-    surge_deletion,
     unready_count,
     wanted_replicas,
 )
@@ -631,16 +632,22 @@ def test_missing_groups_are_outstanding() -> None:
 
 
 @pytest.mark.parametrize(
-    ("current", "wanted", "note"),
+    ("current", "wanted", "edited", "note"),
     [
-        (6, 5, f"deleting surge replica {NAME}-5"),
-        (6, 3, f"deleting surge replicas from {NAME}-3 to {NAME}-5"),
-        (6, 6, None),
-        (4, 6, None),
+        (6, 5, False, f"deleting surge replica {NAME}-5"),
+        (6, 3, False, f"deleting surge replicas from {NAME}-3 to {NAME}-5"),
+        (6, 5, True, f"deleting replica {NAME}-5"),
+        (6, 3, True, f"deleting replicas from {NAME}-3 to {NAME}-5"),
+        (6, 6, False, None),
+        (4, 6, True, None),
     ],
 )
-def test_surge_deletion(current: int, wanted: int, note: str | None) -> None:
-    event = surge_deletion(a_set(), leader(current), Rollout(0, wanted))
+def test_group_deletion(current: int, wanted: int, edited: bool, note: str | None) -> None:
+    """What somebody scales down is no surge."""
+    lws = a_set()
+    seen = lws.metadata.generation - edited
+    lws = replace(lws, status=replace(lws.status, observed_generation=seen))
+    event = group_deletion(lws, leader(current), Rollout(0, wanted))
     assert (event and event.note) == note
     if event:
         assert (event.type, event.reason, event.action) == ("Normal", "GroupsProgressing", "Delete")
