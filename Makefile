@@ -91,6 +91,9 @@ sbom: .venv-sbom/installed ## What the image holds, as CycloneDX: build/sbom.cdx
 chart: setup ## Bring the copies in manifests/chart up to date, check it and package it: build/lws-VERSION.tgz
 	$(BIN)/python -m hack.tools.chart
 
+vendor: setup ## Copy the dashboard's library from npm, as hack/dashboard/package-lock.json pins it
+	$(BIN)/python -m hack.dashboard.vendor
+
 # Where the image will be, by which install.yaml and the chart name it: make release IMAGE=registry.example/lws
 IMAGE ?=
 
@@ -137,4 +140,4 @@ help: ## This list
 	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
 	  /^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: demo test test-release test-fast test-fast-image test-integration verify format crds lock docs sbom chart release bench setup clean help
+.PHONY: demo test test-release test-fast test-fast-image test-integration verify format crds lock docs sbom chart vendor release bench setup clean help

@@ -23,9 +23,9 @@ PLUGIN_PARTS: Final = (
     "objects.py",
     "planning/",
     "py.typed",
+    "runtime/",
     "version.py",
 )
-PLUGIN_NEEDS: Final = {"msgspec", "pyyaml", "rich", "urllib3"}
 
 
 class Distribution(NamedTuple):

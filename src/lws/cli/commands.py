@@ -7,7 +7,7 @@ from typing import Final
 
 from lws.cli.flags import ALL_NAMESPACES, DRY_RUN, GLOBAL, HELP, OUTPUTS, SELECTOR, TIMEOUT, WATCH, output
 from lws.cli.grammar import Command, Flag, Word, choice
-from lws.cli.values import new_image, number, part, role, target
+from lws.cli.values import new_image, number, part, port, role, target
 
 LOOKING: Final = "Commands to Look"
 CHANGING: Final = "Commands to Change"
@@ -84,6 +84,20 @@ _ALL: Final = (
             ),
         ),
         usage="(NAME -f FILENAME | --role ROLE ...)",
+    ),
+    Command(
+        "dashboard",
+        LOOKING,
+        "Open a page that shows sets live, and changes them on demand",
+        "It is served on this machine only, for one browser, with your own rights, until Ctrl-C.",
+        words=(_ANY,),
+        flags=(
+            ALL_NAMESPACES,
+            Flag("no-browser", "Only print the address.", default=False, shown="false", switch=True),
+            _DOCUMENTS,
+            Flag("port", "The port to listen on. Zero means a free one.", default=0, read=port, shown="0"),
+        ),
+        usage="[NAME]",
     ),
     Command(
         "history",

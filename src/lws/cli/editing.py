@@ -75,14 +75,8 @@ def edit(
     raise too_busy(name)
 
 
-def run_edit(
-    session: Session,
-    change: Change,
-    look: Callable[[], LookedT],
-    decide: Callable[[LookedT], tuple[Patch | None, str]],
-) -> int:
-    """A command that is one ``edit``, and the line that says what it did."""
-    view = edit(session, change, look, decide)
+def tell(session: Session, view: ActionView) -> int:
+    """The line that says what a command did; its exit code."""
     session.show(view, draw(view))
     return 0
 

@@ -58,6 +58,11 @@ EXAMPLES: Final[Mapping[str, str]] = {
             "The same from numbers, before there is a set",
         ),
     ),
+    "dashboard": _lines(
+        ("dashboard", "All sets of the namespace, in your browser"),
+        ("dashboard vllm", "One of them"),
+        ("dashboard -A --no-browser --port 8080", "All there are, at an address to open by hand"),
+    ),
     "history": _lines(
         ("history vllm", "All templates that are kept"),
         ("history vllm --revision 3", "One of them, whole"),

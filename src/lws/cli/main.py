@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from lws.api import constants as c
+from lws.api import disaggregation as d
 from lws.cli import history, images, listing, pause, plan, progress, restart, tree, undo, versions, why
 from lws.cli.arguments import parse
 from lws.cli.choice import chosen_kind
@@ -38,6 +39,17 @@ from lws.kube.errors import ApiError, KubeError, NotFound
 Run = Callable[[Session, Any], int]
 
 
+def _dashboard(kind: str) -> Run:
+    """Imported when it is asked for: it stands on what watches and serves, which other commands need not."""
+
+    def run(session: Session, options: Any) -> int:
+        from lws.cli.dashboard.command import run  # noqa: PLC0415
+
+        return run(session, options, kind)
+
+    return run
+
+
 class Command(NamedTuple):
     """Who runs a command: for a LeaderWorkerSet, for a DisaggregatedSet, and where no set is named."""
 
@@ -59,6 +71,7 @@ COMMANDS: Mapping[str, Command] = {
     "resume": Command(pause.run_resume, roles_pause.run_resume),
     "why": Command(why.run, roles_why.run, roles_why.run_all),
     "plan": Command(plan.run, roles_plan.run),
+    "dashboard": Command(_dashboard(c.KIND), _dashboard(d.KIND), _dashboard("")),
 }
 
 

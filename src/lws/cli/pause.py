@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
-from lws.cli.editing import Change, Patch, run_edit
+from lws.cli.editing import ActionView, Change, Patch, edit, tell
 from lws.cli.kinds import LEADERWORKERSETS
 from lws.cli.observing import Seen, see
 from lws.cli.session import Session
@@ -53,9 +53,17 @@ def _partition(value: int | None) -> Patch:
     return {"spec": {"rolloutStrategy": {"rollingUpdateConfiguration": {"partition": value}}}}
 
 
+def pause(session: Session, name: str) -> ActionView:
+    return edit(session, Change(LEADERWORKERSETS, "pause"), lambda: see(session, name), pausing)
+
+
+def resume(session: Session, name: str) -> ActionView:
+    return edit(session, Change(LEADERWORKERSETS, "resume"), lambda: see(session, name), resuming)
+
+
 def run_pause(session: Session, options: Any) -> int:
-    return run_edit(session, Change(LEADERWORKERSETS, "pause"), lambda: see(session, options.name), pausing)
+    return tell(session, pause(session, options.name))
 
 
 def run_resume(session: Session, options: Any) -> int:
-    return run_edit(session, Change(LEADERWORKERSETS, "resume"), lambda: see(session, options.name), resuming)
+    return tell(session, resume(session, options.name))

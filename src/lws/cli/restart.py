@@ -15,7 +15,7 @@ from typing import Any, Final
 from lws.api import constants as c
 from lws.api.timestamps import rfc3339
 from lws.cli.drawing import numbers
-from lws.cli.editing import ActionView, Change, Patch, draw, edit
+from lws.cli.editing import ActionView, Change, Patch, edit, tell
 from lws.cli.kinds import LEADERWORKERSETS, Pod
 from lws.cli.observing import Seen, groups_of, see
 from lws.cli.pause import is_paused
@@ -63,12 +63,11 @@ def leaders_of(seen: Seen, indexes: Sequence[int]) -> list[Pod]:
 def run(session: Session, options: Any) -> int:
     """Named groups, or all."""
     view = (
-        _recreate(session, options.name, [_index(x) for x in options.parts])
+        recreate(session, options.name, [_index(x) for x in options.parts])
         if options.parts
         else roll(session, options.name)
     )
-    session.show(view, draw(view))
-    return 0
+    return tell(session, view)
 
 
 def _index(text: str) -> int:
@@ -83,7 +82,7 @@ def roll(session: Session, name: str) -> ActionView:
     return edit(session, CHANGE, lambda: see(session, name), lambda seen: rolling(seen, now=time.time()))
 
 
-def _recreate(session: Session, name: str, indexes: Sequence[int]) -> ActionView:
+def recreate(session: Session, name: str, indexes: Sequence[int]) -> ActionView:
     """Delete the leaders; one that is on its way out already is left alone, so nothing is restarted twice."""
     seen = see(session, name)
     leaders = leaders_of(seen, indexes)

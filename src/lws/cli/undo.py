@@ -10,7 +10,7 @@ import msgspec
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision
-from lws.cli.editing import TRIES, ActionView, Change, draw, too_busy
+from lws.cli.editing import TRIES, ActionView, Change, tell, too_busy
 from lws.cli.history import newest_of_each, numbered, stored
 from lws.cli.kinds import LEADERWORKERSETS
 from lws.cli.observing import Seen, see
@@ -132,9 +132,11 @@ def _patch(session: Session, lws: LeaderWorkerSet, patch: list[dict[str, Any]]) 
     )
 
 
-def run(session: Session, options: Any) -> int:
-    """One LeaderWorkerSet."""
+def undo(session: Session, name: str, number: int = 0) -> ActionView:
+    """Of one LeaderWorkerSet. ``number``: of the revision; 0: the last one with another template."""
     change = Change(LEADERWORKERSETS, "undo")
-    view = roll_back(change, lambda: past_of(session, see(session, options.name)), options.to_revision)
-    session.show(view, draw(view))
-    return 0
+    return roll_back(change, lambda: past_of(session, see(session, name)), number)
+
+
+def run(session: Session, options: Any) -> int:
+    return tell(session, undo(session, options.name, options.to_revision))

@@ -69,6 +69,13 @@ def number(text: str) -> int:
     return int(text)
 
 
+def port(text: str) -> int:
+    """0: any that is free."""
+    if not re.fullmatch("[0-9]{1,5}", text) or int(text) > 65535:
+        raise ValueError(f"{text!r} is no port")
+    return int(text)
+
+
 def seconds(text: str) -> float:
     match = _DURATION.fullmatch(text)
     if match is None:

@@ -79,7 +79,7 @@ def draw(view: WhyView, *, namespaced: bool = False, wide: bool = False) -> Rend
         lines.append(Text("  nothing is wrong", style=GOOD))
     told: dict[tuple[str, str], Cause] = {}
     for cause, of in ((x, [x]) for x in view.causes) if wide else together(view.causes):
-        text = Text("  ").append("  ".join([*_where(cause, of), ""]))
+        text = Text("  ").append("  ".join([*where(cause, of), ""]))
         lines.append(
             text.append(cause.reason, style=style_of(cause.reason)).append(f"  {_words(cause, told)}")
         )
@@ -94,7 +94,7 @@ def _words(cause: Cause, told: dict[tuple[str, str], Cause]) -> str:
     first = told.setdefault((cause.reason, alike), cause)
     if first is cause or len(cause.message) <= _LONG:
         return cause.message
-    return f"the same as {' '.join(_where(first, [first]))}"
+    return f"the same as {' '.join(where(first, [first]))}"
 
 
 def together(causes: Iterable[Cause]) -> list[tuple[Cause, list[Cause]]]:
@@ -106,7 +106,7 @@ def together(causes: Iterable[Cause]) -> list[tuple[Cause, list[Cause]]]:
     return [(same[0], same) for same in found.values()]
 
 
-def _where(cause: Cause, of: Sequence[Cause]) -> list[str]:
+def where(cause: Cause, of: Sequence[Cause]) -> list[str]:
     """From the outside to the inside; ``of``: all that say the same."""
     groups = sorted({x.group for x in of if x.group is not None})
     others = len({x.pod for x in of if x.pod}) - 1

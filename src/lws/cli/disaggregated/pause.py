@@ -9,7 +9,7 @@ from typing import Any
 
 from lws.api import disaggregation as d
 from lws.cli.disaggregated.observing import SeenRoles, see_alone
-from lws.cli.editing import Change, Patch, run_edit
+from lws.cli.editing import ActionView, Change, Patch, edit, tell
 from lws.cli.kinds import DISAGGREGATEDSETS
 from lws.cli.session import Session
 
@@ -30,11 +30,17 @@ def _annotation(value: str | None) -> Patch:
     return {"metadata": {"annotations": {d.PAUSED_ANNOTATION: value}}}
 
 
+def pause(session: Session, name: str) -> ActionView:
+    return edit(session, Change(DISAGGREGATEDSETS, "pause"), lambda: see_alone(session, name), pausing)
+
+
+def resume(session: Session, name: str) -> ActionView:
+    return edit(session, Change(DISAGGREGATEDSETS, "resume"), lambda: see_alone(session, name), resuming)
+
+
 def run_pause(session: Session, options: Any) -> int:
-    change = Change(DISAGGREGATEDSETS, "pause")
-    return run_edit(session, change, lambda: see_alone(session, options.name), pausing)
+    return tell(session, pause(session, options.name))
 
 
 def run_resume(session: Session, options: Any) -> int:
-    change = Change(DISAGGREGATEDSETS, "resume")
-    return run_edit(session, change, lambda: see_alone(session, options.name), resuming)
+    return tell(session, resume(session, options.name))

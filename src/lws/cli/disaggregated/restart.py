@@ -16,7 +16,7 @@ import msgspec
 from lws.api.disaggregatedset import DisaggregatedSet
 from lws.cli import restart as sets
 from lws.cli.disaggregated.observing import SeenRoles, see_children
-from lws.cli.editing import ActionView, Change, Patch, draw, edit
+from lws.cli.editing import ActionView, Change, Patch, edit, tell
 from lws.cli.kinds import DISAGGREGATEDSETS
 from lws.cli.manifest import Document, live_document, merged
 from lws.cli.session import CommandError, Session
@@ -72,12 +72,14 @@ def children_of(seen: SeenRoles, roles: Sequence[str]) -> list[str]:
 
 
 def run(session: Session, options: Any) -> int:
-    view = _roles(session, options.name, options.parts) if options.parts else _all(session, options.name)
-    session.show(view, draw(view))
-    return 0
+    if options.parts:
+        return tell(session, roll_roles(session, options.name, options.parts))
+    return tell(session, roll(session, options.name))
 
 
-def _all(session: Session, name: str) -> ActionView:
+def roll(session: Session, name: str) -> ActionView:
+    """Let all roles roll out together."""
+
     def look() -> Whole:
         document = live_document(session, DISAGGREGATEDSETS, name)
         return Whole(msgspec.json.decode(msgspec.json.encode(document), type=DisaggregatedSet), document)
@@ -85,7 +87,7 @@ def _all(session: Session, name: str) -> ActionView:
     return edit(session, CHANGE, look, lambda whole: rolling(whole, now=time.time()))
 
 
-def _roles(session: Session, name: str, roles: Sequence[str]) -> ActionView:
+def roll_roles(session: Session, name: str, roles: Sequence[str]) -> ActionView:
     seen = see_children(session, name)
     for child in children_of(seen, roles):
         sets.roll(session, child)

@@ -11,7 +11,7 @@ from typing import Any
 from lws.api.workloads import ControllerRevision
 from lws.cli.disaggregated.history import Kept, roles_of, see_kept
 from lws.cli.disaggregated.restart import check_paused
-from lws.cli.editing import Change, draw, write
+from lws.cli.editing import ActionView, Change, tell, write
 from lws.cli.kinds import DISAGGREGATEDSETS
 from lws.cli.manifest import Document, live_document
 from lws.cli.session import Session
@@ -53,12 +53,11 @@ def past_of(session: Session, kept: Kept) -> Past:
     return Past(ds, kept.own, MARKS, kept.seen.revision, way)
 
 
-def run(session: Session, options: Any) -> int:
+def undo(session: Session, name: str, number: int = 0) -> ActionView:
+    """Of one DisaggregatedSet. ``number``: of the revision; 0: the last one with other templates."""
     change = Change(DISAGGREGATEDSETS, "undo")
+    return roll_back(change, lambda: past_of(session, see_kept(session, name)), number)
 
-    def look() -> Past:
-        return past_of(session, see_kept(session, options.name))
 
-    view = roll_back(change, look, options.to_revision)
-    session.show(view, draw(view))
-    return 0
+def run(session: Session, options: Any) -> int:
+    return tell(session, undo(session, options.name, options.to_revision))

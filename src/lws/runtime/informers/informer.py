@@ -132,6 +132,11 @@ class Informer(Generic[ObjectT]):
         return "" if self.has_synced else self._reflector.trouble
 
     @property
+    def interruption(self) -> str:
+        """Why it hears of no changes just now, in one line; empty while it does, or has not failed yet."""
+        return self._reflector.interruption
+
+    @property
     def alive(self) -> bool:
         """False when its thread has ended without having been told to."""
         return self._thread.ident is None or self._thread.is_alive() or self._reflector.stopping.is_set()

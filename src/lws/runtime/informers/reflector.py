@@ -90,6 +90,7 @@ class Reflector(Generic[ObjectT]):
         self._lister = Lister(connection, selection, decoder, holding=self._holding)
         self.pulse = Pulse(self._clock)
         self.trouble = ""  # why there is no list yet, in one line
+        self.interruption = ""  # why no watch is open, in one line
         self.stopping = threading.Event()
         self._open: _Closable | None = None  # what stop() has to close
         self._version: str | None = None  # to go on from; "": the server forgot it; None: none yet
@@ -157,6 +158,7 @@ class Reflector(Generic[ObjectT]):
             accept=selection.accept,
         )
         self.pulse.heard()
+        self.interruption = ""
         with stream, self._holding(stream):
             yield self._listening(stream)
 
@@ -276,6 +278,7 @@ class Reflector(Generic[ObjectT]):
         self._metrics.count(self._name, "failure")
         foreseen = isinstance(error, KubeError | Interrupted)
         before, self.trouble = self.trouble, self._selection.explain(error)
+        self.interruption = self.trouble
         absent = isinstance(error, NotFound)
         told = absent and (self._off or self.trouble == before)  # once is enough to apply a CRD
         off = self._selection.off if absent else ""

@@ -6,7 +6,7 @@ What an admission webhook answers may not live here, nor which metrics there are
 from __future__ import annotations
 
 from lws.runtime.serving.authfilter import ACCESS_REVIEWS, TOKEN_REVIEWS, AuthFilter
-from lws.runtime.serving.exchange import WsgiApp
+from lws.runtime.serving.exchange import Feed, WsgiApp
 from lws.runtime.serving.health import Check, Checks, Remembered, health_app, metrics_app
 from lws.runtime.serving.limits import Limits, raise_open_files
 from lws.runtime.serving.server import HttpServer
@@ -17,6 +17,7 @@ __all__ = [
     "AuthFilter",
     "Check",
     "Checks",
+    "Feed",
     "HttpServer",
     "Limits",
     "Remembered",

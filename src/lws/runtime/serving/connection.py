@@ -7,6 +7,7 @@ request only.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from enum import Enum, auto
 from typing import Any, Final, Protocol
@@ -14,7 +15,7 @@ from typing import Any, Final, Protocol
 import h11
 
 from lws.runtime.logs import get_logger
-from lws.runtime.serving.exchange import Answer, EndedError, Exchange, Progress, RefusedError, plain
+from lws.runtime.serving.exchange import Answer, EndedError, Exchange, Feed, Progress, RefusedError, plain
 from lws.runtime.serving.limits import Limits
 from lws.runtime.serving.tls import Tls
 
@@ -32,8 +33,12 @@ class Phase(Enum):
     BODY = auto()  # the rest of its body
     ANSWERING = auto()  # the application
     WRITING = auto()  # the client, to take the answer
+    STREAMING = auto()  # the application, to have more of it; the client has all that there was
     LINGERING = auto()  # the client, to have read the last answer
     CLOSED = auto()
+
+
+_NOT_READING: Final = (Phase.ANSWERING, Phase.WRITING, Phase.STREAMING, Phase.LINGERING, Phase.CLOSED)
 
 
 class Hub(Protocol):
@@ -61,6 +66,7 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._paused = self._ended = False
+        self._feed: Feed | None = None
         self.phase, self.since = Phase.FIRST, self._loop.time()
         self.held = 0  # bytes of an unfinished request, or of an answer that is not taken
 
@@ -85,6 +91,9 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.phase in (Phase.LINGERING, Phase.CLOSED):
             return
+        if self._feed is not None:  # nothing can be answered until this has an end
+            self.abort()
+            return
         if self.phase in (Phase.ANSWERING, Phase.WRITING):  # what is sent ahead is looked at afterwards
             self._transport.pause_reading()
         if self._tls is None:
@@ -102,7 +111,8 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The client sends no more, and may yet read: the transport stays open."""
         self._ended = True
-        if self.phase == Phase.LINGERING or (self._tls is not None and not self._tls.shaken):
+        gone = self.phase == Phase.LINGERING or self._feed is not None
+        if gone or (self._tls is not None and not self._tls.shaken):
             self.abort()
         else:
             self._read()
@@ -153,12 +163,15 @@ class Connection(asyncio.Protocol):
 
     def _close(self) -> None:
         self._enter(Phase.CLOSED)
+        if self._feed is not None:
+            self._feed.close()
+            self._feed = None
         self._hub.left(self)
         self._account()
 
     def _read(self) -> None:
         """Look for a whole request among what has come, unless there is one under way."""
-        if self.phase in (Phase.ANSWERING, Phase.WRITING, Phase.LINGERING, Phase.CLOSED):
+        if self.phase in _NOT_READING:
             return
         try:
             self._decrypt()
@@ -195,14 +208,43 @@ class Connection(asyncio.Protocol):
 
     def _reply(self, answer: Answer, *, last: bool) -> None:
         data = self._exchange.answer(answer, last=last)
+        if answer.feed is not None and not self._exchange.over:
+            self._feed = answer.feed
+            self._feed.open(self._wake)
+            self._transport.resume_reading()  # to hear that the client goes
+        self._write(data)
+
+    def _write(self, data: bytes) -> None:
         self._account(len(data))
         self._enter(Phase.WRITING, self._hub.limits.answer)
         self._send(data)
         if not self._paused:
             self._written()
 
+    def _wake(self) -> None:
+        """The feed may have something; from any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._flow)
+
+    def _flow(self) -> None:
+        """Take what there is once the client has taken all that was."""
+        if self._feed is None or self.phase != Phase.STREAMING:
+            return
+        data = self._feed.take()
+        if data is None:
+            self._feed.close()
+            self._feed = None
+            self._write(self._exchange.end())
+        elif data:
+            self._write(self._exchange.piece(data))
+
     def _written(self) -> None:
         """The answer is with the client, or at least with the kernel: go on, or part."""
+        if self._feed is not None:
+            self._account()
+            self._enter(Phase.STREAMING)
+            self._loop.call_soon(self._flow)
+            return
         if not self._exchange.begin_anew():
             self._finish()
             return

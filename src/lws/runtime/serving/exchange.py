@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from email.utils import formatdate
 from enum import Enum, auto
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 from urllib.parse import unquote_to_bytes, urlsplit
 
 import h11
@@ -19,7 +19,7 @@ import h11
 from lws.runtime.logs import get_logger
 from lws.runtime.serving.limits import Limits
 
-WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], "Iterable[bytes] | Feed"]
 
 VERSIONS = (b"1.0", b"1.1")
 
@@ -46,12 +46,31 @@ class Progress(Enum):
     BODY = auto()  # the head, and perhaps a part of the body
 
 
+@runtime_checkable
+class Feed(Protocol):
+    """A body without an end that is known, which an application returns in place of its pieces.
+
+    The event loop takes from it what there is whenever the client has taken what went before, so that one
+    who is slow gets less, and never later things first. All three are called by the loop: they may not wait.
+    """
+
+    def open(self, wake: Callable[[], None]) -> None:
+        """``wake``: for any thread, when there may be something to take."""
+
+    def take(self) -> bytes | None:
+        """What there is to send now, perhaps nothing; None: that was all."""
+
+    def close(self) -> None:
+        """The client is gone, or the server stops. Called once."""
+
+
 class Answer(NamedTuple):
-    """``status``: code and phrase, as in WSGI."""
+    """``status``: code and phrase, as in WSGI. ``feed``: what follows ``body``."""
 
     status: str
     headers: list[tuple[str, str]]
     body: bytes
+    feed: Feed | None = None
 
 
 class Exchange:
@@ -72,6 +91,11 @@ class Exchange:
         if self._request is not None:
             return Progress.BODY
         return Progress.HEAD if self._begun else Progress.NOTHING
+
+    @property
+    def over(self) -> bool:
+        """The answer has been said to its end."""
+        return self._http.our_state in (h11.DONE, h11.MUST_CLOSE, h11.CLOSED)
 
     def receive(self, data: bytes) -> None:
         """Take in what came; nothing means that no more will."""
@@ -110,8 +134,17 @@ class Exchange:
         said = [self._http.send(response)]
         if answer.body and not head:
             said.append(self._http.send(h11.Data(data=answer.body)))
-        said.append(self._http.send(h11.EndOfMessage()))
+        if answer.feed is None or head:
+            said.append(self._http.send(h11.EndOfMessage()))
         return b"".join(piece for piece in said if piece)
+
+    def piece(self, data: bytes) -> bytes:
+        """More of an answer with a feed."""
+        return self._http.send(h11.Data(data=data)) or b""
+
+    def end(self) -> bytes:
+        """The end of an answer with a feed."""
+        return self._http.send(h11.EndOfMessage()) or b""
 
     def begin_anew(self) -> bool:
         """Whether the connection may be used for another request; what of it is here already is kept."""
@@ -177,8 +210,10 @@ def call(app: WsgiApp, environ: dict[str, Any]) -> Answer:
     """The application's answer, or one that tells nothing when it fails."""
     started: list[tuple[str, list[tuple[str, str]]]] = []
     try:
-        body = b"".join(app(environ, lambda status, headers, *_: started.append((status, headers))))
-        return Answer(*started[-1], body)
+        body = app(environ, lambda status, headers, *_: started.append((status, headers)))
+        if isinstance(body, Feed):
+            return Answer(*started[-1], b"", body)
+        return Answer(*started[-1], b"".join(body))
     except BaseException:  # noqa: BLE001 - whatever it raises, the client is answered and the thread goes on
         _log.exception("Request failed", method=environ["REQUEST_METHOD"], path=environ["PATH_INFO"])
         return plain(HTTPStatus.INTERNAL_SERVER_ERROR, "")

@@ -32,6 +32,7 @@ from support.things import (
     list_document,
     thing,
 )
+from support.waiting import until
 
 from lws.kube.connection import connect
 from lws.kube.resources import Resource
@@ -226,6 +227,20 @@ class TestLife:
         cache.start()
         assert cache.wait_ready(DEADLINE)
         assert informer.trouble == ""
+
+    def test_an_open_watch_is_no_interruption(self, server: ApiServer, cache: Cache) -> None:
+        """What was refused and is not any more, and what breaks later."""
+        first = Feed()
+        server.on("GET", PATH, status_answer(403), first, status_answer(500), watch=True)
+        server.on("GET", PATH, json_answer(list_document([], 10)), watch=False)
+        informer = cache.informer(THINGS, Thing)
+        assert informer.interruption == ""
+        cache.start()
+        until("the refusal", lambda: informer.interruption, lambda x: "403" in x)
+        assert cache.wait_ready(DEADLINE)
+        until("the watch", lambda: informer.interruption, lambda x: x == "")
+        first.end()
+        until("the loss", lambda: informer.interruption, lambda x: "500" in x)
 
     def test_stop_waits_no_longer_than_asked_for_all(
         self, cache: Cache, monkeypatch: pytest.MonkeyPatch

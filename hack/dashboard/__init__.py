@@ -1,0 +1,1 @@
+"""What the page of ``kubectl lws dashboard`` is made with: its one library from npm, and its pictures."""

@@ -1,0 +1,62 @@
+"""What the page may have done: the commands of ``kubectl lws``, with the user's rights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal
+
+import msgspec
+from msgspec import Struct
+
+from lws.cli import pause, restart, undo
+from lws.cli.dashboard.offers import PAUSE, RESTART, RESUME, UNDO
+from lws.cli.disaggregated import pause as roles_pause
+from lws.cli.disaggregated import restart as roles_restart
+from lws.cli.disaggregated import undo as roles_undo
+from lws.cli.editing import ActionView
+from lws.cli.session import Session
+
+Act = Callable[[Session, str], ActionView]
+
+
+class Order(Struct, frozen=True, forbid_unknown_fields=True):
+    """``group``: this one only, of a LeaderWorkerSet; ``role``: this one only, of a DisaggregatedSet."""
+
+    action: Literal["pause", "resume", "restart", "undo"]
+    kind: Literal["lws", "ds"]
+    namespace: str
+    name: str
+    group: int | None = None
+    role: str = ""
+
+
+_ACTS: Final[Mapping[tuple[str, str], Act]] = {
+    ("lws", PAUSE): pause.pause,
+    ("lws", RESUME): pause.resume,
+    ("lws", RESTART): restart.roll,
+    ("lws", UNDO): undo.undo,
+    ("ds", PAUSE): roles_pause.pause,
+    ("ds", RESUME): roles_pause.resume,
+    ("ds", RESTART): roles_restart.roll,
+    ("ds", UNDO): roles_undo.undo,
+}
+
+
+def read_order(body: bytes) -> Order:
+    """Raises ValueError for what is none."""
+    order = msgspec.json.decode(body, type=Order)
+    of_group, of_role = order.group is not None, bool(order.role)
+    wrong = order.action != RESTART or (order.kind == "ds" if of_group else order.kind == "lws")
+    if (of_group and of_role) or ((of_group or of_role) and wrong):
+        raise ValueError("only the restart of a set can be one of a group, or of a role")
+    return order
+
+
+def carry_out(session: Session, order: Order) -> ActionView:
+    """Raises CommandError and KubeError."""
+    here: Any = session._replace(namespace=order.namespace)
+    if order.group is not None:
+        return restart.recreate(here, order.name, [order.group])
+    if order.role:
+        return roles_restart.roll_roles(here, order.name, [order.role])
+    return _ACTS[order.kind, order.action](here, order.name)
