@@ -94,6 +94,9 @@ chart: setup ## Bring the copies in manifests/chart up to date, check it and pac
 vendor: setup ## Copy the dashboard's library from npm, as hack/dashboard/package-lock.json pins it
 	$(BIN)/python -m hack.dashboard.vendor
 
+pictures: setup ## Take the pictures of the dashboard that the guides show, from a cluster made for them (needs chromium)
+	$(BIN)/python -m hack.dashboard.pictures
+
 # Where the image will be, by which install.yaml and the chart name it: make release IMAGE=registry.example/lws
 IMAGE ?=
 
@@ -140,4 +143,4 @@ help: ## This list
 	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
 	  /^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: demo test test-release test-fast test-fast-image test-integration verify format crds lock docs sbom chart vendor release bench setup clean help
+.PHONY: demo test test-release test-fast test-fast-image test-integration verify format crds lock docs sbom chart vendor pictures release bench setup clean help

@@ -100,6 +100,7 @@ class Painter:
             self._lookers[topic] -= 1
             if self._lookers[topic] <= 0:
                 del self._lookers[topic]
+                self._painted.pop(topic, None)
                 self._board.drop(topic)
 
     def _run(self) -> None:

@@ -24,7 +24,8 @@ class Tile(Struct, rename="camel"):
     """One group. ``set``: the LeaderWorkerSet it is part of; ``role`` and ``slice``: of a DisaggregatedSet.
 
     ``tone``: ``ok``; ``old``, ready on a former revision; ``busy``, on its way; ``still``, meant to wait;
-    ``bad``, somebody has to act. ``wanted``: pods that it should have. ``places``: by topology. ``born``: the
+    ``bad``, somebody has to act. ``present``: what there is of it is of the present revision; ``updated``:
+    all of it is, and is there. ``wanted``: pods that it should have. ``places``: by topology. ``born``: the
     UID of its leader pod.
     """
 
@@ -34,6 +35,7 @@ class Tile(Struct, rename="camel"):
     tone: str
     revision: str
     updated: bool
+    present: bool
     surge: bool
     wanted: int
     places: list[str]
@@ -81,13 +83,15 @@ def _tile(look: _Look, group: Group, planned: planners.Group | None) -> Tile:
     entry = lws.status.groups.get(str(group.index))
     found = None if group.state.ready else _standing(look, group, planned, entry)
     updated = group.state.updated and whose.current
+    revision = planned.key if planned is not None else _label(group)
     return Tile(
         set=lws.name,
         index=group.index,
         phase=READY if found is None else str(found.phase),
         tone=_tone(found, updated),
-        revision=planned.key if planned is not None else _label(group),
+        revision=revision,
         updated=updated,
+        present=whose.current and revision in ("", look.key),
         surge=whose.current and group.index >= lws.replicas,
         wanted=planned.shape.size if planned is not None else lws.live_size,
         places=look.where.places(group.pods),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -10,53 +9,23 @@ import pytest
 from msgspec.structs import replace
 from support.cli import READY, seen_of
 from support.groups import a_set
+from support.pictures import Pictures
 
 from lws.cli.dashboard.board import Board
 from lws.cli.dashboard.kinds import Event
 from lws.cli.dashboard.painting import COMMON, KEPT, STALE, About, Painter
-from lws.cli.dashboard.places import Ground
 from lws.cli.dashboard.scene import WHY_EVERY, findings, name_test, said
 from lws.cli.dashboard.watching import EVENTS, Blind
 from lws.cli.observing import Seen
 from lws.cli.podcauses import Cause
-from lws.objects import Key
 
 TOPIC = "lws/default/test-sample"
-
-
-class Pictures:
-    """What informers would hold, with a count of looks. One set; every name has it."""
-
-    def __init__(self) -> None:
-        self.seen_now: Seen | None = seen_of(a_set(), down=(1,))
-        self.looks = 0
-        self.blind: list[Blind] = []
-        self.synced = True
-        self.ground = Ground()
-        self.roles = None
-        self.warnings: list[Event] = []
-
-    @property
-    def sets(self) -> Any:
-        return self
-
-    indexer = sets
-
-    def list(self) -> list[Any]:
-        return [self.seen_now.lws] if self.seen_now is not None else []
-
-    def seen(self, _: Key) -> Seen | None:
-        self.looks += 1
-        return self.seen_now
-
-    def events(self, names: Callable[[str], bool]) -> Any:
-        return [x for x in self.warnings if names(x.involved_object.name)]
 
 
 class Easel:
     def __init__(self) -> None:
         self.now = 1000.0
-        self.board, self.pictures = Board(), Pictures()
+        self.board, self.pictures = Board(), Pictures(seen_of(a_set(), down=(1,)))
         self.painter = Painter(self.board, About("t", "", "v", False, [], ""), clock=lambda: self.now)
 
     def paint(self) -> None:

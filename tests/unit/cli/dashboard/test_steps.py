@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from lws.cli.dashboard.steps import LONGEST, Step, kept, steps_between
 from lws.cli.dashboard.tiles import Tile
 
-READY = Tile("s", 1, "Ready", "ok", "b", True, False, 2, [""], [], born="u1")
+READY = Tile("s", 1, "Ready", "ok", "b", True, True, False, 2, [""], [], born="u1")
 POD: Any = object()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from support.cli import key_of, seen_of
 from support.groups import a_set
+from support.pictures import NOWHERE
 
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.cli.dashboard.places import Ground, Map, topologies
@@ -14,10 +15,6 @@ from lws.cli.dashboard.tiles import Tile, Whose, tiles_of
 from lws.cli.observing import Seen
 
 FORMER = a_set(replicas=3, template={"restartPolicy": "None"})
-NOWHERE: dict[str, Any] = {
-    "phase": "Pending",
-    "conditions": [{"type": "PodScheduled", "status": "False", "message": "no rack is free"}],
-}
 
 
 def tiles(seen: Seen, **more: Any) -> list[Tile]:
@@ -69,6 +66,17 @@ def test_a_tile_has_its_pods_and_its_revision() -> None:
 
 def test_since_when_is_told_of_the_same_reason_only() -> None:
     assert [tiles(seen_of(told(x), missing=(1,)))[1].since for x in ("NotReady", "CrashLoop")] == ["t", ""]
+
+
+def test_a_group_that_is_being_made_anew_is_of_the_present_revision() -> None:
+    seen = seen_of(a_set(replicas=2, size=2))
+    without_workers = seen._replace(stateful_sets=(seen.stateful_sets[0],))
+    assert [(x.updated, x.present) for x in tiles(without_workers)] == [(False, True)] * 2
+
+
+def test_a_group_that_is_to_be_made_anew_is_of_a_former_revision() -> None:
+    seen = seen_of(a_set(replicas=2), former=FORMER, outdated=(0,))
+    assert [(x.updated, x.present) for x in tiles(seen)] == [(False, False), (True, True)]
 
 
 def test_a_group_beyond_the_wanted_number_is_surge() -> None:

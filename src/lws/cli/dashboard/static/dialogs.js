@@ -28,7 +28,7 @@ function inside(focus, tile, act, close) {
     <p class="message"><i class="dot"></i><b>${tile.phase}</b>${tile.reason ? html` · ${tile.reason}` : nothing}</p>
     ${tile.message ? html`<p class="reason">${tile.message}</p>` : nothing}
     <dl>
-      <div><dt>Revision</dt><dd><code>${tile.revision || "–"}</code> ${tile.updated ? "present" : "former"}</dd></div>
+      <div><dt>Revision</dt><dd><code>${tile.revision || "–"}</code> ${tile.present ? "present" : "former"}</dd></div>
       ${tile.since ? html`<div><dt>Since</dt><dd>${when(tile.since)}</dd></div>` : nothing}
       ${focus.topologies.map((x, n) => (tile.places[n] ? html`<div><dt>${x.name}</dt><dd>${tile.places[n]}</dd></div>` : nothing))}
     </dl>

@@ -18,7 +18,7 @@ export function roll(focus, groups) {
   return html`<section class="card roll" aria-label="Roll">
     <div class="row">
       <h3>${focus.paused ? "Roll, paused" : focus.rolling ? "Roll" : "Groups"}</h3>
-      <p>${words(focus, former, due)}</p>
+      <p>${told(focus, former, due)}</p>
     </div>
     ${rows(focus, groups).map((row) => html`<div class="strand">
         ${row.title ? html`<span class="label">${row.title}</span>` : nothing}
@@ -29,7 +29,7 @@ export function roll(focus, groups) {
   </section>`;
 }
 
-function words(focus, former, due) {
+function told(focus, former, due) {
   const parts = [];
   if (focus.rolling && due) parts.push(`${due} still to be updated`);
   if (focus.rolling && former.length === 1 && focus.kind === "LeaderWorkerSet") {
@@ -130,13 +130,16 @@ const pick = (act) => (event) => {
 const TILES = {
   large: (x) => html`<button class="tile t-${x.tone}" aria-label=${label(x)} title=${x.message || label(x)} data-key=${keyOf(x)}>
     <span class="top"><b>${x.index}</b>${x.role ? html`<span class="role">${x.role}</span>` : nothing}<code>${short(x.revision)}</code></span>
-    <span class="phase">${x.reason || x.phase}</span>
+    <span class="phase">${words(x.reason || x.phase)}</span>
     <span class="pods">${podDots(x)}</span>
     ${x.surge ? html`<span class="surge">surge</span>` : nothing}
   </button>`,
   middle: (x) => html`<button class="tile t-${x.tone}" aria-label=${label(x)} title=${x.message || label(x)} data-key=${keyOf(x)}>${x.index}</button>`,
   small: (x) => html`<button class="tile t-${x.tone}" aria-label=${label(x)} title=${label(x)} data-key=${keyOf(x)}></button>`,
 };
+
+// A reason may be broken between its words only.
+const words = (text) => text.split(/(?=[A-Z])/).map((x, n) => html`${n ? html`<wbr>` : nothing}${x}`);
 
 function podDots(x) {
   const missing = Math.max(0, x.wanted - x.pods.length);
