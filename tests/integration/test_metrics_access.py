@@ -23,6 +23,9 @@ from support.cluster import ROOT, Cluster
 from support.installation import free_port
 from support.manager import Answer
 from support.namespaces import SERVICE_ACCOUNTS, make_namespace
+from support.pages import blocks
+from support.prometheus import rules_file, running_prometheus
+from support.promql import JOB, RULES
 from support.waiting import until
 
 from lws.kube.resources import LEASES, Resource
@@ -120,6 +123,34 @@ def test_whom_the_api_server_lets_sees_them(cluster: Cluster, namespace: str, ur
     answer = get(url, token_of(cluster.client, namespace, "reader"))
     assert answer.status == 200
     assert "controller_runtime_webhook_requests_total" in answer.body
+
+
+def test_the_guide_s_own_scrape_configuration_works(
+    cluster: Cluster, namespace: str, url: str, tmp_path: Path
+) -> None:
+    """As it is in the page; only how targets are discovered, and where the token is, is this test's."""
+    block = next(x.text for x in blocks(ROOT / "docs/guides/monitoring.md") if "scrape_configs" in x.text)
+    configuration = yaml.safe_load(block)
+    (job,) = configuration["scrape_configs"]
+    (tmp_path / "token").write_text(token_of(cluster.client, namespace, "reader"))
+    job["authorization"]["credentials_file"] = str(tmp_path / "token")
+    del job["kubernetes_sd_configs"]
+    found = {"__meta_kubernetes_service_name": JOB}
+    other = {"__meta_kubernetes_service_name": "lws-webhook-service"}
+    target = url.removeprefix("https://").removesuffix("/metrics")
+    job["static_configs"] = [
+        {"targets": [target], "labels": found},
+        {"targets": ["127.0.0.1:1"], "labels": other},
+    ]
+    job["scrape_interval"] = "500ms"
+    configuration["global"] = {"evaluation_interval": "500ms"}
+    configuration["rule_files"] = [str(rules_file(RULES, tmp_path))]
+    with running_prometheus(tmp_path, configuration) as prometheus:
+        until("a scrape", lambda: prometheus.query("up == 1"))
+        assert [(x["health"], x["lastError"]) for x in prometheus.targets()] == [("up", "")]
+        until("the rules", lambda: {x["health"] for x in prometheus.rules()}, lambda seen: seen == {"ok"})
+        assert not prometheus.query('ALERTS{alertname="LWSDown"}')
+        assert prometheus.query(f'rest_client_requests_total{{job="{JOB}"}}')
 
 
 def test_nobody_else_does(cluster: Cluster, namespace: str, url: str) -> None:

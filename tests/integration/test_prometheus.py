@@ -11,15 +11,13 @@ import pytest
 from support.cluster import ROOT, Cluster
 from support.manager import Manager
 from support.prometheus import Prometheus, programs, rules_file, running_prometheus
-from support.promql import RULES, Question, dashboard_questions, rule_questions
+from support.promql import JOB, RULES, Question, dashboard_questions, rule_questions
 from support.rolesets import LiveRoles, delete_all, role
 from support.sets import Sets
 from support.waiting import until
 from support.wholeness import await_whole
 
 pytestmark = pytest.mark.integration
-
-JOB = "lws-controller-manager-metrics-service"
 
 
 def promtool(*arguments: str | Path) -> None:

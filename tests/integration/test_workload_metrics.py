@@ -188,6 +188,7 @@ def test_gauges_come_and_go_with_their_set(manager: Manager, sets: Sets) -> None
         "lws_groups_desired": 2,
         "lws_groups_ready": 2,
         "lws_groups_updated": 2,
+        "lws_groups_recreated": 0,
     }
     until("its gauges", lambda: gauges(manager, lws), lambda seen: seen == wanted)
     lws.delete()

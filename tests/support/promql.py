@@ -12,6 +12,7 @@ import yaml
 MANIFESTS = Path(__file__).resolve().parents[2] / "manifests" / "prometheus"
 RULES = MANIFESTS / "rules.yaml"
 DASHBOARD = MANIFESTS / "dashboard.json"
+JOB = "lws-controller-manager-metrics-service"
 
 _STRING = re.compile(r'"[^"]*"')
 _METRIC = re.compile(
@@ -47,6 +48,6 @@ def dashboard_questions() -> list[Question]:
 
 
 def _filled_in(expression: str) -> str:
-    for variable, value in {"$__rate_interval": "1m", "$namespace": ".*", "$name": ".*"}.items():
+    for variable, value in {"$__rate_interval": "1m", "$namespace": ".*", "$name": ".*", "$job": JOB}.items():
         expression = expression.replace(variable, value)
     return expression

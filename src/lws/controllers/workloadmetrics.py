@@ -45,6 +45,7 @@ _GAUGES = {
     "lws_groups_desired": "Groups the set's spec wants.",
     "lws_groups_ready": "Groups of the set that are ready, surge included.",
     "lws_groups_updated": "Groups of the set on its current revision, surge included.",
+    "lws_groups_recreated": "Groups of the set that this process has recreated as a whole.",
 }
 _PHASE_GAUGE = {"lws_groups": "Groups of all sets by what they are about: Ready, or why they are not."}
 _STALLED_GAUGE = {"lws_sets_stalled": "Sets whose condition Stalled is True, by its reason."}
@@ -87,6 +88,8 @@ class WorkloadMetrics:
         self._declare_role_families(metrics)
         self._rollouts = {outcome: rollouts.labels(outcome) for outcome in OUTCOMES}
         self._recreations = {cause: recreations.labels(cause) for cause in CAUSES}
+        self._recreated: Counter[Key] = Counter()
+        self._lock = threading.Lock()
         self._max_sets = max_sets
         self._sets: SetReader = list
         self._role_sets: RoleSetReader = list
@@ -133,8 +136,10 @@ class WorkloadMetrics:
         match measurement:
             case RolloutEnded(outcome, seconds):
                 self._rollouts[outcome].observe(seconds)
-            case GroupRecreated(cause):
+            case GroupRecreated(cause, lws):
                 self._recreations[cause].inc()
+                with self._lock:
+                    self._recreated[lws] += 1
             case RoleRolloutEnded(RolloutEnded(outcome, seconds), deviation):
                 self._role_rollouts[outcome].observe(seconds)
                 self._deviations.observe(deviation)
@@ -167,7 +172,11 @@ class WorkloadMetrics:
 
     def _read_gauges(self) -> Series:
         sets = list(self._sets()) if self.leading else []
-        return bounded(sets, lambda x: [(x.key, set_numbers(x))], max_sets=self._max_sets)
+        with self._lock:
+            for gone in self._recreated.keys() - {x.key for x in sets}:
+                del self._recreated[gone]
+            recreated = self._recreated.copy()
+        return bounded(sets, lambda x: [(x.key, set_numbers(x, recreated[x.key]))], max_sets=self._max_sets)
 
     def _read_phases(self) -> Series:
         return phases(self._sets()) if self.leading else []
@@ -221,10 +230,10 @@ def role_numbers(ds: DisaggregatedSet, desired: Mapping[str, int]) -> Series:
     return [((*ds.key, role), (want, x.ready_replicas, x.updated_replicas)) for role, want, x in found]
 
 
-def set_numbers(lws: LeaderWorkerSet) -> tuple[float, ...]:
+def set_numbers(lws: LeaderWorkerSet, recreated: int = 0) -> tuple[float, ...]:
     """In the order of the gauges."""
-    status = lws.status
-    return (status.rollout is not None, lws.replicas, status.ready_replicas, status.updated_replicas)
+    x = lws.status
+    return (x.rollout is not None, lws.replicas, x.ready_replicas, x.updated_replicas, recreated)
 
 
 class GroupStarts:

@@ -65,9 +65,10 @@ class RolloutEnded(Struct, frozen=True):
 
 
 class GroupRecreated(Struct, frozen=True):
-    """Count a group that is being recreated as a whole; the causes are those of ``recreation``."""
+    """Count a group of this set that is recreated as a whole; the causes are those of ``recreation``."""
 
     cause: str
+    lws: Key
 
 
 class RoleRolloutEnded(Struct, frozen=True):

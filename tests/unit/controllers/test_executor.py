@@ -40,7 +40,7 @@ from lws.planning.actions import (
 
 SET = a_set()
 EVENT = Record(ObjectReference(c.API_VERSION, c.KIND, SET.name), "Normal", "Reason", "Action", "note")
-ENDED, RECREATED = RolloutEnded("completed", 7.0), GroupRecreated("pod_deleted")
+ENDED, RECREATED = RolloutEnded("completed", 7.0), GroupRecreated("pod_deleted", ("default", "llm"))
 LEADER = a_leader(0)
 DELETE = Delete("Pod", LEADER.key, LEADER.uid, then=(EVENT, RECREATED))
 END = PatchStatus(

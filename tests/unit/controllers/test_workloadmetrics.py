@@ -90,8 +90,20 @@ class TestRecord:
     @pytest.mark.parametrize("cause", CAUSES)
     def test_recreations(self, cause: str) -> None:
         one = Fixture()
-        one.measures.record(GroupRecreated(cause))
+        one.measures.record(GroupRecreated(cause, a_set().key))
         assert one.values("lws_group_recreations_total", "cause")[cause,] == 1
+
+    def test_recreations_of_a_set_go_with_it(self) -> None:
+        one, sets = Fixture(), [a_named_set(1)]
+        one.measures.watch_sets(lambda: sets)
+        for key in (sets[0].key, sets[0].key, (NAMESPACE, "gone")):
+            one.measures.record(GroupRecreated(CAUSES[0], key))
+        assert one.values("lws_groups_recreated", "name") == {("set-8",): 2}
+        (kept,) = sets
+        sets.clear()
+        assert one.values("lws_groups_recreated", "name") == {}
+        sets.append(kept)
+        assert one.values("lws_groups_recreated", "name") == {("set-8",): 0}
 
 
 class TestGroupStarts:
@@ -239,8 +251,8 @@ class TestGauges:
         [
             pytest.param(5, ["set-8", "set-7", "set-6"], [], id="room-for-more"),
             pytest.param(3, ["set-8", "set-7", "set-6"], [], id="just-enough"),
-            pytest.param(2, ["set-8", "set-7"], [1, 4, 3, 2], id="the-youngest-is-left-over"),
-            pytest.param(0, [], [1, 12, 9, 6], id="sums-alone"),
+            pytest.param(2, ["set-8", "set-7"], [1, 4, 3, 2, 0], id="the-youngest-is-left-over"),
+            pytest.param(0, [], [1, 12, 9, 6, 0], id="sums-alone"),
         ],
     )
     def test_what_is_beyond_the_bound_is_one_sum(self, most: int, named: list[str], rest: list[int]) -> None:

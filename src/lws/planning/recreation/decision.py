@@ -77,7 +77,7 @@ def _delete(lws: LeaderWorkerSet, leader: Pod, cause: Cause) -> Delete:
     done = f"deleted leader pod {leader.name} to recreate group {index}"
     note = f"{_what(cause, index)}, {done}"
     event = normal(lws, c.REASON_RECREATE_GROUP, "Delete", note, related=pod_reference(leader))
-    then = (event, GroupRecreated(cause.name))
+    then = (event, GroupRecreated(cause.name, lws.key))
     failed = failed_delete(lws, "leader pod", leader.name, leader=leader)
     return Delete("Pod", leader.key, leader.uid, propagation="Foreground", then=then, failed=failed)
 

@@ -23,6 +23,7 @@ from lws.planning.recreation.evidence import POD_DELETED, deaths_count, digests
 from lws.planning.recreation.record import whole_workers
 
 LEADER = a_leader(0, phase="Running")
+SET_KEY = a_set().key
 ALWAYS = c.RESTART_RECREATE_GROUP
 AFTER_START = c.RESTART_RECREATE_GROUP_AFTER_START
 EXPERIMENT = {"annotations": {c.RECREATE_AFTER_START_ANNOTATION: "false"}}
@@ -126,7 +127,7 @@ def test_a_recreation_is_counted_by_its_cause_with_the_delete(
 ) -> None:
     mine = {"leader": LEADER.uid, "revision": KEY, **entry} if entry else None
     delete = _delete(_group(*workers, entry=mine))
-    assert [x for x in delete.then if isinstance(x, GroupRecreated)] == [GroupRecreated(cause)]
+    assert [x for x in delete.then if isinstance(x, GroupRecreated)] == [GroupRecreated(cause, SET_KEY)]
 
 
 @pytest.mark.parametrize(
@@ -159,7 +160,7 @@ def test_the_leader_is_deleted_with_uid_and_in_the_foreground_and_the_event_name
     assert (action.kind, action.key, action.uid) == ("Pod", LEADER.key, LEADER.uid)
     assert action.propagation == "Foreground"
     [event, counted] = action.then
-    assert counted == GroupRecreated(POD_DELETED)
+    assert counted == GroupRecreated(POD_DELETED, SET_KEY)
     assert (event.type, event.reason, event.action) == ("Normal", "RecreateGroup", "Delete")
     assert event.note == (
         "Worker pod test-sample-0-1 failed, deleted leader pod test-sample-0 to recreate group 0"
@@ -786,5 +787,7 @@ class TestCauses:
         group = _group(a_worker(LEADER, 1), a_worker(LEADER, 2, restarts=restarts), a_worker(LEADER, 3))
         group = replace(group, incidents=Incidents(lost=(gone,) if lost is not None else ()))
         plan = plan_restart(group)
-        assert [x for x in _delete(group).then if isinstance(x, GroupRecreated)] == [GroupRecreated(cause)]
+        assert [x for x in _delete(group).then if isinstance(x, GroupRecreated)] == [
+            GroupRecreated(cause, SET_KEY)
+        ]
         assert ("restarts" in _stored(plan)) is counts
