@@ -85,6 +85,7 @@ docs: .venv-docs/installed ## The documentation as a site, build/docs/index.html
 
 sbom: .venv-sbom/installed ## What the image holds, as CycloneDX: build/sbom.cdx.json
 	@mkdir -p build
+	@echo "Writing build/sbom.cdx.json, some 10 s" >&2
 	.venv-sbom/bin/python -W ignore -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible \
 	  --output-file build/sbom.cdx.json requirements.runtime.lock
 

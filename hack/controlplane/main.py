@@ -11,7 +11,9 @@ from typing import NoReturn
 
 from hack.controlplane import binaries, lifecycle
 from hack.controlplane.durations import parse_delay
-from hack.controlplane.layout import ClusterError, Settings, kubeconfig
+from hack.controlplane.layout import ROOT, ClusterError, Settings, kubeconfig
+
+DESCRIPTION = "A real local control plane whose nodes are hollow: start it, end it, look whether it is up."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,6 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _up(options: argparse.Namespace) -> int:
+    if options.dir.is_relative_to(ROOT) and not options.dir.is_relative_to(ROOT / "build"):
+        raise ClusterError(
+            f"{options.dir} is among the sources, where keys and data would be committed by accident: "
+            "name a directory elsewhere, as `--dir /tmp/lws`"
+        )
     wanted = Settings(
         directory=str(options.dir),
         nodes=options.nodes,
@@ -40,6 +47,7 @@ def _up(options: argparse.Namespace) -> int:
         extra=options.arg,
     )
     found = binaries.locate(say=_say)
+    _say("starting etcd, the control plane and hollow nodes, some 10 s")
     lifecycle.up(wanted, port_base=options.port_base, binaries=found)
     print(kubeconfig(options.dir))
     return 0
@@ -64,7 +72,7 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="hack/cluster", description=__doc__)
+    parser = argparse.ArgumentParser(prog="hack/cluster", description=DESCRIPTION)
     commands = parser.add_subparsers(required=True, metavar="up|down|status")
     for name, run, text in (
         ("up", _up, "start a control plane; prints the kubeconfig's path on its last line"),
@@ -106,7 +114,10 @@ def _add_up_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _directory(text: str) -> Path:
-    return Path(text).expanduser().resolve()
+    path = Path(text).expanduser().resolve()
+    if path.exists() and not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{path} is no directory")
+    return path
 
 
 def _count(text: str) -> int:

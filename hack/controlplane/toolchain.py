@@ -34,9 +34,15 @@ def required_version(module: str) -> tuple[int, ...]:
 
 
 def run_go(
-    go: Path, arguments: Sequence[str], directory: Path, say: Say, *, what: str = "the control plane"
+    go: Path,
+    arguments: Sequence[str],
+    directory: Path,
+    say: Say,
+    *,
+    packages: int,
+    what: str = "the control plane",
 ) -> None:
-    """Run a ``go -v`` command that builds ``what`` and tell how far it is.
+    """Run a ``go -v`` command that builds ``what``, of about so many packages, and tell how far it is.
 
     Raises ClusterError with its last words.
     """
@@ -51,7 +57,7 @@ def run_go(
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
     )  # fmt: skip
     with process:
-        lines = Progress(say)
+        lines = Progress(say, packages)
         try:
             for line in process.stderr or ():
                 lines.take(line.strip())
@@ -67,7 +73,8 @@ def run_go(
 class Progress:
     """Counts what ``go build -v`` writes and says it every few seconds."""
 
-    def __init__(self, say: Say, *, every: float = PROGRESS_SECONDS) -> None:
+    def __init__(self, say: Say, packages: int, *, every: float = PROGRESS_SECONDS) -> None:
+        self._packages = packages
         self.errors: list[str] = []
         self._say = say
         self._every = every
@@ -92,8 +99,8 @@ class Progress:
     def _tell(self) -> None:
         while not self._ended.wait(self._every):
             seconds = time.monotonic() - self._started
-            counts = f"{self._downloaded} modules downloaded, {self._compiled} packages compiled"
-            self._say(f"  {seconds:.0f} s: {counts}")
+            compiled = f"{self._compiled} of about {self._packages} packages compiled"
+            self._say(f"  {seconds:.0f} s: {self._downloaded} modules downloaded, {compiled}")
 
 
 def _version_of(go: Path) -> tuple[int, ...]:

@@ -19,7 +19,7 @@ def locate(*, say: Callable[[str], None], environ: Mapping[str, str] = os.enviro
     def build(directory: Path) -> None:
         go = toolchain.find_go((MODULE / "go.mod").read_text(), directory.parent, say)
         command = ["build", "-trimpath", "-buildvcs=false", "-o", str(directory / "actionlint"), PACKAGE]
-        toolchain.run_go(go, command, MODULE, say, what="actionlint")
+        toolchain.run_go(go, command, MODULE, say, packages=100, what="actionlint")
 
     binaries.fill(cache, ["actionlint"], build, say)
     return cache / "actionlint"

@@ -45,5 +45,6 @@ def _build(directory: Path, say: Say) -> None:
     say("building helm from Go modules: minutes, and only once")
     started = time.monotonic()
     command = ["build", "-v", "-trimpath", "-buildvcs=false", "-ldflags", linker_flags(module)]
-    toolchain.run_go(go, [*command, "-o", str(directory / "helm"), PACKAGE], MODULE, say, what="helm")
+    command += ["-o", str(directory / "helm"), PACKAGE]
+    toolchain.run_go(go, command, MODULE, say, packages=900, what="helm")
     say(f"built in {time.monotonic() - started:.0f} s, kept in {directory.with_suffix('')}")

@@ -43,6 +43,11 @@ class Phase(IntEnum):
     CONTROLLERS = 7
 
 
+def traceback_of(error: Exception) -> Exception | None:
+    """What a log line takes for ``exc_info``: none where one line says all, as of an address in use."""
+    return None if isinstance(error, OSError) else error
+
+
 class ManagerError(Exception):
     """The process cannot go on and must exit with code 1; the text is the one line to print."""
 
@@ -97,7 +102,7 @@ class _Part:
         try:
             self._run(self._stop)
         except Exception as error:  # noqa: BLE001 - reported, and it ends the process
-            _log.debug("Runnable failed", runnable=self.name, exc_info=error)
+            _log.debug("Runnable failed", runnable=self.name, exc_info=traceback_of(error))
             self._on_end(self, one_line(error))
         else:
             if not self._stop.is_set():
@@ -179,7 +184,7 @@ class Manager:
         try:
             return step()
         except Exception as error:  # noqa: BLE001 - whatever a part raises ends the process in order
-            _log.debug("Runnable failed", runnable=part.name, exc_info=error)
+            _log.debug("Runnable failed", runnable=part.name, exc_info=traceback_of(error))
             self._fail(phase, part, one_line(error))
             return False
 

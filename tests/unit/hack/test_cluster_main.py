@@ -68,6 +68,7 @@ def test_down_clears_up_after_a_crash(tmp_path: Path) -> None:
         (["--start-delay", "soon"], "write 5s"),
         (["--arg", "kube-apiserver"], "COMPONENT=--FLAG=VALUE"),
         (["--port-base", "many"], "invalid int"),
+        (["--dir", __file__], "is no directory"),
     ],
 )
 def test_options_are_checked_first(
@@ -78,6 +79,11 @@ def test_options_are_checked_first(
     assert caught.value.code == 2
     assert complaint in capsys.readouterr().err
     assert not (tmp_path / "cluster").exists()
+
+
+def test_keys_and_data_are_kept_out_of_the_sources(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["up", "--dir", str(ROOT / "docs")]) == 1
+    assert "name a directory elsewhere" in capsys.readouterr().err
 
 
 def test_up_does_not_overwrite_what_it_finds(

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from lws.runtime import manager as manager_module
-from lws.runtime.manager import Manager, ManagerError, Phase
+from lws.runtime.manager import Manager, ManagerError, Phase, traceback_of
+from lws.runtime.serving.server import BindError
 
 PHASES = list(Phase)
 
@@ -392,3 +393,9 @@ def test_the_first_signal_stops_and_the_second_kills(number: signal.Signals, mod
             assert process.wait(20.0) == code
         finally:
             process.kill()
+
+
+def test_an_address_in_use_has_no_traceback_at_any_level() -> None:
+    defect = ValueError("who wrote this?")
+    assert traceback_of(BindError("address already in use")) is None
+    assert traceback_of(defect) is defect
