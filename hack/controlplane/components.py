@@ -128,6 +128,7 @@ def _apiserver(settings: Settings) -> Component:
         "service-account-issuer": "https://kubernetes.default.svc",
         "service-account-key-file": pki / "service-account.pub",
         "service-account-signing-key-file": pki / "service-account.key",
+        "kubelet-preferred-address-types": "ExternalIP",  # of hollow nodes, the loopback address
         "audit-policy-file": settings.path / "audit-policy.yaml",
         "audit-log-path": settings.path / "audit.log",
         "audit-log-maxsize": 0,  # no rotation: every line stays, in this one file
@@ -182,6 +183,8 @@ def _scheduler(settings: Settings) -> Component:
 def _kubelet(settings: Settings) -> Component:
     flags: dict[str, object] = {
         "kubeconfig": kubeconfig(settings.path, KUBELET),
+        "tls-cert-file": settings.path / "pki" / "serving.crt",
+        "tls-private-key-file": settings.path / "pki" / "serving.key",
         "nodes": settings.nodes,
         "start-delay": settings.start_delay,
         "seed": settings.seed,

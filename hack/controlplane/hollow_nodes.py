@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from hack.controlplane.hollow_objects import PREFIX
+from hack.controlplane.hollow_server import ADDRESS
 from hack.controlplane.hollow_status import timestamp
 from lws.objects import Condition, KubeObject
 
@@ -44,8 +45,17 @@ HEALTHY = {
 }
 
 
+class Endpoint(Struct, frozen=True, gc=False, rename="pascal"):
+    port: int = 0
+
+
+class DaemonEndpoints(Struct, frozen=True, gc=False, rename="camel"):
+    kubelet_endpoint: Endpoint = Endpoint()
+
+
 class NodeStatus(Struct, frozen=True, gc=False, rename="camel"):
     conditions: tuple[Condition, ...] = ()
+    daemon_endpoints: DaemonEndpoints = DaemonEndpoints()
 
 
 class HollowNode(KubeObject, frozen=True, gc=False, rename="camel"):
@@ -55,6 +65,11 @@ class HollowNode(KubeObject, frozen=True, gc=False, rename="camel"):
     def dead(self) -> bool:
         """Whether the test wants this node to have lost its kubelet."""
         return self.annotations.get(PREFIX + "dead") == "true"
+
+    @property
+    def port(self) -> int:
+        """Where its kubelet listens, as the API server was told."""
+        return self.status.daemon_endpoints.kubelet_endpoint.port
 
     @property
     def ready(self) -> bool:
@@ -74,7 +89,7 @@ def host_address(name: str) -> str:
     return f"10.127.{number // 250}.{number % 250 + 1}"
 
 
-def node_document(name: str, *, now: datetime) -> Document:
+def node_document(name: str, *, now: datetime, port: int) -> Document:
     """A Node in a rack of two and a zone of four, with room for thousands of pods."""
     number = int(name.rpartition("-")[2])
     labels = {
@@ -89,11 +104,11 @@ def node_document(name: str, *, now: datetime) -> Document:
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {"name": name, "labels": labels},
-        "status": status_document(name, now=now),
+        "status": status_document(name, now=now, port=port),
     }
 
 
-def status_document(name: str, *, now: datetime) -> Document:
+def status_document(name: str, *, now: datetime, port: int) -> Document:
     moment = timestamp(now)
     conditions = [
         {
@@ -108,12 +123,14 @@ def status_document(name: str, *, now: datetime) -> Document:
     addresses = [
         {"type": "InternalIP", "address": host_address(name)},
         {"type": "Hostname", "address": name},
+        {"type": "ExternalIP", "address": ADDRESS},  # by which the API server reaches the kubelet
     ]
     return {
         "capacity": RESOURCES,
         "allocatable": RESOURCES,
         "conditions": conditions,
         "addresses": addresses,
+        "daemonEndpoints": {"kubeletEndpoint": {"Port": port}},
         "nodeInfo": NODE_INFO,
     }
 

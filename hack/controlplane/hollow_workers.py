@@ -136,9 +136,16 @@ class NodeWorker:
     """Registers a node, keeps its lease, and makes it Ready again when the control plane had given it up."""
 
     def __init__(
-        self, client: Client, nodes: Informer[HollowNode], *, monotonic: Callable[[], float] = time.monotonic
+        self,
+        client: Client,
+        nodes: Informer[HollowNode],
+        *,
+        port: int,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """``port``: where the kubelets listen."""
         self._client = client
+        self._port = port
         self._nodes = nodes
         self._monotonic = monotonic
         self._due: dict[str, float] = {}
@@ -154,8 +161,8 @@ class NodeWorker:
         if node is None or node.dead or node.deleting:
             self._due.pop(key.name, None)
             return Result()
-        if not node.ready:
-            patch = {"status": status_document(node.name, now=datetime.now(UTC))}
+        if not node.ready or node.port != self._port:
+            patch = {"status": status_document(node.name, now=datetime.now(UTC), port=self._port)}
             self._nodes.observe_write(_patch_status(self._client, NODES, node, patch, HollowNode))
         left = self._due.get(node.name, 0.0) - self._monotonic()
         if left <= 0:
@@ -165,7 +172,7 @@ class NodeWorker:
         return Result(requeue_after=left)
 
     def _register(self, name: str) -> HollowNode:
-        document = node_document(name, now=datetime.now(UTC))
+        document = node_document(name, now=datetime.now(UTC), port=self._port)
         try:
             node = self._client.create(NODES, HollowNode, document)
         except AlreadyExists:

@@ -2,7 +2,8 @@
 
 ``python -m hack.controlplane.kubelet --kubeconfig FILE --nodes N``. It registers N nodes, keeps their leases,
 takes every pod placed on them to Running and Ready, and ends deleted ones; annotations with the prefix
-``hollow.lws/`` make pods and nodes fail (``hollow_pods``, ``hollow_nodes``). Every write carries the UID it
+``hollow.lws/`` make pods and nodes fail (``hollow_pods``, ``hollow_nodes``); it says to whoever asks for logs
+that there are none (``hollow_server``). Every write carries the UID it
 is meant for, so that a pod's late end never hits its successor of the same name.
 
 Only the composition lives here: what to do is decided in ``hollow_pods``, done in ``hollow_workers``.
@@ -22,6 +23,7 @@ from hack.controlplane.hollow_devices import publish
 from hack.controlplane.hollow_faults import END_PHASES
 from hack.controlplane.hollow_nodes import HollowNode, node_names, rack_names
 from hack.controlplane.hollow_objects import PREFIX, HollowPod
+from hack.controlplane.hollow_server import HollowServer
 from hack.controlplane.hollow_workers import NodeWorker, PodWorker
 from lws.kube.client import Client
 from lws.kube.connection import connect
@@ -42,7 +44,7 @@ class Kubelet:
     """All of it, wired together; ``start`` and ``stop`` once each."""
 
     def __init__(
-        self, client: Client, *, nodes: int, start_delay: Delay, seed: int, end_phase: str = ""
+        self, client: Client, *, nodes: int, start_delay: Delay, seed: int, port: int, end_phase: str = ""
     ) -> None:
         prepare_types()
         names = node_names(nodes)
@@ -67,7 +69,7 @@ class Kubelet:
             seed=seed,
             end_phase=end_phase,
         )
-        node_worker = NodeWorker(client, self._nodes)
+        node_worker = NodeWorker(client, self._nodes, port=port)
         self._pod_queue = _queue("pods")
         self._node_queue = _queue("nodes")
         self._controllers = [
@@ -119,6 +121,8 @@ def _backoff() -> Backoff:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="The kubelets of several hollow nodes.")
     parser.add_argument("--kubeconfig", required=True)
+    parser.add_argument("--tls-cert-file", required=True)
+    parser.add_argument("--tls-private-key-file", required=True)
     parser.add_argument("--nodes", type=int, default=8)
     parser.add_argument("--start-delay", type=parse_delay, default=Delay(0.0))
     parser.add_argument("--seed", type=int, default=0)
@@ -140,8 +144,11 @@ def main() -> int:
     client = Client(connection, field_manager="hollow-kubelet")
     if options.rack_devices:
         publish(client, rack_names(options.nodes), options.rack_devices)
+    server = HollowServer(options.tls_cert_file, options.tls_private_key_file)
+    server.start()
     kubelet = Kubelet(
         client,
+        port=server.port,
         nodes=options.nodes,
         start_delay=options.start_delay,
         seed=options.seed,
@@ -150,6 +157,7 @@ def main() -> int:
     kubelet.start()
     stop.wait()
     kubelet.stop()
+    server.stop()
     connection.close()
     return 0
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 from support.cluster import Cluster, eventually
+from support.kubectl import Kubectl
 
 from hack.controlplane.hollow_devices import CLAIMS, DEVICE_CLASS, publish, withdraw
+from hack.controlplane.hollow_server import SENTENCE
 from lws.kube.errors import NotFound
 from lws.kube.resources import NODES, PODS
 
@@ -77,6 +79,24 @@ def container(status: Document) -> Document:
 
 def waits(reason: str) -> Callable[[Document], object]:
     return lambda status: container(status)["state"].get("waiting", {}).get("reason") == reason
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        pytest.param(["logs", "silent"], 0, id="logs"),
+        pytest.param(["logs", "silent", "--follow"], 0, id="follow"),
+        pytest.param(["exec", "silent", "--", "true"], 1, id="exec"),
+        pytest.param(["attach", "silent"], 1, id="attach"),
+        pytest.param(["port-forward", "silent", ":80"], 1, id="port-forward"),
+    ],
+)
+def test_who_asks_for_what_containers_say_is_told_that_there_are_none(
+    bed: Bed, cluster: Cluster, command: list[str], code: int
+) -> None:
+    bed.make("silent")
+    bed.until("silent", lambda status: status.get("phase") == "Running")
+    assert SENTENCE in Kubectl(cluster, "default")(*command, code=code)
 
 
 def test_an_image_changes_in_place(bed: Bed) -> None:

@@ -193,7 +193,7 @@ def test_addresses_differ_by_pod() -> None:
 
 
 def test_nodes_spread_over_racks_and_zones() -> None:
-    documents = [node_document(name, now=NOW) for name in node_names(8)]
+    documents = [node_document(name, now=NOW, port=1) for name in node_names(8)]
     labels = [document["metadata"]["labels"] for document in documents]
     assert [label["kubernetes.io/hostname"] for label in labels] == node_names(8)
     assert [label["hollow.lws/rack"][-1] for label in labels] == list("00112233")
@@ -201,13 +201,13 @@ def test_nodes_spread_over_racks_and_zones() -> None:
 
 
 def test_a_new_node_is_ready_and_alive() -> None:
-    node = msgspec.convert(node_document("hollow-0", now=NOW), HollowNode)
+    node = msgspec.convert(node_document("hollow-0", now=NOW, port=1), HollowNode)
     assert node.ready
     assert not node.dead
 
 
 def test_a_node_dies_by_annotation() -> None:
-    document = node_document("hollow-0", now=NOW)
+    document = node_document("hollow-0", now=NOW, port=1)
     document["metadata"]["annotations"] = {"hollow.lws/dead": "true"}
     assert msgspec.convert(document, HollowNode).dead
 

@@ -84,6 +84,7 @@ def error(status: int, reason: str, message: str = "") -> ApiError:
     return api_error(status, {"Content-Type": "application/json"}, msgspec.json.encode(body))
 
 
+PORT = 10250
 NOT_FOUND = error(404, "NotFound")
 CONFLICT = error(409, "Conflict")
 EXISTS = error(409, "AlreadyExists")
@@ -100,7 +101,7 @@ def pod(spec: Mapping[str, Any] = MappingProxyType({}), **metadata: Any) -> Holl
 
 
 def node(ready: bool = True, **annotations: str) -> HollowNode:
-    document = node_document("hollow-0", now=NOW)
+    document = node_document("hollow-0", now=NOW, port=PORT)
     document["metadata"] |= {
         "uid": "n",
         "annotations": {f"hollow.lws/{k}": v for k, v in annotations.items()},
@@ -308,7 +309,7 @@ def test_dying_counts_from_the_first_sight_of_the_deletion() -> None:
 
 def node_worker(api: FakeApi, *nodes: HollowNode) -> tuple[NodeWorker, FakeInformer, Time]:
     informer, clock = FakeInformer(*nodes), Time()
-    worker = NodeWorker(cast(Client, api), cast(Informer[HollowNode], informer), monotonic=clock)
+    worker = NodeWorker(cast(Client, api), cast(Informer[HollowNode], informer), port=PORT, monotonic=clock)
     return worker, informer, clock
 
 
@@ -324,7 +325,7 @@ def test_a_node_is_registered_and_gets_its_lease() -> None:
 
 
 def test_a_node_from_before_is_taken_over() -> None:
-    document = node_document("hollow-0", now=NOW)
+    document = node_document("hollow-0", now=NOW, port=PORT)
     api = FakeApi(EXISTS, answer=document)
     worker, _, _ = node_worker(api)
     worker.reconcile(KEY)
@@ -338,6 +339,17 @@ def test_a_node_somebody_deletes_stays_deleted() -> None:
     nodes.objects.clear()
     assert worker.reconcile(KEY) == Result()
     assert [what for what, *_ in api.sent] == ["create", "renew"]
+
+
+def test_a_kubelet_that_restarts_says_where_it_listens_now() -> None:
+    document = node_document("hollow-0", now=NOW, port=PORT - 1)
+    before = msgspec.convert(document, HollowNode)
+    api = FakeApi()
+    worker, nodes, _ = node_worker(api, before)
+    worker.reconcile(KEY)
+    seen = nodes.get(KEY)
+    assert seen is not None
+    assert seen.port == PORT
 
 
 def test_a_missing_lease_is_made() -> None:
