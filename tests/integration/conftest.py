@@ -31,6 +31,7 @@ HERE = Path(__file__).parent
 # Files that take longest, in this order (--durations tells); all others may come in any order after them.
 LONGEST = (
     "test_late_deaths",
+    "test_site",
     "test_kubectl_lws",
     "test_image_steps",
     "test_in_cluster",
