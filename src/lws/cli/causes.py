@@ -138,7 +138,8 @@ def _group_cause(seen: Seen, group: Group, events: Events, *, now: float) -> Cau
     leader = group.leader
     if leader is None:
         left = [x.name for x in group.pods]
-        message = f"waits until {', '.join(left)} are gone" if left else "has no leader pod yet"
+        gone = "is gone" if len(left) == 1 else "are gone"
+        message = f"waits until {', '.join(left)} {gone}" if left else "has no leader pod yet"
         return Cause("NoLeader", message)
     if (kept := _kept_down(seen, group, now=now)) is not None:
         return kept

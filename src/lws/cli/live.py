@@ -19,7 +19,7 @@ from rich.live import Live
 from rich.text import Text
 
 from lws.cli.session import CommandError, Session, make_console
-from lws.kube.errors import ApiError, Gone, KubeError
+from lws.kube.errors import ApiError, Gone, TransportError
 from lws.kube.resources import Resource
 from lws.kube.watch import watch
 
@@ -93,8 +93,10 @@ def _tell(session: Session, source: Source, changed: threading.Event) -> None:
         except Gone:
             pass
         except ApiError:
-            return  # who may not watch sees what the others tell
-        except KubeError:
+            time.sleep(TICK)  # for who may read, but not watch
+        except TransportError as error:
+            if error.permanent:
+                return
             time.sleep(_RETRY_SECONDS)
         changed.set()
 
