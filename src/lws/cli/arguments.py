@@ -84,8 +84,8 @@ def _check_plan(options: Any) -> None:
         if options.filename or (options.name and not is_roles(options.name)):
             raise UsageError("--role takes neither a set nor -f/--filename")
         options.name = None
-    elif not options.name or not options.filename:
-        raise UsageError("it needs NAME and -f/--filename, or --role")
+    elif not options.filename:
+        raise UsageError("it needs -f/--filename, or --role")
 
 
 def _say(text: str) -> NoReturn:

@@ -16,7 +16,7 @@ from lws.cli.drawing import count, numbers
 from lws.cli.kinds import Event, Pod
 from lws.cli.observing import Group, Seen, groups_of
 from lws.cli.pause import is_paused
-from lws.cli.placing import advice_on_claims, advice_on_nodes
+from lws.cli.placing import advice_on_claims, advice_on_nodes, advice_on_volumes
 from lws.cli.podcauses import Cause, pod_cause
 from lws.cli.status import AnySet, standing_condition
 from lws.planning.recreation.backoff import speaks_of, stored_entry
@@ -129,7 +129,11 @@ def group_causes(
             cause.group = group.index
             pod = next((x for x in group.pods if x.name == cause.pod), None)
             if pod is not None and not cause.advice:
-                cause.advice = advice_on_nodes(pod, nodes) or advice_on_claims(pod)
+                cause.advice = (
+                    advice_on_nodes(pod, nodes)
+                    or advice_on_claims(pod)
+                    or advice_on_volumes(pod, cause.message)
+                )
             found.append(cause)
     return found
 

@@ -83,7 +83,7 @@ _ALL: Final = (
                 switch=True,
             ),
         ),
-        usage="(NAME -f FILENAME | --role ROLE ...)",
+        usage="([NAME] -f FILENAME | --role ROLE ...)",
     ),
     Command(
         "dashboard",

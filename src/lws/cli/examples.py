@@ -51,7 +51,7 @@ EXAMPLES: Final[Mapping[str, str]] = {
         ("why ds/llm", "The role, group and pod that hold a rollout"),
     ),
     "plan": _lines(
-        ("plan vllm -f vllm.yaml", "Which groups go in which step"),
+        ("plan -f vllm.yaml", "Which groups go in which step"),
         ("plan ds/llm -f llm.yaml", "How many groups each role has after each step"),
         (
             "plan --role prefill=4 --role decode=8:6,surge=25%",

@@ -26,6 +26,7 @@ from lws.cli.disaggregated import tree as roles_tree
 from lws.cli.disaggregated import undo as roles_undo
 from lws.cli.disaggregated import why as roles_why
 from lws.cli.kinds import LEADERWORKERSETS
+from lws.cli.manifest import name_of_only_set, read_documents
 from lws.cli.session import (
     CommandError,
     Session,
@@ -99,6 +100,10 @@ def run(options: Any) -> int:
 
 def _run(session: Session, options: Any) -> int:
     command = COMMANDS[options.command]
+    if options.command == "plan":
+        options.documents = read_documents(options.filename)
+        if not options.name:
+            options.kind, options.name = name_of_only_set(options.filename, options.documents)
     if not options.name and command.of_all is not None:
         return command.of_all(session, options)
     run = command.of_set if chosen_kind(session, options) == c.KIND else command.of_roles

@@ -7,15 +7,17 @@ applied manifest held and this one does not. Nothing is stored.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 import yaml
 
+from lws.cli.kinds import DISAGGREGATEDSETS, LEADERWORKERSETS
 from lws.cli.observing import absence
 from lws.cli.session import FIELD_MANAGER, CommandError, Session
+from lws.cli.values import Target
 from lws.kube.client import APPLY, MERGE_PATCH
 from lws.kube.errors import NotFound
 from lws.kube.resources import Resource
@@ -25,11 +27,8 @@ LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _DRY_RUN = {"dryRun": "All"}
 
 
-def read_manifest(source: str, kind: Resource, name: str) -> Document:
-    """The set of that kind and name in a file of YAML or JSON documents; ``-`` is standard input.
-
-    Raises CommandError.
-    """
+def read_documents(source: str) -> list[Document]:
+    """The objects in a file of YAML or JSON documents; ``-`` is standard input. Raises CommandError."""
     text = _read(source)
     try:
         documents = [x for x in yaml.safe_load_all(text) if x is not None]
@@ -37,7 +36,27 @@ def read_manifest(source: str, kind: Resource, name: str) -> Document:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}: {getattr(error, 'problem', '')}" if mark is not None else str(error)
         raise CommandError(f"{source} is not YAML: {' '.join(where.split())}") from error
-    sets = [x for x in documents if isinstance(x, dict) and x.get("kind") == kind.kind]
+    return [x for x in documents if isinstance(x, dict)]
+
+
+def name_of_only_set(source: str, documents: Iterable[Document]) -> Target:
+    """Which set is meant where none is named. Raises CommandError where that is not sure."""
+    kinds = (LEADERWORKERSETS, DISAGGREGATEDSETS)
+    found = [
+        Target(kind.kind, str((x.get("metadata") or {}).get("name")))
+        for x in documents
+        for kind in kinds
+        if (x.get("kind"), x.get("apiVersion")) == (kind.kind, kind.api_version)
+    ]
+    if len(found) != 1:
+        names = ", ".join(x.name for x in found) or "none"
+        raise CommandError(f"{source} does not say which set is meant: give its NAME; in it: {names}")
+    return found[0]
+
+
+def find_set(source: str, documents: Iterable[Document], kind: Resource, name: str) -> Document:
+    """The set of that kind and name. Raises CommandError."""
+    sets = [x for x in documents if x.get("kind") == kind.kind]
     found = next((x for x in sets if (x.get("metadata") or {}).get("name") == name), None)
     if found is None:
         names = ", ".join(str((x.get("metadata") or {}).get("name")) for x in sets) or "none"
@@ -185,7 +204,7 @@ class Edit(NamedTuple):
 
 def try_edit(session: Session, options: Any, kind: Resource) -> Edit:
     """What the file would make of the set. Raises CommandError, and ApiError when it is refused."""
-    manifest = read_manifest(options.filename, kind, options.name)
+    manifest = find_set(options.filename, options.documents, kind, options.name)
     check_namespace(manifest, session.namespace, options.filename)
     live = live_document(session, kind, options.name)
     wanted = dry_run(session, kind, live, manifest, server_side=options.server_side)

@@ -35,7 +35,7 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (["restart", "x", "-1"], "unknown shorthand flag: '1' in -1"),
         (["restart", "x", "A"], "'A' is neither a group nor a role"),
         (["undo", "x", "--to-revision", "1.5"], "'1.5' is no number"),
-        (["plan", "x"], "NAME and -f/--filename, or --role"),
+        (["plan", "x"], "it needs -f/--filename, or --role"),
         (["plan", "x", "-f", "y", "--role", "a=1"], "takes neither a set nor -f"),
         (["plan", "x", "--role", "a=1"], "takes neither a set nor -f"),
         (["plan", "ds", "--role", "a"], "'a': '' is no number of groups"),

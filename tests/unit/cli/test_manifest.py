@@ -9,14 +9,17 @@ from typing import Any
 
 import pytest
 
+from lws.api import constants as c
 from lws.cli.kinds import LEADERWORKERSETS
 from lws.cli.manifest import (
     LAST_APPLIED,
     as_applied,
     check_namespace,
     differences,
+    find_set,
     merge_patch,
-    read_manifest,
+    name_of_only_set,
+    read_documents,
 )
 from lws.cli.session import CommandError
 
@@ -28,13 +31,25 @@ spec: {replicas: 2}
 """
 
 
+def read_manifest(source: str, name: str) -> Any:
+    return find_set(source, read_documents(source), LEADERWORKERSETS, name)
+
+
+def test_a_name_may_be_left_out_where_there_is_one_set() -> None:
+    one, other = ({"apiVersion": c.API_VERSION, "kind": c.KIND, "metadata": {"name": x}} for x in "ab")
+    assert name_of_only_set("f", [{"kind": "Service"}, one]) == (c.KIND, "a")
+    for found, told in (([one, other], "a, b"), ([{"kind": c.KIND}], "none")):
+        with pytest.raises(CommandError, match=f"which set is meant: give its NAME; in it: {told}"):
+            name_of_only_set("f", found)
+
+
 def test_the_set_is_found_among_other_documents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = f"kind: Service\nmetadata: {{name: a}}\n---\n---\n{SET}---\n{SET.replace('name: a', 'name: b')}"
     path = tmp_path / "sets.yaml"
     path.write_text(text)
-    assert read_manifest(str(path), LEADERWORKERSETS, "b")["metadata"]["name"] == "b"
+    assert read_manifest(str(path), "b")["metadata"]["name"] == "b"
     monkeypatch.setattr("sys.stdin", io.StringIO(text))
-    assert read_manifest("-", LEADERWORKERSETS, "a")["spec"] == {"replicas": 2}
+    assert read_manifest("-", "a")["spec"] == {"replicas": 2}
 
 
 @pytest.mark.parametrize(
@@ -54,7 +69,7 @@ def test_a_file_that_is_of_no_use(tmp_path: Path, text: str | bytes | None, prob
     if text is not None:
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(CommandError, match=problem) as caught:
-        read_manifest(str(path), LEADERWORKERSETS, "x")
+        read_manifest(str(path), "x")
     assert "\n" not in str(caught.value)
 
 

@@ -11,7 +11,7 @@ from support.groups import NAMESPACE, a_leader
 from lws.api import constants as c
 from lws.api.workloads import Node
 from lws.cli.kinds import Pod, PodSpec
-from lws.cli.placing import advice_on_claims, advice_on_nodes, asks_for_nodes
+from lws.cli.placing import advice_on_claims, advice_on_nodes, advice_on_volumes, asks_for_nodes
 from lws.objects import ObjectMeta
 
 KEYS = "example.com/group, example.com/rack"
@@ -67,3 +67,30 @@ COMMAND = f"kubectl describe resourceclaim --namespace {NAMESPACE} "
 )
 def test_advice_on_claims(annotations: dict[str, str], node: str, told: str) -> None:
     assert advice_on_claims(a_pod(a_leader(annotations=annotations), node=node)) == told
+
+
+EXCLUSIVE = {c.EXCLUSIVE_TOPOLOGY_ANNOTATION: "example.com/rack"}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "told"),
+    [
+        ([], "no node has the label example.com/rack, which exclusive placement goes by"),
+        (labelled(group="x"), "no node has the label example.com/rack"),
+        (labelled(rack="x"), ""),
+        (None, "see whether nodes have the label example.com/rack"),
+    ],
+)
+def test_the_label_that_exclusive_placement_goes_by(nodes: Any, told: str) -> None:
+    pod = a_pod(a_leader(annotations=EXCLUSIVE), node="")
+    said = advice_on_nodes(pod, nodes)
+    assert said.startswith(told) if told else not said
+    assert asks_for_nodes(pod)
+    assert not asks_for_nodes(a_pod(a_leader(annotations=EXCLUSIVE), node="n1"))
+
+
+def test_volumes_that_are_not_there() -> None:
+    pod = a_pod(a_leader(), node="")
+    said = advice_on_volumes(pod, "0/8 nodes: pod has unbound immediate PersistentVolumeClaims. not found")
+    assert said.startswith(f"kubectl describe pvc --namespace {NAMESPACE}: ")
+    assert not advice_on_volumes(pod, "0/8 nodes are available")

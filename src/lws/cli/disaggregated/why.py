@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from rich.console import Group as Lines
+from rich.console import RenderableType
 
 from lws.api import disaggregation as d
 from lws.api.workloads import Node
@@ -48,12 +49,20 @@ def run(session: Session, options: Any) -> int:
     return 0
 
 
+def with_blanks(drawn: Iterable[RenderableType]) -> Iterator[RenderableType]:
+    """A blank line between two sets."""
+    for place, x in enumerate(drawn):
+        if place:
+            yield ""
+        yield x
+
+
 def run_all(session: Session, _: Any) -> int:
     """All sets there are, as ``tree`` has them."""
     roles, alone = see_everything(session)
     nodes = nodes_of(session, [*(y for x in roles for y in x.sets), *alone])
     views = [*(look(session, x, nodes) for x in roles), *(sets.look(session, x, nodes) for x in alone)]
     wide = session.output.format == "wide"
-    drawn = Lines(*(draw(x, namespaced=not session.namespace, wide=wide) for x in views))
+    drawn = Lines(*with_blanks(draw(x, namespaced=not session.namespace, wide=wide) for x in views))
     session.show({"items": views}, drawn if views else nothing(session))
     return 0
