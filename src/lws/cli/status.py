@@ -160,9 +160,9 @@ def _message(view: StatusView) -> str:
 
 def _ready(view: StatusView) -> str:
     """All that serve, as ``kubectl get`` counts them: surge is there so that there are enough."""
+    text = f"{view.ready + view.surge_ready} of {count(view.replicas, 'group')} ready"
     if view.surge_ready:
-        return f"{count(view.ready + view.surge_ready, 'group')} ready, {view.surge_ready} of them surge"
-    text = f"{view.ready} of {count(view.replicas, 'group')} ready"
+        return f"{text}, {view.surge_ready} of them surge"
     return f"{text}, {view.surge} surge not yet" if view.surge else text
 
 

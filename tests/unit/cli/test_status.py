@@ -60,7 +60,7 @@ def scaled_down(seen: Seen) -> Seen:
         pytest.param(
             seen_of(known(), former=FORMER, outdated=(0, 1), replicas=3),
             False,
-            "waiting: 0 of 2 groups updated, 3 groups ready, 1 of them surge",
+            "waiting: 0 of 2 groups updated, 3 of 2 groups ready, 1 of them surge",
             id="surge",
         ),
         pytest.param(
