@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from rich.table import Table
 from rich.text import Text
 
 from lws.api.timestamps import epoch
 
 GOOD, BAD, BUSY, QUIET = "green", "red", "yellow", "dim"
+_GAP = 3  # blanks between columns
 
 
-def table(headers: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Table:
-    """Columns under capital headers, nothing around them."""
-    drawn = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
-    for header in headers:
-        drawn.add_column(header, overflow="fold")
-    for row in rows:
-        drawn.add_row(*row)
+def table(headers: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> Text:
+    """Columns under capital headers, nothing around them; thousands of rows are no matter."""
+    bold = [Text(x, style="bold") for x in headers]
+    cells = [bold, *([x if isinstance(x, Text) else Text(x) for x in row] for row in rows)]
+    widths = [max(x.cell_len for x in column) for column in zip(*cells, strict=True)]
+    drawn = Text(no_wrap=True, overflow="ignore")
+    for place, row in enumerate(cells):
+        if place:
+            drawn.append("\n")
+        gap = 0
+        for cell, width in zip(row, widths, strict=True):
+            if cell.cell_len:
+                drawn.append(" " * gap).append_text(cell)
+                gap = 0
+            gap += width - cell.cell_len + _GAP
     return drawn
 
 

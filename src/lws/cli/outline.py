@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from rich.table import Table
 from rich.text import Text
 
 from lws.cli.drawing import QUIET, table
@@ -24,7 +23,7 @@ class Node(NamedTuple):
     below: Sequence[Node] = ()
 
 
-def outline(headers: Sequence[str], roots: Sequence[Node]) -> Table:
+def outline(headers: Sequence[str], roots: Sequence[Node]) -> Text:
     """Trees under one head, so that all columns are aligned; a blank line between them."""
     rows: list[Sequence[Cell]] = []
     for root in roots:
