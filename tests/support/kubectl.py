@@ -24,13 +24,16 @@ def kubectl_path() -> Path:
 class Kubectl:
     """Runs ``kubectl`` as a user does; what fails must fail with the code that a test names."""
 
-    def __init__(self, cluster: Cluster, namespace: str) -> None:
+    def __init__(self, cluster: Cluster, namespace: str, *more: Path) -> None:
+        """``more``: directories with programs."""
         self._namespace = namespace
         plugins = Path(sys.executable).parent  # kubectl-lws, as pip installs it
         self._environment = {
             **{name: os.environ[name] for name in ("HOME", "LANG", "PYTHONPATH") if name in os.environ},
             "KUBECONFIG": str(cluster.kubeconfig),
-            "PATH": os.pathsep.join([str(plugins), str(kubectl_path().parent), "/usr/bin", "/bin"]),
+            "PATH": os.pathsep.join(
+                [*map(str, more), str(plugins), str(kubectl_path().parent), "/usr/bin", "/bin"]
+            ),
         }
 
     def __call__(self, *words: str, code: int = 0, stdin: str = "") -> str:
@@ -49,6 +52,18 @@ class Kubectl:
 
     def lws(self, *words: str, code: int = 0, stdin: str = "") -> str:
         return self("lws", *words, code=code, stdin=stdin)
+
+    def complete(self, *words: str) -> list[str]:
+        """What the last word may become, by way of kubectl's own completion."""
+        done = subprocess.run(
+            [str(kubectl_path()), "__complete", "lws", "--namespace", self._namespace, *words],
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=SECONDS,
+        )
+        return [x.split("\t")[0] for x in done.stdout.splitlines() if not x.startswith(":")]
 
     def json(self, *words: str, stdin: str = "") -> Any:
         """What a command of the plugin prints with ``-o json``."""
