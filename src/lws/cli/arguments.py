@@ -41,7 +41,7 @@ def _no_command(name: str, rest: Sequence[str]) -> NoReturn:
     """Help, or what is wrong; ``name``: the first word of commands of two, or empty."""
     found, words = read_flags(rest, EVERY_FLAG)
     if not words or found.get("help"):
-        _say(helptext.overview())
+        _say(helptext.of_parent(name) if name else helptext.overview())
     known = {x.removeprefix(name).split()[0] for x in COMMANDS if x.startswith(name)}
     called = f"{PROGRAM} {name}".strip()
     raise UsageError(f'unknown command "{words[0]}" for "{called}"{meant(words[0], known)}')

@@ -45,7 +45,7 @@ _ALL: Final = (
         "Say how far a rollout is",
         "With --watch it ends with 0 when the set is rolled out, and with 1 when it cannot be.",
         words=(_NAME,),
-        flags=(_DOCUMENTS, TIMEOUT, WATCH),
+        flags=(output(*OUTPUTS), TIMEOUT, WATCH),
         usage="NAME",
     ),
     Command(

@@ -44,6 +44,7 @@ EXAMPLES: Final[Mapping[str, str]] = {
     ),
     "status": _lines(
         ("status vllm", "One line"),
+        ("status vllm -o wide", "And the groups, those that are alike together"),
         ("status ds/llm --watch --timeout 30m", "Wait until all roles are rolled out"),
     ),
     "why": _lines(

@@ -37,6 +37,16 @@ def _listed(heading: str) -> Iterator[str]:
             yield f"  {x.name:{width}}   {x.text}"
 
 
+def of_parent(name: str) -> str:
+    """Of the first word of commands that have two."""
+    before = f"{name} "
+    below = {x.name.removeprefix(before): x.text for x in COMMANDS.values() if x.name.startswith(before)}
+    lines = [f"The commands of '{PROGRAM} {name}'.", "", "Available Commands:"]
+    lines += [f"  {x:{max(map(len, below))}}   {text}" for x, text in below.items()]
+    lines += ["", "Usage:", f"  {PROGRAM} {name} SUBCOMMAND [options]", ""]
+    return "\n".join([*lines, f'Use "{PROGRAM} {name} <command> --help" for more information.', _SEE_OPTIONS])
+
+
 def of_command(command: Command) -> str:
     """Of one command."""
     lines = [f"{command.text}.", ""]

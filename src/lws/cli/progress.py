@@ -1,4 +1,4 @@
-"""``status --watch`` on a terminal: the line that it says, and below it the groups, as they change.
+"""``status`` with ``-o wide``, or with ``--watch`` on a terminal: its line, and below it the groups.
 
 Elsewhere it says a line after the other, by a watch of the set alone (``following``).
 """
@@ -6,7 +6,7 @@ Elsewhere it says a line after the other, by a watch of the set alone (``followi
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from rich.console import Group as Lines
@@ -15,7 +15,7 @@ from rich.text import Text
 
 from lws.cli import status, tree
 from lws.cli.following import Progress
-from lws.cli.live import follow, is_live
+from lws.cli.live import Source, follow, is_live
 from lws.cli.observing import see
 from lws.cli.outline import Node
 from lws.cli.session import Session
@@ -49,14 +49,28 @@ class Following(NamedTuple):
         return None
 
 
+def is_pictured(session: Session, options: Any) -> bool:
+    """Whether the groups are to be seen, too: by ``-o wide``, or where they can change in place."""
+    return is_live(session) if options.watch else session.output.format == "wide"
+
+
+def show(session: Session, options: Any, picture: Following, sources: Sequence[Source]) -> int:
+    """Once: always 0. With ``--watch`` until the end."""
+    if options.watch:
+        return follow(session, sources, picture, timeout=options.timeout)
+    view = picture.look()
+    session.show(view, picture.draw(view))
+    return 0
+
+
 def run(session: Session, options: Any) -> int:
     """One LeaderWorkerSet."""
-    if not options.watch or not is_live(session):
+    if not is_pictured(session, options):
         return status.run(session, options)
 
     def look() -> Told:
         seen = see(session, options.name)
         return Told(status.describe(seen), describe(seen, now=time.time()))
 
-    picture = Following(look, status.draw, root_of)
-    return follow(session, tree.sources_of(options.name), picture, timeout=options.timeout)
+    picture = Following(look, status.draw_whole, root_of)
+    return show(session, options, picture, tree.sources_of(options.name))

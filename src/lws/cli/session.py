@@ -75,6 +75,8 @@ class Output(NamedTuple):
             self.console.file.write(msgspec.json.encode(view).decode() + "\n")
         elif self.format == "yaml":
             self.console.file.write(f"---\n{_yaml(view)}")
+        elif self.format == "name":
+            self.console.file.write("".join(f"{x}\n" for x in _names(view)))
         else:
             self.console.print(drawn, soft_wrap=True)
         self.console.file.flush()
@@ -82,7 +84,9 @@ class Output(NamedTuple):
 
 def _names(view: Any) -> Iterable[str]:
     if isinstance(view, dict):
-        return [name for x in view["items"] for name in _names(x)]
+        return _names(view["items"])
+    if isinstance(view, list):
+        return [name for x in view for name in _names(x)]
     named: Named = view
     return named.names
 

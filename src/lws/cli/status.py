@@ -17,7 +17,7 @@ from lws.api.disaggregatedset import DisaggregatedSet
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.cli import following
 from lws.cli.drawing import BAD, BUSY, GOOD, count, numbers
-from lws.cli.kinds import LEADERWORKERSETS
+from lws.cli.kinds import LEADERWORKERSETS, reference
 from lws.cli.observing import Group, Seen, groups_of, see
 from lws.cli.pause import is_paused
 from lws.cli.session import Session
@@ -61,6 +61,10 @@ class StatusView(Struct, rename="camel"):
     surge_ready: int = 0
     updating_in_place: list[int] = []
     updated_in_place: list[int] = []
+
+    @property
+    def names(self) -> list[str]:
+        return [reference(c.KIND, self.name)]
 
 
 def describe(seen: Seen) -> StatusView:

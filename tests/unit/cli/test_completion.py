@@ -41,7 +41,7 @@ def texts(answer: completion.Answer) -> list[str]:
         (["completion", ""], ["bash", "zsh", "fish"]),
         (["tree", "--sel"], ["--selector"]),
         (["status", "x", "--wa"], ["--watch"]),
-        (["status", "-o", ""], ["json", "yaml"]),
+        (["plan", "-o", ""], ["json", "yaml"]),
         (["list", "-o", "w"], ["wide"]),
         (["list", "--output=n"], ["name"]),
         (["set", "image", "x", "--dry-run", "s"], ["server"]),

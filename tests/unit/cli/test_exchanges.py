@@ -265,3 +265,14 @@ def test_a_refusal_is_one_line(server: ApiServer, run: Run, capsys: pytest.Captu
     server.on("GET", SET, status_answer(403, reason="Forbidden", message="user x may not"))
     assert run("tree", "test-sample") == 1
     assert capsys.readouterr().err == "error: the API server refuses: user x may not\n"
+
+
+def test_status_with_its_groups(server: ApiServer, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    serve(server, seen_of(conditions(a_set()), down=(1,)))
+    assert run("status", "lws/test-sample", "-o", "wide") == 0
+    lines = [" ".join(x.split()) for x in capsys.readouterr().out.splitlines()]
+    assert lines[0] == 'leaderworkerset "test-sample" waiting: 1 of 2 groups ready'
+    assert lines[2] == "NAME READY STATUS RESTARTS AGE INFO"
+    assert lines[4:] == ["├── group 0 2/2 Ready", "└── group 1 0/2 Starting its containers are being started"]
+    assert run("status", "lws/test-sample", "-o", "name") == 0
+    assert capsys.readouterr().out == "leaderworkerset.leaderworkerset.x-k8s.io/test-sample\n"

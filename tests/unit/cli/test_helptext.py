@@ -37,6 +37,13 @@ def test_all_commands_are_listed(words: list[str], capsys: pytest.CaptureFixture
     )
 
 
+def test_commands_of_two_words_have_help_for_the_first(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["set"], ["set", "--help"], ["help", "set"]):
+        text = said(words, capsys)
+        assert "Available Commands:\n  image   Update container images of a set\n" in text
+        assert "  kubectl lws set SUBCOMMAND [options]\n" in text
+
+
 def test_every_command_has_somebody_who_runs_it() -> None:
     assert {*RUNS} | ELSEWHERE == {*COMMANDS}
 

@@ -1,4 +1,4 @@
-"""``status --watch`` of a DisaggregatedSet on a terminal."""
+"""``status`` of a DisaggregatedSet with its groups: ``-o wide``, or ``--watch`` on a terminal."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from typing import Any
 
 from lws.cli.disaggregated import status, tree
 from lws.cli.disaggregated.observing import see_roles
-from lws.cli.live import follow, is_live
-from lws.cli.progress import Following, Told
+from lws.cli.progress import Following, Told, is_pictured, show
 from lws.cli.session import Session
 
 
 def run(session: Session, options: Any) -> int:
     """One DisaggregatedSet."""
-    if not options.watch or not is_live(session):
+    if not is_pictured(session, options):
         return status.run(session, options)
 
     def look() -> Told:
@@ -22,4 +21,4 @@ def run(session: Session, options: Any) -> int:
         return Told(status.describe(seen), tree.describe(seen, now=time.time()))
 
     picture = Following(look, status.draw, tree.root_of)
-    return follow(session, tree.sources_of(options.name), picture, timeout=options.timeout)
+    return show(session, options, picture, tree.sources_of(options.name))

@@ -13,7 +13,7 @@ from lws.api import disaggregation as d
 from lws.cli import following
 from lws.cli.disaggregated.observing import SeenRoles, see_children
 from lws.cli.drawing import BAD, BUSY, GOOD, count
-from lws.cli.kinds import DISAGGREGATEDSETS
+from lws.cli.kinds import DISAGGREGATEDSETS, reference
 from lws.cli.session import Session
 from lws.cli.status import condition, stalled
 from lws.planning.disaggregated.names import revision_of_child, role_of
@@ -48,6 +48,10 @@ class RolesStatusView(Struct, rename="camel"):
     failed: bool
     message: str
     kind: str = d.KIND
+
+    @property
+    def names(self) -> list[str]:
+        return [reference(self.kind, self.name)]
 
 
 def describe(seen: SeenRoles) -> RolesStatusView:
