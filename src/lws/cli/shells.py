@@ -51,7 +51,7 @@ _kubectl_lws() {
         _describe -V completions described
     fi
 }
-if [[ $funcstack[1] == _kubectl_lws ]]; then
+if [[ $funcstack[1] == _kubectl[-_]lws ]]; then
     _kubectl_lws
 else
     compdef _kubectl_lws kubectl-lws
