@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -162,3 +163,38 @@ def test_status_waits_by_a_watch_of_the_set(server: ApiServer, run_in_ns: Run, c
 def test_status_of_a_set_that_is_stalled_ends(server: ApiServer, run_in_ns: Run) -> None:
     serve_roles(server, WHOLE._replace(ds=conditions(DS, Stalled="in the way")))
     assert run_in_ns("status", "ds/llm", "--watch") == 1
+
+
+def test_status_with_its_groups(server: ApiServer, run_in_ns: Run, capsys: Captured) -> None:
+    serve_roles(server, WHOLE)
+    assert run_in_ns("status", "ds/llm", "-o", "wide") == 0
+    lines = [" ".join(x.split()) for x in capsys.readouterr().out.splitlines()]
+    assert lines[0] == 'disaggregatedset "llm" successfully rolled out: 2 roles, 3 groups updated and ready'
+    assert [x for x in lines if "group " in x] == [
+        "│ ├── group 0 1/1 Ready",
+        "│ └── group 1 1/1 Ready",
+        "└── group 0 1/1 Ready",
+    ]
+    assert not [x for x in lines if "pod/" in x or "statefulset/" in x]
+
+
+def test_trees_of_all_sets_are_drawn_anew(server: ApiServer, run_in_ns: Run, capsys: Captured) -> None:
+    """Sets of both kinds and pods are watched; a right that is taken away ends it."""
+    serve_roles(server, WHOLE)
+    feeds = {path: Feed() for path in (NS.disaggregated, NS.sets, NS.pods)}
+    for path, feed in feeds.items():
+        server.on("GET", path, feed, watch=True)
+
+    def take_away() -> None:
+        for path in feeds:
+            server.wait_for(1, "GET", path, watch=True)
+        server.on("GET", NS.sets, status_answer(403, reason="Forbidden", message="not any more"), watch=False)
+        feeds[NS.pods].event("DELETED", {"metadata": {"name": "x"}})
+
+    threading.Thread(target=take_away, daemon=True).start()
+    assert run_in_ns("tree", "--watch") == 1
+    out, err = capsys.readouterr()
+    assert out.count("disaggregatedset/llm") == 1
+    assert err == "error: the API server refuses: not any more\n"
+    for feed in feeds.values():
+        feed.end()
