@@ -50,11 +50,12 @@ def set_causes(seen: Seen, events: Events) -> list[Cause]:
     """What holds the set as a whole."""
     lws, leader = seen.lws, seen.leader
     event = _failed(events, lws.uid) if leader is not None else None
-    found = own_causes(lws, event)
-    if leader is None and standing_condition(lws, c.STALLED) is None:
+    found, stalled = own_causes(lws, event), standing_condition(lws, c.STALLED)
+    if leader is None and stalled is None:
         found.append(_no_leader_set(seen, events))
     elif (
         leader is not None
+        and (stalled is None or stalled.reason != c.REASON_PODS_REFUSED)  # which says the same
         and len(seen.observed.leaders) < leader.spec.replicas
         and (event := _failed(events, leader.uid))
     ):

@@ -282,3 +282,12 @@ def test_a_passed_deadline_is_told_once() -> None:
     causes = describe(seen, {}, now=0.0).causes
     assert [(x.reason, x.message) for x in causes[:1]] == [("Stalled", "No progress within 30 s")]
     assert [(x.reason, x.group) for x in causes[1:]] == [("Starting", 1)]
+
+
+def test_refused_pods_that_the_set_tells_of_are_told_once() -> None:
+    lws = conditions(a_set(), Stalled="Pods are refused: pods is forbidden: exceeded quota: two")
+    refused = tuple(replace(x, reason=c.REASON_PODS_REFUSED) for x in lws.status.conditions)
+    seen = seen_of(replace(lws, status=replace(lws.status, conditions=refused)), missing=(1,))
+    told = why(seen, {"uid-leader-set": [failure("pods is forbidden: exceeded quota: two")]})
+    assert facts(told) == [("Stalled", None, ""), ("NoLeader", 1, "")]
+    assert told[0].advice.startswith("raise the ResourceQuota")
