@@ -130,6 +130,13 @@ def test_a_wheel_says_what_it_needs(tmp_path: Path) -> None:
     assert "Requires-Python: >=3.11\n" in metadata
 
 
+def test_the_plugins_wheel_has_what_kubectl_looks_for() -> None:
+    plugin = distributions.plugin()
+    scripts = {name: x.partition(":")[0].replace(".", "/") for name, x in plugin.scripts.items()}
+    assert set(scripts) == {"kubectl-lws", "kubectl_complete-lws"}
+    assert {f"{x}.py" for x in scripts.values()} <= {*plugin.tree}
+
+
 @pytest.mark.parametrize("text", ["", "## 1.2.3\n\n", "## 1.2.30\n\nfoo\n"])
 def test_a_version_without_notes_is_no_release(text: str) -> None:
     with pytest.raises(ClusterError, match=r"CHANGELOG.md says nothing of 1\.2\.3"):
