@@ -42,14 +42,14 @@ def test_lists_and_versions(kubectl: Kubectl, sets: Sets) -> None:
 def test_an_image_is_tried_and_then_rolled_out(kubectl: Kubectl, sets: Sets) -> None:
     lws = sets.create("images", replicas=2, size=2)
     await_whole(lws)
-    (container,) = lws.document["spec"]["leaderWorkerTemplate"]["workerTemplate"]["spec"]["containers"]
+    (container,) = lws.get()["spec"]["leaderWorkerTemplate"]["workerTemplate"]["spec"]["containers"]
     order = f"{container['name']}={NEW}"
     for how, told in (("client", "(dry run)"), ("server", "(server dry run)")):
         assert f"image updated {told}" in kubectl.lws("set", "image", "images", order, f"--dry-run={how}")
     edited = kubectl.lws("set", "image", "images", order, "--dry-run=client", "-o", "yaml")
     assert NEW in str(yaml.safe_load(edited)["spec"])
     assert "2 groups replaced" in kubectl.lws("plan", "-f", "-", stdin=edited)
-    assert lws.document["metadata"]["generation"] == 1
+    assert lws.get()["metadata"]["generation"] == 1
     assert kubectl.lws("set", "image", "images", order).splitlines()[0].endswith("/images image updated")
     kubectl.lws("status", "images", "--watch", "--timeout", "90s")
     assert NEW in kubectl.lws("history", "images", "-o", "wide")
