@@ -22,6 +22,7 @@ from msgspec.structs import replace
 from lws.api import constants as c
 from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, Pod, Service, StatefulSet
+from lws.controllers.departures import Departures
 from lws.controllers.groupstatus import GroupStatusMemory
 from lws.controllers.informers import INDEXES, Informers
 from lws.controllers.lacks import MissingPods
@@ -161,6 +162,7 @@ def _reconciler(one: Set, executor: _Executor) -> LeaderWorkerSetReconciler:
         ledger=GroupStatusMemory(),
         problems=ProblemMemory(clock, lambda _key, _after: None),
         missing=MissingPods(stand_ins["live"], None, clock),
+        departures=Departures(),
         clock=clock,
         **stand_ins,
     )
