@@ -104,6 +104,10 @@ IMAGE ?=
 release: setup .venv-sbom/installed ## What is published, in dist/: install.yaml, chart, image, wheels, plugin, SBOM, sums, notes
 	$(BIN)/python -m hack.release $(if $(IMAGE),--image $(IMAGE)) $(RELEASE_FLAGS)
 
+# Sets of strings have another order in each process otherwise, and a seed would not tell what happens.
+faults: setup ## Every fault during every operation, in a model of the control plane: the table of docs/faults.md
+	PYTHONHASHSEED=0 PYTHONPATH=tests:. $(BIN)/python -m support.faults $(FAULTS_FLAGS)
+
 bench: setup ## The figures of docs/benchmarks.md, measured on this machine
 	hack/bench/run
 
@@ -144,4 +148,4 @@ help: ## This list
 	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
 	  /^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: demo test test-release test-fast test-fast-image test-integration verify format crds lock docs sbom chart vendor pictures release bench setup clean help
+.PHONY: demo test test-release test-fast test-fast-image test-integration verify format crds lock docs sbom chart vendor pictures release faults bench setup clean help

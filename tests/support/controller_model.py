@@ -26,6 +26,7 @@ from lws.objects import Key, KubeObject
 from lws.planning.observed import ObservedClaim, WantedClaim
 from lws.runtime.clock import FakeClock
 from lws.runtime.informers import Indexer
+from support.apimodel.answers import holds
 from support.cluster_model import Cluster, Move
 
 RETRY = 10.0
@@ -80,8 +81,8 @@ class ModelClient:
         self, _resource: Resource, type_: type[Any], _namespace: str, *, label_selector: str
     ) -> list[Any]:
         self._trouble()
-        wanted = dict(x.split("=") for x in label_selector.split(",")).items()
-        return [x for x in self._cluster.all(type_) if wanted <= x.labels.items()]
+        requirements = label_selector.split(",")
+        return [x for x in self._cluster.all(type_) if all(holds(each, x.labels) for each in requirements)]
 
     def create(self, resource: Resource, type_: type[Any], document: Mapping[str, Any]) -> Any:
         self._trouble()

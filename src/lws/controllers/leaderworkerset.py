@@ -108,7 +108,7 @@ class LeaderWorkerSetReconciler:
         leader = self._informers.stateful_sets.get(key) or self._live.stateful_set(key)
         observed, groups, again = self._follow(self._observe(lws, leader))
         revision = _revision(observed)
-        if self._is_behind(leader, revision):
+        if self._is_behind(lws, leader, revision):
             return Result(requeue_after=STALE_RETRY)
         if isinstance(revision, RevisionPlan):
             used = revision.key
@@ -124,15 +124,21 @@ class LeaderWorkerSetReconciler:
         self._problems.of_set(key, lws.uid, outcome.problems)
         return Result(requeue_after=sooner(again, outcome.requeue, self._report(observed, groups, used)))
 
-    def _is_behind(self, leader: StatefulSet | None, revision: RevisionPlan | ValueError) -> bool:
-        """The leader StatefulSet names a revision that is gone, because it has another one by now.
+    def _is_behind(
+        self, lws: LeaderWorkerSet, leader: StatefulSet | None, revision: RevisionPlan | ValueError
+    ) -> bool:
+        """The leader StatefulSet names a revision that the cache does not show, and is not to be believed.
 
-        Caches are of different ages when a process starts. Adopting that name would roll every group, and the
-        present revision would go as an obsolete one.
+        Caches are of different ages when a process starts. The StatefulSet may have another revision by now;
+        or the revision is there, or the set asks for another template, and the cache is late with either.
+        Adopting the name would roll every group, or store under it what it does not stand for.
         """
         if leader is None or isinstance(revision, ValueError) or not revision.adopting:
             return False
-        return not self._live.is_labelled_so(leader)
+        live = self._live
+        return not (
+            live.is_labelled_so(leader) and live.asks_for(lws) and not live.has_revision(lws, revision.key)
+        )
 
     def _observe(self, lws: LeaderWorkerSet, leader: StatefulSet | None) -> ObservedSet:
         return ObservedSet(

@@ -5,21 +5,24 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from lws.api import constants as c
-from lws.api.workloads import Pod, StatefulSet
+from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.workloads import ControllerRevision, Pod, StatefulSet
+from lws.controllers.resources import LEADERWORKERSETS
 from lws.kube.client import Client
 from lws.kube.errors import NotFound
-from lws.kube.resources import PODS, STATEFULSETS
-from lws.kube.selectors import all_of, equals
-from lws.objects import Key
+from lws.kube.resources import CONTROLLER_REVISIONS, PODS, STATEFULSETS
+from lws.kube.selectors import absent, all_of, equals
+from lws.objects import Key, KubeObject
 from lws.planning.observed import Certainty, ObservedGroup
+from lws.planning.revisions.lifecycle import owned_revisions
 
 
 class LiveReader:
     """Quorum reads; every method raises what ``Client`` raises, but for NotFound.
 
-    The set is not read: its size grows with the number of its groups, and each group asks. It was observed
-    before its leader is read here, so what its status says of the group is no newer than that leader; whether
-    the status still says so is made sure of when the group's entry is committed.
+    For a group the set is not read: its size grows with the number of its groups, and each group asks. It was
+    observed before its leader is read here, so what its status says of the group is no newer than that
+    leader; whether the status still says so is made sure of when the group's entry is committed.
     """
 
     def __init__(self, client: Client) -> None:
@@ -54,6 +57,27 @@ class LiveReader:
         """Whether this very StatefulSet is there still, with these labels."""
         current = self.stateful_set(one.key)
         return current is not None and (current.uid, current.labels) == (one.uid, one.labels)
+
+    def asks_for(self, lws: LeaderWorkerSet) -> bool:
+        """Whether this very set is there still, with this spec."""
+        try:
+            current = self._client.get(LEADERWORKERSETS, KubeObject, lws.name, lws.namespace)
+        except NotFound:
+            return False
+        return (current.uid, current.metadata.generation) == (lws.uid, lws.metadata.generation)
+
+    def has_revision(self, lws: LeaderWorkerSet, key: str) -> bool:
+        """Whether there is a revision of this key that is no StatefulSet's."""
+        selector = all_of(
+            equals(c.NAME_LABEL, lws.name),
+            equals(c.REVISION_LABEL, key),
+            absent(c.GROUP_INDEX_LABEL),
+            absent(c.WORKER_INDEX_LABEL),
+        )
+        found = self._client.list(
+            CONTROLLER_REVISIONS, ControllerRevision, lws.namespace, label_selector=selector
+        )
+        return bool(owned_revisions(lws, found))
 
     def is_current(self, pod: Pod) -> bool:
         """Whether this very pod is there still."""

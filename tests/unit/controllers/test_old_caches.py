@@ -9,6 +9,7 @@ from support.controller_model import Process
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, StatefulSet
+from lws.controllers.leaderworkerset import STALE_RETRY
 
 
 def with_image(lws: LeaderWorkerSet) -> LeaderWorkerSet:
@@ -35,3 +36,23 @@ def test_a_key_whose_revision_has_served_is_not_taken_for_an_older_controllers()
     assert world.cluster.all(ControllerRevision) == [revision]
     assert world.leader_set is not None
     assert world.leader_set.labels[c.REVISION_LABEL] == revision.labels[c.REVISION_LABEL]
+
+
+def test_a_revision_that_the_cache_does_not_show_yet_is_not_made_from_a_set_that_is_older_still() -> None:
+    """The StatefulSet is seen as after an edit, the set and its revisions as before it."""
+    world = World(replicas=1)
+    world.settle(seconds=5.0)
+    before = world.cluster.version
+    world.edit(with_image)
+    world.settle(seconds=0.2)
+    revisions, since = world.cluster.all(ControllerRevision), world.cluster.version - before
+    assert len(revisions) == 2
+    world.process = Process(
+        world.cluster,
+        world.client,
+        world.clock,
+        lambda kind: since if kind in (LeaderWorkerSet, ControllerRevision) else 0,
+    )
+    result = world.process._reconcilers[world.process.sets](world.set.key)
+    assert world.cluster.all(ControllerRevision) == revisions
+    assert result.requeue_after == STALE_RETRY

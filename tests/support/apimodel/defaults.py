@@ -1,0 +1,122 @@
+"""What the API server fills in of built-in types, and what it lets nobody change. As Kubernetes 1.36."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from support.apimodel.store import Document, changed
+
+MUTABLE_OF_STATEFULSETS = frozenset(
+    {
+        "replicas",
+        "ordinals",
+        "template",
+        "updateStrategy",
+        "revisionHistoryLimit",
+        "persistentVolumeClaimRetentionPolicy",
+        "minReadySeconds",
+    }
+)
+
+
+def defaulted(document: Document, *, max_unavailable: bool) -> Document:
+    """``max_unavailable``: the gate MaxUnavailableStatefulSet is on; without, the field is dropped."""
+    match document["kind"]:
+        case "StatefulSet":
+            return _stateful_set(changed(document), max_unavailable=max_unavailable)
+        case "Pod":
+            made = changed(document)
+            made["spec"] = _pod_spec(made.get("spec", {}))
+            return made
+        case "Service":
+            return _service(changed(document))
+    return document
+
+
+def _over(defaults: Document, given: Document) -> Document:
+    return {**defaults, **given}
+
+
+def _stateful_set(document: Document, *, max_unavailable: bool) -> Document:
+    spec = document["spec"] = _over(
+        {"replicas": 1, "podManagementPolicy": "OrderedReady", "revisionHistoryLimit": 10},
+        document.get("spec", {}),
+    )
+    spec.setdefault("persistentVolumeClaimRetentionPolicy", {"whenDeleted": "Retain", "whenScaled": "Retain"})
+    strategy = spec["updateStrategy"] = _over({"type": "RollingUpdate"}, spec.get("updateStrategy", {}))
+    if strategy["type"] == "RollingUpdate":
+        rolling = strategy["rollingUpdate"] = _over({"partition": 0}, strategy.get("rollingUpdate", {}))
+        if not max_unavailable:
+            rolling.pop("maxUnavailable", None)
+    spec["template"] = {**spec["template"], "spec": _pod_spec(spec["template"].get("spec", {}))}
+    return document
+
+
+def _pod_spec(given: Document) -> Document:
+    spec = _over(
+        {
+            "restartPolicy": "Always",
+            "terminationGracePeriodSeconds": 30,
+            "dnsPolicy": "ClusterFirst",
+            "securityContext": {},
+            "schedulerName": "default-scheduler",
+        },
+        given,
+    )
+    for name in ("containers", "initContainers"):
+        if name in spec:
+            spec[name] = [_container(x) for x in spec[name]]
+    return spec
+
+
+def _container(given: Document) -> Document:
+    container = _over(
+        {
+            "resources": {},
+            "terminationMessagePath": "/dev/termination-log",
+            "terminationMessagePolicy": "File",
+            "imagePullPolicy": "IfNotPresent",
+        },
+        given,
+    )
+    if "ports" in container:
+        container["ports"] = [_over({"protocol": "TCP"}, x) for x in container["ports"]]
+    return container
+
+
+def _service(document: Document) -> Document:
+    spec: dict[str, Any] = _over(
+        {
+            "type": "ClusterIP",
+            "sessionAffinity": "None",
+            "internalTrafficPolicy": "Cluster",
+            "ipFamilies": ["IPv4"],
+            "ipFamilyPolicy": "SingleStack",
+        },
+        document.get("spec", {}),
+    )
+    spec.setdefault("clusterIP", "10.0.0.1")
+    spec.setdefault("clusterIPs", [spec["clusterIP"]])
+    return {**document, "spec": spec}
+
+
+def immutable(before: Document, after: Document) -> str:
+    """What of the change is not allowed; empty: nothing."""
+    if before["kind"] == "StatefulSet":
+        old, new = before["spec"], after["spec"]
+        fixed = (old.keys() | new.keys()) - MUTABLE_OF_STATEFULSETS
+        if any(old.get(x) != new.get(x) for x in fixed):
+            return "spec: Forbidden: updates to statefulset spec for fields other than some are forbidden"
+    if before["kind"] == "Pod" and _without_images(before["spec"]) != _without_images(after["spec"]):
+        return "spec: Forbidden: pod updates may not change fields other than some"
+    if before["kind"] == "ControllerRevision" and before.get("data") != after.get("data"):
+        return "data: Invalid value: field is immutable"
+    return ""
+
+
+def _without_images(spec: Document) -> Document:
+    gates = {x: y for x, y in spec.items() if x not in ("activeDeadlineSeconds", "tolerations", "nodeName")}
+    for name in ("containers", "initContainers"):
+        if name in gates:
+            gates[name] = [{x: y for x, y in each.items() if x != "image"} for each in gates[name]]
+    return gates

@@ -1,0 +1,205 @@
+"""Who owns which fields: sets of paths, their form in ``managedFields``, and server-side apply.
+
+A path goes through members (``f:name``) and, in lists whose items have keys, through items (``k:{...}``).
+Other lists are owned as a whole, as the types of the API server have it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from support.apimodel.store import Document, changed
+
+Path = tuple[str, ...]
+
+KEYS: dict[str, tuple[str, ...]] = {
+    "containers": ("name",),
+    "initContainers": ("name",),
+    "volumes": ("name",),
+    "env": ("name",),
+    "resourceClaims": ("name",),
+    "volumeMounts": ("mountPath",),
+    "ownerReferences": ("uid",),
+    "conditions": ("type",),
+    "roles": ("name",),
+}
+IDENTITY: frozenset[Path] = frozenset(
+    {("f:apiVersion",), ("f:kind",)}
+    | {
+        ("f:metadata", f"f:{x}")
+        for x in (
+            "name",
+            "namespace",
+            "uid",
+            "resourceVersion",
+            "generation",
+            "creationTimestamp",
+            "deletionTimestamp",
+            "deletionGracePeriodSeconds",
+            "managedFields",
+        )
+    }
+)
+
+
+def paths(document: Document) -> dict[Path, Any]:
+    """Each field with its value; items of keyed lists have a path of their own, too."""
+    return {path: value for path, value in _walk(document, (), "") if path not in IDENTITY and path[0:1]}
+
+
+def _walk(value: Any, path: Path, name: str) -> Iterator[tuple[Path, Any]]:
+    if isinstance(value, dict) and value:
+        for member, inner in value.items():
+            if (*path, f"f:{member}") not in IDENTITY:
+                yield from _walk(inner, (*path, f"f:{member}"), member)
+    elif isinstance(value, list) and value and name in KEYS and all(isinstance(x, dict) for x in value):
+        for item in value:
+            at = (*path, _key(name, item))
+            yield at, None
+            yield from _walk(item, at, "")
+    else:
+        yield path, value
+
+
+def _key(name: str, item: Document) -> str:
+    return "k:" + json.dumps({x: item.get(x) for x in KEYS[name]}, separators=(",", ":"))
+
+
+def fields_v1(owned: set[Path]) -> Document:
+    """As ``managedFields`` shows them."""
+    tree: Document = {}
+    for path in sorted(owned):
+        at = tree
+        for step in path:
+            at = at.setdefault(step, {})
+        if path[-1].startswith("k:"):
+            at["."] = {}
+    return tree
+
+
+def owned_by(entry: Document) -> set[Path]:
+    """The other way round."""
+    found: set[Path] = set()
+
+    def visit(tree: Document, path: Path) -> None:
+        if path and (not tree or "." in tree):
+            found.add(path)
+        for step, inner in tree.items():
+            if step != ".":
+                visit(inner, (*path, step))
+
+    visit(entry["fieldsV1"], ())
+    return found
+
+
+Owners = dict[tuple[str, str, str], set[Path]]
+"""By manager, operation and subresource."""
+
+
+def owners_in(document: Document) -> Owners:
+    return {
+        (x["manager"], x["operation"], x.get("subresource", "")): owned_by(x)
+        for x in document["metadata"].get("managedFields", ())
+    }
+
+
+def with_owners(document: Document, owners: Owners, api_version: str) -> Document:
+    """The document with these in its metadata."""
+    entries = []
+    for (manager, operation, subresource), owned in owners.items():
+        if owned:
+            entry = {"manager": manager, "operation": operation, "apiVersion": api_version}
+            entry |= {"fieldsType": "FieldsV1", "fieldsV1": fields_v1(owned)}
+            entries.append(entry | ({"subresource": subresource} if subresource else {}))
+    return {**document, "metadata": {**document["metadata"], "managedFields": entries}}
+
+
+def updated(
+    before: Document | None, after: Document, manager: str, *, subresource: str, api_version: str
+) -> Document:
+    """``after`` with its owners: what changed belongs to the manager, what is gone to nobody."""
+    owners = owners_in(before) if before is not None else {}
+    old, new = paths(before) if before is not None else {}, paths(after)
+    moved = {x for x, value in new.items() if x not in old or old[x] != value}
+    gone = old.keys() - new.keys()
+    owners = {who: owned - moved - gone for who, owned in owners.items()}
+    mine = (manager, "Update", subresource)
+    owners[mine] = owners.get(mine, set()) | moved
+    return with_owners(after, owners, api_version)
+
+
+class FieldConflict(Exception):  # noqa: N818 - the API server's word
+    """Somebody else owns, with another value, what is applied without force."""
+
+
+def applied(live: Document, wanted: Document, manager: str, *, force: bool, api_version: str) -> Document:
+    """Server-side apply. Raises FieldConflict."""
+    owners, mine = owners_in(live), (manager, "Apply", "")
+    new, now = paths(wanted), paths(live)
+    differing = {x for x, value in new.items() if now.get(x) != value}
+    others = {who: owned for who, owned in owners.items() if who != mine}
+    taken = {x for owned in others.values() for x in owned if x in differing}
+    if taken and not force:
+        raise FieldConflict(", ".join(sorted(".".join(x) for x in taken)))
+    kept = {who: owned - taken for who, owned in others.items()}
+    theirs = set().union(*kept.values()) if kept else set()
+    merged = merge(live, wanted)
+    for path in sorted(owners.get(mine, set()) - new.keys() - theirs, key=len, reverse=True):
+        _drop(merged, path)
+    return with_owners(merged, {**kept, mine: set(new)}, api_version)
+
+
+def merge(live: Document, wanted: Document) -> Document:
+    """``wanted`` over ``live``; keyed lists merge by their keys, other lists are replaced."""
+    merged = changed(live)
+    _merge_into(merged, wanted)
+    return merged
+
+
+def _merge_into(target: Document, wanted: Document) -> None:
+    for name, value in wanted.items():
+        if isinstance(value, dict) and isinstance(target.get(name), dict):
+            _merge_into(target[name], value)
+        elif isinstance(value, list) and name in KEYS and isinstance(target.get(name), list):
+            target[name] = _merged_items(name, target[name], value)
+        else:
+            target[name] = changed({"": value})[""]
+
+
+def _merged_items(name: str, live: list[Document], wanted: list[Document]) -> list[Document]:
+    found = {_key(name, x): x for x in live}
+    for item in wanted:
+        key = _key(name, item)
+        if key in found:
+            _merge_into(found[key], item)
+        else:
+            found[key] = changed(item)
+    return list(found.values())
+
+
+def _drop(document: Document, path: Path) -> None:
+    """Remove a field or an item, and members that are empty by it."""
+    at: Any = document
+    trail: list[tuple[Any, str]] = []
+    for step in path:
+        trail.append((at, step))
+        at = _step(at, step)
+        if at is None:
+            return
+    for holder, step in reversed(trail):
+        if _step(holder, step) not in ({}, []) and (holder, step) != trail[-1]:
+            return
+        if step.startswith("f:"):
+            del holder[step[2:]]
+        else:
+            holder.remove(_step(holder, step))
+
+
+def _step(at: Any, step: str) -> Any:
+    if step.startswith("f:"):
+        return at.get(step[2:]) if isinstance(at, dict) else None
+    wanted = json.loads(step[2:])
+    items = at if isinstance(at, list) else ()
+    return next((x for x in items if all(x.get(k) == v for k, v in wanted.items())), None)

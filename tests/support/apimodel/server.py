@@ -1,0 +1,296 @@
+"""The verbs of the API server: what a request does to the store, and what it is answered.
+
+Every rule is the API server's own; who asks, when, and whether the answer arrives is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from support.apimodel import patching
+from support.apimodel.admission import Admission
+from support.apimodel.answers import (
+    SUCCESS,
+    Answer,
+    Refused,
+    Request,
+    conflict,
+    invalid,
+    listed,
+    not_found,
+    selection,
+)
+from support.apimodel.defaults import defaulted, immutable
+from support.apimodel.fields import FieldConflict, applied, updated
+from support.apimodel.store import Document, Store, Where, changed
+from support.apimodel.watching import WatchFeed
+
+FOREGROUND = "foregroundDeletion"
+ORPHAN = "orphan"
+KEPT = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
+"""Of the metadata, what no write changes."""
+
+
+class Server:
+    """``now``: seconds of the clock. ``streams``: whether lists may be streamed, as from 1.32 on.
+
+    ``max_unavailable``: the gate MaxUnavailableStatefulSet.
+    """
+
+    def __init__(
+        self, now: Callable[[], float], *, streams: bool = True, max_unavailable: bool = True
+    ) -> None:
+        self.store = Store()
+        self.admission = Admission({})
+        self.streams, self.max_unavailable = streams, max_unavailable
+        self.feeds: list[WatchFeed] = []
+        self.behind = 0  # so many versions are not in the watch cache yet from which lists of any age come
+        self._now = now
+        self._uids = 0
+
+    @property
+    def seconds(self) -> float:
+        """Now, as a timestamp."""
+        return self._now()
+
+    # What comes from outside.
+
+    def handle(self, request: Request) -> Answer:
+        """Do it, and answer."""
+        try:
+            return self._dispatch(request)
+        except Refused as refused:
+            return refused.answer
+
+    def watch(self, request: Request) -> WatchFeed:
+        """Raises Refused."""
+        if request.where is None:
+            raise not_found(None)
+        if "sendInitialEvents" in request.query and not self.streams:
+            raise invalid("sendInitialEvents: Forbidden: sendInitialEvents is forbidden for watch")
+        feed = WatchFeed(self.store, request)
+        self.feeds.append(feed)
+        return feed
+
+    def _dispatch(self, request: Request) -> Answer:  # noqa: PLR0911 - a case for each verb
+        where = request.where
+        if where is None:
+            if request.path == "/version":
+                return Answer(200, b'{"major":"1","minor":"36","gitVersion":"v1.36.3"}')
+            raise not_found(None)
+        manager = request.query.get("fieldManager") or request.actor
+        match request.method:
+            case "GET" if where.name:
+                return self._answer(self._get(where))
+            case "GET":
+                return self._list(request, where)
+            case "POST":
+                return self._answer(self.create(where, request.body, manager), 201)
+            case "PUT":
+                return self._answer(self.update(where, request.body, manager, request.subresource))
+            case "PATCH" if "apply-patch" in request.content_type:
+                force = request.query.get("force") == "true"
+                return self._answer(self.apply(where, request.body, manager, force=force))
+            case "PATCH":
+                strategic = "strategic" in request.content_type
+                made = self.patch(where, request.body, manager, request.subresource, strategic=strategic)
+                return self._answer(made)
+            case "DELETE":
+                left = self.delete(where, **_options(request.body))
+                return self._answer(left) if left is not None else SUCCESS
+        raise Refused(405, "MethodNotAllowed", request.method)
+
+    def _answer(self, document: Document, status: int = 200) -> Answer:
+        return Answer(status, self.store.encoded(document))
+
+    def _get(self, where: Where) -> Document:
+        found = self.store.find(where)
+        if found is None:
+            raise not_found(where)
+        return found
+
+    def _list(self, request: Request, where: Where) -> Answer:
+        selects, version = selection(request), self.store.version
+        found = self.store.objects[where.kind]
+        if self.behind and request.query.get("resourceVersion") == "0":
+            version -= min(self.behind, version)
+            found = self.store.as_of(where.kind, version)
+        items = [self.store.encoded(x) for x in found.values() if selects(x)]
+        return listed(where.kind, items, version)
+
+    # Verbs.
+
+    def create(self, where: Where, document: Document, manager: str) -> Document:
+        kind, made = where.kind, changed(document)
+        metadata = made.setdefault("metadata", {})
+        self._uids += 1
+        name = metadata.get("name") or f"{metadata.get('generateName', '')}{self._uids:05}"
+        where = Where(kind, where.namespace or metadata.get("namespace", ""), name)
+        if self.store.find(where) is not None:
+            raise Refused(409, "AlreadyExists", f"{where} already exists")
+        metadata |= {"name": name} | ({"namespace": where.namespace} if where.namespace else {})
+        made |= {"apiVersion": kind.api_version, "kind": kind.kind}
+        if kind.status:
+            made["status"] = {"phase": "Pending", "qosClass": "BestEffort"} if kind.kind == "Pod" else {}
+        made = self.admission.admit(kind, self._defaulted(made), None)
+        made = self._defaulted(made)
+        made["metadata"] = {
+            **{x: y for x, y in made["metadata"].items() if x not in (*KEPT, "resourceVersion")},
+            "uid": f"{kind.kind.lower()}-{self._uids}",
+            "creationTimestamp": self.time(),
+            **({"generation": 1} if kind.generation else {}),
+        }
+        if not made.get("status"):
+            made.pop("status", None)
+        owned = updated(None, made, manager, subresource="", api_version=kind.api_version)
+        return self.store.put(where, owned)
+
+    def update(self, where: Where, document: Document, manager: str, subresource: str = "") -> Document:
+        live = self._get(where)
+        asked = document["metadata"]
+        if (
+            asked.get("resourceVersion", live["metadata"]["resourceVersion"])
+            != live["metadata"]["resourceVersion"]
+        ):
+            raise conflict("the object has been modified; please apply your changes to the latest version")
+        if asked.get("uid", live["metadata"]["uid"]) != live["metadata"]["uid"]:
+            raise conflict("Precondition failed: UID in precondition")
+        return self._store(where, live, changed(document), manager, subresource)
+
+    def patch(
+        self, where: Where, patch: Document, manager: str, subresource: str = "", *, strategic: bool = False
+    ) -> Document:
+        live = self._get(where)
+        asked = patch.get("metadata") or {}
+        version = asked.get("resourceVersion")
+        if version is not None and version != live["metadata"]["resourceVersion"]:
+            raise conflict("the object has been modified; please apply your changes to the latest version")
+        if asked.get("uid", live["metadata"]["uid"]) != live["metadata"]["uid"]:
+            raise invalid(f'metadata.uid: Invalid value: "{asked["uid"]}": field is immutable')
+        if strategic and where.kind.group.endswith("x-k8s.io"):
+            raise Refused(415, "UnsupportedMediaType", "strategic merge patch is not for custom resources")
+        merge = patching.strategic_merge if strategic else patching.merge_patch
+        return self._store(where, live, changed(merge(live, patch)), manager, subresource)
+
+    def apply(self, where: Where, document: Document, manager: str, *, force: bool) -> Document:
+        live = self.store.find(where)
+        if live is None:
+            made = self.create(where, document, manager)
+            metadata = {x: y for x, y in made["metadata"].items() if x != "managedFields"}
+            live = {**made, "metadata": metadata}
+            owned = applied(live, document, manager, force=True, api_version=where.kind.api_version)
+            self.store.objects[where.kind][where.namespace, where.name] = owned
+            self.store.log[where.kind][-1] = self.store.log[where.kind][-1]._replace(document=owned)
+            return owned
+        try:
+            made = applied(live, document, manager, force=force, api_version=where.kind.api_version)
+        except FieldConflict as error:
+            raise conflict(f"Apply failed with conflicts: {error}") from error
+        return self._store(where, live, made, manager, "", owned=True)
+
+    def _store(
+        self,
+        where: Where,
+        live: Document,
+        wanted: Document,
+        manager: str,
+        subresource: str,
+        *,
+        owned: bool = False,
+    ) -> Document:
+        """What every change of an existing object goes through."""
+        if subresource == "status":
+            wanted = {**live, "status": wanted.get("status", {})}
+        elif where.kind.status:
+            wanted = {**wanted, "status": live.get("status", {})}
+        wanted = self._defaulted(wanted)
+        metadata = {x: y for x, y in wanted["metadata"].items() if x not in KEPT and y not in ({}, [])}
+        metadata |= {x: live["metadata"][x] for x in KEPT if x in live["metadata"]}
+        wanted["metadata"] = metadata
+        if not subresource:
+            if problem := immutable(live, wanted):
+                raise invalid(problem)
+            wanted = self.admission.admit(where.kind, wanted, live)
+        if where.kind.generation and _rest(wanted) != _rest(live):
+            metadata = wanted["metadata"]
+            wanted["metadata"] = {**metadata, "generation": live["metadata"]["generation"] + 1}
+        if not wanted.get("status"):
+            wanted.pop("status", None)
+        if not owned:
+            wanted["metadata"]["managedFields"] = live["metadata"].get("managedFields", [])
+            api_version = where.kind.api_version
+            wanted = updated(live, wanted, manager, subresource=subresource, api_version=api_version)
+        stored = self.store.put(where, wanted)
+        return self._gone_if_due(where, stored)
+
+    def _gone_if_due(self, where: Where, stored: Document) -> Document:
+        """What is on its way out goes with its last finalizer."""
+        metadata = stored["metadata"]
+        if "deletionTimestamp" not in metadata or metadata.get("finalizers"):
+            return stored
+        if metadata.get("deletionGracePeriodSeconds", 0) > 0:
+            return stored
+        return self.store.remove(where)
+
+    def delete(
+        self,
+        where: Where,
+        *,
+        uid: str = "",
+        version: str = "",
+        propagation: str = "Background",
+        grace: int | None = None,
+    ) -> Document | None:
+        """What is left, None when it is gone."""
+        live = self._get(where)
+        metadata = live["metadata"]
+        if uid not in ("", metadata["uid"]) or version not in ("", metadata["resourceVersion"]):
+            raise conflict("Precondition failed: UID in precondition")
+        finalizers = list(metadata.get("finalizers", ()))
+        for name, policy in ((FOREGROUND, "Foreground"), (ORPHAN, "Orphan")):
+            if propagation == policy and name not in finalizers:
+                finalizers.append(name)
+        seconds = self._grace(live, grace)
+        if not finalizers and seconds == 0:
+            self.store.remove(where)
+            return None
+        left = {**metadata, "finalizers": finalizers} if finalizers else dict(metadata)
+        if "deletionTimestamp" not in metadata:
+            left |= {"deletionTimestamp": self.time(seconds), "deletionGracePeriodSeconds": seconds}
+            left |= {"generation": metadata["generation"] + 1} if "generation" in metadata else {}
+        elif seconds < metadata.get("deletionGracePeriodSeconds", 0):
+            left |= {"deletionGracePeriodSeconds": seconds}
+        return self.store.put(where, {**live, "metadata": left})
+
+    @staticmethod
+    def _grace(live: Document, asked: int | None) -> int:
+        """Pods that run somewhere end in their time; everything else, and what runs nowhere, at once."""
+        if live["kind"] != "Pod" or not live["spec"].get("nodeName"):
+            return 0
+        if live.get("status", {}).get("phase") in ("Failed", "Succeeded"):
+            return 0
+        return int(live["spec"].get("terminationGracePeriodSeconds", 30) if asked is None else asked)
+
+    def _defaulted(self, document: Document) -> Document:
+        return dict(defaulted(document, max_unavailable=self.max_unavailable))
+
+    def time(self, seconds: float = 0.0) -> str:
+        """As it stands in objects."""
+        at = datetime.fromtimestamp(int(self._now()), UTC) + timedelta(seconds=seconds)
+        return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _options(body: Document) -> dict[str, Any]:
+    conditions = body.get("preconditions") or {}
+    return {
+        "uid": conditions.get("uid", ""),
+        "version": conditions.get("resourceVersion", ""),
+        "propagation": body.get("propagationPolicy") or "Background",
+        "grace": body.get("gracePeriodSeconds"),
+    }
+
+
+def _rest(document: Document) -> Document:
+    return {x: y for x, y in document.items() if x not in ("metadata", "status")}

@@ -1,0 +1,314 @@
+"""The StatefulSet controller of Kubernetes 1.36: revisions, pods, rolling updates, status.
+
+It sees pods and StatefulSets through caches of its own, which hear of one change at a time; a sync works on
+what they showed when it began, and makes one call at a time. A pod is deleted by its name, as it does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from support.apimodel.answers import Refused
+from support.apimodel.podstates import (
+    HASH,
+    available,
+    going,
+    name_fits,
+    ordinal_of,
+    phase,
+    ready,
+    ready_since,
+    reference_to,
+    revision_of,
+    selects,
+)
+from support.apimodel.server import Server
+from support.apimodel.store import BY_KIND, Document, Where, changed, owner_of, uid_of, where_of
+
+ME = "statefulset-controller"
+POD_NAME = "statefulset.kubernetes.io/pod-name"
+POD_INDEX = "apps.kubernetes.io/pod-index"
+SETS, PODS, REVISIONS = (BY_KIND[x] for x in ("StatefulSet", "Pod", "ControllerRevision"))
+
+
+class Revisions(NamedTuple):
+    """Names, and the templates that they store."""
+
+    current: str
+    update: str
+    templates: dict[str, Document]
+
+
+class StatefulSets:
+    """``hear`` and ``step`` are one step each; ``waits``: when something is due by time alone."""
+
+    def __init__(self, server: Server) -> None:
+        self._server, self._store = server, server.store
+        self._sets: dict[str, Document] = {}  # by UID, as its cache shows them
+        self._pods: dict[str, Document] = {}
+        self._heard = {SETS: 0, PODS: 0}
+        self._dirty: dict[str, None] = {}
+        self._running: dict[str, Iterator[None]] = {}
+        self.deaf = False  # its watches bring nothing for now
+
+    # What it hears.
+
+    @property
+    def has_news(self) -> bool:
+        return not self.deaf and any(self._heard[x] < len(self._store.log[x]) for x in self._heard)
+
+    def hear(self) -> None:
+        """The next change of a pod or a StatefulSet, whichever came first."""
+        found = [log[at] for x, at in self._heard.items() if at < len(log := self._store.log[x])]
+        change = min(found, key=lambda x: x.version)
+        self._heard[change.where.kind] += 1
+        cache = self._sets if change.where.kind is SETS else self._pods
+        if change.gone:
+            cache.pop(uid_of(change.document), None)
+        else:
+            cache[uid_of(change.document)] = change.document
+        if change.where.kind is SETS:
+            self._dirty[uid_of(change.document)] = None
+            return
+        for owner in (owner_of(change.document), owner_of(change.before or {"metadata": {}})):
+            if owner in self._sets:
+                self._dirty[owner] = None
+        if not owner_of(change.document):
+            matching = (uid for uid, x in self._sets.items() if selects(x, change.document))
+            self._dirty |= dict.fromkeys(matching)
+
+    # What it does.
+
+    @property
+    def busy(self) -> list[str]:
+        """UIDs of the StatefulSets it could go on with."""
+        return [*self._running, *(x for x in self._dirty if x not in self._running)]
+
+    def step(self, uid: str) -> None:
+        """One call of the sync of this StatefulSet."""
+        if uid not in self._running:
+            self._dirty.pop(uid, None)
+            one = self._sets.get(uid)
+            if one is None:
+                return
+            self._running[uid] = self._sync(one)
+        try:
+            next(self._running[uid])
+        except StopIteration:
+            del self._running[uid]
+        except Refused:
+            del self._running[uid]
+            if uid in self._sets:
+                self._dirty[uid] = None  # again, by what its cache shows then
+
+    def _sync(self, one: Document) -> Iterator[None]:
+        pods = {uid: x for uid, x in self._pods.items() if owner_of(x) == uid_of(one)}
+        for pod in list(self._pods.values()):
+            orphan = not owner_of(pod) and selects(one, pod) and name_fits(one, pod)
+            if orphan and not going(pod) and not going(one):
+                yield from self._adopt(one, pod)
+                pods[uid_of(pod)] = pod
+        if going(one):
+            return
+        revisions = yield from self._revisions(one)
+        yield from self._manage(one, list(pods.values()), revisions)
+        left = [x for uid, x in self._pods.items() if uid in pods or owner_of(x) == uid_of(one)]
+        yield from self._report(one, left, revisions)
+
+    def _adopt(self, one: Document, pod: Document) -> Iterator[None]:
+        live = self._store.find(where_of(one))
+        if live is None or uid_of(live) != uid_of(one) or going(live):
+            return
+        patch = {"metadata": {"uid": uid_of(pod), "ownerReferences": [reference_to(one)]}}
+        self._server.patch(where_of(pod), patch, ME, strategic=True)
+        yield
+
+    # Revisions.
+
+    def _revisions(self, one: Document) -> Any:
+        """A generator that returns Revisions."""
+        data = {"spec": {"template": one["spec"]["template"]}}
+        text = json.dumps(data, sort_keys=True)
+        own = sorted(
+            (x for x in self._store.objects[REVISIONS].values() if owner_of(x) == uid_of(one)),
+            key=lambda x: x["revision"],
+        )
+        equal = next((x for x in own if json.dumps(x["data"], sort_keys=True) == text), None)
+        last = own[-1]["revision"] if own else 0
+        if equal is None:
+            name = f"{one['metadata']['name']}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
+            made = {
+                "metadata": {
+                    "name": name,
+                    "labels": {**(one["spec"]["template"]["metadata"].get("labels") or {}), HASH: name},
+                    "ownerReferences": [reference_to(one)],
+                },
+                "data": data,
+                "revision": last + 1,
+            }
+            namespace = one["metadata"]["namespace"]
+            equal = self._server.create(Where(REVISIONS, namespace, ""), made, ME)
+            own.append(equal)
+            yield
+        elif equal["revision"] != last:
+            equal = self._server.patch(where_of(equal), {"revision": last + 1}, ME)
+            yield
+        update = equal["metadata"]["name"]
+        templates = {x["metadata"]["name"]: x["data"]["spec"]["template"] for x in own}
+        current = one.get("status", {}).get("currentRevision", "")
+        yield from self._truncate(one, own, {update, current})
+        return Revisions(current if current in templates else update, update, templates)
+
+    def _truncate(self, one: Document, own: list[Document], used: set[str]) -> Iterator[None]:
+        carried = {x["metadata"].get("labels", {}).get(HASH) for x in self._pods.values()}
+        idle = [x for x in own if x["metadata"]["name"] not in used | carried]
+        for each in idle[: max(0, len(idle) - one["spec"]["revisionHistoryLimit"])]:
+            self._server.delete(where_of(each), uid=uid_of(each))
+            yield
+
+    # Pods.
+
+    def _manage(self, one: Document, pods: list[Document], revisions: Revisions) -> Iterator[None]:
+        """updateStatefulSet: make what is missing, replace what failed, scale down, roll."""
+        spec = one["spec"]
+        start = spec.get("ordinals", {}).get("start", 0)
+        wanted = range(start, start + spec["replicas"])
+        by_ordinal = {ordinal_of(x): x for x in pods}
+        ordered = spec["podManagementPolicy"] == "OrderedReady"
+        for ordinal in wanted:
+            pod = by_ordinal.get(ordinal)
+            if pod is None:
+                yield from self._make(one, ordinal, revisions)
+                if ordered:
+                    return
+            elif phase(pod) in ("Failed", "Succeeded") and not going(pod):
+                yield from self._delete(pod)
+                if ordered:
+                    return
+            elif ordered and (going(pod) or not ready(pod)):
+                return
+        for ordinal in sorted((x for x in by_ordinal if x not in wanted), reverse=True):
+            if not going(by_ordinal[ordinal]):
+                yield from self._delete(by_ordinal[ordinal])
+                if ordered:
+                    return
+        if spec["updateStrategy"]["type"] == "RollingUpdate":
+            yield from self._roll(one, wanted, by_ordinal, revisions)
+
+    def _roll(
+        self, one: Document, wanted: range, by_ordinal: dict[int, Document], revisions: Revisions
+    ) -> Iterator[None]:
+        rolling = one["spec"]["updateStrategy"].get("rollingUpdate", {})
+        first = wanted.start + rolling.get("partition", 0)
+        most = rolling.get("maxUnavailable", 1)
+        most = most if isinstance(most, int) else max(1, int(most[:-1]) * len(wanted) // 100)
+        down = sum(1 for x in wanted if not available(by_ordinal.get(x), self._now, one))
+        outdated = [
+            by_ordinal[x]
+            for x in reversed(wanted)
+            if x >= first and x in by_ordinal and revision_of(by_ordinal[x]) != revisions.update
+        ]
+        if "maxUnavailable" in rolling:
+            for pod in outdated:
+                if going(pod):
+                    continue
+                if down >= most and available(pod, self._now, one):
+                    return
+                down += available(pod, self._now, one)
+                yield from self._delete(pod)
+            return
+        for ordinal in reversed(wanted):
+            pod = by_ordinal.get(ordinal)
+            if ordinal < first or pod is None:
+                return
+            if revision_of(pod) != revisions.update and not going(pod):
+                yield from self._delete(pod)
+                return
+            if going(pod) or not available(pod, self._now, one):
+                return
+
+    def _delete(self, pod: Document) -> Iterator[None]:
+        try:
+            self._server.delete(where_of(pod))
+        except Refused as refused:
+            if refused.status != 404:
+                raise
+        yield
+
+    def _make(self, one: Document, ordinal: int, revisions: Revisions) -> Iterator[None]:
+        rolling = one["spec"]["updateStrategy"].get("rollingUpdate", {})
+        start = one["spec"].get("ordinals", {}).get("start", 0)
+        old = one["spec"]["updateStrategy"]["type"] == "RollingUpdate" and ordinal < start + rolling.get(
+            "partition", 0
+        )
+        revision = revisions.current if old else revisions.update
+        pod = changed(revisions.templates[revision])
+        name = f"{one['metadata']['name']}-{ordinal}"
+        metadata = pod.setdefault("metadata", {})
+        labels = metadata.get("labels") or {}
+        metadata |= {
+            "name": name,
+            "labels": {**labels, POD_NAME: name, POD_INDEX: str(ordinal), HASH: revision},
+            "ownerReferences": [reference_to(one)],
+        }
+        pod["spec"] |= {"hostname": name, "subdomain": one["spec"].get("serviceName", "")}
+        self._server.create(Where(PODS, one["metadata"]["namespace"], ""), pod, ME)
+        yield
+
+    # Status.
+
+    def _report(self, one: Document, pods: list[Document], revisions: Revisions) -> Iterator[None]:
+        before = one.get("status", {})
+        alive = [x for x in pods if not going(x)]
+        replicas, able = one["spec"]["replicas"], sum(map(ready, pods))
+        updated = sum(revision_of(x) == revisions.update for x in alive)
+        status = {
+            "observedGeneration": one["metadata"]["generation"],
+            "replicas": len(pods),
+            "readyReplicas": able,
+            "availableReplicas": sum(available(x, self._now, one) for x in pods),
+            "currentReplicas": sum(revision_of(x) == revisions.current for x in alive),
+            "updatedReplicas": updated,
+            "currentRevision": revisions.current,
+            "updateRevision": revisions.update,
+            "collisionCount": 0,
+        }
+        rolling = one["spec"]["updateStrategy"]["type"] == "RollingUpdate"
+        if rolling and updated == len(pods) == able == replicas:
+            status |= {"currentReplicas": updated, "currentRevision": revisions.update}
+        status = {
+            x: y
+            for x, y in status.items()
+            if y not in (0, "") or x in ("replicas", "availableReplicas", "collisionCount")
+        }
+        if status != before:
+            live = self._store.find(where_of(one))
+            if live is None or uid_of(live) != uid_of(one):
+                return
+            self._server.update(where_of(one), {**live, "status": status}, ME, "status")
+            yield
+
+    # Time.
+
+    @property
+    def _now(self) -> float:
+        return self._server.seconds
+
+    def waits(self) -> float | None:
+        """When a pod has been ready for long enough; None: no pod is on its way there."""
+        due = [at for x in self._pods.values() if (at := self._ripens(x)) is not None and at > self._now]
+        return min(due, default=None)
+
+    def _ripens(self, pod: Document) -> float | None:
+        owner = self._sets.get(owner_of(pod))
+        wait = owner["spec"].get("minReadySeconds", 0) if owner is not None else 0
+        since = ready_since(pod)
+        return since + wait if wait and since is not None else None
+
+    def look_again(self) -> None:
+        """Time has passed: look at those whose pods it concerns."""
+        ripe = (owner_of(x) for x in self._pods.values() if self._ripens(x) is not None)
+        self._dirty |= dict.fromkeys(x for x in ripe if x in self._sets)

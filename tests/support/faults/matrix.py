@@ -1,0 +1,123 @@
+"""One run: an operation in a world in which a fault strikes, and what is wrong then. All faults."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from random import Random
+from typing import NamedTuple
+
+from support.faults.chaos import Chaos, CutWatches, Hidden, OlderView, Order, Priorities, Restarts
+from support.faults.operations import Operation
+from support.faults.oracles import Watch, at_the_end, forgotten, plant_foreigners
+from support.faults.states import State, state_of
+from support.faults.trouble import Calm, CrashAt, Faulty
+from support.faults.world import NeverStable, World
+
+
+class Run(NamedTuple):
+    """What came of one. ``writes``: how many the manager sent, but for events."""
+
+    violations: tuple[str, ...]
+    writes: int
+    made: Counter[str]
+
+
+def run(operation: Operation, seed: int, trouble: Calm | None = None, chaos: Chaos | None = None) -> Run:
+    """The operation once, from its beginning to rest."""
+    trouble, chaos, wanted = trouble or Calm(), chaos or Chaos(seed), fresh(operation)
+    with World(seed, trouble=trouble, streams=chaos.streams) as world:
+        trouble.kill = world.tasks.die
+        watch = _prepared(world, operation)
+        found: list[str] = []
+        trouble.armed = True
+        chaos.begin(world)
+        operation.act(world)
+        try:
+            world.run(max(chaos.steps, trouble.steps), lambda: chaos.step(world))
+            chaos.end(world)
+            trouble.armed = trouble.lasts
+            world.settle()
+            trouble.armed = False
+            found += at_the_end(world, wanted, operation.left)
+        except NeverStable as error:
+            found.append(str(error))
+        found += [*watch.violations, *watch.touched(), *_counted(operation, watch)]
+        if operation.after is None:
+            found += forgotten(world)
+        return Run(tuple(found), trouble.writes, watch.made())
+
+
+def _prepared(world: World, operation: Operation) -> Watch:
+    plant_foreigners(world)
+    world.start()
+    if operation.before is not None:
+        world.create(operation.before["kind"], operation.before)
+    world.settle()
+    return Watch(world, serving=operation.serving, most=operation.most)
+
+
+def _counted(operation: Operation, watch: Watch) -> list[str]:
+    recreated = watch.recreated()
+    if recreated.total() > operation.recreated:
+        return [f"{recreated.total()} recreations, not {operation.recreated}: {', '.join(recreated)}"]
+    return []
+
+
+_fresh: dict[str, State] = {}
+
+
+def fresh(operation: Operation) -> State:
+    """The state of a set that was never anything else."""
+    if operation.name not in _fresh:
+        with World(0) as world:
+            plant_foreigners(world)
+            world.start()
+            if operation.after is not None:
+                world.create(operation.after["kind"], operation.after)
+            world.settle()
+            _fresh[operation.name] = state_of(world.store)
+    return _fresh[operation.name]
+
+
+Runs = Callable[[Operation, int], Iterator[Run]]
+
+
+def _crashes(operation: Operation, seed: int) -> Iterator[Run]:
+    """One run for each write and each side of it."""
+    first = run(operation, seed)
+    yield first
+    for number in range(1, first.writes + 1):
+        yield run(operation, seed, CrashAt(number, after=False))
+        yield run(operation, seed, CrashAt(number, after=True))
+
+
+def _amid(chaos: type[Chaos]) -> Runs:
+    def runs(operation: Operation, seed: int) -> Iterator[Run]:
+        yield run(operation, seed, chaos=chaos(seed))
+
+    return runs
+
+
+def _requests(*ways: str, chance: float = 0.2) -> Runs:
+    def runs(operation: Operation, seed: int) -> Iterator[Run]:
+        yield run(operation, seed, Faulty(Random(seed), *ways, chance=chance))
+
+    return runs
+
+
+MANY = 10
+"""So many runs the first fault makes of one seed, at least: it is given so many fewer of them."""
+
+FAULTS: dict[str, Runs] = {
+    "crash before and after every write": _crashes,
+    "crash at any step": _amid(Restarts),
+    "older view after a restart": _amid(OlderView),
+    "hidden events, 410": _amid(Hidden),
+    "watches cut": _amid(CutWatches),
+    "answers lost": _requests("lost", "silent", "unreachable"),
+    "409": _requests("conflict", chance=0.5),
+    "429, 500, 403": _requests("throttled", "broken", "forbidden"),
+    "orders of other components": _amid(Order),
+    "orders of all steps": _amid(Priorities),
+}
