@@ -14,10 +14,10 @@ from lws.api.constants import FIELD_MANAGER, NAME_LABEL
 from lws.controllers.applied import AppliedMemory, apply_changes_nothing
 from lws.controllers.effects import Effects
 from lws.controllers.outcomes import Outcome, TakenNames
-from lws.controllers.refusals import RefusalMemory, is_verdict
+from lws.controllers.refusals import RefusalMemory, is_verdict, replaced
 from lws.controllers.resources import Kind
 from lws.kube.client import Client
-from lws.kube.errors import AlreadyExists, Conflict, KubeError, NotFound, TransportError
+from lws.kube.errors import AlreadyExists, Invalid, KubeError, NotFound, TransportError
 from lws.objects import Key, KubeObject
 from lws.planning.actions import Apply, Create, Document, Patch
 from lws.planning.ownership import Standing, name_taken, standing
@@ -76,7 +76,11 @@ class Children:
             return self._judge(action, key, found)
 
     def patch(self, action: Patch) -> Outcome:
-        """What is gone, or is another object by now, is left to the next pass."""
+        """What is gone, or is another object by now, is left to the next pass, which news of it leads to.
+
+        A Conflict is raised: the server gives up after some tries of its own where many write at once, and
+        nothing that happens then need lead to another pass.
+        """
         outcome = self._unless_refused(action, self._send_patch)
         problems = tuple(replace(x, unmet=action.unmet) for x in outcome.problems)
         return outcome._replace(problems=problems)
@@ -145,9 +149,13 @@ class Children:
             written = self._client.merge_patch(
                 resource, type_, key.name, patch, namespace=key.namespace, strategic=action.strategic
             )
-        except (NotFound, Conflict):
+        except NotFound:
             if "resourceVersion" in patch["metadata"]:
                 raise  # what was decided by it is void, and what follows from it
+            return
+        except Invalid as error:
+            if not replaced(error):
+                raise
             return
         self._observe(action.kind, written)
         self._effects.done("Patched", action.kind, written.key, action.then)

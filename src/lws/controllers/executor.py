@@ -6,7 +6,6 @@ never makes a second write. Actions are idempotent, so dying between two of them
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -14,12 +13,13 @@ from typing import Any
 from cachetools import LRUCache
 
 from lws.api.constants import NAME_LABEL
-from lws.controllers.children import Children
+from lws.controllers.children import GONE_RETRY, Children
 from lws.controllers.deletions import Deletions
 from lws.controllers.effects import Effects, Recorder
 from lws.controllers.groupstatus import GroupStatusMemory
 from lws.controllers.inherited import Makers
 from lws.controllers.outcomes import FOREIGN_RETRY, Outcome
+from lws.controllers.refusals import replaced
 from lws.controllers.resources import KINDS, Kind
 from lws.kube.client import Client
 from lws.kube.errors import ApiError, Conflict, Invalid, KubeError, NotFound
@@ -128,7 +128,7 @@ class Executor:
             case Problem() | Requeue():
                 outcome = _told(action)
             case PatchMetadata():
-                self._patch_metadata(action)
+                outcome = self._patch_metadata(action)
             case PatchStatus():
                 self._patch_status(action)
             case StoreEntry():
@@ -158,14 +158,19 @@ class Executor:
         }
         return self._children.patch(Patch(action.kind, {"metadata": metadata}, failed=action.failed))
 
-    def _patch_metadata(self, action: PatchMetadata) -> None:
+    def _patch_metadata(self, action: PatchMetadata) -> Outcome:
         resource, type_ = self._kinds[action.kind]
         key, patch = action.key, {"metadata": {**action.metadata, "uid": action.uid}}
-        with contextlib.suppress(NotFound, Conflict, Invalid):
+        try:
             written = self._client.merge_patch(
                 resource, type_, key.name, patch, namespace=key.namespace, strategic=True
             )
-            self._observe(action.kind, written)
+        except (NotFound, Invalid):
+            return Outcome()
+        except Conflict:  # with many who write at once
+            return Outcome(GONE_RETRY)
+        self._observe(action.kind, written)
+        return Outcome()
 
     def _patch_condition(self, action: PatchCondition) -> Outcome:
         resource, type_ = self._kinds[action.kind]
@@ -181,10 +186,12 @@ class Executor:
                 subresource="status",
                 strategic=True,
             )
-        except (NotFound, Conflict):
+        except NotFound:
             return Outcome()
+        except Conflict:
+            return Outcome(GONE_RETRY)
         except ApiError as error:
-            if "metadata.uid" in error.message:  # another pod has the name
+            if replaced(error):
                 return Outcome()
             if not error.refused:
                 raise

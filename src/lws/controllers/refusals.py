@@ -33,6 +33,13 @@ def is_verdict(error: KubeError, *, created: bool) -> TypeGuard[ApiError]:
     return error.refused or (created and unknown)
 
 
+def replaced(error: ApiError) -> bool:
+    """Whether a patch was meant for another object, which had this name before: the server takes its UID for
+    a change of one.
+    """
+    return "metadata.uid" in error.message
+
+
 class Refusal(NamedTuple):
     """``words``: the server's. ``tries``: how often it said so. ``until``: monotonic, when to ask again."""
 

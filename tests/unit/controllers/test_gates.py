@@ -11,6 +11,7 @@ from support.groups import a_leader, a_set
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.controllers.children import GONE_RETRY
 from lws.controllers.executor import Executor
 from lws.controllers.lasting import LastingClock
 from lws.controllers.outcomes import FOREIGN_RETRY, Outcome
@@ -134,10 +135,14 @@ def test_a_condition_is_of_that_very_pod_and_leaves_the_kubelet_s() -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [NotFound(404), Conflict(409), Invalid(422, message="Pod is invalid: metadata.uid: field is immutable")],
+    [NotFound(404), Invalid(422, message="Pod is invalid: metadata.uid: field is immutable")],
 )
 def test_a_pod_that_is_gone_needs_none(error: KubeError) -> None:
     assert Pods(error).executor.run([OPEN]) == Outcome()
+
+
+def test_a_conflict_is_looked_at_again_for_nothing_else_need_happen() -> None:
+    assert Pods(Conflict(409)).executor.run([OPEN]) == Outcome(GONE_RETRY)
 
 
 def test_a_refusal_is_told_and_what_follows_goes_on() -> None:
