@@ -6,10 +6,7 @@ what they showed when it began, and makes one call at a time. A pod is deleted b
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator
-from typing import Any, NamedTuple
 
 from support.apimodel.answers import Refused
 from support.apimodel.podstates import (
@@ -25,21 +22,17 @@ from support.apimodel.podstates import (
     revision_of,
     selects,
 )
+from support.apimodel.revisions import ME, Revisions, StatefulSetRevisions
 from support.apimodel.server import Server
 from support.apimodel.store import BY_KIND, Document, Where, changed, owner_of, uid_of, where_of
 
-ME = "statefulset-controller"
 POD_NAME = "statefulset.kubernetes.io/pod-name"
 POD_INDEX = "apps.kubernetes.io/pod-index"
-SETS, PODS, REVISIONS = (BY_KIND[x] for x in ("StatefulSet", "Pod", "ControllerRevision"))
-
-
-class Revisions(NamedTuple):
-    """Names, and the templates that they store."""
-
-    current: str
-    update: str
-    templates: dict[str, Document]
+ALWAYS = ("replicas", "availableReplicas", "collisionCount")
+"""Members of the status that are written as 0, too."""
+FIRST, LONGEST = 0.005, 1000.0
+"""Seconds until a sync that failed is made again: twice as many each time."""
+SETS, PODS = BY_KIND["StatefulSet"], BY_KIND["Pod"]
 
 
 class StatefulSets:
@@ -47,11 +40,16 @@ class StatefulSets:
 
     def __init__(self, server: Server) -> None:
         self._server, self._store = server, server.store
+        self._revisions = StatefulSetRevisions(server)
         self._sets: dict[str, Document] = {}  # by UID, as its cache shows them
         self._pods: dict[str, Document] = {}
         self._heard = {SETS: 0, PODS: 0}
         self._dirty: dict[str, None] = {}
         self._running: dict[str, Iterator[None]] = {}
+        self._again: dict[
+            str, float
+        ] = {}  # when a sync that failed is made again, by what its cache shows then
+        self._waits: dict[str, float] = {}  # how long it waits after the next failure
         self.deaf = False  # its watches bring nothing for now
 
     # What it hears.
@@ -99,10 +97,11 @@ class StatefulSets:
             next(self._running[uid])
         except StopIteration:
             del self._running[uid]
+            self._waits.pop(uid, None)
         except Refused:
             del self._running[uid]
-            if uid in self._sets:
-                self._dirty[uid] = None  # again, by what its cache shows then
+            wait = self._waits.get(uid, FIRST)
+            self._again[uid], self._waits[uid] = self._now + wait, min(2 * wait, LONGEST)
 
     def _sync(self, one: Document) -> Iterator[None]:
         pods = {uid: x for uid, x in self._pods.items() if owner_of(x) == uid_of(one)}
@@ -113,7 +112,7 @@ class StatefulSets:
                 pods[uid_of(pod)] = pod
         if going(one):
             return
-        revisions = yield from self._revisions(one)
+        revisions = yield from self._revisions.of(one, list(self._pods.values()))
         yield from self._manage(one, list(pods.values()), revisions)
         left = [x for uid, x in self._pods.items() if uid in pods or owner_of(x) == uid_of(one)]
         yield from self._report(one, left, revisions)
@@ -125,49 +124,6 @@ class StatefulSets:
         patch = {"metadata": {"uid": uid_of(pod), "ownerReferences": [reference_to(one)]}}
         self._server.patch(where_of(pod), patch, ME, strategic=True)
         yield
-
-    # Revisions.
-
-    def _revisions(self, one: Document) -> Any:
-        """A generator that returns Revisions."""
-        data = {"spec": {"template": one["spec"]["template"]}}
-        text = json.dumps(data, sort_keys=True)
-        own = sorted(
-            (x for x in self._store.objects[REVISIONS].values() if owner_of(x) == uid_of(one)),
-            key=lambda x: x["revision"],
-        )
-        equal = next((x for x in own if json.dumps(x["data"], sort_keys=True) == text), None)
-        last = own[-1]["revision"] if own else 0
-        if equal is None:
-            name = f"{one['metadata']['name']}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
-            made = {
-                "metadata": {
-                    "name": name,
-                    "labels": {**(one["spec"]["template"]["metadata"].get("labels") or {}), HASH: name},
-                    "ownerReferences": [reference_to(one)],
-                },
-                "data": data,
-                "revision": last + 1,
-            }
-            namespace = one["metadata"]["namespace"]
-            equal = self._server.create(Where(REVISIONS, namespace, ""), made, ME)
-            own.append(equal)
-            yield
-        elif equal["revision"] != last:
-            equal = self._server.patch(where_of(equal), {"revision": last + 1}, ME)
-            yield
-        update = equal["metadata"]["name"]
-        templates = {x["metadata"]["name"]: x["data"]["spec"]["template"] for x in own}
-        current = one.get("status", {}).get("currentRevision", "")
-        yield from self._truncate(one, own, {update, current})
-        return Revisions(current if current in templates else update, update, templates)
-
-    def _truncate(self, one: Document, own: list[Document], used: set[str]) -> Iterator[None]:
-        carried = {x["metadata"].get("labels", {}).get(HASH) for x in self._pods.values()}
-        idle = [x for x in own if x["metadata"]["name"] not in used | carried]
-        for each in idle[: max(0, len(idle) - one["spec"]["revisionHistoryLimit"])]:
-            self._server.delete(where_of(each), uid=uid_of(each))
-            yield
 
     # Pods.
 
@@ -279,11 +235,7 @@ class StatefulSets:
         rolling = one["spec"]["updateStrategy"]["type"] == "RollingUpdate"
         if rolling and updated == len(pods) == able == replicas:
             status |= {"currentReplicas": updated, "currentRevision": revisions.update}
-        status = {
-            x: y
-            for x, y in status.items()
-            if y not in (0, "") or x in ("replicas", "availableReplicas", "collisionCount")
-        }
+        status = {x: y for x, y in status.items() if y not in (0, "") or x in ALWAYS}
         if status != before:
             live = self._store.find(where_of(one))
             if live is None or uid_of(live) != uid_of(one):
@@ -298,9 +250,9 @@ class StatefulSets:
         return self._server.seconds
 
     def waits(self) -> float | None:
-        """When a pod has been ready for long enough; None: no pod is on its way there."""
+        """When time alone leads to a sync; None: it does not."""
         due = [at for x in self._pods.values() if (at := self._ripens(x)) is not None and at > self._now]
-        return min(due, default=None)
+        return min([*due, *self._again.values()], default=None)
 
     def _ripens(self, pod: Document) -> float | None:
         owner = self._sets.get(owner_of(pod))
@@ -309,6 +261,10 @@ class StatefulSets:
         return since + wait if wait and since is not None else None
 
     def look_again(self) -> None:
-        """Time has passed: look at those whose pods it concerns."""
+        """Time has passed: look at those whose pods it concerns, and at those that failed."""
+        late = [uid for uid, at in self._again.items() if at <= self._now]
+        for uid in late:
+            del self._again[uid]
+        self._dirty |= dict.fromkeys(x for x in late if x in self._sets)
         ripe = (owner_of(x) for x in self._pods.values() if self._ripens(x) is not None)
         self._dirty |= dict.fromkeys(x for x in ripe if x in self._sets)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from random import Random
 
+from support.faults.meddling import meddle
 from support.faults.world import Choice, Move, World
 
 
@@ -15,6 +16,7 @@ class Chaos:
 
     steps = 0
     streams = True  # of the server
+    lenient = False  # only what is there at the end counts
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
@@ -129,3 +131,17 @@ class Priorities(Chaos):
 
     def end(self, world: World) -> None:
         world.choose = world.at_random
+
+
+class Meddling(Chaos):
+    """People and other programs edit and delete what the set has: none of it is a wish that lasts.
+
+    What that does to groups meanwhile is theirs, so only the end counts.
+    """
+
+    steps = 400
+    lenient = True
+
+    def step(self, world: World) -> None:
+        if self.random.random() < 0.02:
+            meddle(world, self.random)

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from lws.api import constants as c
+from lws.api import disaggregation as d
 from support.admission import an_lws, spec_patch
 from support.apimodel.store import Document
-from support.faults.world import World
+from support.disaggregated import a_role
+from support.faults.world import NAMESPACE, World
 
 NAME = "s"
 SET = "LeaderWorkerSet"
@@ -87,7 +89,94 @@ def _operation(
 
 
 UNIQUE = {"subdomainPolicy": c.SUBDOMAIN_UNIQUE}
+SPECS: tuple[Document, ...] = (
+    spec_patch(replicas=0),
+    spec_patch(replicas=3),
+    spec_patch(size=1),
+    spec_patch(size=3),
+    spec_patch(maxSurge=1),
+    spec_patch(restartPolicy=c.RESTART_NONE),
+    spec_patch(startupPolicy=c.STARTUP_LEADER_READY),
+    {"spec": {"networkConfig": UNIQUE}},
+    {"metadata": {"labels": {"team": "one"}, "annotations": {"note": "one"}}},
+    _image("b"),
+    _image("c"),
+)
+FINAL = {"replicas": 2, "size": 2, "maxSurge": 0, "image": "d", "networkConfig": UNIQUE}
+
+
+def _many_edits(world: World) -> None:
+    """Several at random, and one that says everything."""
+    for _ in range(world.random.randint(1, 4)):
+        world.edit(SET, NAME, world.random.choice(SPECS))
+        world.run(world.random.randint(0, 120))
+    bare = {"metadata": {"labels": {"team": None}, "annotations": {"note": None}}}
+    world.edit(SET, NAME, {**bare, "spec": a_set(**FINAL)["spec"]})
+
+
+def _take_over(world: World) -> None:
+    """The set was another controller's: without what only we write, and written by somebody else."""
+    world.crash()
+    for where, document in list(world.store.everything()):
+        metadata = document["metadata"]
+        if where.kind.kind == SET:
+            status = {x: y for x, y in document["status"].items() if x != "groups"}
+            world.store.put(where, {**document, "status": status})
+        elif where.kind.kind == "StatefulSet" and c.ROLE_LABEL in (metadata.get("labels") or {}):
+            labels = {x: y for x, y in metadata["labels"].items() if x != c.ROLE_LABEL}
+            managed = [
+                {**x, "manager": "manager"} if x["manager"] == c.FIELD_MANAGER else x
+                for x in metadata["managedFields"]
+            ]
+            changed = {**metadata, "labels": labels, "managedFields": managed}
+            world.store.put(where, {**document, "metadata": changed})
+
+
 IN_PLACE = {"podUpdatePolicy": c.POD_UPDATE_IN_PLACE}
+
+ROLES = "DisaggregatedSet"
+
+
+def roles(*, prefill: int = 2, decode: int = 2, image: str = "a", slices: int = 1) -> Document:
+    """Two roles, each of groups of one."""
+    rolling = {"surge": 1, "unavailable": 0}
+    made = [
+        a_role(name, replicas, image=image, **rolling)
+        for name, replicas in (("prefill", prefill), ("decode", decode))
+    ]
+    metadata = {"name": "d", "namespace": NAMESPACE}
+    spec = {"slices": slices, "roles": made}
+    return {"apiVersion": d.API_VERSION, "kind": ROLES, "metadata": metadata, "spec": spec}
+
+
+def _roles_to(*wanted: Document) -> Callable[[World], None]:
+    """The spec of each, one after the other."""
+
+    def act(world: World) -> None:
+        for number, document in enumerate(wanted):
+            if number:
+                world.run(world.random.randint(5, 250))
+            world.edit(ROLES, "d", {"spec": document["spec"]})
+
+    return act
+
+
+def _create_roles(world: World) -> None:
+    world.create(ROLES, roles())
+
+
+def _of_roles(name: str, *wanted: Document, before: Document | None = None) -> Operation:
+    return Operation(f"roles: {name}", before or roles(), _roles_to(*wanted), wanted[-1])
+
+
+DISAGGREGATED = (
+    Operation("roles: create", None, _create_roles, roles()),
+    _of_roles("scale", roles(prefill=3, decode=1)),
+    _of_roles("roll", roles(image="b")),
+    _of_roles("revert", roles(image="b"), roles()),
+    _of_roles("slices", roles(slices=2)),
+    _of_roles("fewer slices", roles(), before=roles(slices=2)),
+)
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation("create", None, _create, a_set(), most=2),
@@ -136,6 +225,9 @@ OPERATIONS: tuple[Operation, ...] = (
         recreated=2,
         left=(f"Service {NAME}",),
     ),
+    _operation("take-over", _take_over, after={"image": "a"}, serving=2, most=2),
+    _operation("many edits", _many_edits, after=FINAL, recreated=40, left=(f"Service {NAME}",)),
     _operation("delete", _delete, after=None),
     _operation("delete in the foreground", _delete_in_foreground, after=None),
+    *DISAGGREGATED,
 )

@@ -12,7 +12,7 @@ from support.apimodel.store import Document, Store, Where, owner_of, uid_of
 OWN = ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields")
 TIMES = ("lastTransitionTime", "observedGeneration")
 SKIPPED = ("Event", "Lease")
-HISTORIES = (c.IN_PLACE_ANNOTATION,)
+HISTORIES = (c.IN_PLACE_ANNOTATION, d.INITIAL_REPLICAS_ANNOTATION)
 """Annotations that tell what became of an object, and stay."""
 
 State = dict[str, Document]
@@ -70,6 +70,8 @@ def _content(store: Store, where: Where, document: Document) -> Document:
         metadata.pop("name")
     rest = {x: y for x, y in document.items() if x not in ("metadata", "status", "revision")}
     status = _STATUS.get(where.kind.kind, _plain)(store, document.get("status") or {})
+    if (rest.get("spec") or {}).get("leaderWorkerTemplate", {}).get("size", 1) == 1:
+        status.pop("recorded", None)  # of leaders alone nothing need be on record
     return {**rest, "metadata": {**metadata, "labels": labels, "annotations": noted}, "status": status}
 
 

@@ -1,0 +1,157 @@
+"""What people and other programs do to a set's children and status by hand. Whatever it was, the set ends as
+if it had not been.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from lws.api import constants as c
+from support.apimodel.answers import Refused
+from support.apimodel.store import Document, Where, changed, where_of
+from support.faults.world import World
+
+MANAGED = (c.NAME_LABEL, c.GROUP_INDEX_LABEL)
+"""Labels that are put back. A revision's that names none is an older controller's, and is believed."""
+
+Edit = Callable[[Document, Random], Document]
+
+
+def meddle(world: World, random: Random) -> None:
+    """One of all these things, where it can be done."""
+    kind, edit = random.choice(EDITS)
+    found = [x for x in world.store.all(kind) if _of_a_set(x) and "deletionTimestamp" not in x["metadata"]]
+    if not found:
+        return
+    document = random.choice(found)
+    try:
+        _do(world, where_of(document), edit(changed(document), random))
+    except Refused as refused:
+        if refused.status not in (403, 404, 409, 422):
+            raise
+
+
+def _of_a_set(document: Document) -> bool:
+    labels = document["metadata"].get("labels") or {}
+    ours = labels.get(c.NAME_LABEL, "") not in ("", "another")
+    revision = document["kind"] == "ControllerRevision"
+    return document["kind"] == "LeaderWorkerSet" or (
+        ours and not (revision and {c.WORKER_INDEX_LABEL, c.GROUP_INDEX_LABEL} & labels.keys())
+    )
+
+
+def _do(world: World, where: Where, edited: Document) -> None:
+    match edited:
+        case {"delete": options}:
+            world.server.delete(where, **options)
+        case {"happens": what}:
+            getattr(world.nodes, what)(world.store.find(where))
+        case {"newStatus": status}:
+            world.server.update(where, {**edited, "status": status}, "meddler", "status")
+        case _:
+            world.server.update(where, edited, "meddler")
+
+
+def _deleted(propagation: str = "Background", **options: Any) -> Edit:
+    return lambda _document, _random: {"delete": {"propagation": propagation, **options}}
+
+
+def _happens(what: str) -> Edit:
+    return lambda _document, _random: {"happens": what}
+
+
+def _replicas(document: Document, random: Random) -> Document:
+    document["spec"]["replicas"] = random.randint(0, 4)
+    return document
+
+
+def _of_leaders(edit: Edit) -> Edit:
+    """Only of the StatefulSet of leaders: what others may have on those of workers stays."""
+
+    def edited(document: Document, random: Random) -> Document:
+        workers = c.GROUP_INDEX_LABEL in (document["metadata"].get("labels") or {})
+        return document if workers else edit(document, random)
+
+    return edited
+
+
+def _partition(document: Document, random: Random) -> Document:
+    document["spec"]["updateStrategy"].setdefault("rollingUpdate", {})["partition"] = random.randint(0, 3)
+    return document
+
+
+def _image(document: Document, _: Random) -> Document:
+    document["spec"]["template"]["spec"]["containers"][0]["image"] = "meddled"
+    return document
+
+
+def _no_label(document: Document, random: Random) -> Document:
+    labels = document["metadata"].get("labels", {})
+    labels.pop(random.choice(MANAGED), None)
+    return document
+
+
+def _other_label(document: Document, random: Random) -> Document:
+    labels = document["metadata"].get("labels") or {}
+    if held := [x for x in MANAGED if x in labels]:
+        labels[random.choice(held)] = "7"
+    return document
+
+
+def _no_annotations(document: Document, _: Random) -> Document:
+    document["metadata"].pop("annotations", None)
+    return document
+
+
+def _odd_annotation(document: Document, random: Random) -> Document:
+    annotations = document["metadata"].setdefault("annotations", {})
+    annotations[c.REPLICAS_ANNOTATION] = random.choice(("", "x", "-1", "9"))
+    return document
+
+
+def _no_owners(document: Document, _: Random) -> Document:
+    document["metadata"].pop("ownerReferences", None)
+    return document
+
+
+def _selector(document: Document, _: Random) -> Document:
+    document["spec"]["selector"] = {"app": "meddled"}
+    return document
+
+
+def _forged(document: Document, random: Random) -> Document:
+    status = document.get("status", {})
+    groups = dict(status.get("groups") or {})
+    groups[str(random.randint(0, 3))] = {"leader": "nobody", "workers": "0", "restarts": -3}
+    return {
+        **document,
+        "newStatus": random.choice(({}, {**status, "groups": groups}, {**status, "groups": {}})),
+    }
+
+
+EDITS: tuple[tuple[str, Edit], ...] = (
+    ("Pod", _deleted()),
+    ("Pod", _deleted(grace=0)),
+    ("Pod", _happens("fail")),
+    ("Pod", _happens("restart")),
+    ("StatefulSet", _deleted()),
+    ("StatefulSet", _deleted("Foreground")),
+    ("StatefulSet", _deleted("Orphan")),
+    ("StatefulSet", _replicas),
+    ("StatefulSet", _of_leaders(_partition)),
+    ("StatefulSet", _image),
+    ("StatefulSet", _no_label),
+    ("StatefulSet", _other_label),
+    ("StatefulSet", _no_annotations),
+    ("StatefulSet", _of_leaders(_odd_annotation)),
+    ("StatefulSet", _no_owners),
+    ("Service", _deleted()),
+    ("Service", _selector),
+    ("Service", _no_label),
+    ("Service", _no_owners),
+    ("ControllerRevision", _deleted()),
+    ("ControllerRevision", _no_owners),
+    ("LeaderWorkerSet", _forged),
+)
