@@ -31,6 +31,7 @@ SAMPLES = ("leaderworkerset.yaml", "vllm.yaml")
 AVAILABLE_TIMEOUT = 180.0
 
 START_DELAY = "1s"  # from a pod's placement to its readiness: long enough to see a roll go by
+RACK_DEVICES = "hollow-kubelet=--rack-devices=1"  # for the sample group-claims
 LOG_LINES = 15
 NO_SUCH_NODE = (
     '{"spec":{"leaderWorkerTemplate":{"workerTemplate":{"spec":{"nodeSelector":{"disk":"none"}}}}}}'
@@ -51,6 +52,7 @@ The cluster and the controller run until Ctrl-C. In another terminal:
   {kubectl} get events --sort-by=.metadata.creationTimestamp       # what was done, and why
 
 Pods take {delay} to start here and have no containers. Metrics: {metrics}
+(installed, it serves them over HTTPS, to those who have a token and the right)
 The controller's log: {log}
 """
 
@@ -109,12 +111,13 @@ def local_cluster(directory: str) -> Iterator[str]:
     say("starting a control plane: etcd, API server, controller manager, scheduler, hollow nodes")
     try:
         command: list[str | Path] = [HACK / "cluster", "up", "--dir", directory, "--start-delay", START_DELAY]
+        command += ["--arg", RACK_DEVICES]
         up = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
         if up.returncode:
             raise DemoError("the local cluster did not start; the reason stands above")
         yield up.stdout.strip().splitlines()[-1]
     finally:
-        say("stopping the control plane")
+        say("stopping the control plane; elsewhere: unset KUBECONFIG")
         subprocess.run([HACK / "cluster", "down", "--dir", directory], stdout=subprocess.DEVNULL, check=False)
 
 

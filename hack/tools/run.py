@@ -31,10 +31,11 @@ from lws.config import (
     MetricsServer,
     Webhook,
 )
+from lws.controllers.resources import DISAGGREGATEDSETS, LEADERWORKERSETS, ROLE_SCALERS
 from lws.kube.client import APPLY, Client
 from lws.kube.connection import connect
-from lws.kube.errors import KubeError
-from lws.kube.resources import CRDS
+from lws.kube.errors import KubeError, TooManyRequests
+from lws.kube.resources import CRDS, Resource
 from lws.objects import Condition, KubeObject
 from lws.planning.podgroups import PROVIDERS
 from lws.runtime import logs
@@ -70,6 +71,21 @@ def apply_crds(client: Client) -> None:
         while not established(client.get(CRDS, CustomResourceDefinition, path.stem)):
             if time.monotonic() > deadline:
                 raise RunError(f"CRD {path.stem} was not established; see its conditions")
+            time.sleep(0.05)
+    for resource in (LEADERWORKERSETS, DISAGGREGATEDSETS, ROLE_SCALERS):
+        await_storage(client, resource)
+
+
+def await_storage(client: Client, resource: Resource) -> None:
+    """Established, a kind is still turned away for a moment (429); the controller would warn of it."""
+    deadline = time.monotonic() + ESTABLISHED_TIMEOUT
+    while True:
+        try:
+            client.connection.request("GET", resource.path(), query={"limit": "1"})
+            return
+        except TooManyRequests:
+            if time.monotonic() > deadline:
+                raise
             time.sleep(0.05)
 
 
