@@ -16,7 +16,7 @@ from lws.cli import why
 from lws.cli.causes import Events
 from lws.cli.dashboard.focus import Focus, Picture, picture_of_roles, picture_of_set
 from lws.cli.dashboard.kinds import Event
-from lws.cli.dashboard.steps import Step, kept, steps_between
+from lws.cli.dashboard.steps import Step, kept, remembered, steps_between
 from lws.cli.dashboard.tiles import BAD, BUSY, STILL, Tile
 from lws.cli.dashboard.watching import Watched
 from lws.cli.disaggregated.causes import roles_causes
@@ -101,7 +101,7 @@ class Scene:
         return Picture(Focus(self._kind, *self._key, tone=BAD, message=problem), [])
 
     def _remember(self, tiles: Sequence[Tile], now: float) -> None:
-        after = {x.key: x for x in tiles}
+        after = remembered(self._tiles or {}, tiles)
         if self._tiles is not None:
             self._steps = kept(self._steps, list(steps_between(self._tiles, after, now=now)))
         self._tiles = after

@@ -5,10 +5,11 @@ States may be skipped between two looks, so a step says what is, and never what 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from lws.cli.dashboard.tiles import OK, READY, Tile
 
@@ -37,6 +38,15 @@ def steps_between(before: Mapping[str, Tile], after: Mapping[str, Tile], *, now:
             yield Step(now, one.set, one.index, *said)
 
 
+def remembered(before: Mapping[str, Tile], after: Iterable[Tile]) -> dict[str, Tile]:
+    """What the next look is compared with: a group between two leaders is still that of the former one."""
+    found = {x.key: x for x in after}
+    for key, tile in found.items():
+        if not tile.born and (old := before.get(key)) is not None:
+            found[key] = replace(tile, born=old.born, revision=old.revision)
+    return found
+
+
 def kept(steps: Sequence[Step], news: Sequence[Step]) -> list[Step]:
     """The newest first, and no more than are worth a look."""
     return [*reversed(news), *steps][:LONGEST]
@@ -54,17 +64,13 @@ def _change(old: Tile | None, new: Tile) -> tuple[str, str] | None:
     if old is None:
         surge = " beyond the wanted number" if new.surge else ""
         return new.tone, f"is made{surge}{_of(new)}"
-    if _leader(old) != _leader(new) and new.pods:
-        return new.tone, f"is made anew{_from(old, new)}"
+    if old.born != new.born:
+        return new.tone, f"is made anew{_from(old, new)}" if old.born else f"is made{_of(new)}"
     if old.phase != READY and new.phase == READY:
         return new.tone, f"is ready{_of(new)}"
     if old.reason != new.reason and new.phase != READY:
         return new.tone, f"{new.phase}: {new.reason}"
     return (OK, f"is up to date{_of(new)}") if old.tone != new.tone and new.tone == OK else None
-
-
-def _leader(tile: Tile) -> tuple[str, str]:
-    return (tile.revision, tile.born)
 
 
 def _of(tile: Tile) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from lws.cli.dashboard.steps import LONGEST, Step, kept, steps_between
+from lws.cli.dashboard.steps import LONGEST, Step, kept, remembered, steps_between
 from lws.cli.dashboard.tiles import Tile
 
 READY = Tile("s", 1, "Ready", "ok", "b", True, True, False, 2, [""], [], born="u1")
@@ -36,6 +36,7 @@ def said(before: Tile | None, after: Tile | None) -> list[tuple[str, str]]:
         (READY, None, [("ok", "is gone")]),
         (OLD, DOWN, [("busy", "is made anew: a → b")]),
         (like(born="u0"), DOWN, [("busy", "is made anew on b")]),
+        (like(born="", phase="Starting"), DOWN, [("busy", "is made on b")]),
         (DOWN, READY, [("ok", "is ready on b")]),
         (READY, DOWN, [("busy", "Starting: NotReady")]),
         (
@@ -45,10 +46,31 @@ def said(before: Tile | None, after: Tile | None) -> list[tuple[str, str]]:
         ),
         (like(tone="old"), READY, [("ok", "is up to date on b")]),
     ],
-    ids=["nothing", "made", "surge", "gone", "replaced", "recreated", "ready", "down", "stuck", "in-place"],
+    ids=[
+        "nothing",
+        "made",
+        "surge",
+        "gone",
+        "replaced",
+        "recreated",
+        "made-late",
+        "ready",
+        "down",
+        "stuck",
+        "in-place",
+    ],
 )
 def test_steps(before: Tile | None, after: Tile | None, wanted: list[tuple[str, str]]) -> None:
     assert said(before, after) == wanted
+
+
+def test_a_group_between_two_leaders_is_that_of_the_former_one() -> None:
+    between = like(phase="Starting", tone="busy", reason="NotReady", born="", revision="")
+    first = remembered({}, [OLD])
+    second = remembered(first, [between])
+    assert [x.text for x in steps_between(first, second, now=0.0)] == ["Starting: NotReady"]
+    third = remembered(second, [DOWN])
+    assert [x.text for x in steps_between(second, third, now=0.0)] == ["is made anew: a → b"]
 
 
 def test_rolls_go_from_the_highest_index_down() -> None:
