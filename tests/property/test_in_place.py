@@ -1,7 +1,7 @@
 """Groups that are updated in place, over the model of a cluster whose images change (beyond.md, 1.5.11).
 
-The real reconcilers, their caches late, their calls lost, their process dying between any two of them; the
-StatefulSet controller sees labels late, too.
+The real reconcilers, their caches late, their calls lost, their process dying between any two of them and
+the next one beginning with lists that are old; the StatefulSet controller sees labels late, too.
 """
 
 from __future__ import annotations
@@ -27,16 +27,27 @@ shapes = st.fixed_dictionaries(
 edits = st.lists(st.tuples(names, names, names), min_size=1, max_size=4)
 
 
-@given(seed=st.integers(0, 2**32), late=st.booleans(), shape=shapes, history=edits, data=st.data())
+@given(
+    seed=st.integers(0, 2**32),
+    delay=st.tuples(st.booleans(), st.sampled_from((0, 3, 10, 30, 100))),
+    shape=shapes,
+    history=edits,
+    data=st.data(),
+)
 @settings(max_examples=60, deadline=None)
 def test_no_pod_is_ever_replaced(
-    seed: int, late: bool, shape: dict[str, Any], history: list[tuple[str, str, str]], data: st.DataObject
+    seed: int,
+    delay: tuple[bool, int],
+    shape: dict[str, Any],
+    history: list[tuple[str, str, str]],
+    data: st.DataObject,
 ) -> None:
     """beyond.md, 1.5.11: whatever dies and comes late, every pod is still there, and never is more down than
     may be. A StatefulSet controller that is late by a roll and its undo is beyond that (decision 210).
     """
+    late, lag = delay
     assume(not late or len({("a", "a", "a"), *history}) == len(history) + 1)
-    life = Life(seed, crash=0.03, fail=0.03, late=late, **shape, template=pods_of("a", "a", "a"))
+    life = Life(seed, crash=0.03, fail=0.03, lag=lag, late=late, **shape, template=pods_of("a", "a", "a"))
     before, life.faults = life.uids(), True
     for images in history:
         life.edit(**shape, template=pods_of(*images))

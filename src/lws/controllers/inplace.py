@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lws.api.workloads import Pod
-from lws.controllers.indexes import group_of_pod
+from lws.controllers.catchingup import CatchingUp
+from lws.controllers.indexes import group_of_pod, set_of
 from lws.controllers.informers import Informers
 from lws.controllers.news import changing_aspects, differs
 from lws.objects import Key
@@ -20,12 +21,16 @@ def under_way(informers: Informers, key: Key) -> bool:
     return leader is not None and mark_of(leader, workers, alone=workers is None) is not None
 
 
-def of_an_update(informers: Informers, leader: Pod, pod: Pod) -> bool:
+def of_an_update(informers: Informers, caches: CatchingUp, leader: Pod, pod: Pod) -> bool:
     """Whether the pod's restarts so far belong to an update in place: one that goes on, or the last one.
 
     That may have been settled by what the API server itself showed, before the watch tells of the restarts.
+    While ``caches`` may be late, nobody can tell how far the update of a pod is that has had one: what counts
+    then is what the group's record, and its counts, say.
     """
     if under_way(informers, leader.key):
+        return True
+    if mark_on(pod) is not None and not all(caches.known(key) for key in set_of(leader)):
         return True
     workers = informers.stateful_sets.get(leader.key)
     counts = settled_counts(leader, workers, alone=workers is None)

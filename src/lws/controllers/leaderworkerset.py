@@ -15,6 +15,7 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.timestamps import rfc3339
 from lws.api.workloads import Pod, StatefulSet
+from lws.controllers.catchingup import RETRY, CatchingUp
 from lws.controllers.departures import Departures
 from lws.controllers.executor import Executor
 from lws.controllers.groupstatus import GroupStatusMemory
@@ -78,6 +79,7 @@ class LeaderWorkerSetReconciler:
         problems: ProblemMemory,
         missing: MissingPods,
         departures: Departures,
+        caches: CatchingUp,
         clock: Clock,
         history: int = 0,
     ) -> None:
@@ -89,6 +91,7 @@ class LeaderWorkerSetReconciler:
         self._problems = problems
         self._missing = missing
         self._departures = departures
+        self._caches = caches
         self._clock = clock
         self._history = history
         self._pace = StatusPace(clock)
@@ -104,7 +107,10 @@ class LeaderWorkerSetReconciler:
         if lws is None or lws.deleting:
             self._problems.forget(key)
             self._stability.forget(key)
+            self._caches.forget(key)
             return Result()
+        if self._caches.behind(key):
+            return Result(requeue_after=RETRY)
         leader = self._informers.stateful_sets.get(key) or self._live.stateful_set(key)
         observed, groups, again = self._follow(self._observe(lws, leader))
         revision = _revision(observed)

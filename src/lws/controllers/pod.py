@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, Node, Pod, StatefulSet
+from lws.controllers.catchingup import RETRY, CatchingUp
 from lws.controllers.claims import GroupClaims
 from lws.controllers.executor import Executor
 from lws.controllers.gang import Gang
@@ -57,6 +58,7 @@ class PodReconciler:
         problems: ProblemMemory,
         inherited: InheritedKeys,
         missing: MissingPods,
+        caches: CatchingUp,
         clock: Clock,
         claims: GroupClaims | None = None,
         gang: Gang | None = None,
@@ -70,6 +72,7 @@ class PodReconciler:
         self._problems = problems
         self._inherited = inherited
         self._missing = missing
+        self._caches = caches
         self._unready = LastingClock(clock)
         self._left_behind = LastingClock(clock)
         self._clock = clock
@@ -84,6 +87,8 @@ class PodReconciler:
         if leader is None or not name:
             return Result()
         lws = Key(leader.namespace, name)
+        if self._caches.behind(lws):
+            return Result(requeue_after=RETRY)
         try:
             outcome = self._carry_out(lws, leader)
         except Exception as error:

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Pod, StatefulSet
+from lws.controllers.catchingup import CatchingUp
 from lws.controllers.claims import GroupClaims
 from lws.controllers.commits import Committer, Entries, ForeignEntries
 from lws.controllers.departures import Departures
@@ -173,8 +174,8 @@ def make_reconcilers(
     if claims is not None:
         by_kind["ResourceClaim"] = claims.informer
         claims.informer.add_handler(EnqueueRequests(pods, group_of_owned, differs(claim_aspects)))
-    ledger = GroupStatusMemory()
-    incidents, departures = _remember(informers, ledger)
+    ledger, caches = GroupStatusMemory(), CatchingUp(informers, client)
+    incidents, departures = _remember(informers, ledger, caches)
     live = LiveReader(client)
     entries = Entries(commits)
     kinds = KINDS
@@ -208,6 +209,7 @@ def make_reconcilers(
         problems=problems,
         missing=missing,
         departures=departures,
+        caches=caches,
         clock=clock,
         history=history,
     )
@@ -221,6 +223,7 @@ def make_reconcilers(
         problems=problems,
         inherited=InheritedKeys(client),
         missing=missing,
+        caches=caches,
         clock=clock,
         claims=claims,
         gang=gang,
@@ -237,12 +240,14 @@ def make_reconcilers(
     return Reconcilers(settling.timed(for_sets.reconcile), for_pods.reconcile, committer.reconcile)
 
 
-def _remember(informers: Informers, ledger: GroupStatusMemory) -> tuple[IncidentLog, Departures]:
+def _remember(
+    informers: Informers, ledger: GroupStatusMemory, caches: CatchingUp
+) -> tuple[IncidentLog, Departures]:
     """What happens to groups; these handlers come before those that lead to a pass."""
     incidents = IncidentLog(
         informers.pods.get,
         judge_of(informers, ledger),
-        lenient=lambda leader, pod: of_an_update(informers, leader, pod),
+        lenient=lambda leader, pod: of_an_update(informers, caches, leader, pod),
     )
     informers.sets.add_handler(ledger)
     departures = Departures()

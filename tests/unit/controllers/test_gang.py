@@ -25,7 +25,7 @@ from lws.controllers.indexes import (
 )
 from lws.controllers.informers import Informers
 from lws.controllers.wiring import Reconcilers, make_reconcilers
-from lws.kube.errors import Forbidden
+from lws.kube.errors import Forbidden, NotFound
 from lws.kube.resources import Resource
 from lws.objects import Key, KubeObject, ObjectMeta, OwnerReference
 from lws.planning import podgroups
@@ -87,6 +87,9 @@ class Creations:
     def __init__(self, refuses: Resource | None = None) -> None:
         self.made: list[tuple[Resource, Document]] = []
         self._refuses = refuses
+
+    def get(self, *_: Any) -> KubeObject:
+        raise NotFound(404)  # the caches show all there is
 
     def create(self, resource: Resource, type_: type[KubeObject], document: Document) -> KubeObject:
         if resource == self._refuses:
