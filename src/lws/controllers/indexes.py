@@ -1,7 +1,8 @@
 """Where the reconcilers find what belongs together, without listing anything.
 
 ``set``: by (namespace, set name), from the name label. ``group``: by (namespace, leader pod name).
-``revision``: by set and revision key. ``edited``: by DisaggregatedSet, what is not as it was made. All of it
+``revision``: by set and revision key. ``marked``: by set, leaders and StatefulSets that an update in place
+has left its annotation on. ``edited``: by DisaggregatedSet, what is not as it was made. All of it
 is a view by names; the planners follow owner UIDs before they decide anything.
 """
 
@@ -21,6 +22,7 @@ BY_GROUP = "group"
 BY_DISAGGREGATED_SET = "disaggregated set"
 BY_REVISION = "revision"
 BY_EDITED = "edited"
+BY_MARKED = "marked"
 
 _WORKER_NAME = re.compile(r"(.*)-[0-9]+")
 
@@ -44,6 +46,13 @@ def is_leader(pod: Pod) -> bool:
 def leader_set_of(pod: Pod) -> Iterable[Key]:
     """The set of a leader pod; nothing for a worker."""
     return set_of(pod) if is_leader(pod) else ()
+
+
+def marked_set_of(obj: KubeObject) -> Iterable[Key]:
+    """The set of a StatefulSet, or a leader, that has been updated in place, or is."""
+    if c.IN_PLACE_ANNOTATION not in obj.annotations or (isinstance(obj, Pod) and not is_leader(obj)):
+        return ()
+    return set_of(obj)
 
 
 def group_of_pod(pod: Pod) -> Iterable[Key]:

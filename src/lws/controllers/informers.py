@@ -10,12 +10,14 @@ from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, Pod, Service, StatefulSet, lean
 from lws.controllers.indexes import (
     BY_GROUP,
+    BY_MARKED,
     BY_REVISION,
     BY_SET,
     EDITABLE,
     group_of_owned,
     group_of_pod,
     leader_set_of,
+    marked_set_of,
     revision_of,
     set_of,
 )
@@ -42,8 +44,8 @@ class Informers(NamedTuple):
 
 INDEXES: Final[Mapping[type[KubeObject], Mapping[str, Callable[[Any], Iterable[Hashable]]]]] = {
     LeaderWorkerSet: EDITABLE,
-    StatefulSet: {BY_SET: set_of, BY_GROUP: group_of_owned},
-    Pod: {BY_SET: leader_set_of, BY_GROUP: group_of_pod},
+    StatefulSet: {BY_SET: set_of, BY_GROUP: group_of_owned, BY_MARKED: marked_set_of},
+    Pod: {BY_SET: leader_set_of, BY_GROUP: group_of_pod, BY_MARKED: marked_set_of},
     ControllerRevision: {BY_SET: set_of, BY_REVISION: revision_of},
     Service: {},
 }

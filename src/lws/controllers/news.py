@@ -81,6 +81,12 @@ def leader_aspects(pod: Pod) -> object:
     return (pod.deleting, pod.ready, pod.labels)
 
 
+def course_aspects(one: StatefulSet) -> object:
+    """What the updates in place of a set wait for of its leader StatefulSet, beside what any set does."""
+    partition = one.spec.update_strategy.rolling_update.partition
+    return (one.labels.get(c.REVISION_LABEL), partition, one.seen, one.status.updated_replicas)
+
+
 def changing_aspects(pod: Pod) -> object:
     """What an in-place update waits for of a pod."""
     return (pod.status, pod.labels, pod.annotations.get(c.IN_PLACE_ANNOTATION))

@@ -314,7 +314,7 @@ def _watch(
     informers.stateful_sets.add_handler(EnqueueRequests(pods, group_of_owned, differs(upkeep_aspects)))
     informers.pods.add_handler(EnqueueRequests(pods, group_of_pod, differs(pod_aspects)))
     informers.pods.add_handler(EnqueueRequests(pods, gated_group, differs(worker_aspects)))
-    watch_changes(informers, pods)
+    watch_changes(informers, later, pods)
     informers.pods.add_handler(EnqueueRequests(later, leader_set_of, differs(leader_aspects)))
     informers.pods.add_handler(EnqueueRequests(later, set_to_record, differs(member_aspects)))
     informers.pods.add_handler(EnqueueRequests(later, set_of, changed_reason))

@@ -152,6 +152,30 @@ def test_a_worker_that_goes_meanwhile(restart: str) -> None:
     assert len(torn_down) <= 1
 
 
+def test_a_group_that_falls_back_out_of_order_is_woken_and_asks_for_nothing_until_then() -> None:
+    """Group 2 holds the partition: what waits for that is looked at again when it moves, or at a deadline."""
+    shape = SHAPE | {"max_unavailable": 2}
+    world = life(**shape)
+    before = {i: group(world, i) for i in range(3)}
+    world.edit(**shape, template=NEW)
+    while pod(world, "1").labels[c.REVISION_LABEL] == pod(world, "0").labels[c.REVISION_LABEL]:
+        assert world.step()
+    world.cluster.kubelets_away = True
+    world.cluster.delete(pod(world, "1-1"), force=True)
+    assert world.process is not None
+    began = world.clock.monotonic()
+    while world.cluster.moves() or world.process.deliveries() or world.process.reconciles():
+        assert world.step()
+    while (due := world.process.next()) is not None and due < began + 500:
+        assert world.step()
+    assert (due is None, world.clock.monotonic() - began < 60) == (False, True)
+    assert len(reasons(world, c.REASON_IN_PLACE_FALLBACK)) == 1
+    world.cluster.kubelets_away = False
+    world.settle()
+    world.assert_whole()
+    assert {i: bool(group(world, i) & before[i]) for i in range(3)} == {0: True, 1: False, 2: True}
+
+
 def test_a_pod_that_somebody_changed_has_its_group_recreated() -> None:
     """beyond.md, 1.5.18: that one, and the others stay."""
     shape = SHAPE | {"restart": c.RESTART_NONE}

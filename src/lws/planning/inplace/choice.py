@@ -13,16 +13,13 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import StatefulSet
 from lws.objects import controlled_by
-from lws.planning.actions import Action, Delete, Record, Requeue
+from lws.planning.actions import Action, Delete, Record
 from lws.planning.events import warning
 from lws.planning.groups import Group, Groups
 from lws.planning.inplace.eligibility import Changes
 from lws.planning.inplace.marks import marked, updated_in_place
 from lws.planning.inplace.writes import choose_alone, prepare
 from lws.planning.rollout import rebuilds_as, spare_groups
-
-UNSEEN_RETRY = 1.0
-"""Seconds until another look whether the StatefulSet controller has seen the leaders' labels."""
 
 
 class Course:
@@ -43,11 +40,6 @@ class Course:
     def floor(self) -> int:
         """The least partition that leaves alone what is to be, or has just been, updated in place."""
         return max((index + 1 for index in self._held()), default=0)
-
-    @property
-    def waits(self) -> bool:
-        """Whether only the StatefulSet controller's answer keeps the partition up."""
-        return any(self._unseen(self._groups.by_index[index]) for index in self._held())
 
     def refusal(self) -> tuple[Record, ...]:
         """The event that this roll, which begins now, recreates groups; ``leader`` is as it was before."""
@@ -123,10 +115,7 @@ class Course:
             return ()
         gone = {x.uid for x in replaced}
         spent = sum(x.ready and x.leader.uid in gone for x in self._groups.all)
-        actions = list(self._marks(now, spent))
-        if not self._labels_seen and self.waits:
-            actions.append(Requeue(UNSEEN_RETRY))
-        return tuple(actions)
+        return tuple(self._marks(now, spent))
 
     def _marks(self, now: float, spent: int) -> Iterator[Action]:
         spare = spare_groups(self._lws, self._groups, self._leader) - spent

@@ -35,9 +35,6 @@ from lws.planning.recreation.evidence import (
     workers_of,
 )
 
-WAIT = 1.0
-"""Seconds until another look at the leader StatefulSet, of which nothing is told to a group."""
-
 UPDATED = "updated"
 FALLBACK = "fallback"
 OUTCOMES = (UPDATED, FALLBACK)
@@ -144,7 +141,7 @@ class _Course:
         if not all(self._known(x) for x in self._members):
             return self._waiting()
         if self._leader_outdated() and not spared(self._group.leader_set, self._mark.to, self._own.index):
-            return Steps((*self._waiting().actions, Requeue(WAIT)))
+            return self._waiting()
         if self._group.certainty < Certainty.GROUP:
             return Steps(needs=Certainty.GROUP)
         patches = tuple(self._patches())
@@ -235,7 +232,7 @@ class _Course:
                 f"its containers did not run within {self._lws.in_place_deadline:.0f} seconds"
             )
         if self._workers is not None and not all_counted(self._workers, self._of_workers()):
-            return Steps((Requeue(WAIT),) if not self._left else ())
+            return Steps()
         return Steps((self._settle(),))
 
     def _replaced(self) -> bool:
@@ -293,6 +290,6 @@ class _Course:
         if self._leader_outdated() or one is None:
             return Steps()
         if not comes_again(one, self._mark.to, self._own.index):
-            return Steps((Requeue(WAIT),))
+            return Steps()
         failed = failed_delete(self._lws, "leader pod", leader.name, leader=leader)
         return Steps((Delete("Pod", leader.key, leader.uid, propagation="Foreground", failed=failed),))
