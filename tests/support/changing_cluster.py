@@ -20,7 +20,7 @@ from lws.api.workloads import (
     PodStatus,
     StatefulSet,
 )
-from support.cluster_model import Cluster, Move, is_leader_set
+from support.cluster_model import Cluster, Move, is_leader_set, owner_uid
 from support.rolling_cluster import RollingCluster, _made, _ordinals
 
 BAD = "bad"
@@ -60,6 +60,13 @@ class ChangingCluster(RollingCluster):
         assert isinstance(pod, Pod)
         self._labels[pod.uid] = pod.controller_revision
         self._told += 1
+
+    def _synced(self, owner: StatefulSet) -> StatefulSet:
+        """With the pods that are of that template, counted in the same write."""
+        synced = super()._synced(owner)
+        pods = [x for x in self.all(Pod) if owner_uid(x) == owner.uid and not x.deleting]
+        updated = sum(self._seen(x) == synced.status.update_revision for x in pods)
+        return replace(synced, status=replace(synced.status, updated_replicas=updated))
 
     def _seen(self, pod: Pod) -> str:
         return self._labels.get(pod.uid, "")

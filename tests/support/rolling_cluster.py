@@ -25,12 +25,22 @@ class RollingCluster(Cluster):
             if owner.deleting:
                 continue
             if owner.status.observed_generation < owner.metadata.generation:
-                yield partial(self.put, _synced(owner))
+                yield partial(self.put, self._synced(owner))
                 continue
             pods = {_ordinal(x): x for x in self.all(Pod) if owner_uid(x) == owner.uid}
             yield from self._scale(owner, pods)
             yield from self._roll(owner, pods)
             yield from self._report(owner, pods)
+
+    def _synced(self, owner: StatefulSet) -> StatefulSet:
+        """Its newest template has been seen."""
+        key = owner.labels[c.REVISION_LABEL]
+        current = owner.status.current_revision or key
+        seen = owner.metadata.generation
+        status = replace(
+            owner.status, observed_generation=seen, current_revision=current, update_revision=key
+        )
+        return replace(owner, status=status)
 
     def _scale(self, owner: StatefulSet, pods: dict[int, Pod]) -> Iterator[Move]:
         wanted = _ordinals(owner)
@@ -60,14 +70,6 @@ class RollingCluster(Cluster):
         status = replace(owner.status, replicas=len(pods), available_replicas=ready, current_revision=current)
         if status != owner.status:
             yield partial(self.put, replace(owner, status=status))
-
-
-def _synced(owner: StatefulSet) -> StatefulSet:
-    key = owner.labels[c.REVISION_LABEL]
-    current = owner.status.current_revision or key
-    seen = owner.metadata.generation
-    status = replace(owner.status, observed_generation=seen, current_revision=current, update_revision=key)
-    return replace(owner, status=status)
 
 
 def _ordinals(owner: StatefulSet) -> range:

@@ -2,7 +2,8 @@
 
 ``set``: by (namespace, set name), from the name label. ``group``: by (namespace, leader pod name).
 ``revision``: by set and revision key. ``marked``: by set, leaders and StatefulSets that an update in place
-has left its annotation on. ``edited``: by DisaggregatedSet, what is not as it was made. All of it
+has left its annotation on. ``template``: by set and the StatefulSet controller's name for their template,
+leaders that are not going. ``edited``: by DisaggregatedSet, what is not as it was made. All of it
 is a view by names; the planners follow owner UIDs before they decide anything.
 """
 
@@ -23,6 +24,7 @@ BY_DISAGGREGATED_SET = "disaggregated set"
 BY_REVISION = "revision"
 BY_EDITED = "edited"
 BY_MARKED = "marked"
+BY_TEMPLATE = "template"
 
 _WORKER_NAME = re.compile(r"(.*)-[0-9]+")
 
@@ -46,6 +48,11 @@ def is_leader(pod: Pod) -> bool:
 def leader_set_of(pod: Pod) -> Iterable[Key]:
     """The set of a leader pod; nothing for a worker."""
     return set_of(pod) if is_leader(pod) else ()
+
+
+def template_of_leader(pod: Pod) -> Iterable[tuple[Key, str]]:
+    """Of a leader that stays: its set, and which template its StatefulSet controller tells it by."""
+    return () if pod.deleting else [(key, pod.controller_revision) for key in leader_set_of(pod)]
 
 
 def marked_set_of(obj: KubeObject) -> Iterable[Key]:

@@ -13,6 +13,7 @@ from lws.controllers.indexes import (
     BY_MARKED,
     BY_REVISION,
     BY_SET,
+    BY_TEMPLATE,
     EDITABLE,
     group_of_owned,
     group_of_pod,
@@ -20,6 +21,7 @@ from lws.controllers.indexes import (
     marked_set_of,
     revision_of,
     set_of,
+    template_of_leader,
 )
 from lws.controllers.resources import LEADERWORKERSETS
 from lws.kube.resources import CONTROLLER_REVISIONS, PODS, SERVICES, STATEFULSETS, Resource
@@ -45,7 +47,12 @@ class Informers(NamedTuple):
 INDEXES: Final[Mapping[type[KubeObject], Mapping[str, Callable[[Any], Iterable[Hashable]]]]] = {
     LeaderWorkerSet: EDITABLE,
     StatefulSet: {BY_SET: set_of, BY_GROUP: group_of_owned, BY_MARKED: marked_set_of},
-    Pod: {BY_SET: leader_set_of, BY_GROUP: group_of_pod, BY_MARKED: marked_set_of},
+    Pod: {
+        BY_SET: leader_set_of,
+        BY_GROUP: group_of_pod,
+        BY_MARKED: marked_set_of,
+        BY_TEMPLATE: template_of_leader,
+    },
     ControllerRevision: {BY_SET: set_of, BY_REVISION: revision_of},
     Service: {},
 }

@@ -214,8 +214,10 @@ class LeaderWorkerSetReconciler:
     def _apply(self, observed: ObservedSet, groups: Groups, revision: RevisionPlan) -> Outcome:
         """Apply the leader StatefulSet."""
         lws, leader = observed.lws, observed.leader
-        states = groups.states(revision.key, leader.spec.replicas if leader else 0)
         course = self._course(observed, groups, leader, revision.key)
+        if course is not None and revision.changed and course.unheard:
+            return Outcome()
+        states = groups.states(revision.key, leader.spec.replicas if leader else 0)
         floor = course.floor if course is not None else 0
         rollout = rollout_parameters(lws, leader, states, template_changed=revision.changed, floor=floor)
         actions = plan_leader(

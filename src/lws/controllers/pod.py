@@ -19,7 +19,7 @@ from lws.controllers.executor import Executor
 from lws.controllers.gang import Gang
 from lws.controllers.groupstatus import GroupStatusMemory
 from lws.controllers.incidents import IncidentLog
-from lws.controllers.indexes import BY_GROUP, BY_REVISION, BY_SET
+from lws.controllers.indexes import BY_GROUP, BY_REVISION, BY_SET, BY_TEMPLATE
 from lws.controllers.informers import Informers
 from lws.controllers.inherited import InheritedKeys
 from lws.controllers.lacks import MissingPods
@@ -132,6 +132,7 @@ class PodReconciler:
         revisions = tuple(self._informers.revisions.by_index(BY_REVISION, (key, _revision(leader))))
         claims, claims_known = self._claims_of(lws, leader, worker_sets, revisions)
         in_place = any(open_mark(x) for x in (leader, workers) if x is not None)
+        leader_set = self._informers.stateful_sets.get(key) if in_place else None
         return ObservedGroup(
             lws,
             leader,
@@ -140,7 +141,8 @@ class PodReconciler:
             lack=self._missing.of(workers, pods) if workers is not None and not leader.deleting else None,
             stale_keys=self._stale_keys(lws, leader, worker_sets),
             revisions=tuple(self._informers.revisions.by_index(BY_SET, key)) if in_place else revisions,
-            leader_set=self._informers.stateful_sets.get(key) if in_place else None,
+            leader_set=leader_set,
+            updated_leaders=self._updated(leader_set) if leader_set is not None else 0,
             node=self._node_of(lws, leader),
             service=self._informers.services.get(leader.key),
             pod_group=self._gang.pod_group_of(leader) if self._gang is not None else None,
@@ -149,6 +151,11 @@ class PodReconciler:
             claims_known=claims_known,
             incidents=self._incidents.of(leader),
         )
+
+    def _updated(self, leader_set: StatefulSet) -> int:
+        """How many leaders its newest template is the one of, by their labels."""
+        template = (leader_set.key, leader_set.status.update_revision)
+        return len(self._informers.pods.by_index(BY_TEMPLATE, template))
 
     def _claims_of(
         self,

@@ -152,6 +152,20 @@ def test_a_worker_that_goes_meanwhile(restart: str) -> None:
     assert len(torn_down) <= 1
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_a_statefulset_controller_that_is_late_by_rolls_and_their_undoing_replaces_nothing(seed: int) -> None:
+    """It hears of labels when nothing else can happen, and of those in between when it may act on them."""
+    shape = SHAPE | {"max_unavailable": 2, "restart": c.RESTART_NONE}
+    world = Life(seed, late=True, template=OLD, **shape)
+    before = world.uids()
+    for template in (NEW, pods_of("c", "c", "a"), NEW, OLD):
+        world.edit(**shape, template=template)
+        world.go_on(40)
+    world.settle()
+    world.assert_whole()
+    assert (world.uids(), world.cluster.deleted_by_sets) == (before, [])
+
+
 def test_a_group_that_falls_back_out_of_order_is_woken_and_asks_for_nothing_until_then() -> None:
     """Group 2 holds the partition: what waits for that is looked at again when it moves, or at a deadline."""
     shape = SHAPE | {"max_unavailable": 2}

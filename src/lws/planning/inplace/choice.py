@@ -18,6 +18,7 @@ from lws.planning.events import warning
 from lws.planning.groups import Group, Groups
 from lws.planning.inplace.eligibility import Changes
 from lws.planning.inplace.marks import marked, updated_in_place
+from lws.planning.inplace.pods import carrying
 from lws.planning.inplace.writes import choose_alone, prepare
 from lws.planning.rollout import rebuilds_as, spare_groups
 
@@ -40,6 +41,15 @@ class Course:
     def floor(self) -> int:
         """The least partition that leaves alone what is to be, or has just been, updated in place."""
         return max((index + 1 for index in self._held()), default=0)
+
+    @property
+    def unheard(self) -> bool:
+        """The StatefulSet controller has yet to hear of leaders that were changed to the present template.
+
+        The next template waits for that: whoever is late by several changes of one pod cannot be told from
+        one that is not, once a former template returns.
+        """
+        return self._leader.status.updated_replicas < _carrying(self._groups, self._leader)
 
     def refusal(self) -> tuple[Record, ...]:
         """The event that this roll, which begins now, recreates groups; ``leader`` is as it was before."""
@@ -157,11 +167,12 @@ def concerned(lws: LeaderWorkerSet, groups: Groups) -> bool:
 
 def _labels_seen(groups: Groups, leader: StatefulSet) -> bool:
     """The StatefulSet controller counts as many updated pods as the caches show."""
-    if not leader.seen:
-        return False
-    updated = leader.status.update_revision
-    carrying = sum(x.leader.controller_revision == updated and not x.leader.deleting for x in groups.all)
-    return leader.status.updated_replicas == carrying
+    return leader.seen and leader.status.updated_replicas == _carrying(groups, leader)
+
+
+def _carrying(groups: Groups, leader: StatefulSet) -> int:
+    """How many of its pods have the label of its newest template."""
+    return carrying(leader, (x.leader for x in groups.all if controlled_by(x.leader, leader.uid)))
 
 
 def _revisions_in(group: Group) -> set[str]:

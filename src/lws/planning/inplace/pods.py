@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
@@ -30,14 +30,29 @@ def unfit(lws: LeaderWorkerSet, pod: Pod, change: Change, wanted: Template, *, l
     return ""
 
 
+def carrying(owner: StatefulSet, pods: Iterable[Pod]) -> int:
+    """How many of these pods that stay have the label of the StatefulSet's newest template."""
+    return sum(x.controller_revision == owner.status.update_revision and not x.deleting for x in pods)
+
+
 def all_counted(workers: StatefulSet, pods: Sequence[Pod]) -> bool:
     """Whether the StatefulSet controller knows every worker for one of the new template, and so keeps it.
 
-    Equal numbers are the same pods, as none is missing or going.
+    Equal numbers are the same pods, as none is missing or going, and none had been changed away from this
+    template without its being heard of (``miscounted``).
     """
-    revision, count = workers.status.update_revision, workers.spec.replicas
-    carrying = [x for x in pods if x.controller_revision == revision and not x.deleting]
-    return len(pods) == len(carrying) == count == workers.status.updated_replicas
+    count = workers.spec.replicas
+    return len(pods) == carrying(workers, pods) == count == workers.status.updated_replicas
+
+
+def miscounted(owner: StatefulSet, known: int) -> bool:
+    """Whether its controller takes pods for updated that are not any more; ``known``: those that are.
+
+    Their labels were changed away from its present template, and it has not heard of that. Were one changed
+    back now, nothing would seem to have been, and it would hear of the change in between once it may replace
+    outdated pods.
+    """
+    return owner.status.updated_replicas > known
 
 
 def spared(leaders: StatefulSet | None, key: str, index: int | None) -> bool:

@@ -21,7 +21,7 @@ from lws.planning.gate import drain_gate
 from lws.planning.groups import Group
 from lws.planning.inplace.eligibility import Change, Changes
 from lws.planning.inplace.marks import Mark, mark_on, proven
-from lws.planning.inplace.pods import all_counted, comes_again, spared, unfit
+from lws.planning.inplace.pods import all_counted, carrying, comes_again, miscounted, spared, unfit
 from lws.planning.inplace.writes import change_pod, give_up, prepare, settle
 from lws.planning.observed import Certainty, ObservedGroup, members
 from lws.planning.recreation.evidence import (
@@ -138,7 +138,7 @@ class _Course:
         """
         if cause := self._unfit():
             return self._give_up(cause)
-        if not all(self._known(x) for x in self._members):
+        if self._unheard() or not all(self._known(x) for x in self._members):
             return self._waiting()
         if self._leader_outdated() and not spared(self._group.leader_set, self._mark.to, self._own.index):
             return self._waiting()
@@ -153,6 +153,13 @@ class _Course:
         return Steps(
             (Attempt(patches, self._given_up("a change was refused", told=False), self._told(note)),)
         )
+
+    def _unheard(self) -> bool:
+        """The StatefulSet controller has yet to hear of a former change of labels, of workers or leaders."""
+        one, workers = self._group.leader_set, self._workers
+        if one is not None and miscounted(one, self._group.updated_leaders):
+            return True
+        return workers is not None and miscounted(workers, carrying(workers, self._of_workers()))
 
     def _unfit(self) -> str:
         """Why these pods cannot be changed, as far as they have not been."""
