@@ -29,7 +29,7 @@ from lws.controllers.lacks import MissingPods
 from lws.controllers.leaderworkerset import LeaderWorkerSetReconciler
 from lws.controllers.outcomes import Outcome
 from lws.controllers.problems import ProblemMemory
-from lws.objects import KubeObject
+from lws.objects import Key, KubeObject
 from lws.planning.actions import Action, PatchStatus
 from lws.planning.group import plan_group
 from lws.planning.observed import ObservedGroup
@@ -154,8 +154,13 @@ class _Live:
         return True
 
 
+class _Caches:
+    def behind(self, _key: Key) -> bool:
+        return False
+
+
 def _reconciler(one: Set, executor: _Executor) -> LeaderWorkerSetReconciler:
-    stand_ins: dict[str, Any] = {"executor": executor, "live": _Live()}
+    stand_ins: dict[str, Any] = {"executor": executor, "live": _Live(), "caches": _Caches()}
     clock = SystemClock()
     return LeaderWorkerSetReconciler(
         _informers(one),

@@ -49,7 +49,7 @@ from lws.planning.revisions import (
     plan_truncation,
     template_of,
 )
-from lws.planning.rollout import plan_replacements, rollout_parameters
+from lws.planning.rollout import plan_replacements, rebuilds_as, rollout_parameters
 from lws.planning.services import plan_shared_service
 from lws.planning.status import plan_status
 from lws.runtime.clock import Clock
@@ -239,8 +239,9 @@ class LeaderWorkerSetReconciler:
         course = self._course(observed, groups, applied, revision.key)
         if course is None:
             return done
+        seen = observed.leader is not None and rebuilds_as(observed.leader, revision.key)
         now = self._clock.now().timestamp()
-        return done.with_(self._executor.run(course.plan(replaced=replacements, now=now)))
+        return done.with_(self._executor.run(course.plan(replaced=replacements, template_seen=seen, now=now)))
 
     def _course(
         self, observed: ObservedSet, groups: Groups, leader: StatefulSet | None, key: str

@@ -114,18 +114,27 @@ class Course:
             return ""
         return wanted if all(self._changes.possible(x, wanted) for x in _revisions_in(group)) else ""
 
-    def plan(self, *, replaced: Iterable[Delete] = (), now: float) -> tuple[Action, ...]:
+    def plan(
+        self, *, replaced: Iterable[Delete] = (), template_seen: bool = False, now: float
+    ) -> tuple[Action, ...]:
         """Mark the groups that the budget allows, the highest first; those that are down cost nothing.
 
-        Nothing before the StatefulSet controller has seen the template: it would replace the leaders.
-        ``replaced``: leaders that this pass deletes, of the same budget. ``now``: seconds since 1970. Raises
-        ValueError as ``rollout_numbers`` does.
+        Nothing before the StatefulSet controller has seen the template: it would replace the leaders. It may
+        have seen that before this pass moved the partition (``template_seen``), which is as good where that
+        exposes nothing that is to be replaced. ``replaced``: leaders that this pass deletes, of the same
+        budget. ``now``: seconds since 1970. Raises ValueError as ``rollout_numbers`` does.
         """
-        if self._lws.deleting or not rebuilds_as(self._leader, self._key):
+        seen = rebuilds_as(self._leader, self._key) or (template_seen and self._nothing_exposed())
+        if self._lws.deleting or not seen:
             return ()
         gone = {x.uid for x in replaced}
         spent = sum(x.ready and x.leader.uid in gone for x in self._groups.all)
         return tuple(self._marks(now, spent))
+
+    def _nothing_exposed(self) -> bool:
+        """All groups from the partition up are updated: whoever replaces leaders finds none there."""
+        found = (self._groups.by_index.get(i) for i in range(self._partition, self._leader.spec.replicas))
+        return all(x is not None and x.updated(self._key) for x in found)
 
     def _marks(self, now: float, spent: int) -> Iterator[Action]:
         spare = spare_groups(self._lws, self._groups, self._leader) - spent
