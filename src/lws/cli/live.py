@@ -71,7 +71,6 @@ def follow(session: Session, sources: Sequence[Source], picture: Picture, *, tim
         threading.Thread(target=_tell, args=(session, source, changed), daemon=True).start()
     with _showing(session) as show:
         while True:
-            changed.clear()
             began = time.monotonic()
             view = picture.look()
             calm = max(CALM, 2 * (time.monotonic() - began))
@@ -83,6 +82,7 @@ def follow(session: Session, sources: Sequence[Source], picture: Picture, *, tim
                     raise CommandError(f"timed out after {timeout:g}s")
                 show(view, picture.draw(view))
             time.sleep(min(calm, max(0.0, end - time.monotonic())))
+            changed.clear()
 
 
 def _tell(session: Session, source: Source, changed: threading.Event) -> None:

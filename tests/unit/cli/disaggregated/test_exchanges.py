@@ -188,6 +188,7 @@ def test_trees_of_all_sets_are_drawn_anew(server: ApiServer, run_in_ns: Run, cap
     def take_away() -> None:
         for path in feeds:
             server.wait_for(1, "GET", path, watch=True)
+        server.wait_for(1, "GET", NS.scalers)  # the last that is read for a picture
         server.on("GET", NS.sets, status_answer(403, reason="Forbidden", message="not any more"), watch=False)
         feeds[NS.pods].event("DELETED", {"metadata": {"name": "x"}})
 
