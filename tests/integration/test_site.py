@@ -83,6 +83,7 @@ def desktop(browser: Browser) -> Iterator[Page]:
         yield page
 
 
+@pytest.mark.timeout(1200)  # hundreds of pages, three times each, beside whatever else is tested
 def test_nothing_stands_outside_its_column(site: Path, desktop: Page) -> None:
     wrong: dict[str, list[str]] = {}
     for each in pages(site):
