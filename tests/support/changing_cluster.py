@@ -39,6 +39,7 @@ class ChangingCluster(RollingCluster):
         self._starts = 0
         self._runs: dict[str, dict[str, str]] = {}  # by pod UID, the image of each container that was started
         self._labels: dict[str, str] = {}  # by pod UID, as the StatefulSet controller has seen it
+        self._specs: dict[str, Pod] = {}  # by UID, the pod as its kubelet has seen its spec
         self._told = 0  # how many changes of pods its watch has told
         self.deleted_by_sets: list[str] = []
         self.kubelets_away = False
@@ -152,11 +153,18 @@ class ChangingCluster(RollingCluster):
             yield from self._sync(pod)
 
     def _sync(self, pod: Pod) -> Iterator[Move]:
-        """Seen, killed and pulled, started, ready: each on its own."""
+        """Heard of, seen, killed and pulled, started, ready: each on its own. What it does by a spec that is
+        not the last one any more it reports of the pod as it is by now.
+        """
+        known = self._specs.get(pod.uid)
+        if known is None or known.metadata.generation < pod.metadata.generation:
+            yield partial(self._specs.__setitem__, pod.uid, pod)
+        if known is None:
+            return
         running = self._runs.get(pod.uid, {})
-        wanted = {x.name: x.image for x in pod.spec.containers}
-        if pod.status.observed_generation < pod.metadata.generation:
-            seen = replace(pod.status, observed_generation=pod.metadata.generation)
+        wanted = {x.name: x.image for x in known.spec.containers}
+        if pod.status.observed_generation < known.metadata.generation:
+            seen = replace(pod.status, observed_generation=known.metadata.generation)
             yield partial(self.put, replace(pod, status=seen))
             return
         changed = [name for name, image in wanted.items() if running.get(name) != image]
@@ -174,7 +182,7 @@ class ChangingCluster(RollingCluster):
         else:
             self._starts += 1
             count = was.restart_count + 1 if was is not None and runs.get(name) else 0
-            status = ContainerStatus(count, name, container_id=f"cri://{self._starts}")
+            status = ContainerStatus(count, name, image, container_id=f"cri://{self._starts}")
         runs[name] = image
         phase = "Running" if pod.status.phase == "Running" or image != BAD else "Pending"
         statuses = tuple((before | {name: status}).values())

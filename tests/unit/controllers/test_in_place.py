@@ -13,6 +13,7 @@ from support.in_place_world import Life, pods_of
 from lws.api import constants as c
 from lws.api.workloads import Container, Pod, StatefulSet
 from lws.kube.errors import Invalid
+from lws.planning.inplace.marks import mark_on
 
 OLD, NEW = pods_of("a", "a", "a"), pods_of("b", "b", "a")
 SHAPE: dict[str, Any] = {"replicas": 3, "size": 3}
@@ -164,6 +165,26 @@ def test_a_statefulset_controller_that_is_late_by_rolls_and_their_undoing_replac
     world.settle()
     world.assert_whole()
     assert (world.uids(), world.cluster.deleted_by_sets) == (before, [])
+
+
+def test_what_was_wanted_in_between_is_remembered_until_it_is_started() -> None:
+    """A late kubelet may start it yet, and report it with the generation of the last change."""
+    world = life()
+    world.edit(**SHAPE, template=NEW)
+    world.cluster.kubelets_away = True
+    while pod(world, "2").spec.containers[0].image != "b":
+        assert world.step()
+    world.edit(**SHAPE, template=OLD)
+    while pod(world, "2").spec.containers[0].image != "a":
+        assert world.step()
+    mark = mark_on(pod(world, "2"))
+    assert mark is not None
+    assert (mark.ran, mark.passed) == ({"c0": "a"}, {"c0": ["b"]})
+    world.cluster.kubelets_away = False
+    before = world.uids()
+    world.settle()
+    world.assert_whole()
+    assert world.uids() == before
 
 
 def test_a_group_that_falls_back_out_of_order_is_woken_and_asks_for_nothing_until_then() -> None:

@@ -26,8 +26,9 @@ class Mark(Struct, frozen=True, omit_defaults=True):
     ``containers`` that it touched by name, with their containerIDs before; of leaders the ``members``, as a
     digest of the workers' UIDs. ``waiting``: containers of a former change that had not been started when the
     group was chosen again. ``ran``: the images with which those of ``containers``, or ``waiting``, had been
-    started. ``settled``: nothing is left to do; ``counts``: of restarts at that moment, as the group's record
-    has them.
+    started. ``passed``: the images that they were to have in between, and may be started with yet.
+    ``settled``: nothing is left to do; ``counts``: of restarts at that moment, as the group's record has
+    them.
     """
 
     to: str
@@ -38,6 +39,7 @@ class Mark(Struct, frozen=True, omit_defaults=True):
     members: str = ""
     waiting: dict[str, str] | None = None
     ran: dict[str, str] | None = None
+    passed: dict[str, list[str]] | None = None
     settled: bool = False
     counts: str = ""
 
@@ -100,8 +102,8 @@ def proven(pod: Pod, *, late: bool = False) -> bool:
     digest. The kubelet reports a generation before it deals with its containers, so one that has not reported
     this one has not begun. It deals with one generation after the other: a container that it has left alone
     until then, and that runs the very image, stays. Before Kubernetes 1.33 no generation is reported, and
-    only at the end of all time (``late``) such a container counts. A pod without the mark was made from the
-    new template.
+    only at the end of all time (``late``) such a container counts. One that reports an image which it was to
+    have in between is about to be started once more. A pod without the mark was made from the new template.
     """
     mark = mark_on(pod)
     if mark is None or mark.containers is None:
@@ -110,7 +112,7 @@ def proven(pod: Pod, *, late: bool = False) -> bool:
     left = pending(mark.containers, pod)
     if late and left and left.keys() <= _as_before(mark, pod):
         return True
-    if seen and seen < mark.generation:
+    if (seen and seen < mark.generation) or (not late and _in_between(mark, pod)):
         return False
     return not (left.keys() - _as_before(mark, pod) if seen else left)
 
@@ -121,6 +123,20 @@ def _as_before(mark: Mark, pod: Pod) -> set[str]:
     statuses = (*pod.status.init_container_statuses, *pod.status.container_statuses)
     here = {x.name for x in statuses if x.container_id and x.state == ContainerState()}
     return {x for x, image in (mark.ran or {}).items() if x in here and wanted.get(x) == image}
+
+
+def _in_between(mark: Mark, pod: Pod) -> bool:
+    """Whether a container runs what it was to run between two changes: a kubelet that was late has started
+    it from the former one, and may report it together with the generation of the last.
+    """
+    passed = mark.passed or {}
+    wanted = {x.name: x.image for x in (*pod.spec.init_containers, *pod.spec.containers)}
+    return any(
+        one.image == image or one.image.endswith(f"/{image}")
+        for one in (*pod.status.init_container_statuses, *pod.status.container_statuses)
+        for image in passed.get(one.name, ())
+        if image != wanted.get(one.name)
+    )
 
 
 def pending(before: Mapping[str, str], pod: Pod) -> dict[str, str]:

@@ -5,6 +5,8 @@ What is due when is ``choice``'s and ``steps``'; here is only what is written.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from msgspec.structs import replace
 
 from lws.api import constants as c
@@ -19,8 +21,9 @@ from lws.planning.inplace.marks import Mark, mark_on, pending, write_mark
 
 def choose_alone(lws: LeaderWorkerSet, leader: Pod, mark: Mark) -> Patch:
     """Of a leader without workers the pod itself carries the mark."""
-    waiting, ran = _waiting(leader)
-    return _on(lws, "Pod", leader, _marked(replace(mark, waiting=waiting or None, ran=ran or None)))
+    left = _left(leader)
+    carried = replace(mark, waiting=left.waiting or None, ran=left.ran or None, passed=left.passed or None)
+    return _on(lws, "Pod", leader, _marked(carried))
 
 
 def prepare(lws: LeaderWorkerSet, workers: StatefulSet, mark: Mark, changes: Changes | None) -> Patch:
@@ -70,7 +73,7 @@ def change_pod(
     """
     status = pod.status
     ids = {x.name: x.container_id for x in (*status.init_container_statuses, *status.container_statuses)}
-    waiting, ran = _waiting(pod)
+    waiting, ran, passed = _left(pod)
     containers = waiting | {name: waiting.get(name, ids.get(name, "")) for name in change.images}
     generation = pod.metadata.generation and pod.metadata.generation + bool(change.images)
     runs = {x.name: x.image for x in (*pod.spec.init_containers, *pod.spec.containers)}
@@ -79,6 +82,8 @@ def change_pod(
         generation=generation,
         containers=containers,
         ran=ran | {name: runs.get(name, "") for name in change.images if name not in waiting} or None,
+        passed=passed | {x: [*passed.get(x, ()), runs.get(x, "")] for x in change.images if x in waiting}
+        or None,
     )
     metadata = _marked(full) | {
         "resourceVersion": pod.metadata.resource_version,
@@ -91,13 +96,23 @@ def change_pod(
     return _on(lws, "Pod", pod, metadata, image_lists(change))
 
 
-def _waiting(pod: Pod) -> tuple[dict[str, str], dict[str, str]]:
-    """Containers that a former change has not got started yet: their containerIDs before it, and images."""
+class _Left(NamedTuple):
+    """Containers that a former change has not got started yet: their containerIDs before it, the images that
+    they ran then, and those that they were to have since.
+    """
+
+    waiting: dict[str, str]
+    ran: dict[str, str]
+    passed: dict[str, list[str]]
+
+
+def _left(pod: Pod) -> _Left:
     former = mark_on(pod)
     if former is None:
-        return {}, {}
+        return _Left({}, {}, {})
     left = pending(former.containers or former.waiting or {}, pod)
-    return left, {name: image for name, image in (former.ran or {}).items() if name in left}
+    ran = {name: image for name, image in (former.ran or {}).items() if name in left}
+    return _Left(left, ran, {name: x for name, x in (former.passed or {}).items() if name in left})
 
 
 def image_lists(change: RoleChange) -> Document:

@@ -52,7 +52,7 @@ def test_proof_is_another_container_for_each_that_changed(
     assert proven(marked(BEFORE, *statuses, generation=generation)) is done
 
 
-BACK = Mark("old", generation=5, containers={"main": "cri://1"}, ran={"main": "a"})
+BACK = Mark("old", generation=5, containers={"main": "cri://1"}, ran={"main": "a"}, passed={"main": ["b"]})
 UNTOUCHED = ContainerStatus(0, "main", container_id="cri://1")
 WAITS = ContainerState(waiting=Waiting("ImagePullBackOff"))
 
@@ -66,6 +66,19 @@ WAITS = ContainerState(waiting=Waiting("ImagePullBackOff"))
         pytest.param("b", UNTOUCHED, 5, (False, False), id="another-image"),
         pytest.param("a", replace(UNTOUCHED, state=WAITS), 5, (False, False), id="ended"),
         pytest.param("a", replace(UNTOUCHED, container_id="cri://2"), 5, (True, True), id="anew"),
+        pytest.param(
+            "a", replace(UNTOUCHED, image="b", container_id="cri://2"), 5, (False, True), id="in-between"
+        ),
+        pytest.param(
+            "a",
+            replace(UNTOUCHED, image="example.com/x/b", container_id="cri://2"),
+            5,
+            (False, True),
+            id="resolved",
+        ),
+        pytest.param(
+            "b", replace(UNTOUCHED, image="b", container_id="cri://2"), 5, (True, True), id="there-again"
+        ),
     ],
 )
 def test_what_a_kubelet_never_saw_need_not_start_anew(
