@@ -1,8 +1,9 @@
 """What one set of very many groups costs: its creation, its roll, all of it failing at once, its deletion.
 
-``python -m hack.bench.large [--groups 1000] [--kcm-qps 200] [--reviews]`` brings up a cluster with a
-controller. Requests are counted in the API server's audit log; CPU and memory are the kernel's figures. With
-``--reviews`` the webhooks are asked while the set starts, beside what the API server asks them.
+``python -m hack.bench.large [--groups 1000] [--kcm-qps 200] [--in-place] [--reviews]`` brings up a
+cluster with a controller. Requests are counted in the API server's audit log; CPU and memory are the kernel's
+figures. With ``--reviews`` the webhooks are asked while the set starts, beside what the API server asks them;
+with ``--in-place`` the roll changes the pods that are there.
 """
 
 from __future__ import annotations
@@ -47,17 +48,17 @@ class Bench:
     def _counts(self) -> dict[str, Any]:
         return writes(self._audit, self._groups)
 
-    def create(self, size: int, *, reviews: bool) -> None:
+    def create(self, size: int, *, reviews: bool, in_place: bool) -> None:
         """With ``reviews`` the webhooks are asked meanwhile, at 200 a second."""
         asked = asking(self._manager.ports, STARTING) if reviews else contextlib.nullcontext()
         with asked as client:
-            self._create(size)
+            self._create(size, in_place=in_place)
             if client is not None:
                 found = percentiles(json.loads(client.communicate()[0]))
                 report("reviews meanwhile", **{f"{x}Ms": y._asdict() for x, y in found.items()})
 
-    def _create(self, size: int) -> None:
-        document = a_set(NAME, self._groups, size, "server:1")
+    def _create(self, size: int, *, in_place: bool) -> None:
+        document = a_set(NAME, self._groups, size, "server:1", in_place=in_place)
         document["spec"]["rolloutStrategy"]["rollingUpdateConfiguration"]["maxUnavailable"] = "10%"
         phase = self._begin()
         self._client.create(SETS, dict, document)
@@ -134,7 +135,7 @@ def bench(options: argparse.Namespace, directory: Path) -> None:
         manager = Manager(kubeconfig, directory / "controller.log", contender)
         try:
             one = Bench(client, audit, manager, options.groups)
-            one.create(options.size, reviews=options.reviews)
+            one.create(options.size, reviews=options.reviews, in_place=options.in_place)
             for step in ("roll", "fail", "delete"):
                 if step not in options.without:
                     getattr(one, step)()
@@ -149,6 +150,7 @@ def main() -> int:
     parser.add_argument("--nodes", type=int, default=8)
     parser.add_argument("--kcm-qps", type=int, default=200, help="of kube-controller-manager")
     parser.add_argument("--reviews", action="store_true", help="ask the webhooks while the set starts")
+    parser.add_argument("--in-place", action="store_true", help="roll images in the pods that are there")
     parser.add_argument("--without", nargs="*", default=(), choices=("roll", "fail", "delete"))
     add_arguments(parser)
     options = parser.parse_args()
