@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from lws.api import constants as c
 from lws.api import disaggregation as d
 from lws.cli.disaggregated.observing import SeenRoles
 from lws.objects import KubeObject
-from support.apiserver import ApiServer, json_answer, status_answer
+from support.apiserver import ApiServer, Exchange, Feed, json_answer, status_answer
 
 
 class Paths(NamedTuple):
@@ -68,6 +69,24 @@ def serve_roles(server: ApiServer, *moments: SeenRoles) -> None:
 
 def _lists(server: ApiServer, path: str, moments: Sequence[Sequence[KubeObject]]) -> None:
     server.on("GET", path, *(json_answer({"items": [document(x) for x in found]}) for found in moments))
+
+
+def serve_watched(server: ApiServer, path: str, *objects: Any, feed: Feed | None = None) -> None:
+    """A list, without streaming, and a watch that tells what the feed does, or nothing."""
+    refusal = status_answer(422, reason="Invalid")
+
+    def watched(exchange: Exchange) -> None:
+        if "sendInitialEvents" in exchange.request.query:
+            refusal(exchange)
+        elif feed is not None:
+            feed(exchange)
+        else:
+            exchange.head(200)
+            exchange.wait(threading.Event())
+
+    items = {"items": [document(x) for x in objects], "metadata": {"resourceVersion": "10"}}
+    server.on("GET", path, json_answer(items), watch=False)
+    server.on("GET", path, watched, watch=True)
 
 
 def sent(server: ApiServer, method: str, path: str) -> list[Any]:

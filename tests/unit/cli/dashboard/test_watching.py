@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -10,9 +9,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from support.apiserver import ApiServer, Exchange, Feed, json_answer, status_answer, write_kubeconfig
+from support.apiserver import ApiServer, Feed, status_answer, write_kubeconfig
 from support.cli import seen_of
-from support.clichat import NS, document
+from support.clichat import NS, serve_watched
 from support.disaggregated import a_child
 from support.groups import a_set
 from support.waiting import until
@@ -33,28 +32,10 @@ class Rig:
         self.server, self.watched, self.touched = server, watched, touched
 
 
-def answer(server: ApiServer, path: str, *objects: Any, feed: Feed | None = None) -> None:
-    """A list, without streaming, and a watch that tells what the feed does, or nothing."""
-    refusal = status_answer(422, reason="Invalid")
-
-    def watched(exchange: Exchange) -> None:
-        if "sendInitialEvents" in exchange.request.query:
-            refusal(exchange)
-        elif feed is not None:
-            feed(exchange)
-        else:
-            exchange.head(200)
-            exchange.wait(threading.Event())
-
-    items = {"items": [document(x) for x in objects], "metadata": {"resourceVersion": "10"}}
-    server.on("GET", path, json_answer(items), watch=False)
-    server.on("GET", path, watched, watch=True)
-
-
 @pytest.fixture
 def rig(server: ApiServer, tmp_path: Path) -> Iterator[Rig]:
     for path in (*NS, NODES):
-        answer(server, path)
+        serve_watched(server, path)
     touched: set[str] = set()
     with closing(
         connect(kubeconfig=write_kubeconfig(tmp_path, server.url), user_agent="tests")
@@ -73,25 +54,23 @@ def in_ns(obj: Any) -> Any:
 
 def test_parts_tell_of_their_set(rig: Rig) -> None:
     seen = seen_of(a_set())
-    answer(rig.server, NS.pods, *map(in_ns, seen.pods[:1]))
+    serve_watched(rig.server, NS.pods, *map(in_ns, seen.pods[:1]))
     rig.watched.start()
     until("the pod to be told", lambda: topic(c.KIND, Key("ns", "test-sample")) in rig.touched)
 
 
 def test_sets_tell_of_their_line_and_of_what_they_are_part_of(rig: Rig) -> None:
     child = a_child("decode", 1, revision="r")
-    answer(rig.server, NS.sets, child)
+    serve_watched(rig.server, NS.sets, child)
     rig.watched.start()
     wanted = {LINES, topic(c.KIND, child.key), topic(d.KIND, Key("ns", "llm"))}
     until("all three to be told", lambda: wanted <= rig.touched)
 
 
 def test_what_is_refused_is_blind_and_the_rest_is_seen(rig: Rig) -> None:
-    rig.server.on("GET", NODES, status_answer(403, reason="Forbidden", message="you may not"), watch=None)
+    refusal = status_answer(403, reason="Forbidden", message="you may not")
     for watch in (True, False):
-        rig.server.on(
-            "GET", NODES, status_answer(403, reason="Forbidden", message="you may not"), watch=watch
-        )
+        rig.server.on("GET", NODES, refusal, watch=watch)
     rig.watched.start()
     (blind,) = until("the refusal", lambda: rig.watched.blind, lambda x: len(x) == 1)
     assert (blind.what, blind.stale) == ("nodes", False)
@@ -105,7 +84,7 @@ def test_nodes_that_only_report_tell_nothing(rig: Rig) -> None:
         return {"metadata": {"name": "n", "resourceVersion": version, "labels": {"rack": rack}}}
 
     feed = Feed()
-    answer(rig.server, NODES, feed=feed)
+    serve_watched(rig.server, NODES, feed=feed)
     rig.watched.start()
     until("all lists", lambda: rig.watched.synced)
     feed.event("ADDED", node("11", "a"))
@@ -122,7 +101,7 @@ def test_events_are_told_and_found_by_the_names_they_are_about(rig: Rig) -> None
     about = {"kind": "Pod", "name": "a-0", "uid": "u"}
     event = {"metadata": {"name": "e", "namespace": "ns", "resourceVersion": "11"}, "involvedObject": about}
     feed = Feed()
-    answer(rig.server, NS.events, feed=feed)
+    serve_watched(rig.server, NS.events, feed=feed)
     rig.watched.start()
     feed.event("ADDED", event)
     until("the event to be told", lambda: EVENTS in rig.touched)
@@ -132,9 +111,9 @@ def test_events_are_told_and_found_by_the_names_they_are_about(rig: Rig) -> None
 
 def test_a_set_with_everything_of_its(rig: Rig) -> None:
     seen = seen_of(a_set())
-    answer(rig.server, NS.sets, in_ns(seen.lws))
-    answer(rig.server, NS.pods, *map(in_ns, seen.pods))
-    answer(rig.server, NS.stateful_sets, *map(in_ns, seen.stateful_sets))
+    serve_watched(rig.server, NS.sets, in_ns(seen.lws))
+    serve_watched(rig.server, NS.pods, *map(in_ns, seen.pods))
+    serve_watched(rig.server, NS.stateful_sets, *map(in_ns, seen.stateful_sets))
     rig.watched.start()
     until("all lists", lambda: rig.watched.synced)
     found = rig.watched.seen(Key("ns", "test-sample"))
