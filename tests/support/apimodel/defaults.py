@@ -75,13 +75,19 @@ def _container(given: Document) -> Document:
             "resources": {},
             "terminationMessagePath": "/dev/termination-log",
             "terminationMessagePolicy": "File",
-            "imagePullPolicy": "IfNotPresent",
+            "imagePullPolicy": "IfNotPresent" if _is_tagged(given.get("image", "")) else "Always",
         },
         given,
     )
     if "ports" in container:
         container["ports"] = [_over({"protocol": "TCP"}, x) for x in container["ports"]]
     return container
+
+
+def _is_tagged(image: str) -> bool:
+    """With a digest, or another tag than ``latest``."""
+    name, colon, tag = image.rpartition("/")[2].partition(":")
+    return "@" in name or (bool(colon) and tag != "latest")
 
 
 def _service(document: Document) -> Document:

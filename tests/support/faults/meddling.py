@@ -22,7 +22,11 @@ Edit = Callable[[Document, Random], Document]
 def meddle(world: World, random: Random) -> None:
     """One of all these things, where it can be done."""
     kind, edit = random.choice(EDITS)
-    found = [x for x in world.store.all(kind) if _of_a_set(x) and "deletionTimestamp" not in x["metadata"]]
+    found = [
+        x
+        for x in world.store.all(kind)
+        if _of_a_set(x) and _stays(world, x) and "deletionTimestamp" not in x["metadata"]
+    ]
     if not found:
         return
     document = random.choice(found)
@@ -40,6 +44,14 @@ def _of_a_set(document: Document) -> bool:
     return document["kind"] == "LeaderWorkerSet" or (
         ours and not (revision and {c.WORKER_INDEX_LABEL, c.GROUP_INDEX_LABEL} & labels.keys())
     )
+
+
+def _stays(world: World, document: Document) -> bool:
+    """Its group is wanted. What is cut off from one that goes is nobody's, and left alone (decision 113)."""
+    labels = document["metadata"].get("labels") or {}
+    lws = world.find("LeaderWorkerSet", labels.get(c.NAME_LABEL, ""))
+    index = labels.get(c.GROUP_INDEX_LABEL, "0")
+    return lws is None or (index.isdigit() and int(index) < lws["spec"]["replicas"])
 
 
 def _do(world: World, where: Where, edited: Document) -> None:
