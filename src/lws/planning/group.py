@@ -55,6 +55,9 @@ NODE_RETRY = 10.0
 FOREIGN_RETRY = 20.0
 """Seconds until another look at what bears a name of the group's and is not the group's."""
 
+PASSING_RETRY = 10.0
+"""Seconds until another look at a StatefulSet that a former leader left, should nobody tell of its end."""
+
 _ASK: Final = "does the cluster serve them, and may the controller list them?"
 
 MISSING_GRACE = 15.0
@@ -208,15 +211,16 @@ def _create(lws: LeaderWorkerSet, leader: Pod, document: Document) -> Create:
 
 
 def _not_its_own(lws: LeaderWorkerSet, leader: Pod, existing: StatefulSet) -> tuple[Action, ...]:
-    """One of a former incarnation is waited for: its end leads back here. One that is the group's, and has
-    lost its owner, is given it back.
+    """One of a former incarnation is waited for: its end leads back here, unless no watch ever showed it (it
+    was made for a leader that was gone already, and a new list brings neither its coming nor its going). One
+    that is the group's, and has lost its owner, is given it back.
 
     One that is not a worker set of any leader of this name will not go away by itself, so users are told, and
     the name is looked at again: nobody else's end leads here.
     """
     owner = controller_of(existing)
     if owner is not None and (owner.kind, owner.name) == ("Pod", leader.name):
-        return ()
+        return (Requeue(PASSING_RETRY),)
     reference = owned_by_pod(leader)
     problem = name_taken(existing, {"kind": "StatefulSet", "metadata": {"ownerReferences": [reference]}})
     told = _creation_failed(lws, leader, f": {problem.message}")

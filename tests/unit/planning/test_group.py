@@ -26,7 +26,7 @@ from lws.planning.actions import (
     Requeue,
     StoreEntry,
 )
-from lws.planning.group import FOREIGN_RETRY, NODE_RETRY, POD_GROUP_RETRY, plan_group
+from lws.planning.group import FOREIGN_RETRY, NODE_RETRY, PASSING_RETRY, POD_GROUP_RETRY, plan_group
 from lws.planning.observed import ObservedGroup
 from lws.planning.podgroups import VOLCANO, GangProvider
 from lws.planning.revisions import revision_document, template_of
@@ -256,7 +256,7 @@ class TestWorkerSetOfThatName:
 
     def test_one_of_a_former_incarnation_is_waited_for(self) -> None:
         former = a_leader(0, uid="former")
-        assert _plan(_group(worker_sets=(a_worker_set(former),))) == []
+        assert _plan(_group(worker_sets=(a_worker_set(former),))) == [Requeue(PASSING_RETRY)]
 
     @pytest.mark.parametrize(
         "owner",
