@@ -2,57 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import msgspec
 import pytest
 from support.audit import AuditLog
 from support.cluster import Cluster
+from support.image_sets import BAD, NEW, PULLED, SAME, SLOW, create, images, nodes, restarts
 from support.manager import Manager
 from support.samples import apply_sample
-from support.sets import IMAGE, Document, LivePod, LiveSet, Sets, condition_of, template
+from support.sets import IMAGE, Document, LivePod, LiveSet, Sets, condition_of
 from support.wholeness import await_whole
 
 from lws.api import constants as c
 from lws.kube.resources import PODS
 
 pytestmark = pytest.mark.integration
-
-NEW = "docker.io/nginxinc/nginx-unprivileged:1.28"
-BAD = "docker.io/nginxinc/nginx-unprivileged:none"
-SAME = "docker.io/nginxinc/nginx-unprivileged:same"
-PULLED = "docker.io/nginxinc/nginx-unprivileged:pulled"
-SLOW = "docker.io/nginxinc/nginx-unprivileged:slow"
-BEHAVIOUR = msgspec.json.encode(
-    {
-        BAD: {"error": "ErrImagePull"},
-        SAME: {"digest": "one"},
-        IMAGE: {"digest": "one"},
-        PULLED: {"pull": "500ms"},
-        SLOW: {"pull": "3s"},
-    }
-).decode()
-
-
-def images(leader: str = IMAGE, worker: str = IMAGE) -> Document:
-    """Members of a spec that give both roles their images, which behave as ``BEHAVIOUR`` says."""
-    pairs = (("leader", leader), ("worker", worker))
-    return {f"{role}Template": template(role, image, images=BEHAVIOUR) for role, image in pairs}
-
-
-def create(sets: Sets, name: str = "test-sample", **members: Any) -> LiveSet:
-    lws = sets.create(name, **({"podUpdatePolicy": c.POD_UPDATE_IN_PLACE, **images()} | members))
-    await_whole(lws)
-    return lws
-
-
-def restarts(pod: LivePod) -> int:
-    return sum(int(x["restartCount"]) for x in pod.document["status"]["containerStatuses"])
-
-
-def nodes(lws: LiveSet) -> dict[str, str]:
-    """Where each pod is, by its UID."""
-    return {pod.uid: pod.document["spec"]["nodeName"] for pod in lws.pods()}
 
 
 def deleted_leaders(log: AuditLog) -> list[str]:

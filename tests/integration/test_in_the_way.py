@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from support.cluster import Cluster
 from support.kubectl import Kubectl
+from support.policies import policy
 from support.quotas import QUOTAS, quota
 from support.sets import Document, LiveSet, Sets, template
 from support.waiting import SECONDS, steady, until
@@ -17,26 +17,12 @@ from support.wholeness import await_whole
 from lws.api import constants as c
 from lws.controllers.informers import OWN_REVISIONS
 from lws.controllers.resources import LEADERWORKERSETS
-from lws.kube.client import Client
 from lws.kube.errors import ApiError, NotFound
 from lws.kube.resources import CONTROLLER_REVISIONS, PODS, SERVICES, STATEFULSETS, Resource
 
 pytestmark = pytest.mark.integration
 
-POLICIES = Resource(
-    "admissionregistration.k8s.io",
-    "v1",
-    "validatingadmissionpolicies",
-    "ValidatingAdmissionPolicy",
-    namespaced=False,
-)
-BINDINGS = Resource(
-    "admissionregistration.k8s.io",
-    "v1",
-    "validatingadmissionpolicybindings",
-    "ValidatingAdmissionPolicyBinding",
-    namespaced=False,
-)
+BAD_TEMPLATE = "object.spec.template.spec.containers.exists(c, c.image.endsWith('bad'))"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -60,49 +46,13 @@ def await_stalled(lws: LiveSet, *words: str) -> Document:
     return lws.until(f"Stalled with {words}", said, wanted)
 
 
-@contextlib.contextmanager
-def policy(client: Client, namespace: str, *, code: str) -> Iterator[None]:
-    """StatefulSets with an image that ends in ``bad`` are refused in this namespace, as policy engines do."""
-    name = f"no-bad-images-{namespace}"
-    spec = {
-        "failurePolicy": "Fail",
-        "matchConstraints": {
-            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
-            "resourceRules": [
-                {
-                    "apiGroups": ["apps"],
-                    "apiVersions": ["v1"],
-                    "operations": ["CREATE", "UPDATE"],
-                    "resources": ["statefulsets"],
-                }
-            ],
-        },
-        "validations": [
-            {
-                "expression": "!object.spec.template.spec.containers.exists(c, c.image.endsWith('bad'))",
-                "message": "image not allowed",
-                "reason": code,
-            }
-        ],
-    }
-    kind = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": name}}
-    binding = {"policyName": name, "validationActions": ["Deny"]}
-    client.create(POLICIES, dict, {**kind, "kind": "ValidatingAdmissionPolicy", "spec": spec})
-    client.create(BINDINGS, dict, {**kind, "kind": "ValidatingAdmissionPolicyBinding", "spec": binding})
-    try:
-        yield
-    finally:
-        client.delete(BINDINGS, dict, name)
-        client.delete(POLICIES, dict, name)
-
-
 @pytest.mark.parametrize("code", ["Forbidden", "Invalid"])
 def test_a_template_that_a_policy_refuses(sets: Sets, namespace: str, code: str) -> None:
     """lws#851, #807: told in the API server's words; the set is scaled all the same."""
     lws = sets.create(replicas=2, size=2)
     await_whole(lws)
     before = lws.uids()
-    with policy(sets.client, namespace, code=code):
+    with policy(sets.client, namespace, resource=STATEFULSETS, refused=BAD_TEMPLATE, code=code):
         refused_in_effect(sets, namespace)
         lws.change(leaderTemplate=template("leader", "example.com/server:bad"))
         await_stalled(lws, "The API server refuses the leader StatefulSet", "image not allowed")
