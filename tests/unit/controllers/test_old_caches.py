@@ -9,7 +9,7 @@ from support.controller_model import Process
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, StatefulSet
-from lws.controllers.leaderworkerset import STALE_RETRY
+from lws.controllers.catchingup import RETRY
 
 
 def with_image(lws: LeaderWorkerSet) -> LeaderWorkerSet:
@@ -55,4 +55,4 @@ def test_a_revision_that_the_cache_does_not_show_yet_is_not_made_from_a_set_that
     )
     result = world.process._reconcilers[world.process.sets](world.set.key)
     assert world.cluster.all(ControllerRevision) == revisions
-    assert result.requeue_after == STALE_RETRY
+    assert result.requeue_after == RETRY
