@@ -70,6 +70,19 @@ class Seen(NamedTuple):
     def tile(self, set_: str, index: int) -> Locator:
         return self.page.locator(f'.tile[data-key="{set_}/{index}"]')
 
+    def tab(self, name: str) -> str:
+        """What a tab holds, once it is chosen."""
+        self.page.get_by_role("tab", name=name).click()
+        return self.page.locator("#panel").inner_text()
+
+    def confirm(self, button: str) -> None:
+        self.page.locator("dialog.ask").get_by_role("button", name=button, exact=True).click()
+
+    @property
+    def told(self) -> Locator:
+        """What came of the last order."""
+        return self.page.locator(".said p")
+
 
 @contextlib.contextmanager
 def looking(browser: Browser, address: str, *, width: int = 1400, dark: bool = False) -> Iterator[Seen]:
