@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,8 +30,10 @@ class Row(NamedTuple):
     port: int | None
 
 
-def up(wanted: Settings, *, port_base: int | None, binaries: Mapping[str, Path]) -> Settings:
-    """Start a cluster and return once a StatefulSet could become ready in it.
+def up(
+    wanted: Settings, *, port_base: int | None, binaries: Mapping[str, Path], say: Callable[[str], None]
+) -> Settings:
+    """Start a cluster and return once a StatefulSet could become ready in it. ``say``: what takes a while.
 
     Raises ClusterError; whatever goes wrong, nothing of the attempt is left behind.
     """
@@ -46,6 +48,7 @@ def up(wanted: Settings, *, port_base: int | None, binaries: Mapping[str, Path])
                 settings = msgspec.structs.replace(
                     wanted, made_directories=made, ports=chosen, binaries=paths
                 )
+                say("starting etcd, the control plane and hollow nodes, some 10 s")
                 _start(settings)
         except BaseException:
             _end_all(directory)

@@ -47,8 +47,7 @@ def _up(options: argparse.Namespace) -> int:
         extra=options.arg,
     )
     found = binaries.locate(say=_say)
-    _say("starting etcd, the control plane and hollow nodes, some 10 s")
-    lifecycle.up(wanted, port_base=options.port_base, binaries=found)
+    lifecycle.up(wanted, port_base=options.port_base, binaries=found, say=_say)
     print(kubeconfig(options.dir))
     return 0
 

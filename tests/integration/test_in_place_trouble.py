@@ -163,7 +163,7 @@ def upstreams_crd(client: Client) -> Iterator[None]:
 
 
 def test_under_upstreams_crd_groups_are_recreated(sets: Sets) -> None:
-    """beyond.md, 0.3: the field vanishes with the next write, and nothing restarts for that."""
+    """beyond.md, 0: the field vanishes with the next write, and nothing restarts for that."""
     lws = create(sets, replicas=2, size=2)
     lws.change(**images(NEW, NEW))
     await_whole(lws)

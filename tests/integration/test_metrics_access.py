@@ -149,7 +149,11 @@ def test_the_guide_s_own_scrape_configuration_works(
         until("a scrape", lambda: prometheus.query("up == 1"))
         assert [(x["health"], x["lastError"]) for x in prometheus.targets()] == [("up", "")]
         until("the rules", lambda: {x["health"] for x in prometheus.rules()}, lambda seen: seen == {"ok"})
-        assert not prometheus.query('ALERTS{alertname="LWSDown"}')
+        until(
+            "no alert, which one from before the first scrape becomes with the next look",
+            lambda: prometheus.query('ALERTS{alertname="LWSDown"}'),
+            lambda seen: not seen,
+        )
         assert prometheus.query(f'rest_client_requests_total{{job="{JOB}"}}')
 
 

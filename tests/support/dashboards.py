@@ -44,7 +44,9 @@ class Dashboard:
 @contextlib.contextmanager
 def running_dashboard(kubeconfig: str, *words: str) -> Iterator[Dashboard]:
     """Ended whatever happens."""
-    command = [sys.executable, "-m", "lws.cli", "dashboard", "--no-browser", "-o", "json", *words]
+    # What a shell starts in the background ignores Ctrl-C, and so would what the tests start there.
+    command = ["env", "--default-signal=INT", sys.executable, "-m", "lws.cli", "dashboard"]
+    command += ["--no-browser", "-o", "json", *words]
     process = subprocess.Popen([*command, "--kubeconfig", kubeconfig], stdout=subprocess.PIPE, text=True)
     alarm = threading.Timer(60, process.kill)  # so that nobody reads for ever
     alarm.start()

@@ -6,9 +6,11 @@ import re
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import lws
 from lws.cli.arguments import parse
 from lws.cli.commands import COMMANDS
 from lws.cli.flags import GLOBAL
@@ -73,7 +75,13 @@ def test_the_options_of_all_commands_are_kubectls(capsys: pytest.CaptureFixture[
 def test_help_loads_nothing_that_it_can_do_without() -> None:
     """A second of imports on a small machine is what it would wait for otherwise."""
     program = "import sys; from lws.cli.arguments import parse\ntry: parse([])\nfinally: print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-S", "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run(  # without what editable installations import
+        [sys.executable, "-S", "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": str(Path(lws.__file__).parents[1])},
+    )
     loaded = done.stdout.splitlines()[-1].split()
     ours = {x for x in loaded if x.startswith("lws.")}
     allowed = {"lws.version", "lws.api", "lws.api.constants", "lws.api.disaggregation"}
