@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, Locator, Page, Request
 
@@ -100,3 +101,12 @@ def looking(browser: Browser, address: str, *, width: int = 1400, dark: bool = F
         page.on("pageerror", lambda x: seen.complaints.append(str(x)))
         page.goto(address)
         yield seen
+
+
+@contextlib.contextmanager
+def looking_closely(browser: Browser, address: str) -> Iterator[Seen]:
+    """The page must neither complain nor ask anybody else, whatever is done with it meanwhile."""
+    with looking(browser, address) as seen:
+        yield seen
+    assert {urlsplit(x).netloc for x in seen.requests} == {urlsplit(address).netloc}
+    assert seen.complaints == []
