@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from support.audit import AuditLog
 from support.cluster import Cluster
+from support.editing import edit
 from support.image_sets import NEW, PULLED, create, images, nodes, restarts
 from support.kubectl import Kubectl
 from support.manager import Manager
@@ -149,13 +151,15 @@ def test_surge_partition_undo_and_restart(sets: Sets, cluster: Cluster, namespac
 @contextlib.contextmanager
 def upstreams_crd(client: Client) -> Iterator[None]:
     """The CRD as upstream has it, as far as updates in place go: the field is pruned."""
-    crd = client.get(CRDS, dict, CRD)
-    for version in crd["spec"]["versions"]:
-        spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
-        rolling = spec["rolloutStrategy"]["properties"]["rollingUpdateConfiguration"]["properties"]
-        for name in ("podUpdatePolicy", "inPlaceUpdate"):
-            rolling.pop(name, None)
-    client.replace(CRDS, dict, crd)
+
+    def prune(crd: dict[str, Any]) -> None:
+        for version in crd["spec"]["versions"]:
+            spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+            rolling = spec["rolloutStrategy"]["properties"]["rollingUpdateConfiguration"]["properties"]
+            for name in ("podUpdatePolicy", "inPlaceUpdate"):
+                rolling.pop(name, None)
+
+    edit(client, CRDS, CRD, prune)
     try:
         yield
     finally:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 from support.audit import AuditLog
 from support.cluster import Cluster
+from support.editing import edit
 from support.manager import Manager
 from support.samples import apply_sample
 from support.sets import Document, LiveSet, Sets
@@ -46,10 +48,13 @@ def await_recorded(lws: LiveSet) -> None:
 
 def admit_without_us(client: Client) -> None:
     """As if another replica of the controller answered for this one; the next start of it undoes this."""
-    for configuration in client.list(MUTATING_WEBHOOKS, dict):
+
+    def ignore(configuration: dict[str, Any]) -> None:
         for webhook in configuration["webhooks"]:
             webhook["failurePolicy"] = "Ignore"
-        client.replace(MUTATING_WEBHOOKS, dict, configuration)
+
+    for configuration in client.list(MUTATING_WEBHOOKS, dict):
+        edit(client, MUTATING_WEBHOOKS, configuration["metadata"]["name"], ignore)
 
 
 def test_deaths_while_the_controller_is_down_cost_one_recreation_each(

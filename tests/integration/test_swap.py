@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pytest
 from support.audit import AuditLog
 from support.devices import Racks, claims_of
+from support.editing import edit
 from support.scene import Scene
 from support.sets import Document, LiveSet, template
 from support.snapshots import keys, made_since, snapshot, version_of
@@ -268,9 +269,14 @@ def test_a_roll_of_an_earlier_version_of_ours_goes_on(scene: Scene) -> None:
     lws.change(workerTemplate=template("worker", NEW, not_ready="true"))
     lws.until("two new groups", lambda: new_pods(lws), lambda seen: len(seen) == 4)
     scene.leave()
-    document = lws.get()
-    del document["status"]["rollout"]
-    lws.client.replace(LEADERWORKERSETS, dict, document, subresource="status")
+    edit(
+        lws.client,
+        LEADERWORKERSETS,
+        lws.name,
+        lambda document: document["status"].pop("rollout"),
+        namespace=lws.namespace,
+        subresource="status",
+    )
     before, version = [snapshot(x) for x in (at_rest, lws)], version_of(lws)
     scene.enter()
     lws.until("its record", lambda: lws.status.get("rollout"))

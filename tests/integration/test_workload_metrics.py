@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from support.audit import AuditLog
 from support.cluster import Cluster
+from support.editing import edit
 from support.manager import Manager
 from support.sets import IMAGE, LivePod, LiveSet, Sets, template
 from support.waiting import until
@@ -102,11 +103,13 @@ def test_a_rollout_goes_on_when_the_controller_is_killed_in_the_middle(manager: 
 @pytest.fixture
 def definition_without_records(cluster: Cluster, manager: Manager) -> Iterator[None]:
     """As the upstream project's: the API server drops what its schema lacks. A start applies ours again."""
-    definition = cluster.client.get(CRDS, dict, "leaderworkersets.leaderworkerset.x-k8s.io")
-    [version] = definition["spec"]["versions"]
-    status = version["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]
-    del status["rollout"], status["groups"]
-    cluster.client.replace(CRDS, dict, definition)
+
+    def prune(definition: dict[str, Any]) -> None:
+        [version] = definition["spec"]["versions"]
+        status = version["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]
+        del status["rollout"], status["groups"]
+
+    edit(cluster.client, CRDS, "leaderworkersets.leaderworkerset.x-k8s.io", prune)
     yield
     manager.kill()
     manager.start()

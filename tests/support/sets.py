@@ -18,6 +18,7 @@ from lws.kube.errors import NotFound
 from lws.kube.resources import CONTROLLER_REVISIONS, EVENTS, PODS, SERVICES, STATEFULSETS, Resource
 from lws.kube.selectors import equals
 from support.admission import an_lws, spec_patch
+from support.editing import edit
 from support.waiting import SECONDS, until
 
 Document = dict[str, Any]
@@ -171,9 +172,11 @@ class LiveSet:
 
     def scale(self, replicas: int) -> None:
         """Write the scale subresource, as kubectl and the HPA do."""
-        scale = self.read_scale()
-        scale["spec"]["replicas"] = replicas
-        self.client.replace(LEADERWORKERSETS, dict, scale, subresource="scale")
+
+        def scaled(scale: Document) -> None:
+            scale["spec"]["replicas"] = replicas
+
+        edit(self.client, LEADERWORKERSETS, self.name, scaled, namespace=self.namespace, subresource="scale")
 
     def delete(self, propagation: str = "Background") -> None:
         self.client.delete(
