@@ -27,6 +27,7 @@ from lws.planning.observed import ObservedClaim, WantedClaim
 from lws.runtime.clock import FakeClock
 from lws.runtime.informers import Indexer
 from support.apimodel.answers import holds
+from support.apimodel.patching import merge_patch, strategic_merge
 from support.cluster_model import Cluster, Move
 
 RETRY = 10.0
@@ -126,7 +127,7 @@ class ModelClient:
         self.records += [
             x["leader"] for x in patch["status"].get("groups", {}).values() if version and x and "leader" in x
         ]
-        merged = merge(msgspec.to_builtins(stored.status), patch["status"])
+        merged = merge_patch(msgspec.to_builtins(stored.status), patch["status"])
         if self._drops_groups:
             merged.pop("groups", None)
         status = msgspec.convert(merged, type(stored.status))
@@ -139,7 +140,8 @@ class ModelClient:
         if patch["metadata"]["uid"] != stored.uid:
             raise Conflict(409)
         self.patched.append((stored.name, dict(patch)))
-        merged = merge(msgspec.json.decode(msgspec.json.encode(stored)), patch, strategic=strategic)
+        merge = strategic_merge if strategic else merge_patch
+        merged = merge(msgspec.json.decode(msgspec.json.encode(stored)), patch)
         wanted = msgspec.json.decode(msgspec.json.encode(merged), type=type(stored))
         if strategic and getattr(wanted, "spec", None) != getattr(stored, "spec", None):
             generation = stored.metadata.generation + 1
@@ -174,22 +176,6 @@ class ModelClient:
         if found is None:
             raise NotFound(404)
         return found
-
-
-def merge(target: Any, patch: Any, *, strategic: bool = False) -> Any:
-    """JSON merge patch (RFC 7386). ``strategic``: lists of what has names merge by these."""
-    if strategic and isinstance(patch, list) and isinstance(target, list):
-        named = {x["name"]: x for x in patch}
-        return [merge(x, named.get(x["name"], {}), strategic=True) for x in target]
-    if not isinstance(patch, Mapping):
-        return patch
-    result = dict(target) if isinstance(target, Mapping) else {}
-    for name, value in patch.items():
-        if value is None:
-            result.pop(name, None)
-        else:
-            result[name] = merge(result.get(name), value, strategic=strategic)
-    return result
 
 
 class LaggingInformer:

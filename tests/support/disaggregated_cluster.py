@@ -21,7 +21,7 @@ from lws.planning.actions import Document
 from lws.runtime.clock import FakeClock
 from lws.runtime.controller import Result
 from lws.runtime.metrics import Metrics
-from support.controller_model import merge
+from support.apimodel.patching import merge_patch
 from support.disaggregated import a_set, decoded
 
 
@@ -84,7 +84,7 @@ class Server:
         if asked not in (None, stored["metadata"]["resourceVersion"]):
             raise Conflict(409)
         self._accept("status" if "status" in patch else "patch", resource.kind, name)
-        return decoded(self.put(resource.kind, merge(stored, patch)), type_)
+        return decoded(self.put(resource.kind, merge_patch(stored, patch)), type_)
 
     def delete(self, resource: Resource, type_: type[Any], name: str, *, uid: str = "", **_: str) -> None:
         stored = self.objects.get((resource.kind, name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 from msgspec.structs import replace
-from support.controller_model import merge
+from support.apimodel.patching import merge_patch
 from support.groups import KEY, a_leader, a_leader_set, a_revision, a_set, a_worker_set
 
 from lws.api import constants as c
@@ -46,7 +46,7 @@ def planned(
 
 def written(lws: LeaderWorkerSet, status: Document) -> LeaderWorkerSet:
     """The set once the API server has merged this."""
-    merged = merge(msgspec.to_builtins(lws.status), status)
+    merged = merge_patch(msgspec.to_builtins(lws.status), status)
     return replace(lws, status=msgspec.convert(merged, LeaderWorkerSetStatus))
 
 

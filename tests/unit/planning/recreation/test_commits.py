@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from support.controller_model import merge
+from support.apimodel.patching import merge_patch
 from support.groups import DELETED, NAME, NAMESPACE, a_set
 
 from lws.api import constants as c
@@ -123,7 +123,7 @@ def test_each_entry_is_written_whole_or_looked_at_again(
     then, now = (replace(a_set(), status=replace(a_set().status, groups=x)) for x in (cached, live))
     asked = [store(then, int(index), entry) for index, entry in wanted.items()]
     patch, stale = plan_commit(KEY, asked, now)
-    written = merge(msgspec.to_builtins(now.status), patch.status if patch is not None else {})
+    written = merge_patch(msgspec.to_builtins(now.status), patch.status if patch is not None else {})
     after = msgspec.convert(written.get("groups", {}), dict[str, GroupStatus])
     for one in asked:
         kept = live.get(one.index)
