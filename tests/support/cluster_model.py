@@ -138,8 +138,16 @@ class Cluster:
                 if pod is not None and owner_uid(pod) == owner.uid:
                     mine.append(pod)
                     ready += pod.ready and not pod.deleting
-            if (len(mine), ready) != (owner.status.replicas, owner.status.available_replicas):
-                status = replace(owner.status, replicas=len(mine), available_replicas=ready)
+            counted = (owner.status.replicas, owner.status.available_replicas)
+            if (len(mine), ready) != counted or not owner.seen:
+                status = replace(
+                    owner.status,
+                    replicas=len(mine),
+                    available_replicas=ready,
+                    current_revision=owner.status.current_revision or "a",
+                    update_revision=owner.status.update_revision or "a",
+                    observed_generation=owner.metadata.generation,
+                )
                 yield partial(self.put, replace(owner, status=status))
 
     def _keep(self, owner: StatefulSet, ordinal: int, pod: Pod | None) -> Iterator[Move]:

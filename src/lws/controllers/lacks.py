@@ -1,7 +1,7 @@
 """Why StatefulSets lack pods: what the StatefulSet controller says, and one look at the name of the first.
 
 Nothing is asked of the API server as long as pods come: a watch brings what is refused, and a name is looked
-at only when its pod has been missing for a while.
+at only when its pod has been missing for a while, and the StatefulSet controller has had its turn.
 """
 
 from __future__ import annotations
@@ -118,6 +118,8 @@ class MissingPods:
             look = self._looks.get(owner.uid)
         if look is None or look.name != name:
             look = _Look(name, now + FIRST, FIRST)
+        elif now >= look.due and not owner.seen:  # the StatefulSet controller is late: no name is in its way
+            look = look._replace(due=now + FIRST)
         elif now >= look.due:
             found = self._stranger(owner, name)
             wait = FOREIGN_RETRY if found is not None else min(2 * look.wait, LONGEST)

@@ -112,6 +112,19 @@ class TestLooks:
             clock.advance(FIRST / 50)
         assert server.reads == 1
 
+    def test_nothing_is_asked_before_the_statefulset_controller_had_its_turn(self) -> None:
+        """However long a busy control plane takes; then the first look comes as late as it always does."""
+        missing, server, clock = self.made()
+        unseen = replace(self.WORKERS, metadata=replace(self.WORKERS.metadata, generation=1))
+        for _ in range(100):
+            lack = missing.of(unseen, [])
+            assert lack is not None
+            assert 0.0 < lack.again <= FIRST
+            clock.advance(lack.again)
+        assert server.reads == 0
+        missing.of(self.WORKERS, [])
+        assert server.reads == 1
+
     @pytest.mark.parametrize("how", ["own", "going"])
     def test_its_own_that_the_cache_lacks_and_what_is_going_are_waited_for(self, how: str) -> None:
         missing, server, clock = self.made()

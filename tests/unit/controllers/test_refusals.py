@@ -360,7 +360,8 @@ class TestNameTaken:
         assert (stalled.status, stalled.reason) == ("True", "NameTaken")
         assert f"{kind.__name__} {key.name} exists and is not this" in stalled.message
         assert c.AVAILABLE not in world.conditions
-        assert world.cluster.get(kind, key) == theirs, "untouched"
+        found = world.cluster.get(kind, key)
+        assert (found.spec, found.labels, found.metadata.owner_references) == (theirs.spec, {}, ()), "untouched"
         world.cluster.delete(theirs, force=True)
         world.settle(seconds=60.0)
         assert world.conditions == {c.AVAILABLE}
