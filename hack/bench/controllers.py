@@ -70,8 +70,16 @@ class Manager:
     @property
     def ports(self) -> Ports:
         """Of ours, which tells them when it is ready."""
-        addresses = dict(x.partition("=")[::2] for x in self._ready.split()[1:])
-        return Ports(*(urlsplit(addresses[x]).port or 0 for x in ("webhook", "health")))
+        return Ports(*(urlsplit(self._addresses[x]).port or 0 for x in ("webhook", "health")))
+
+    @property
+    def exposition(self) -> str:
+        """Of ours: where its metrics are; empty of another."""
+        return self._addresses.get("metrics", "")
+
+    @property
+    def _addresses(self) -> dict[str, str]:
+        return dict(x.partition("=")[::2] for x in self._ready.split()[1:])
 
     def usage(self) -> Usage:
         return usage(self._process.pid)
