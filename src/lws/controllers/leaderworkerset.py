@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 
-from msgspec.structs import replace
-
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.timestamps import rfc3339
@@ -19,18 +17,18 @@ from lws.controllers.catchingup import RETRY, CatchingUp
 from lws.controllers.departures import Departures
 from lws.controllers.executor import Executor
 from lws.controllers.groupstatus import GroupStatusMemory
-from lws.controllers.indexes import BY_GROUP, BY_SET
+from lws.controllers.indexes import BY_GROUP
 from lws.controllers.informers import Informers
 from lws.controllers.lacks import MissingPods
 from lws.controllers.livereads import LiveReader
+from lws.controllers.observedsets import SetObserver
 from lws.controllers.outcomes import Outcome, sooner
 from lws.controllers.problems import ProblemMemory
-from lws.controllers.stability import Followed, Stability
 from lws.controllers.standings import StandingMemory
 from lws.controllers.statuspace import StatusPace
 from lws.objects import Key
 from lws.planning.actions import Delete
-from lws.planning.groups import Groups, groups_again, groups_of
+from lws.planning.groups import Groups, groups_again
 from lws.planning.inplace.choice import Course, concerned
 from lws.planning.inplace.eligibility import Changes
 from lws.planning.lacking import Lack, plan_lack
@@ -40,7 +38,6 @@ from lws.planning.problems import invalid
 from lws.planning.reasons import Readiness, Standing, Waits, group_reason, waiting_groups
 from lws.planning.reclaiming import plan_reclaims
 from lws.planning.recreation.backoff import stored_entry
-from lws.planning.recreation.record import unrecorded
 from lws.planning.revisions import (
     RevisionPlan,
     carried_key,
@@ -60,7 +57,6 @@ DELETING_RETRY = 5.0
 
 # Seconds until another look when the cache showed what the API server does not show any more.
 STALE_RETRY = 1.0
-
 
 # Seconds until the status tells what was found after it was written.
 SOON = 0.1
@@ -85,6 +81,7 @@ class LeaderWorkerSetReconciler:
     ) -> None:
         """``history``: former templates that are kept of sets that say nothing of it."""
         self._informers = informers
+        self._seen = SetObserver(informers, clock)
         self._executor = executor
         self._ledger = ledger
         self._live = live
@@ -96,7 +93,6 @@ class LeaderWorkerSetReconciler:
         self._history = history
         self._pace = StatusPace(clock)
         self._standings = StandingMemory(clock)
-        self._stability = Stability()
 
     def reconcile(self, key: Key) -> Result:
         """One pass. A set on its way out is left to the garbage collector.
@@ -106,13 +102,13 @@ class LeaderWorkerSetReconciler:
         lws = self._informers.sets.get(key)
         if lws is None or lws.deleting:
             self._problems.forget(key)
-            self._stability.forget(key)
+            self._seen.forget(key)
             self._caches.forget(key)
             return Result()
         if self._caches.behind(key):
             return Result(requeue_after=RETRY)
         leader = self._informers.stateful_sets.get(key) or self._live.stateful_set(key)
-        observed, groups, again = self._follow(self._observe(lws, leader))
+        observed, groups, again = self._seen.follow(self._seen.observe(lws, leader))
         revision = _revision(observed)
         if self._is_behind(lws, leader, revision):
             return Result(requeue_after=STALE_RETRY)
@@ -145,27 +141,6 @@ class LeaderWorkerSetReconciler:
         return not (
             live.is_labelled_so(leader) and live.asks_for(lws) and not live.has_revision(lws, revision.key)
         )
-
-    def _observe(self, lws: LeaderWorkerSet, leader: StatefulSet | None) -> ObservedSet:
-        return ObservedSet(
-            lws,
-            leader=leader,
-            revisions=tuple(self._informers.revisions.by_index(BY_SET, lws.key)),
-            leaders=tuple(self._informers.pods.by_index(BY_SET, lws.key)),
-            worker_sets=tuple(self._informers.stateful_sets.by_index(BY_SET, lws.key)),
-            service=self._informers.services.get(lws.key),
-        )
-
-    def _follow(self, observed: ObservedSet, groups: Groups | None = None) -> Followed:
-        """The groups as they are, and for how long. ``groups``: those that are known already."""
-        at = self._clock.now().timestamp()
-        return self._stability.follow(observed, groups_of(observed) if groups is None else groups, at=at)
-
-    def _with_members(self, observed: ObservedSet, groups: Groups) -> ObservedSet:
-        """With all pods of the groups that may have to be recorded."""
-        some = unrecorded(observed.lws, groups.all)
-        members = [pod for x in some for pod in self._informers.pods.by_index(BY_GROUP, x.leader.key)]
-        return replace(observed, members=tuple(members))
 
     def _carry_out(
         self, observed: ObservedSet, groups: Groups, revision: RevisionPlan | ValueError
@@ -260,9 +235,9 @@ class LeaderWorkerSetReconciler:
         """
         lws = before.lws
         leader = self._informers.stateful_sets.get(lws.key) or before.leader
-        observed = self._observe(self._ledger.overlay(lws), leader)
-        observed, groups, again = self._follow(observed, groups_again(observed, before, groups))
-        observed = self._with_members(observed, groups)
+        observed = self._seen.observe(self._ledger.overlay(lws), leader)
+        observed, groups, again = self._seen.follow(observed, groups_again(observed, before, groups))
+        observed = self._seen.with_members(observed, groups)
         parts = [lws.uid, _history(lws), *(x.uid for x in observed.leaders)]
         problems, known = self._problems.known(lws.key, parts)
         due = sooner(known, again)
