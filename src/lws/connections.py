@@ -9,6 +9,7 @@ from typing import Final
 
 from lws.config import ClientConnection
 from lws.kube.connection import Connection, connect
+from lws.kube.doubt import Doubt
 from lws.kube.transport import OnResponse
 from lws.version import user_agent
 
@@ -34,6 +35,7 @@ class Connections:
         """``limits`` hold for each of those three. ``workers``: threads of each controller."""
         self._kubeconfig, self._on_response = kubeconfig, on_response
         self._all: list[Connection] = []
+        self._doubt = Doubt()
         self.controllers = self._connect(pool_size=3 * workers + 4, qps=limits.qps, burst=limits.burst)
         self.events = self._connect(pool_size=2, qps=limits.qps, burst=limits.burst)
         self.any_replica = self._connect(pool_size=2, qps=limits.qps, burst=limits.burst)
@@ -66,6 +68,7 @@ class Connections:
             on_response=self._on_response,
         )
         self._all.append(connection)
+        connection.doubt(self._doubt)
         return connection
 
 

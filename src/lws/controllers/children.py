@@ -43,15 +43,16 @@ class Children:
         effects: Effects,
         clock: Clock,
         ours: str = NAME_LABEL,
+        wake: Callable[[Key], None] = lambda _: None,
     ) -> None:
-        """``ours``: the label by which the informers see what is created."""
+        """``ours``: the label by which the informers see what is created. ``wake``: see ``RefusalMemory``."""
         self._ours = ours
         self._client = client
         self._informers = informers
         self._kinds = kinds
         self._effects = effects
         self._applied = AppliedMemory()
-        self._refusals = RefusalMemory(clock)
+        self._refusals = RefusalMemory(clock, wake=wake)
         self._taken = TakenNames(clock)
 
     def apply(self, action: Apply) -> Outcome:

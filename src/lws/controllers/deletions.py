@@ -18,7 +18,7 @@ from lws.controllers.refusals import RefusalMemory, is_verdict
 from lws.controllers.resources import Kind
 from lws.kube.client import Client
 from lws.kube.errors import ApiError, Conflict, KubeError, NotFound, TransportError
-from lws.objects import KubeObject
+from lws.objects import Key, KubeObject
 from lws.planning.actions import Delete
 from lws.planning.problems import deletion_refused
 from lws.runtime.clock import Clock
@@ -38,12 +38,14 @@ class Deletions:
         effects: Effects,
         observe: Callable[[str, KubeObject], None],
         clock: Clock,
+        wake: Callable[[Key], None] = lambda _: None,
     ) -> None:
+        """``wake``: see ``RefusalMemory``."""
         self._client = client
         self._kinds = kinds
         self._effects = effects
         self._observe = observe
-        self._refusals = RefusalMemory(clock)
+        self._refusals = RefusalMemory(clock, wake=wake)
         self._unanswered: LRUCache[str, bool] = LRUCache(4096)  # UIDs of what may be deleted by now
         self._gone: LRUCache[str, bool] = LRUCache(4096)  # UIDs of what was, whatever a cache shows
         self._lock = threading.Lock()

@@ -28,7 +28,7 @@ from lws.runtime.clock import Clock
 from lws.runtime.controller import Controller
 from lws.runtime.informers import Adder, EnqueueRequests, Informer
 from lws.runtime.metrics import Metrics
-from lws.runtime.queue import WorkQueue
+from lws.runtime.queue import WorkQueue, persistent_backoff
 
 
 def make_role_controller(
@@ -42,7 +42,12 @@ def make_role_controller(
     measures: WorkloadMetrics,
 ) -> Controller[Key]:
     """The DisaggregatedSet controller, watching but not started."""
-    queue = WorkQueue[Key](d.REPORTING_CONTROLLER, clock=clock, metrics=metrics.queue(d.REPORTING_CONTROLLER))
+    queue = WorkQueue[Key](
+        d.REPORTING_CONTROLLER,
+        limiter=persistent_backoff(clock),
+        clock=clock,
+        metrics=metrics.queue(d.REPORTING_CONTROLLER),
+    )
     reconciler = make_role_reconciler(
         watches.informers,
         queue,

@@ -23,7 +23,7 @@ from lws.controllers.refusals import replaced
 from lws.controllers.resources import KINDS, Kind
 from lws.kube.client import Client
 from lws.kube.errors import ApiError, Conflict, Invalid, KubeError, NotFound
-from lws.objects import KubeObject
+from lws.objects import Key, KubeObject
 from lws.planning.actions import (
     Action,
     Apply,
@@ -55,7 +55,8 @@ class Executor:
     so. Only what may be left out is refused so: nothing rests on a later action.
 
     ``kinds``: what a plan may name. ``measure`` is told of what plans want measured, ``hand_over`` gets the
-    entries of groups, to be written with others of their set.
+    entries of groups, to be written with others of their set. ``wake``: has the pass come again to which an
+    object belongs whose write was refused.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Executor:
         kinds: Mapping[str, Kind] = KINDS,
         ours: str = NAME_LABEL,
         measure: Callable[[Measurement], None] = lambda _: None,
+        wake: Callable[[Key], None] = lambda _: None,
         clock: Clock | None = None,
     ) -> None:
         self._client = client
@@ -79,11 +81,11 @@ class Executor:
         self._hand_over = hand_over
         clock = clock or SystemClock()
         self._children = Children(
-            client, informers, kinds=kinds, effects=self._effects, clock=clock, ours=ours
+            client, informers, kinds=kinds, effects=self._effects, clock=clock, ours=ours, wake=wake
         )
         self._makers = Makers(client, kinds)
         self._deletions = Deletions(
-            client, kinds=kinds, effects=self._effects, observe=self._observe, clock=clock
+            client, kinds=kinds, effects=self._effects, observe=self._observe, clock=clock, wake=wake
         )
         self._own: LRUCache[str, str] = LRUCache(100_000)
         self._lock = threading.Lock()

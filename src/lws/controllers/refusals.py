@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any, Final, NamedTuple, TypeGuard
 
 from cachetools import LRUCache
@@ -16,11 +17,14 @@ from lws.controllers.applied import digest
 from lws.kube.errors import ApiError, KubeError, NotFound
 from lws.objects import Key
 from lws.runtime.clock import Clock
+from lws.runtime.queue import Persistence
 
 FIRST: Final = 5.0
-"""Seconds until a document that was refused once is sent again."""
+"""Seconds until a document that was refused once is sent again, where many are refused."""
 LONGEST: Final = 300.0
 """Seconds that a document waits at most, however often it was refused: quotas and policies change unseen."""
+_WOKEN: Final = 2
+"""Refused objects that one accepted at last has tried again: a quota may have room for no more."""
 _DOCUMENTS: Final = 4
 """Refused documents that are remembered of one object: the wanted one, and what was tried in its place."""
 
@@ -41,19 +45,27 @@ def replaced(error: ApiError) -> bool:
 
 
 class Refusal(NamedTuple):
-    """``words``: the server's. ``tries``: how often it said so. ``until``: monotonic, when to ask again."""
+    """``words``: the server's. ``since``: of the first time; ``until``: when to ask again; monotonic."""
 
     words: str
-    tries: int
+    since: float
     until: float
 
 
 class RefusalMemory:
-    """By object and document; bounded, so forgetting costs one request."""
+    """By object and document; bounded, so forgetting costs one request.
 
-    def __init__(self, clock: Clock, *, objects: int = 4096) -> None:
+    ``wake(key)`` has an object looked at again whose refusal may be over, as that of another one is.
+    """
+
+    def __init__(
+        self, clock: Clock, *, objects: int = 4096, wake: Callable[[Key], None] = lambda _: None
+    ) -> None:
         self._clock = clock
+        self._wake = wake
+        self._persistence = Persistence(clock)
         self._objects: LRUCache[tuple[str, Key], dict[bytes, Refusal]] = LRUCache(objects)
+        self._waiting: LRUCache[tuple[str, Key], None] = LRUCache(objects)  # who was refused last comes last
         self._lock = threading.Lock()
 
     def standing(self, kind: str, key: Key, document: Mapping[str, Any]) -> Refusal | None:
@@ -71,18 +83,28 @@ class RefusalMemory:
         """It was refused, for the first time or again."""
         with self._lock:
             known = dict(self._objects.get((kind, key), {}))
-            before = known.pop(digest(document), None)
-            tries = before.tries + 1 if before is not None else 1
-            delay = min(LONGEST, FIRST * 2.0 ** min(tries - 1, 10)) * random.uniform(0.8, 1.0)
-            found = Refusal(error.message or error.reason, tries, self._clock.monotonic() + delay)
+            before, now = known.pop(digest(document), None), self._clock.monotonic()
+            since = now if before is None else before.since
+            delay = min(LONGEST, self._persistence.wait(now - since, least=FIRST)) * random.uniform(0.8, 1.0)
+            found = Refusal(error.message or error.reason, since, now + delay)
             kept = list(known.items())[1 - _DOCUMENTS :]
             self._objects[kind, key] = dict((*kept, (digest(document), found)))
+            self._waiting.pop((kind, key), None)
+            self._waiting[kind, key] = None
         return found
 
     def taken(self, kind: str, key: Key, document: Mapping[str, Any]) -> None:
         """The server has accepted this document; what else was refused of the object stays so."""
         with self._lock:
             known = self._objects.get((kind, key))
-            if known is not None:
-                left = {x: refusal for x, refusal in known.items() if x != digest(document)}
-                self._objects[kind, key] = left
+            if not known or digest(document) not in known:
+                return
+            self._objects[kind, key] = {x: y for x, y in known.items() if x != digest(document)}
+            self._waiting.pop((kind, key), None)
+            woken = list(islice(self._waiting, _WOKEN))
+            for one in woken:
+                del self._waiting[one]
+                due = {x: y._replace(until=0.0) for x, y in self._objects.get(one, {}).items()}
+                self._objects[one] = due
+        for _, other in woken:
+            self._wake(other)

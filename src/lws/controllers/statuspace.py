@@ -4,7 +4,7 @@ Groups become complete and ready one by one; a write for each would cost more th
 controller writes. Conditions are never held back, and a patch that changes one carries the numbers along. A
 patch of counters and records alone waits for company: a moment for other groups of its set, and, when many
 sets are busy at once, for its turn, since all of them together get about one such write a second. The last
-numbers of a set that has come to rest wait for no other set: autoscalers and DisaggregatedSets go by them.
+numbers of a set that has come to rest wait for that moment alone: autoscalers, DisaggregatedSets go by them.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ class StatusPace:
             since = self._waiting.get(uid)
             if since is None:
                 since = self._waiting[uid] = now
-            earliest = max(since + GATHER, self._written.get(uid, now - INTERVAL) + INTERVAL)
+            earliest = since + GATHER
+            if not patch.last:
+                earliest = max(earliest, self._written.get(uid, now - INTERVAL) + INTERVAL)
             if now < earliest:
                 return earliest - now
             left = since + LONGEST - now

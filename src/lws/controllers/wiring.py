@@ -6,7 +6,7 @@ Which change leads to which key is ``handlers``'s; of DisaggregatedSets, ``disag
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from lws.controllers.catchingup import CatchingUp
 from lws.controllers.claims import GroupClaims
@@ -45,14 +45,10 @@ from lws.runtime.clock import Clock
 from lws.runtime.controller import Controller, Result
 from lws.runtime.informers import Adder, EnqueueRequests, Informer
 from lws.runtime.metrics import Metrics
-from lws.runtime.queue import ItemExponentialBackoff, WorkQueue
+from lws.runtime.queue import WorkQueue, persistent_backoff
 from lws.runtime.resync import Resync
 
 Reconcile = Callable[[Key], Result]
-
-LONGEST: Final = 300.0
-"""Seconds between two tries of a pass that fails, at most, as of what is refused: nobody tells when it would
-succeed."""
 
 
 class Reconcilers(NamedTuple):
@@ -82,7 +78,10 @@ def make_controllers(
     """
     sets, pods, commits = (
         WorkQueue[Key](
-            name, limiter=ItemExponentialBackoff(cap=LONGEST), clock=clock, metrics=metrics.queue(name)
+            name,
+            limiter=persistent_backoff(clock),
+            clock=clock,
+            metrics=metrics.queue(name),
         )
         for name in ("leaderworkerset", "pod", "groupstatus")
     )
@@ -173,6 +172,7 @@ def make_reconcilers(
         kinds=kinds,
         measure=measures.record,
         hand_over=entries.hand_over,
+        wake=_waking(sets, pods),
         clock=clock,
     )
     _measure(informers, ledger, measures, clock)
@@ -219,6 +219,16 @@ def make_reconcilers(
         clock=clock,
     )
     return Reconcilers(settling.timed(for_sets.reconcile), for_pods.reconcile, committer.reconcile)
+
+
+def _waking(sets: Adder[Key], pods: Adder[Key]) -> Callable[[Key], None]:
+    """StatefulSets have the name of their set, or of their leader; others are tried again in their time."""
+
+    def wake(key: Key) -> None:
+        sets.add(key)
+        pods.add(key)
+
+    return wake
 
 
 def _remember(

@@ -19,6 +19,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 
 from lws.kube.credentials import Credentials
+from lws.kube.doubt import Doubt, close_idle
 from lws.kube.errors import ApiError, DecodeError, TransportError, api_error
 from lws.kube.faults import LOST, transport_error
 from lws.kube.fence import Fence
@@ -86,6 +87,7 @@ class Connection:
         self._lock = threading.Lock()
         self._streams: WeakSet[Stream] = WeakSet()
         self._fence: Fence | None = None
+        self._doubt: Doubt | None = None
 
     @property
     def unverified(self) -> bool:
@@ -155,6 +157,11 @@ class Connection:
         """From now on writes go out only where this fence lets them pass; reads and watches always do."""
         self._fence = fence
 
+    def doubt(self, doubt: Doubt) -> None:
+        """From now on a silence here is told, and where one is told, all begins anew (``lws.kube.doubt``)."""
+        self._doubt = doubt
+        doubt.share(self._renew)
+
     def interrupt(self) -> None:
         """From now on nothing waits for another try: pending and later calls fail at the first error.
 
@@ -166,12 +173,18 @@ class Connection:
         """End all streams and waits and close idle connections; later calls raise TransportError."""
         self._closed = True
         self.interrupt()
+        self._renew()
+        self._endpoint.requests.close()
+        self._endpoint.streams.close()
+
+    def _renew(self) -> None:
+        """Watches end as if the server had ended them, and go on from there over new connections."""
+        for pool in (self._endpoint.requests, self._endpoint.streams):
+            close_idle(pool)
         with self._lock:
             streams = list(self._streams)
         for stream in streams:
             stream.close()
-        self._endpoint.requests.close()
-        self._endpoint.streams.close()
 
     def _call(
         self,
@@ -250,7 +263,7 @@ class Connection:
             )
         except HTTPError as error:
             self._report("<error>", call)
-            raise transport_error(error, call.what) from error
+            raise self._lost(error, call) from error
         self._report(str(response.status), call)
         return response
 
@@ -263,10 +276,16 @@ class Connection:
                     response.close()
                     raise TransportError(f"{call.what}: the answer trickles and is not whole in time")
         except HTTPError as error:
-            raise transport_error(error, call.what) from error
+            raise self._lost(error, call) from error
         finally:
             response.release_conn()
         return b"".join(pieces)
+
+    def _lost(self, error: HTTPError, call: _Call) -> TransportError:
+        lost = transport_error(error, call.what)
+        if lost.silent and self._doubt is not None:
+            self._doubt.silence()
+        return lost
 
     def _check_type(self, response: BaseHTTPResponse, call: _Call) -> None:
         kind = response.headers.get("Content-Type", "").partition(";")[0].strip()

@@ -15,9 +15,9 @@ from lws.kube.errors import ApiError, DecodeError, one_line, status_error
 from lws.kube.resources import Resource
 
 GRACE = 30.0  # seconds of silence granted beyond the server's own end of the watch
-# Seconds. Whoever has sent one bookmark sends one every minute, whether or not anything changed: two were
-# missed, and half a minute is for a busy server. Behind a balancer TCP alone would never find out.
-BOOKMARK_SILENCE = 150.0
+# Seconds. Whoever has sent one bookmark sends one every minute, whether or not anything changed; a quarter is
+# for a busy server, and to open the watch anew costs little. Behind a balancer TCP would never find out.
+BOOKMARK_SILENCE = 75.0
 
 
 class WatchEvent(msgspec.Struct, frozen=True):

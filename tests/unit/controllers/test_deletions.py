@@ -69,7 +69,7 @@ def test_it_is_asked_for_ever_more_rarely_and_done_when_it_may() -> None:
     keep_pods(world)
     leader = fail_group_0(world)
     world.settle(seconds=1000.0)
-    assert 4 <= len(world.asked_to_go) <= 12
+    assert 20 <= len(world.asked_to_go) <= 70
     world.keep = lambda kind, name: None
     world.settle(seconds=LONGEST + 10.0)
     recreated = world.cluster.get(Pod, GROUP)

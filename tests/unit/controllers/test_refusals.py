@@ -22,6 +22,7 @@ from lws.objects import Key, KubeObject, ObjectMeta, OwnerReference, controlled_
 from lws.planning.problems import FAILING_GRACE, SetProblems
 from lws.planning.revisions import template_of
 from lws.runtime.clock import FakeClock
+from lws.runtime.queue.persistence import QUICK, SOON
 
 
 def of_kind(*kinds: str, status: int = 403) -> Refuse:
@@ -306,13 +307,37 @@ class TestOneRefusal:
         clock = FakeClock()
         memory, document = RefusalMemory(clock), {"metadata": {"name": "x"}}
         waits = []
-        for _ in range(12):
+        for _ in range(100):
             waits.append(memory.left(memory.note("Service", KEY, document, answer(403))))
             clock.advance(waits[-1])
             assert memory.standing("Service", KEY, document) is None
-        assert 0.8 * FIRST <= waits[0] <= FIRST
-        assert all(earlier < later for earlier, later in pairwise(waits[:5]))
+        assert 0.8 * SOON <= waits[0] <= SOON
+        assert all(earlier < 1.3 * later for earlier, later in pairwise(waits))
         assert 0.8 * LONGEST <= waits[-1] <= LONGEST
+
+    def test_of_many_that_are_refused_together_most_wait_longer(self) -> None:
+        memory = RefusalMemory(FakeClock())
+        keys = [Key(NAMESPACE, str(number)) for number in range(100)]
+        waits = [memory.left(memory.note("Service", key, {}, answer(403))) for key in keys]
+        assert sum(x <= SOON for x in waits) == QUICK
+        assert min(waits[QUICK:]) >= 0.8 * FIRST
+
+    def test_one_that_is_accepted_has_two_others_tried_and_each_of_them_two(self) -> None:
+        """What a quota refused of many groups is made soon after it is raised, with few tries in vain."""
+        woken: list[Key] = []
+        memory = RefusalMemory(FakeClock(), wake=woken.append)
+        keys = [Key(NAMESPACE, str(number)) for number in range(6)]
+        for key in keys:
+            memory.note("StatefulSet", key, {"a": 1}, answer(403))
+        memory.taken("StatefulSet", GROUP, {"a": 1})
+        memory.taken("StatefulSet", keys[0], {"a": 2})
+        assert woken == [], "neither had been refused"
+        memory.taken("StatefulSet", keys[0], {"a": 1})
+        assert woken == keys[1:3]
+        assert [memory.standing("StatefulSet", x, {"a": 1}) is None for x in keys[:4]] == [True] * 3 + [False]
+        memory.note("StatefulSet", keys[1], {"a": 1}, answer(403))
+        memory.taken("StatefulSet", keys[2], {"a": 1})
+        assert woken[2:] == keys[3:5], "who was refused again is the last to be woken again"
 
     def test_another_document_is_sent_at_once(self) -> None:
         memory = RefusalMemory(FakeClock())

@@ -97,3 +97,13 @@ def test_the_last_numbers_wait_for_no_other_set(pace: StatusPace, clock: FakeClo
         pass
     assert pace.delay("other0", patch(COUNTERS)) > INTERVAL
     assert pace.delay("u", patch(COUNTERS, last=True)) == 0
+
+
+def test_the_last_numbers_do_not_wait_for_the_last_write_of_their_set(
+    pace: StatusPace, clock: FakeClock
+) -> None:
+    pace.wrote("u")
+    assert pace.delay("u", patch(COUNTERS)) == INTERVAL
+    assert pace.delay("u", patch(COUNTERS, last=True)) == GATHER
+    clock.advance(GATHER)
+    assert pace.delay("u", patch(COUNTERS, last=True)) == 0

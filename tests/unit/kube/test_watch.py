@@ -268,7 +268,7 @@ class TestSilence:
         with opened(connection) as events:
             feed.event("BOOKMARK", {"metadata": {"resourceVersion": "5"}})
             assert next(events).type == "BOOKMARK"
-            assert (events.silence, timeout_of(events)) == (150.0, 150.0)
+            assert (events.silence, timeout_of(events)) == (75.0, 75.0)
 
     def test_beyond_it_is_a_lost_connection(
         self, server: ApiServer, connection: Connection, monkeypatch: pytest.MonkeyPatch

@@ -30,6 +30,7 @@ from lws.runtime.queue import Backoff
 
 SHORTEST_WATCH = 1.0  # seconds; one that ends sooner without an event would make a busy loop
 WATCH_SECONDS = (300, 600)  # timeoutSeconds is drawn from here, so that watches do not all end at once
+UNANSWERED = (0.8, 1.6)  # seconds, drawn from: where nobody answers, nobody has to be spared
 LONGEST_RETRY_AFTER = 60.0  # seconds; the most a server may ask for
 LONGEST_ABSENCE = 10.0  # seconds between two looks whether a CRD has been applied
 
@@ -267,6 +268,9 @@ class Reflector(Generic[ObjectT]):
             delay = max(delay, min(error.retry_after, LONGEST_RETRY_AFTER))
         if isinstance(error, NotFound):
             delay = min(delay, LONGEST_ABSENCE)
+        if verdicts.unanswered(error):
+            shortest, longest = UNANSWERED
+            delay = min(delay, shortest + self._random() * (longest - shortest))
         self._report(error, delay)
         self._pause(delay)
 

@@ -24,6 +24,11 @@ def passing(error: Exception) -> bool:
     return isinstance(error, Gone | TooManyRequests | TransportError)
 
 
+def unanswered(error: Exception) -> bool:
+    """Whether there is no server, or no way to it: it may be back at any time."""
+    return isinstance(error, TransportError) and not (error.permanent or error.silent)
+
+
 def too_large(error: Exception) -> bool:
     """The server is behind the version asked for; if it was restored from a backup, for good."""
     if not isinstance(error, ApiError):

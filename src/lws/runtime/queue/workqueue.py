@@ -150,8 +150,18 @@ class WorkQueue(Generic[K]):
                 self._line_up(item, self._ready[item].priority)
 
     def forget(self, item: K) -> None:
-        """Start the item's backoff over. Its place in the queue does not change."""
-        self._limiter.forget(item)
+        """Start the item's backoff over. Its place in the queue does not change.
+
+        Others whose backoff is nearly as long may be ready now: what kept all of them from success is gone.
+        """
+        for other in self._limiter.forget(item):
+            self._hurry(other)
+
+    def _hurry(self, item: Hashable) -> None:
+        with self._changed:
+            now = self._promote_due()
+            if item in self._delayed:
+                self._add_ready(item, LOW_PRIORITY, now)
 
     def retries(self, item: K) -> int:
         """Rate-limited adds since the last ``forget``."""

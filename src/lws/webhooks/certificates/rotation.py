@@ -29,7 +29,7 @@ from lws.runtime.controller import Controller, Result
 from lws.runtime.informers import EnqueueRequests, Informer, Selection
 from lws.runtime.logs import get_logger, one_line
 from lws.runtime.metrics import Metrics
-from lws.runtime.queue import WorkQueue
+from lws.runtime.queue import WorkQueue, persistent_backoff
 from lws.webhooks.certificates.issuing import Bundle, CertificateStore, renewed, service_names
 
 NAME: Final = "cert-rotator"
@@ -87,7 +87,8 @@ class Rotation:
         self._ready = threading.Event()
         self._trouble = ""
         self._authority, self._since = b"", 0.0  # what the configurations carry, as we know, since when
-        queue = WorkQueue[Key](NAME, clock=clock, metrics=metrics.queue(NAME) if metrics else None)
+        measured = metrics.queue(NAME) if metrics else None
+        queue = WorkQueue[Key](NAME, limiter=persistent_backoff(clock), clock=clock, metrics=measured)
         self._controller = Controller(
             NAME,
             self._reconcile,

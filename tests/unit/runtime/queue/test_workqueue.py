@@ -227,6 +227,22 @@ def test_rate_limited_adds_wait_longer_each_time_until_forgotten(clock: Impatien
     assert take_all(queue) == "a"
 
 
+def test_one_that_succeeds_at_last_hurries_two_of_those_that_fail_too(clock: ImpatientClock) -> None:
+    """And only what waits: an item that is gone from the queue is not put back, one at work runs no more."""
+    limiter = ItemExponentialBackoff(base=100.0, clock=clock)
+    queue: WorkQueue[str] = WorkQueue("test", clock=clock, limiter=limiter)
+    for item in "xabcd":
+        queue.add_rate_limited(item, priority=1 if item == "a" else LOW_PRIORITY)
+    queue.add("x")
+    assert take(queue) == ("x", 0)
+    queue.forget("x")
+    assert len(queue) == 0, "a success at once says nothing of the others"
+    limiter.when("x")
+    clock.advance(2.0)
+    queue.forget("x")
+    assert [take(queue), take(queue), len(queue)] == [("a", 1), ("b", LOW_PRIORITY), 0]
+
+
 # Shutdown
 
 
