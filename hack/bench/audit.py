@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+CREDENTIAL = "authentication.kubernetes.io/credential-id"
 WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 
 
@@ -27,10 +28,10 @@ class Request(NamedTuple):
 
 
 class AuditLog:
-    """The requests of one user agent from ``mark()`` on."""
+    """The requests of one user agent from ``mark()`` on. ``token``: only those by the token of this ID."""
 
-    def __init__(self, path: Path, agent: str = "lws/") -> None:
-        self._path, self._agent = path, agent
+    def __init__(self, path: Path, agent: str = "lws/", *, token: str = "") -> None:
+        self._path, self._agent, self._token = path, agent, token
         self._offset = 0
         self._seen = 0
 
@@ -64,6 +65,8 @@ class AuditLog:
     def _parse(self, entry: dict[str, Any]) -> Iterator[Request]:
         if not entry.get("userAgent", "").startswith(self._agent) or entry["verb"] == "watch":
             return
+        if self._token and self._token not in entry["user"].get("extra", {}).get(CREDENTIAL, ()):
+            return
         about = entry.get("objectRef", {})
         yield Request(
             entry["verb"],
@@ -80,6 +83,19 @@ class AuditLog:
     def reads(self) -> Counter[str]:
         """Reads by what they were, leases left out."""
         return Counter(x.what for x in self.requests() if x.verb not in WRITES and x.resource != "leases")
+
+    def first_write(self, since: float) -> float | None:
+        """When the first write after ``since`` was answered well, leases and events apart; None for none.
+
+        Both as ``time.time()`` tells.
+        """
+        for entry in self._entries():
+            answered = _answered(entry).timestamp()
+            for request in self._parse(entry):
+                done = request.verb in WRITES and request.code < 300 and answered >= since
+                if done and request.resource not in ("leases", "events"):
+                    return answered
+        return None
 
     def deleted_pods(self, names: frozenset[str] | set[str]) -> dict[str, datetime]:
         """When the agent's delete of a pod of each of these names was last answered; none, no entry."""

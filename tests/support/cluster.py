@@ -59,6 +59,10 @@ class Cluster:
         """End one component, for instance ``kube-apiserver``, and leave the others."""
         lifecycle.stop_component(self.settings, component)
 
+    def kill(self, component: str) -> None:
+        """As ``stop``, by SIGKILL."""
+        lifecycle.stop_component(self.settings, component, grace=0.0)
+
     def start(self, component: str) -> None:
         """Start one that was stopped, and wait until it is healthy."""
         found = next(entry for entry in components(self.settings) if entry.name == component)

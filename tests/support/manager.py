@@ -22,6 +22,7 @@ from support.waiting import until
 COMMAND = str(ROOT / "hack" / "run")
 READY_SECONDS = 60.0
 STOP_SECONDS = 45.0  # its own grace is 30
+ACCOUNT_FILE = "account.kubeconfig"  # in its directory; what is there already is used
 CONTROLLERS = ("leaderworkerset", "pod")
 
 
@@ -60,7 +61,7 @@ class Manager:
         self._command = command
         # Pods of groups must not get in unmutated while a test has it stopped.
         self._flags = (*flags, "--keep-webhooks") if keep else flags
-        self._account = directory / "account.kubeconfig"
+        self._account = directory / ACCOUNT_FILE
         self._out = directory / "manager.out"
         self.log = directory / "manager.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -69,6 +70,16 @@ class Manager:
     @property
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def ready_at(self) -> float:
+        """When it said that it was ready, as ``time.time()`` tells; it says nothing else."""
+        return self._out.stat().st_mtime
 
     @property
     def webhook_url(self) -> str:
@@ -129,7 +140,7 @@ class Manager:
         return ssl.create_default_context(cadata=bundle.decode())
 
     def log_tail(self, lines: int = 80) -> str:
-        return "\n".join(self.log.read_text().splitlines()[-lines:]) if self.log.exists() else ""
+        return "\n".join(self.log.read_text().splitlines()[-lines:]) if self.log.is_file() else ""
 
     def __enter__(self) -> Manager:
         return self

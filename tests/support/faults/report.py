@@ -28,9 +28,9 @@ def table(cells: Iterable[Cell]) -> str:
     operations = list(dict.fromkeys(x for x, _ in found))
     faults = list(dict.fromkeys(x for _, x in found))
     head = ["operation", *(f"F{number}" for number, _ in enumerate(faults, 1))]
-    lines = [_row(head), _row(["---"] * len(head))]
+    lines = [row(head), row(["---"] * len(head))]
     cells_of = {x: [_said(found.get((x, fault))) for fault in faults] for x in operations}
-    lines += [_row([operation, *said]) for operation, said in cells_of.items()]
+    lines += [row([operation, *said]) for operation, said in cells_of.items()]
     names = [f"- F{number}: {fault}" for number, fault in enumerate(faults, 1)]
     runs, broken = (sum(getattr(x, member) for x in found.values()) for member in ("runs", "broken"))
     return "\n".join(
@@ -38,7 +38,8 @@ def table(cells: Iterable[Cell]) -> str:
     )
 
 
-def _row(members: Iterable[str]) -> str:
+def row(members: Iterable[str]) -> str:
+    """One line of a Markdown table."""
     return f"| {' | '.join(members)} |"
 
 
@@ -56,8 +57,8 @@ def _broken(cells: Iterable[Cell]) -> list[str]:
     return ["", "What was violated:", "", *lines] if lines else []
 
 
-def written(page: str, made: str) -> str:
+def written(page: str, made: str, *, begin: str = BEGIN, end: str = END) -> str:
     """The page with this between its marks."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{made}\n\n{END}{after}"
+    before, _, rest = page.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}\n\n{made}\n\n{end}{after}"

@@ -1,0 +1,74 @@
+"""The table of what is measured on the real control plane, without one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from support.audit import AuditLog
+from support.recovery import report
+from support.recovery.measure import Strike
+from support.recovery.report import BEGIN, Measured, keep, table
+
+END = "<!-- end -->"
+
+
+def measured(name: str, *wholes: float | None) -> Measured:
+    strikes = tuple(Strike(x, acts=0.25, plain=0.5, wrong=() if x else ("no pods",)) for x in wholes)
+    return Measured(name, "it is over", "2026-01-01", strikes)
+
+
+@pytest.mark.parametrize(
+    ("wholes", "cells"),
+    [
+        ((1.0, 1.4, 9.0), "3 of 3 | 0.2 | 1.4 | 9.0"),
+        ((1.0, 1.6, 1.7), "3 of 3 | 0.2 | **1.6** | 1.7"),
+        ((1.0, None), "1 of 2 | 0.2 | **1.0** | 1.0"),
+        ((None,), "0 of 1 | 0.2 | **-** | -"),
+    ],
+    ids=["within the goal", "late", "not healed", "never healed"],
+)
+def test_a_row_tells_the_median_the_worst_and_what_misses_the_goal(
+    wholes: tuple[float | None, ...], cells: str
+) -> None:
+    assert table([measured("x", *wholes)]).splitlines()[-1] == f"| x | it is over | {cells} | 0.5 |"
+
+
+def test_rows_are_replaced_by_name_and_kept_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page, kept = tmp_path / "page.md", tmp_path / "kept" / "x.json"
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    monkeypatch.setattr(report, "PAGE", page)
+    monkeypatch.setattr(report, "KEPT", kept)
+    keep([measured("b", 1.0), measured("gone", 1.0)], ["a", "b", "gone"])
+    keep([measured("a", 1.0), measured("b", 1.2)], ["a", "b"])
+    assert [(x.name, x.healed) for x in report.load()] == [("a", [1.0]), ("b", [1.2])]
+    assert [x[:5] for x in page.read_text().splitlines() if x.startswith("| ")][2:] == ["| a |", "| b |"]
+    assert page.read_text().endswith(f"{END}\nafter\n")
+
+
+def test_the_first_write_is_the_first_that_worked_since_and_no_lease(tmp_path: Path) -> None:
+    def entry(second: int, verb: str, resource: str, *, code: int = 200, agent: str = "lws/1") -> str:
+        return json.dumps(
+            {
+                "verb": verb,
+                "userAgent": agent,
+                "stageTimestamp": f"1970-01-01T00:00:{second:02}.000000Z",
+                "objectRef": {"resource": resource},
+                "responseStatus": {"code": code},
+            }
+        )
+
+    log = tmp_path / "audit.log"
+    lines = [
+        entry(1, "patch", "pods"),
+        entry(2, "get", "pods"),
+        entry(3, "patch", "pods", code=409),
+        entry(4, "update", "leases"),
+        entry(5, "create", "events"),
+        entry(6, "create", "pods", agent="kubectl"),
+        entry(7, "create", "pods", code=201),
+        entry(8, "patch", "pods"),
+    ]
+    log.write_text("\n".join(lines) + "\n")
+    assert (AuditLog(log).first_write(1.5), AuditLog(log).first_write(9.0)) == (7.0, None)
