@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from types import TracebackType
 
 from urllib3.exceptions import HTTPError
@@ -22,7 +23,16 @@ class Stream:
     frees the socket.
     """
 
-    def __init__(self, response: BaseHTTPResponse, what: str, *, read_timeout: float) -> None:
+    def __init__(
+        self,
+        response: BaseHTTPResponse,
+        what: str,
+        *,
+        read_timeout: float,
+        on_silence: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``what``: the request in words; ``on_silence`` is called when the connection fell silent."""
+        self._on_silence = on_silence
         self._response = response
         self._what = what
         self._closed = False
@@ -76,7 +86,10 @@ class Stream:
             if self._closed:  # whatever reading a socket that was shut down beneath us raised
                 return b""
             if isinstance(error, HTTPError):
-                raise transport_error(error, self._what) from error
+                lost = transport_error(error, self._what)
+                if lost.silent:
+                    self._on_silence()
+                raise lost from error
             raise
 
     def _finish(self) -> None:

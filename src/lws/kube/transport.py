@@ -87,7 +87,7 @@ class Connection:
         self._lock = threading.Lock()
         self._streams: WeakSet[Stream] = WeakSet()
         self._fence: Fence | None = None
-        self._doubt: Doubt | None = None
+        self._doubt = Doubt()  # shared with nobody
 
     @property
     def unverified(self) -> bool:
@@ -146,7 +146,7 @@ class Connection:
         if not 200 <= response.status < 300:
             raise api_error(response.status, response.headers, self._read(response, call))
         self._check_type(response, call)
-        stream = Stream(response, call.what, read_timeout=read_timeout)
+        stream = Stream(response, call.what, read_timeout=read_timeout, on_silence=self._doubt.silence)
         with self._lock:
             self._streams.add(stream)
         if self._closed:
@@ -283,7 +283,7 @@ class Connection:
 
     def _lost(self, error: HTTPError, call: _Call) -> TransportError:
         lost = transport_error(error, call.what)
-        if lost.silent and self._doubt is not None:
+        if lost.silent:
             self._doubt.silence()
         return lost
 

@@ -43,6 +43,19 @@ def test_a_watch_of_another_ends_as_if_the_server_had_ended_it(
         assert list(events) == []
 
 
+def test_a_watch_that_falls_silent_tells_it_too(
+    server: ApiServer, connection: Connection, other: Connection
+) -> None:
+    server.on("GET", PATH, json_answer({}), watch=False)
+    server.on("GET", PATH, Feed(), watch=True)
+    other.request("GET", PATH)
+    events = watch(connection, PODS, timeout_seconds=300, silence=0.1)
+    with events, pytest.raises(TransportError, match="silent"):
+        next(events)
+    other.request("GET", PATH)
+    assert server.connections == 3, "the watch, and the other's, which was made anew"
+
+
 def test_connections_that_were_kept_are_opened_anew(
     server: ApiServer, connection: Connection, other: Connection, waits: Waits
 ) -> None:
