@@ -42,6 +42,7 @@ __all__ = [
     "ServerNames",
     "new_authority",
     "new_server_certificate",
+    "readable",
     "renewed",
     "service_names",
     "valid",
@@ -94,6 +95,11 @@ def renewed(bundle: Bundle, names: ServerNames, now: datetime) -> Bundle:
         certificate, key = new_server_certificate(bundle.ca_certificate, bundle.ca_key, names, now)
         return Bundle(bundle.ca_certificate, bundle.ca_key, certificate, key)
     return bundle
+
+
+def readable(pem: bytes) -> bool:
+    """Whether a certificate is in it."""
+    return _certificate(pem) is not None
 
 
 def valid(bundle: Bundle, names: ServerNames, at: datetime) -> bool:

@@ -30,7 +30,7 @@ from lws.runtime.informers import EnqueueRequests, Informer, Selection
 from lws.runtime.logs import get_logger, one_line
 from lws.runtime.metrics import Metrics
 from lws.runtime.queue import WorkQueue, persistent_backoff
-from lws.webhooks.certificates.issuing import Bundle, CertificateStore, renewed, service_names
+from lws.webhooks.certificates.issuing import Bundle, CertificateStore, readable, renewed, service_names
 
 NAME: Final = "cert-rotator"
 MUTATING_CONFIGURATION: Final = "lws-mutating-webhook-configuration"
@@ -185,7 +185,7 @@ class Rotation:
         """What the Secret holds, renewed where that is due. Raises Conflict when another replica did so."""
         found = Bundle.of_files(secret.data or {})
         held = found
-        if not held.ca_certificate:  # emptied: what replicas serve meanwhile must stay trusted
+        if not readable(held.ca_certificate):  # emptied, or spoilt: what replicas serve must stay trusted
             held = msgspec.structs.replace(held, ca_certificate=self._store.load().ca_certificate)
         bundle = renewed(held, self._names, self._clock.now())
         if bundle != found:

@@ -211,12 +211,17 @@ def test_a_secret_of_another_replica_is_taken_over(world: World) -> None:
     assert world.store.patches.count(SECRET) == 1
 
 
-def test_an_emptied_secret_keeps_what_replicas_serve_trusted(world: World) -> None:
+@pytest.mark.parametrize(
+    "data", [{}, dict.fromkeys(("ca.crt", "ca.key", "tls.crt", "tls.key"), "Z2FyYmFnZQ==")]
+)
+def test_a_secret_that_was_emptied_or_spoilt_keeps_what_replicas_serve_trusted(
+    world: World, data: dict[str, str]
+) -> None:
     world.install()
     world.started()
     old = world.bundle
     world.store.delete(SECRETS_PATH, SECRET)
-    world.store.put(SECRETS_PATH, empty_secret())
+    world.store.put(SECRETS_PATH, empty_secret() | {"data": data})
     until("a new secret", lambda: world.bundle.ca_certificate.endswith(b"\n" + old.ca_certificate))
     assert valid(world.bundle, NAMES, world.clock.now())
 
