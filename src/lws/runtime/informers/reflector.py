@@ -30,7 +30,7 @@ from lws.runtime.queue import Backoff
 
 SHORTEST_WATCH = 1.0  # seconds; one that ends sooner without an event would make a busy loop
 WATCH_SECONDS = (300, 600)  # timeoutSeconds is drawn from here, so that watches do not all end at once
-UNANSWERED = (0.8, 1.6)  # seconds, drawn from: where nobody answers, nobody has to be spared
+UNANSWERED = (0.3, 0.6)  # seconds, drawn from: where nobody answers, nobody has to be spared
 LONGEST_RETRY_AFTER = 60.0  # seconds; the most a server may ask for
 LONGEST_ABSENCE = 10.0  # seconds between two looks whether a CRD has been applied
 
@@ -282,9 +282,10 @@ class Reflector(Generic[ObjectT]):
         self._metrics.count(self._name, "failure")
         foreseen = isinstance(error, KubeError | Interrupted)
         before, self.trouble = self.trouble, self._selection.explain(error)
-        self.interruption = self.trouble
+        again, self.interruption = self.interruption == self.trouble, self.trouble
         absent = isinstance(error, NotFound)
         told = absent and (self._off or self.trouble == before)  # once is enough to apply a CRD
+        told = told or (again and verdicts.unanswered(error))  # tried too often for a line each time
         off = self._selection.off if absent else ""
         self._off = self._off or bool(off)
         (_log.debug if told else _log.warning)(

@@ -678,6 +678,21 @@ class TestAKindThatIsNotServed:
         assert rig.told(1)[0] == "list 10:"
 
 
+def test_a_server_that_is_away_is_looked_for_often_and_told_of_once(rig: Rig) -> None:
+    rig.reflector._backoff = Backoff(initial=60.0, factor=1.0, cap=60.0, clock=rig.clock)
+    rig.watches(drop_answer())
+    with capture_logs() as lines:
+        rig.start()
+        for _ in range(3):
+            rig.pass_pause(module.UNANSWERED[1])
+        rig.await_pause()
+        rig.watches(initial(Feed(), 10))
+        rig.clock.advance(module.UNANSWERED[1])
+        rig.told(1)
+    told = [x["log_level"] for x in lines if x["event"] == "watch interrupted"]
+    assert told == ["warning", "debug", "debug", "debug"]
+
+
 def test_a_context_is_held_while_a_list_is_taken_in(rig: Rig) -> None:
     @contextmanager
     def syncing() -> Iterator[None]:
