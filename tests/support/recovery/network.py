@@ -38,5 +38,5 @@ FAULTS = (
     Fault("packets dropped", HEALED, bad(lambda x: x.carry(Traffic(stalled=True)))),
     Fault("half a second of delay", HEALED, bad(lambda x: x.carry(Traffic(delay=0.5)))),
     Fault("slow bytes: 400 a second", HEALED, bad(lambda x: x.carry(Traffic(rate=400)))),
-    Fault(f"{HALF_OPEN}; no lease", "the edit after it", half_open),
+    Fault("half-open connections, and no lease to find out", "the edit after it", half_open),
 )

@@ -37,7 +37,7 @@ CONFIGURATIONS = {
     MUTATING_CONFIGURATION: MUTATING_WEBHOOKS,
     VALIDATING_CONFIGURATION: VALIDATING_WEBHOOKS,
 }
-TAKEN = "another has taken the lease"
+TAKEN = "another has the lease, and the edit is admitted"
 
 
 class Installed(Arena):
@@ -97,14 +97,18 @@ def token_id(kubeconfig: Path) -> str:
 
 
 def gone(end: Callable[[Installed, Replica], None]) -> Callable[[Installed], float]:
-    """The leader is no more, nor among the endpoints of the webhooks; a standby waits for its lease."""
+    """The leader is no more, nor among the endpoints of the webhooks; a standby waits for its lease.
+
+    The API server goes on calling one that is frozen until its own connection to it is found dead.
+    """
 
     def strike(arena: Installed) -> float:
         former, leader = arena.installation.lease["holderIdentity"], arena.installation.leader
         arena.installation.withdraw(leader)
         end(arena, leader)
-        arena.grow()
-        return arena.taken(former)
+        insist(arena.grow)
+        admitted = time.time()
+        return max(admitted, arena.taken(former))
 
     return strike
 
