@@ -4,11 +4,13 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
-# Tests run make, too, which would look for the job server of this one.
-PYTEST := env -u MAKEFLAGS $(BIN)/python -m pytest
+# Tests run make, too, which would look for the job server of this one. And they start some hundred processes of Python:
+# modules are compiled once, whatever the image says that one runs this in.
+TESTING := env -u MAKEFLAGS -u PYTHONDONTWRITEBYTECODE
+PYTEST := $(TESTING) $(BIN)/python -m pytest
 FAST := tests/unit tests/property tests/golden tests/faults
-# The image's Python: its version stands in the Dockerfile, and nowhere else.
-IMAGE_VERSION := $(shell sed -n 's/^ARG BASE_IMAGE=python:\([0-9]*\.[0-9]*\).*/\1/p' Dockerfile)
+# The image's Python: its version stands in the Dockerfile, and nowhere else. Looked for by who needs it only.
+IMAGE_VERSION = $(shell sed -n 's/^ARG BASE_IMAGE=python:\([0-9]*\.[0-9]*\).*/\1/p' Dockerfile)
 IMAGE_PYTHON ?= $(shell for each in python$(IMAGE_VERSION) "$$(pyenv root 2>/dev/null)"/versions/$(IMAGE_VERSION).*/bin/python; do \
   "$$each" -c '' 2>/dev/null && echo "$$each" && break; done)
 
@@ -19,8 +21,9 @@ demo: setup ## A local cluster, the controller and two sample groups made Availa
 
 ##@ Check
 
-test: verify docs ## Everything CI runs: linters, types, the docs, unit, property and golden tests, the real control plane
-	@$(MAKE) --no-print-directory --jobs 2 $(TOGETHER) test-fast test-integration
+test: setup ## Everything CI runs: linters, types, the docs, unit, property and golden tests, the real control plane
+	@$(MAKE) --no-print-directory --jobs 2 $(TOGETHER) verify docs
+	@LWS_SITE=$(SITE) $(MAKE) --no-print-directory --jobs 2 $(TOGETHER) test-fast test-integration
 
 # Side by side, because the one computes and the other waits; what each says comes when it has ended.
 TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
@@ -31,12 +34,12 @@ test-fast: setup ## Unit, property, fault and golden tests: no cluster (EXAMPLES
 	nice -n 5 $(PYTEST) -n 2 --dist worksteal --hypothesis-profile=$(EXAMPLES) $(FAST)
 
 test-fast-image: ## The same tests on the image's Python, where there is one (IMAGE_PYTHON=/path/to/it)
-ifeq ($(IMAGE_PYTHON),)
-	@echo "No Python $(IMAGE_VERSION) here, the image's: the fast tests run on one Python only" >&2
-else
-	@$(MAKE) --no-print-directory .venv-image/installed
-	nice -n 5 env -u MAKEFLAGS .venv-image/bin/python -m pytest -n 2 --dist worksteal --hypothesis-profile=$(EXAMPLES) $(FAST)
-endif
+	$(eval IMAGE_PYTHON := $(IMAGE_PYTHON))
+	@[[ -n "$(IMAGE_PYTHON)" ]] || \
+	  echo "No Python $(IMAGE_VERSION) here, the image's: the fast tests run on one Python only" >&2
+	@[[ -z "$(IMAGE_PYTHON)" ]] || $(MAKE) --no-print-directory .venv-image/installed
+	@[[ -z "$(IMAGE_PYTHON)" ]] || nice -n 5 $(TESTING) .venv-image/bin/python -m pytest \
+	  -n 2 --dist worksteal --hypothesis-profile=$(EXAMPLES) $(FAST)
 
 # Control planes at once. One takes a tenth of a core and 700 MB.
 WORKERS ?= 4
