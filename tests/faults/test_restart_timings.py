@@ -1,6 +1,6 @@
 """A group's death costs exactly one recreation, whenever and however it is noticed.
 
-Ten thousand random timings: pods die in every way there is while caches lag, calls and their answers get
+Thousands of random timings: pods die in every way there is while caches lag, calls and their answers get
 lost, and the controller dies between any two calls and comes back with caches of before. The reconcilers are
 the real ones (support.controller_model), the cluster is a model. When all has settled, of every leader pod
 that ever was:
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from random import Random
@@ -34,7 +35,7 @@ from lws.api.workloads import Pod, StatefulSet
 from lws.planning.recreation.backoff import backoff, decided
 from lws.runtime.clock import FakeClock
 
-RUNS = 10_000
+RUNS = int(os.environ.get("LWS_TIMINGS", "2000"))  # docs/benchmarks.md has five times as many
 BATCHES = 20
 SIZE = 3
 

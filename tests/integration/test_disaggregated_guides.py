@@ -6,13 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 from support.cluster import Cluster
+from support.histories import history
 from support.manager import Manager
 from support.podmetrics import PodMetrics, served_metrics
-from support.rolesets import LiveRoles, delete_all
+from support.rolesets import LiveRoles, delete_all, revisions_of, sizes_of
 from support.samples import apply_roles
 from support.sets import Document
 
 from lws.api import disaggregation as d
+from lws.controllers.resources import LEADERWORKERSETS
 from lws.kube.resources import NODES, SERVICES
 
 pytestmark = pytest.mark.integration
@@ -130,15 +132,13 @@ def test_rollout(place: LiveRoles) -> None:
     old = llm.revision
     roles = llm.get()["spec"]["roles"]
     roles[0]["spec"]["leaderWorkerTemplate"]["workerTemplate"]["spec"]["containers"][0]["image"] += ".1"
-    llm.change(*roles)
-    seen = [llm.sizes()]
-
-    def look() -> bool:
-        if (sizes := llm.sizes()) != seen[-1]:
-            seen.append(sizes)
-        return old not in llm.revisions()
-
-    llm.until("the new revision alone", look)
+    seen: list[dict[str, int]] = []
+    with history(llm.client, LEADERWORKERSETS, llm.namespace) as moments:
+        llm.change(*roles)
+        for children in moments:
+            seen.append(sizes_of(children))
+            if old not in revisions_of(children):
+                break
     llm.await_available()
     assert {"0-prefill": 6, "0-decode": 3} in seen, "half of the new above what was there"
     assert {x["0-prefill"] for x in seen} <= {4, 5, 6}

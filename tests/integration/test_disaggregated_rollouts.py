@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import time
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
 from support.cluster import Cluster
+from support.histories import history
 from support.manager import Manager
 from support.namespaces import make_namespace
 from support.rolesets import LiveRoles, delete_all, role
@@ -22,7 +22,6 @@ from lws.kube.resources import Resource
 pytestmark = pytest.mark.integration
 
 OLD, NEW, NEWEST = (f"registry.k8s.io/pause:{x}" for x in ("3.9", "3.10", "3.11"))
-SECONDS = 240.0
 ENDPOINT_SLICES = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
 State = dict[tuple[str, str], int]
 """Groups asked for, by revision and role."""
@@ -96,14 +95,14 @@ class Watch:
         self._changed = False
 
     def until_done(self) -> None:
-        deadline = time.monotonic() + SECONDS
-        while ahead := [x for x in self.seen if not self._done(x)]:
-            assert time.monotonic() < deadline, f"still rolling: {ahead}"
-            children = self._client.list(LEADERWORKERSETS, dict, self._namespace)
-            for name, state in states(children).items():
-                if self.seen[name].states[-1:] != [state]:
-                    self.seen[name].states.append(state)
-            self._change_again(children)
+        with history(self._client, LEADERWORKERSETS, self._namespace) as moments:
+            for children in moments:
+                for name, state in states(children).items():
+                    if self.seen[name].states[-1:] != [state]:
+                        self.seen[name].states.append(state)
+                self._change_again(children)
+                if all(map(self._done, self.seen)):
+                    break
         for one in self.seen.values():
             one.llm.await_available()
 

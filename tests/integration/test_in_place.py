@@ -177,7 +177,7 @@ def test_a_leader_with_a_gate_is_drained_first(sets: Sets) -> None:
     from before the gate nothing is waited for.
     """
     lws = create(sets, replicas=1, size=2)
-    times = {"gracePeriodSeconds": 3}
+    times = {"gracePeriodSeconds": 6}
     lws.change(groupReadiness=c.GROUP_READINESS_LEADER_GATE, inPlaceUpdate=times, **images(NEW, NEW))
     await_whole(lws)
     assert {restarts(pod) for pod in lws.pods()} == {1}

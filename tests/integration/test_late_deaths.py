@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from support.audit import AuditLog
 from support.cluster import Cluster
 from support.editing import edit
 from support.manager import Manager
+from support.namespaces import make_namespace
 from support.samples import apply_sample
 from support.sets import Document, LiveSet, Sets
 from support.waiting import steady
@@ -103,12 +105,21 @@ def all_uids(lws: LiveSet) -> set[str]:
     return {pod.uid for pod in lws.client.list(PODS, KubeObject, lws.namespace, label_selector=selector)}
 
 
+@pytest.fixture(scope="module")
+def forty(cluster: Cluster, one_manager: Manager) -> Iterator[LiveSet]:
+    """Whole whenever a test begins and ends."""
+    one_manager.ensure_running()
+    sets = Sets(cluster.client, make_namespace(cluster.client))
+    yield sets.create(replicas=FORTY, size=4)
+    sets.delete_all()
+
+
 @pytest.mark.parametrize("controller", ["up", "down", "down until all were replaced"])
 def test_forty_groups_of_forty_come_back_whole(
-    sets: Sets, cluster: Cluster, manager: Manager, controller: str
+    forty: LiveSet, cluster: Cluster, manager: Manager, controller: str
 ) -> None:
     """One worker dies in each: upstream made 37 whole with the controller up, and none with it down."""
-    lws = sets.create(replicas=FORTY, size=4)
+    lws = forty
     await_whole(lws)
     await_recorded(lws)
     old = lws.uids()

@@ -75,7 +75,7 @@ def test_a_restart_with_nothing_changed_writes_nothing(
 
 def test_killed_again_and_again_while_sets_are_made(sets: Sets, manager: Manager) -> None:
     """It may die between any two writes; whoever comes next goes on, and makes nothing twice."""
-    slow = template("worker", start_delay="500ms")
+    slow = template("worker", start_delay="3s")
     several = [sets.create(f"k{x}", replicas=2, size=2, workerTemplate=slow) for x in range(4)]
     for wanted in (1, 5):
         until("StatefulSets", lambda: count(several), lambda seen, wanted=wanted: seen >= wanted)  # type: ignore[misc]
@@ -93,7 +93,7 @@ def count(several: list[LiveSet]) -> int:
 def test_a_roll_goes_on_after_a_kill(sets: Sets, manager: Manager) -> None:
     lws = sets.create(replicas=3, size=2)
     await_whole(lws)
-    lws.change(workerTemplate=template("worker", "another", start_delay="500ms"))
+    lws.change(workerTemplate=template("worker", "another", start_delay="2s"))
     lws.until("the roll to begin", lambda: "another" in {pod.image for pod in lws.pods()})
     manager.kill()
     assert lws.condition(c.AVAILABLE) != "True"

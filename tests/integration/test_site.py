@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
-from support.browser import HEIGHT, chromium, window
+from support.browser import chromium, window
 from support.cluster import ROOT
 
 pytestmark = pytest.mark.integration
 
 DESKTOP = 1400
+HEIGHT = 100  # what is not in the window need not be drawn
 WIDTHS = (390, 820, DESKTOP)  # a telephone's, a tablet's, a screen's
 # What stands beyond the window, or beyond a box that cuts it off or scrolls.
 BEYOND = """() => {
@@ -79,9 +80,10 @@ def pages(site: Path) -> list[Path]:
     return sorted(x for x in site.rglob("*.html") if x.name != "search.html")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def desktop(browser: Browser) -> Iterator[Page]:
-    with window(browser, DESKTOP) as page:
+    """One for all: whoever makes it narrower makes it as wide again."""
+    with window(browser, DESKTOP, height=HEIGHT) as page:
         yield page
 
 

@@ -20,7 +20,7 @@ from lws.planning.termination import FOREGROUND
 pytestmark = pytest.mark.integration
 
 STOP = 5  # seconds that each pod takes to stop
-APART = 2  # seconds; times are whole ones, and a busy machine adds some
+APART = STOP - 2  # seconds, fewer than any pod takes; times are whole ones, and a busy machine adds some
 
 
 def slow(image: str = "docker.io/nginxinc/nginx-unprivileged:1.27") -> Document:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +22,7 @@ from hack.controlplane.components import components
 from lws.kube.client import Client
 from lws.kube.connection import connect
 from support.rights import COLLECTED
+from support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = str(ROOT / "hack" / "cluster")
@@ -34,11 +34,16 @@ T = TypeVar("T")
 
 
 class Cluster:
-    """A control plane that is up. ``client`` acts as its administrator."""
+    """A control plane that is up. ``client`` acts as its administrator.
+
+    ``defined``: a controller has applied the CRDs. The next need not, which spares the API server seconds;
+    whoever changes them puts them back.
+    """
 
     def __init__(self, directory: Path, client: Client) -> None:
         self.directory = directory
         self.client = client
+        self.defined = False
 
     @property
     def kubeconfig(self) -> Path:
@@ -97,10 +102,6 @@ def command(word: str, directory: Path, *flags: str, fails: bool = False) -> sub
     return done
 
 
-def eventually(look: Callable[[], T], *, seconds: float = 30.0, every: float = 0.1) -> T:
-    """What ``look`` returns once it is true; AssertionError with its last result after ``seconds``."""
-    deadline = time.monotonic() + seconds
-    while not (seen := look()):
-        assert time.monotonic() < deadline, f"still {seen!r} after {seconds:g} s"
-        time.sleep(every)
-    return seen
+def eventually(look: Callable[[], T]) -> T:
+    """What ``look`` returns once it is true; AssertionError with its last result when it never is."""
+    return until("it", look)

@@ -96,9 +96,11 @@ class Manager:
                 f"--kubeconfig={self._cluster.kubeconfig}",
                 f"--controller-kubeconfig={self._account}",
             )
-            command = [*self._command, *identities, *self._flags]
+            known = ("--skip-crds",) if self._cluster.defined else ()
+            command = [*self._command, *identities, *self._flags, *known]
             self._process = subprocess.Popen(command, stdout=out, stderr=log, start_new_session=True)
         line = until("the manager's ready line", self._ready_line, seconds=READY_SECONDS)
+        self._cluster.defined = self._cluster.defined or "--skip-crds" not in self._flags
         self.urls = dict(word.split("=", 1) for word in line.split()[1:])
 
     def ensure_running(self) -> None:

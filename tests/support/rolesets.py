@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from hack.tools.run import CustomResourceDefinition, established
@@ -81,17 +81,10 @@ class LiveRoles:
         return self._list(LEADERWORKERSETS)
 
     def sizes(self, revision: str = "") -> dict[str, int]:
-        """Groups asked for by slice and role (``0-prefill``); of all revisions together, or of one."""
-        sizes: dict[str, int] = {}
-        for child in self.children():
-            labels = child["metadata"]["labels"]
-            if revision in ("", labels[d.REVISION_LABEL]):
-                place = f"{labels[d.SLICE_LABEL]}-{labels[d.ROLE_LABEL]}"
-                sizes[place] = sizes.get(place, 0) + child["spec"]["replicas"]
-        return sizes
+        return sizes_of(self.children(), revision)
 
     def revisions(self) -> set[str]:
-        return {x["metadata"]["labels"][d.REVISION_LABEL] for x in self.children()}
+        return revisions_of(self.children())
 
     @property
     def revision(self) -> str:
@@ -142,6 +135,21 @@ class LiveRoles:
 
     def _list(self, resource: Resource) -> list[Document]:
         return self.client.list(resource, dict, self.namespace, label_selector=self._ours)
+
+
+def sizes_of(children: Iterable[Document], revision: str = "") -> dict[str, int]:
+    """Groups asked for by slice and role (``0-prefill``); of all revisions together, or of one."""
+    sizes: dict[str, int] = {}
+    for child in children:
+        labels = child["metadata"]["labels"]
+        if revision in ("", labels[d.REVISION_LABEL]):
+            place = f"{labels[d.SLICE_LABEL]}-{labels[d.ROLE_LABEL]}"
+            sizes[place] = sizes.get(place, 0) + child["spec"]["replicas"]
+    return sizes
+
+
+def revisions_of(children: Iterable[Document]) -> set[str]:
+    return {x["metadata"]["labels"][d.REVISION_LABEL] for x in children}
 
 
 def delete_all(client: Client, namespace: str) -> None:

@@ -12,6 +12,7 @@ from lws.kube.resources import PODS
 from lws.kube.selectors import equals
 from lws.kube.watch import watch
 from support.sets import Document, LiveSet
+from support.waiting import SECONDS
 
 
 class Snapshot(NamedTuple):
@@ -48,19 +49,25 @@ def generation(document: Document) -> tuple[str, int]:
 def made_since(lws: LiveSet, version: str) -> Counter[str]:
     """How many pods were created by each name since that resourceVersion."""
     found: Counter[str] = Counter()
+    last = int(version_of(lws))
+    if last <= int(version):
+        return found
     stream = watch(
         lws.client.connection,
         PODS,
         namespace=lws.namespace,
         label_selector=equals(c.NAME_LABEL, lws.name),
         resource_version=version,
-        timeout_seconds=1,
+        timeout_seconds=round(SECONDS),
     )
     with stream as events:
         for event in events:
+            metadata = msgspec.json.decode(event.object)["metadata"]
             if event.type == "ADDED":
-                found[msgspec.json.decode(event.object)["metadata"]["name"]] += 1
-    return found
+                found[metadata["name"]] += 1
+            if int(metadata["resourceVersion"]) >= last:
+                return found
+    raise AssertionError(f"the watch ended before it came to version {last}")
 
 
 def version_of(lws: LiveSet) -> str:

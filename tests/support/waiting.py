@@ -34,7 +34,7 @@ def steady(what: str, look: Callable[[], T], *, window: float = 1.0, seconds: fl
     seen, since = look(), time.monotonic()
     while time.monotonic() - since < window:
         assert time.monotonic() < deadline, f"{what} did not settle within {seconds:g} s: {seen!r}"
-        time.sleep(EVERY)
+        time.sleep(RAREST)
         if (now := look()) != seen:
             seen, since = now, time.monotonic()
     return seen
