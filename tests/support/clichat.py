@@ -1,4 +1,4 @@
-"""A conversation of the kubectl plugin with a scripted API server about DisaggregatedSets."""
+"""A conversation of the kubectl plugin with a scripted API server."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import msgspec
 from lws.api import constants as c
 from lws.api import disaggregation as d
 from lws.cli.disaggregated.observing import SeenRoles
+from lws.cli.observing import Seen
 from lws.objects import KubeObject
-from support.apiserver import ApiServer, Exchange, Feed, json_answer, status_answer
+from support.apiserver import Answer, ApiServer, Exchange, Feed, json_answer, status_answer
 
 
 class Paths(NamedTuple):
@@ -54,6 +55,16 @@ def not_found(name: str) -> Any:
     return status_answer(404, reason="NotFound", name=name)
 
 
+def serve_set(server: ApiServer, *moments: Seen) -> None:
+    """A LeaderWorkerSet as it is read in its namespace, one moment after another; the last one stays."""
+    (key,) = {x.lws.key for x in moments}
+    served = paths(key.namespace)
+    server.on("GET", f"{served.sets}/{key.name}", *(json_answer(document(x.lws)) for x in moments))
+    _lists(server, served.stateful_sets, [x.stateful_sets for x in moments])
+    _lists(server, served.pods, [x.pods for x in moments])
+    _lists(server, served.revisions, [x.revisions for x in moments])
+
+
 def serve_roles(server: ApiServer, *moments: SeenRoles) -> None:
     """A DisaggregatedSet as it is read, one moment after another; the last one stays."""
     server.on("GET", f"{NS.sets}/llm", not_found("llm"))
@@ -73,6 +84,15 @@ def _lists(server: ApiServer, path: str, moments: Sequence[Sequence[KubeObject]]
 
 def serve_watched(server: ApiServer, path: str, *objects: Any, feed: Feed | None = None) -> None:
     """A list, without streaming, and a watch that tells what the feed does, or nothing."""
+    server.on("GET", path, a_list(*objects), watch=False)
+    server.on("GET", path, a_watch(feed), watch=True)
+
+
+def a_list(*objects: Any) -> Answer:
+    return json_answer({"items": [document(x) for x in objects], "metadata": {"resourceVersion": "10"}})
+
+
+def a_watch(feed: Feed | None = None) -> Answer:
     refusal = status_answer(422, reason="Invalid")
 
     def watched(exchange: Exchange) -> None:
@@ -84,9 +104,7 @@ def serve_watched(server: ApiServer, path: str, *objects: Any, feed: Feed | None
             exchange.head(200)
             exchange.wait(threading.Event())
 
-    items = {"items": [document(x) for x in objects], "metadata": {"resourceVersion": "10"}}
-    server.on("GET", path, json_answer(items), watch=False)
-    server.on("GET", path, watched, watch=True)
+    return watched
 
 
 def sent(server: ApiServer, method: str, path: str) -> list[Any]:

@@ -10,11 +10,14 @@ from msgspec.structs import replace
 from lws.api import constants as c
 from lws.api.disaggregatedset import DisaggregatedSet
 from lws.api.leaderworkerset import LeaderWorkerSet
-from lws.api.workloads import StatefulSet
+from lws.api.workloads import ControllerRevision, StatefulSet
 from lws.cli.disaggregated.observing import SeenRoles
 from lws.cli.kinds import Pod
 from lws.cli.observing import Seen
+from lws.planning.actions import Create
 from lws.planning.disaggregated.children import lws_document
+from lws.planning.disaggregated.demand import wanted_of
+from lws.planning.disaggregated.history import plan_history
 from support.cli import READY, conditions, key_of
 from support.disaggregated import decoded, revision
 
@@ -115,6 +118,16 @@ def _leader_set(lws: LeaderWorkerSet, available: int) -> StatefulSet:
         "status": {"replicas": lws.replicas, "availableReplicas": available},
     }
     return msgspec.convert(document, StatefulSet)
+
+
+def kept_of(*sets: DisaggregatedSet) -> list[ControllerRevision]:
+    """The revisions that the controller keeps of a set that was each of these, one after another."""
+    found: list[ControllerRevision] = []
+    for ds in sets:
+        (create,) = plan_history(wanted_of(ds, revision(ds), {}), found, [])
+        assert isinstance(create, Create)
+        found.append(decoded(create.document, ControllerRevision))
+    return found
 
 
 def seen_roles(ds: DisaggregatedSet, *sets: Seen, **more: Any) -> SeenRoles:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from lws.api.disaggregatedset import DisaggregatedSet
+from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.cli.dashboard.kinds import Event
 from lws.cli.dashboard.places import Ground
 from lws.cli.dashboard.watching import Blind
@@ -26,17 +28,11 @@ class Pictures:
         self.blind: list[Blind] = []
         self.synced = True
         self.ground = Ground()
-        self.roles = None
         self.warnings: list[Event] = []
 
     @property
-    def sets(self) -> Any:
-        return self
-
-    indexer = sets
-
-    def list(self) -> list[Any]:
-        return [self.seen_now.lws] if self.seen_now is not None else []
+    def shown(self) -> tuple[list[LeaderWorkerSet], list[DisaggregatedSet]]:
+        return ([self.seen_now.lws] if self.seen_now is not None else []), []
 
     def seen(self, _: Key) -> Seen | None:
         self.looks += 1

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any, NoReturn
 
 from lws.cli import helptext
-from lws.cli.commands import COMMANDS, EVERY_FLAG, flags_of
+from lws.cli.commands import CHANGING, COMMANDS, EVERY_FLAG, flags_of
 from lws.cli.examples import PROGRAM
 from lws.cli.grammar import Command, UsageError, find_command, meant, read_flags, read_words
 from lws.cli.shells import script
@@ -69,13 +69,21 @@ def _check(options: Any) -> None:
     """What no flag alone can say is wrong. Raises UsageError."""
     if options.command == "plan":
         _check_plan(options)
-    named = getattr(options, "name", None)
-    if named and getattr(options, "all_namespaces", False):
-        raise UsageError("a set cannot be named across all namespaces")
-    if named and getattr(options, "selector", None):
-        raise UsageError("name cannot be provided when a selector is specified")
+    _check_which(options)
     if options.certificate_authority and options.insecure_skip_tls_verify:
         raise UsageError("--certificate-authority says what --insecure-skip-tls-verify does not look at")
+
+
+def _check_which(options: Any) -> None:
+    """A set is named, or chosen by flags: for want of a name nothing is changed."""
+    named = getattr(options, "name", None)
+    everywhere, selector = (getattr(options, x, None) for x in ("all_namespaces", "selector"))
+    if named and everywhere:
+        raise UsageError("a set cannot be named across all namespaces")
+    if named and selector:
+        raise UsageError("name cannot be provided when a selector is specified")
+    if COMMANDS[options.command].heading == CHANGING and not (named or everywhere or selector):
+        raise UsageError("it needs a NAME, -l/--selector or -A/--all-namespaces")
 
 
 def _check_plan(options: Any) -> None:

@@ -19,8 +19,9 @@ _NAME: Final = Word("name", "NAME", target, values="sets")
 _ANY: Final = _NAME._replace(required=False)
 _CHOOSING: Final = (ALL_NAMESPACES, SELECTOR)
 _DOCUMENTS: Final = output("json", "yaml")
-
 _ACTION: Final = output("json", "yaml", "name")
+_SEVERAL: Final = (*_CHOOSING, DRY_RUN, _ACTION)
+"""Of commands that change a set, or all that match."""
 
 _ALL: Final = (
     Command(
@@ -92,7 +93,7 @@ _ALL: Final = (
         "It is served on this machine only, for one browser, with your own rights, until Ctrl-C.",
         words=(_ANY,),
         flags=(
-            ALL_NAMESPACES,
+            *_CHOOSING,
             Flag("no-browser", "Only print the address.", default=False, shown="false", switch=True),
             _DOCUMENTS,
             Flag("port", "The port to listen on. Zero means a free one.", default=0, read=port, shown="0"),
@@ -141,6 +142,7 @@ _ALL: Final = (
         "Go back to a former template",
         words=(_NAME,),
         flags=(
+            DRY_RUN,
             _ACTION,
             Flag(
                 "to-revision",
@@ -159,20 +161,27 @@ _ALL: Final = (
         "Recreate groups, or all of them by a roll",
         "Named groups go at once and together; without any, all go within maxUnavailable and maxSurge."
         " Of a DisaggregatedSet roles are named, and each rolls on its own; without any, all roll together.",
-        words=(_NAME, Word("parts", "GROUP|ROLE", part, required=False, many=True, values="parts")),
-        flags=(_ACTION,),
-        usage="NAME [GROUP...|ROLE...]",
+        words=(_ANY, Word("parts", "GROUP|ROLE", part, required=False, many=True, values="parts")),
+        flags=_SEVERAL,
+        usage="(NAME [GROUP...|ROLE...] | -l SELECTOR | -A)",
     ),
     Command(
         "pause",
         CHANGING,
         "Hold a roll where it is",
         "No group is replaced until 'resume'.",
-        words=(_NAME,),
-        flags=(_ACTION,),
-        usage="NAME",
+        words=(_ANY,),
+        flags=_SEVERAL,
+        usage="(NAME | -l SELECTOR | -A)",
     ),
-    Command("resume", CHANGING, "Let a paused set go on", words=(_NAME,), flags=(_ACTION,), usage="NAME"),
+    Command(
+        "resume",
+        CHANGING,
+        "Let a paused set go on",
+        words=(_ANY,),
+        flags=_SEVERAL,
+        usage="(NAME | -l SELECTOR | -A)",
+    ),
     Command(
         "completion",
         SETTINGS,

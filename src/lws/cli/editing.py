@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 from rich.text import Text
 
 from lws.cli.kinds import reference
 from lws.cli.session import CommandError, Session
+from lws.cli.writing import NONE, said
 from lws.kube.errors import Conflict, NotFound
 from lws.kube.resources import Resource
 from lws.objects import KubeObject
@@ -29,7 +31,9 @@ LookedT = TypeVar("LookedT", bound=Looked)
 
 
 class ActionView(Struct, rename="camel"):
-    """What a command did to a set. ``changed``: False when there was nothing to do."""
+    """What a command did to a set. ``changed``: False when there was nothing to do. ``dry_run``: unless it is
+    ``none``, what it would have done.
+    """
 
     namespace: str
     name: str
@@ -37,6 +41,7 @@ class ActionView(Struct, rename="camel"):
     changed: bool
     message: str
     kind: str
+    dry_run: str = NONE
 
     @property
     def names(self) -> list[str]:
@@ -77,8 +82,14 @@ def edit(
 
 def tell(session: Session, view: ActionView) -> int:
     """The line that says what a command did; its exit code."""
+    view = stamped(session, view)
     session.show(view, draw(view))
     return 0
+
+
+def stamped(session: Session, view: ActionView) -> ActionView:
+    """With whether it was done, or only tried."""
+    return replace(view, dry_run=session.writer.dry_run)
 
 
 def too_busy(name: str) -> CommandError:
@@ -90,11 +101,13 @@ def write(session: Session, kind: Resource, one: KubeObject, patch: Patch) -> No
     metadata = {**patch.get("metadata", {}), "resourceVersion": one.metadata.resource_version}
     body = {**patch, "metadata": metadata}
     try:
-        session.client.merge_patch(kind, KubeObject, one.name, body, namespace=one.namespace)
+        session.writer.merge_patch(kind, one.name, body, namespace=one.namespace)
     except NotFound as error:
         raise CommandError(f"{kind.kind.lower()} {one.name!r} was deleted meanwhile") from error
 
 
-def draw(view: ActionView) -> Text:
-    """As kubectl says what it did."""
-    return Text(f"{reference(view.kind, view.name)} {view.message}")
+def draw(view: ActionView, *, namespaced: bool = False) -> Text:
+    """As kubectl says what it did. ``namespaced``: name the namespace, too."""
+    name = f"{view.namespace}/{view.name}" if namespaced else view.name
+    tried = said(view.dry_run) if view.changed else ""
+    return Text(f"{reference(view.kind, name)} {view.message}{tried}")

@@ -62,6 +62,7 @@ EXAMPLES: Final[Mapping[str, str]] = {
     "dashboard": _lines(
         ("dashboard", "All sets of the namespace, in your browser"),
         ("dashboard vllm", "One of them"),
+        ("dashboard -l team=search", "Those with a label"),
         ("dashboard -A --no-browser --port 8080", "All there are, at an address to open by hand"),
     ),
     "history": _lines(
@@ -73,16 +74,20 @@ EXAMPLES: Final[Mapping[str, str]] = {
         ("undo vllm", "Back to the last template"),
         ("undo vllm --to-revision 3", "Back to an earlier one"),
         ("undo ds/llm", "All roles back to their last templates"),
+        ("undo vllm --dry-run=server", "Whether the server would take it, without a change"),
     ),
     "restart": _lines(
         ("restart vllm", "All groups, by a roll"),
         ("restart vllm 0 3", "Groups 0 and 3, at once"),
         ("restart ds/llm", "All roles together, by a rollout"),
         ("restart ds/llm decode", "The groups of one role, at its own pace"),
+        ("restart -l team=search", "All sets with a label, each by its own roll"),
+        ("restart vllm 0 3 --dry-run=server", "Whether groups 0 and 3 may be recreated, without a change"),
     ),
     "pause": _lines(
         ("pause vllm", "Nothing is replaced from now on"),
         ("pause ds/llm", "The rollout of all roles stands where it is"),
+        ("pause -A", "Nothing rolls in any namespace"),
     ),
-    "resume": _lines(("resume vllm", "The roll goes on")),
+    "resume": _lines(("resume vllm", "The roll goes on"), ("resume -l team=search", "All sets with a label")),
 }

@@ -71,7 +71,7 @@ TIMEOUT: Final = Flag(
 DRY_RUN: Final = Flag(
     "dry-run",
     'Must be "none", "server", or "client". If client strategy, only say what would be sent, without sending'
-    " it. If server strategy, submit server-side request without persisting the set.",
+    " it. If server strategy, submit server-side request without persisting the resource.",
     default="none",
     read=choice("none", "server", "client"),
     shown="'none'",

@@ -18,12 +18,12 @@ from lws.cli.kinds import LEADERWORKERSETS, reference
 from lws.cli.manifest import Document, differences, live_document, merged
 from lws.cli.session import CommandError, Session
 from lws.cli.values import NewImage
+from lws.cli.writing import said
 from lws.kube.errors import Conflict
 from lws.kube.resources import Resource
 
 _TEMPLATES: Final = {"leader": "leaderTemplate", "worker": "workerTemplate"}
 _LISTS: Final = ("initContainers", "containers")
-_DONE: Final = {"none": "", "client": " (dry run)", "server": " (server dry run)"}
 
 
 class ImageView(Struct, rename="camel"):
@@ -110,31 +110,27 @@ def edit_of(orders: Sequence[NewImage]) -> Edit:
     return edit
 
 
-def change_images(
-    session: Session, kind: Resource, name: str, edit: Edit, *, dry_run: str
-) -> tuple[ImageView, Document]:
+def change_images(session: Session, kind: Resource, name: str, edit: Edit) -> tuple[ImageView, Document]:
     """Carry the edit out, anew after a conflict; what it changed, and the set as it is, or would be, now."""
     for _ in range(TRIES):
         live = live_document(session, kind, name)
         patch = edit(live)
         try:
-            after = _after(session, kind, live, patch, dry_run) if patch else live
+            after = _after(session, kind, live, patch) if patch else live
         except Conflict:
             continue
         changes = [*differences(live["spec"], after["spec"], "spec")]
         namespace = live["metadata"]["namespace"]
-        return ImageView(namespace, name, kind.kind, bool(patch), changes, dry_run), after
+        view = ImageView(namespace, name, kind.kind, bool(patch), changes, session.writer.dry_run)
+        return view, after
     raise too_busy(name)
 
 
-def _after(session: Session, kind: Resource, live: Document, patch: Document, dry_run: str) -> Document:
-    if dry_run == "client":
-        return dict(merged(live, patch))
+def _after(session: Session, kind: Resource, live: Document, patch: Document) -> Document:
     metadata = live["metadata"]
     body = {**patch, "metadata": {"resourceVersion": metadata["resourceVersion"]}}
-    return session.client.merge_patch(
-        kind, dict, metadata["name"], body, namespace=metadata["namespace"], dry_run=dry_run == "server"
-    )
+    after = session.writer.merge_patch(kind, metadata["name"], body, namespace=metadata["namespace"])
+    return dict(merged(live, patch)) if after is None else after
 
 
 def draw(view: ImageView) -> Text:
@@ -142,7 +138,7 @@ def draw(view: ImageView) -> Text:
     (name,) = view.names
     if not view.changed:
         return Text(f"{name} unchanged: it has these images already")
-    text = Text(f"{name} image updated{_DONE[view.dry_run]}")
+    text = Text(f"{name} image updated{said(view.dry_run)}")
     for x in view.changes:
         text.append(f"\n  {x}", style=QUIET)
     return text
@@ -151,7 +147,7 @@ def draw(view: ImageView) -> Text:
 def finish(session: Session, done: tuple[ImageView, Document]) -> int:
     """Documents are the set itself, as ``kubectl set image`` prints it."""
     view, document = done
-    session.show(document if session.output.format in ("json", "yaml") else view, draw(view))
+    session.show(document if session.output.documents else view, draw(view))
     return 0
 
 
@@ -160,6 +156,4 @@ def run(session: Session, options: Any) -> int:
     if options.role:
         raise CommandError(f"--role is for DisaggregatedSets; {options.name} is a LeaderWorkerSet")
     edit = edit_of(options.images)
-    return finish(
-        session, change_images(session, LEADERWORKERSETS, options.name, edit, dry_run=options.dry_run)
-    )
+    return finish(session, change_images(session, LEADERWORKERSETS, options.name, edit))

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from lws.api import constants as c
 from lws.api import disaggregation as d
-from lws.cli import history, images, listing, pause, plan, progress, restart, tree, undo, versions, why
+from lws.cli import acts, history, images, listing, pause, plan, progress, restart, tree, undo, versions, why
 from lws.cli.arguments import parse
 from lws.cli.choice import chosen_kind
 from lws.cli.disaggregated import history as roles_history
@@ -25,17 +25,9 @@ from lws.cli.disaggregated import restart as roles_restart
 from lws.cli.disaggregated import tree as roles_tree
 from lws.cli.disaggregated import undo as roles_undo
 from lws.cli.disaggregated import why as roles_why
-from lws.cli.kinds import LEADERWORKERSETS
 from lws.cli.manifest import name_of_only_set, read_documents
-from lws.cli.session import (
-    CommandError,
-    Session,
-    is_of_unknown_kind,
-    make_output,
-    not_installed,
-    open_session,
-)
-from lws.kube.errors import ApiError, KubeError, NotFound
+from lws.cli.session import CommandError, Session, make_output, open_session, refusal
+from lws.kube.errors import ApiError, KubeError
 
 Run = Callable[[Session, Any], int]
 
@@ -67,9 +59,9 @@ COMMANDS: Mapping[str, Command] = {
     "status": Command(progress.run, roles_progress.run),
     "history": Command(history.run, roles_history.run),
     "undo": Command(undo.run, roles_undo.run),
-    "restart": Command(restart.run, roles_restart.run),
-    "pause": Command(pause.run_pause, roles_pause.run_pause),
-    "resume": Command(pause.run_resume, roles_pause.run_resume),
+    "restart": Command(restart.run, roles_restart.run, acts.run_all),
+    "pause": Command(pause.run_pause, roles_pause.run_pause, acts.run_all),
+    "resume": Command(pause.run_resume, roles_pause.run_resume, acts.run_all),
     "why": Command(why.run, roles_why.run, roles_why.run_all),
     "plan": Command(plan.run, roles_plan.run),
     "dashboard": Command(_dashboard(c.KIND), _dashboard(d.KIND), _dashboard("")),
@@ -91,7 +83,7 @@ def run(options: Any) -> int:
         with open_session(options) as session:
             return _run(session, options)
     except ApiError as error:
-        return _fail(_refusal(error))
+        return _fail(refusal(error))
     except (CommandError, KubeError) as error:
         return _fail(str(error))
     except KeyboardInterrupt:
@@ -109,12 +101,6 @@ def _run(session: Session, options: Any) -> int:
     run = command.of_set if chosen_kind(session, options) == c.KIND else command.of_roles
     assert run is not None
     return run(session, options)
-
-
-def _refusal(error: ApiError) -> str:
-    if isinstance(error, NotFound) and is_of_unknown_kind(error):
-        return not_installed(LEADERWORKERSETS)
-    return f"the API server refuses: {error.message or error}"
 
 
 def _fail(reason: str) -> int:

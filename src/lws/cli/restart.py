@@ -89,9 +89,7 @@ def recreate(session: Session, name: str, indexes: Sequence[int]) -> ActionView:
     going = [x for x in leaders if not x.deleting]
     for leader in going:
         try:
-            session.client.delete(
-                PODS, dict, leader.name, namespace=leader.namespace, uid=leader.uid, propagation="Foreground"
-            )
+            session.writer.delete(PODS, leader)
         except (NotFound, Conflict):
             continue  # somebody else was faster
     if not going:

@@ -14,9 +14,10 @@ import msgspec
 import yaml
 from rich.console import Console, RenderableType
 
+from lws.cli.kinds import LEADERWORKERSETS
 from lws.cli.reaching import FIELD_MANAGER, open_client
-from lws.kube.client import Client
-from lws.kube.errors import NotFound
+from lws.cli.writing import NONE, Reader, Writer
+from lws.kube.errors import ApiError, NotFound
 from lws.kube.resources import Resource
 
 __all__ = ["FIELD_MANAGER", "CommandError", "Output", "Session", "make_output", "open_session"]
@@ -39,6 +40,13 @@ def not_installed(resource: Resource) -> str:
     return f"this cluster has no {what}: install the controller, or choose another --context"
 
 
+def refusal(error: ApiError) -> str:
+    """What the server says no with, in one line."""
+    if isinstance(error, NotFound) and is_of_unknown_kind(error):
+        return not_installed(LEADERWORKERSETS)
+    return f"the API server refuses: {error.message or error}"
+
+
 class Named(Protocol):
     """A view that ``-o name`` is made of: names as kubectl takes them."""
 
@@ -53,6 +61,10 @@ class Output(NamedTuple):
 
     format: str
     console: Console
+
+    @property
+    def documents(self) -> bool:
+        return self.format in ("json", "yaml")
 
     def show(self, view: Any, drawn: RenderableType) -> None:
         """Print one view: as a document where that is asked for, else as drawn."""
@@ -98,7 +110,8 @@ def _yaml(view: Any) -> str:
 class Session(NamedTuple):
     """``namespace``: empty for all. ``selector``: of labels that sets must match; empty: any."""
 
-    client: Client
+    client: Reader
+    writer: Writer
     namespace: str
     output: Output
     selector: str = ""
@@ -117,14 +130,15 @@ def make_output(options: Any) -> Output:
 
 @contextmanager
 def open_session(options: Any) -> Iterator[Session]:
-    """By the flags that all commands take, ``--all-namespaces``, ``--selector`` and ``--output``.
+    """By the flags that all commands take, ``--all-namespaces``, ``--selector``, ``--output``, ``--dry-run``.
 
     Raises ConfigurationError.
     """
     with open_client(options) as (client, namespace):
         everywhere = getattr(options, "all_namespaces", False)
         selector = getattr(options, "selector", None) or ""
-        yield Session(client, "" if everywhere else namespace, make_output(options), selector)
+        writer = Writer(client, getattr(options, "dry_run", NONE))
+        yield Session(client, writer, "" if everywhere else namespace, make_output(options), selector)
 
 
 def make_console() -> Console:

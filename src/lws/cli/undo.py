@@ -5,23 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import msgspec
-
 from lws.api import constants as c
-from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision
 from lws.cli.editing import TRIES, ActionView, Change, tell, too_busy
 from lws.cli.history import newest_of_each, numbered, stored
 from lws.cli.kinds import LEADERWORKERSETS
 from lws.cli.observing import Seen, see
 from lws.cli.pause import is_paused
-from lws.cli.session import FIELD_MANAGER, CommandError, Session
+from lws.cli.session import CommandError, Session
 from lws.kube.errors import Conflict, Forbidden
 from lws.kube.resources import CONTROLLER_REVISIONS
 from lws.objects import KubeObject
 from lws.planning.revisions import SETS, Marks, owned_revisions
-
-_JSON_PATCH = "application/json-patch+json"
 
 
 class Past(NamedTuple):
@@ -96,9 +91,7 @@ def _renumber(session: Session, own: Sequence[ControllerRevision], revision: Con
         return
     patch = {"metadata": {"resourceVersion": revision.metadata.resource_version}, "revision": highest + 1}
     try:
-        session.client.merge_patch(
-            CONTROLLER_REVISIONS, dict, revision.name, patch, namespace=revision.namespace
-        )
+        session.writer.merge_patch(CONTROLLER_REVISIONS, revision.name, patch, namespace=revision.namespace)
     except Forbidden:
         return
 
@@ -114,22 +107,11 @@ def past_of(session: Session, seen: Seen) -> Past:
 
         def go() -> None:
             _renumber(session, own, revision)
-            _patch(session, lws, patch)
+            session.writer.json_patch(LEADERWORKERSETS, lws, patch)
 
         return go if patch else None
 
     return Past(lws, own, SETS, seen.revision.key, way)
-
-
-def _patch(session: Session, lws: LeaderWorkerSet, patch: list[dict[str, Any]]) -> None:
-    session.client.connection.request(
-        "PATCH",
-        LEADERWORKERSETS.path(lws.namespace, lws.name),
-        query={"fieldManager": FIELD_MANAGER},
-        body=msgspec.json.encode(patch),
-        content_type=_JSON_PATCH,
-        timeout=session.client.timeout,
-    )
 
 
 def undo(session: Session, name: str, number: int = 0) -> ActionView:

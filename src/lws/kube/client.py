@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar, cast
 
@@ -16,6 +16,7 @@ T = TypeVar("T")
 
 APPLY = "application/apply-patch+yaml"  # JSON is YAML
 MERGE_PATCH = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 
 
@@ -137,6 +138,22 @@ class Client:
         body = self._request("PATCH", path, patch, query=query, content_type=kind)
         return _decode(path, type_, body)
 
+    def json_patch(
+        self,
+        resource: Resource,
+        type_: type[T],
+        name: str,
+        patch: Sequence[Mapping[str, Any]],
+        *,
+        namespace: str = "",
+        dry_run: bool = False,
+    ) -> T:
+        """JSON patch: its operations one after another, or none of them. ``dry_run``: as ``merge_patch``."""
+        path = resource.path(namespace, name)
+        query = {"fieldManager": self._field_manager, "dryRun": "All" if dry_run else ""}
+        body = self._request("PATCH", path, patch, query=query, content_type=JSON_PATCH)
+        return _decode(path, type_, body)
+
     def delete(
         self,
         resource: Resource,
@@ -148,19 +165,22 @@ class Client:
         resource_version: str | None = None,
         propagation: str | None = None,
         grace_period: int | None = None,
+        dry_run: bool = False,
     ) -> T | None:
         """Delete; the object with its deletionTimestamp while it lives on, None when it is gone.
 
         The server answers with a Status, or with the last state of what it removed at once (kubernetes
         #59501); both mean gone. With ``uid`` only that object is deleted, else Conflict; repeating is then
         harmless and done once after a lost answer, so NotFound or Conflict may be the echo of a success.
-        ``grace_period`` in seconds; ``propagation``: Foreground, Background, Orphan.
+        ``grace_period`` in seconds; ``propagation``: Foreground, Background, Orphan. ``dry_run``: said in the
+        options, as the server does not look at the query where there are any.
         """
         preconditions = _present(uid=uid, resourceVersion=resource_version)
         options = {"apiVersion": "v1", "kind": "DeleteOptions"} | _present(
             preconditions=preconditions or None,
             propagationPolicy=propagation,
             gracePeriodSeconds=grace_period,
+            dryRun=["All"] if dry_run else None,
         )
         path = resource.path(namespace, name)
         body = self._request("DELETE", path, options, repeats=1 if uid else 0)
@@ -171,7 +191,7 @@ class Client:
         self,
         method: str,
         path: str,
-        document: Mapping[str, Any] | None = None,
+        document: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         *,
         query: Mapping[str, str] | None = None,
         content_type: str = "application/json",

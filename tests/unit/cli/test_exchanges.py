@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 from support.apiserver import ApiServer, Feed, json_answer, status_answer
 from support.cli import conditions, seen_of
-from support.clichat import DEFAULT, document, sent
+from support.clichat import DEFAULT, document, sent, serve_set
 from support.groups import a_set
 
 from lws.api import constants as c
@@ -26,14 +26,6 @@ Run = Callable[..., int]
 FORMER = a_set(template={"restartPolicy": "None"})
 
 
-def serve(server: ApiServer, *moments: Seen) -> None:
-    """The set as it is read, one moment after another; the last one stays."""
-    server.on("GET", SET, *(json_answer(document(x.lws)) for x in moments))
-    for path, member in ((STATEFULSETS, "stateful_sets"), (PODS, "pods"), (REVISIONS, "revisions")):
-        lists = [json_answer({"items": [document(one) for one in getattr(x, member)]}) for x in moments]
-        server.on("GET", path, *lists)
-
-
 def at(seen: Seen, version: str) -> Seen:
     return seen._replace(lws=replace(seen.lws, metadata=replace(seen.lws.metadata, resource_version=version)))
 
@@ -41,7 +33,7 @@ def at(seen: Seen, version: str) -> Seen:
 def test_a_change_is_decided_anew_after_a_conflict(server: ApiServer, run: Run) -> None:
     """Each write names the state it is meant for."""
     seen = seen_of(a_set(partition=1))
-    serve(server, at(seen, "7"), at(seen, "9"))
+    serve_set(server, at(seen, "7"), at(seen, "9"))
     server.on("PATCH", SET, status_answer(409, reason="Conflict"), json_answer(document(seen.lws)))
     assert run("pause", "lws/test-sample") == 0
     assert [x["metadata"]["resourceVersion"] for x in sent(server, "PATCH", SET)] == ["7", "9"]
@@ -50,7 +42,7 @@ def test_a_change_is_decided_anew_after_a_conflict(server: ApiServer, run: Run) 
 def test_somebody_else_is_always_faster(
     server: ApiServer, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    serve(server, seen_of(a_set()))
+    serve_set(server, seen_of(a_set()))
     server.on("PATCH", SET, status_answer(409, reason="Conflict"))
     assert run("pause", "lws/test-sample") == 1
     assert "somebody else changed it 5 times" in capsys.readouterr().err
@@ -62,7 +54,7 @@ def test_undo_makes_the_revision_the_newest_if_it_may(
 ) -> None:
     seen = seen_of(a_set(), former=FORMER)
     former = seen.revisions[0]
-    serve(server, seen)
+    serve_set(server, seen)
     answer = json_answer({}) if code == 200 else status_answer(403, reason="Forbidden")
     server.on("PATCH", f"{REVISIONS}/{former.name}", answer)
     server.on("PATCH", SET, json_answer(document(seen.lws)))
@@ -82,7 +74,7 @@ def test_an_undo_that_was_interrupted_between_its_writes_goes_on(server: ApiServ
     seen = seen_of(a_set(), former=FORMER)
     former = seen.revisions[0]
     renumbered = seen._replace(revisions=(replace(former, revision=3), seen.revisions[1]))
-    serve(server, seen, renumbered)
+    serve_set(server, seen, renumbered)
     server.on("PATCH", f"{REVISIONS}/{former.name}", json_answer({}))
     server.on("PATCH", SET, status_answer(409, reason="Conflict"), json_answer(document(seen.lws)))
     assert run("undo", "lws/test-sample", "--to-revision", "1") == 0
@@ -92,7 +84,7 @@ def test_an_undo_that_was_interrupted_between_its_writes_goes_on(server: ApiServ
 
 def test_a_group_is_restarted_by_the_very_leader_that_was_seen(server: ApiServer, run: Run) -> None:
     seen = seen_of(a_set())
-    serve(server, seen)
+    serve_set(server, seen)
     server.on("DELETE", f"{PODS}/test-sample-1", status_answer(409, reason="Conflict"))
     assert run("restart", "test-sample", "1") == 0
     (options,) = sent(server, "DELETE", f"{PODS}/test-sample-1")
@@ -106,7 +98,7 @@ def test_status_waits_by_a_watch_and_reads_again_only_after_a_change(
     """What the watch repeats of the past is no change; a watch that the server ends is opened again."""
     rolling = at(seen_of(conditions(a_set()), down=(1,)), "7")
     done = at(seen_of(conditions(a_set(), Available="ready")), "9")
-    serve(server, rolling, rolling, done)
+    serve_set(server, rolling, rolling, done)
     over, feed = Feed(), Feed()
     over.end()
     feed.event("ADDED", document(rolling.lws))
@@ -128,7 +120,7 @@ def test_status_of_a_set_that_is_deleted_ends(
     server: ApiServer, run: Run, as_event: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rolling = seen_of(conditions(a_set()), down=(1,))
-    serve(server, rolling)
+    serve_set(server, rolling)
     feed = Feed()
     if as_event:
         feed.event("DELETED", document(rolling.lws))
@@ -144,7 +136,7 @@ def test_status_of_a_set_that_is_deleted_ends(
 
 
 def test_a_failure_of_the_set_ends_the_wait(server: ApiServer, run: Run) -> None:
-    serve(server, seen_of(conditions(a_set(), Stalled="refused")))
+    serve_set(server, seen_of(conditions(a_set(), Stalled="refused")))
     assert run("status", "lws/test-sample", "--watch") == 1
 
 
@@ -154,7 +146,7 @@ def edit(server: ApiServer, tmp_path: Path) -> Callable[..., list[str]]:
 
     def words(*flags: str, **members: Any) -> list[str]:
         seen = seen_of(a_set())
-        serve(server, seen)
+        serve_set(server, seen)
         live = document(seen.lws)
         spec = {**live["spec"], **members}
         metadata = {"name": "test-sample"}
@@ -255,7 +247,7 @@ def test_a_server_that_fails_has_refused_nothing(
 def test_why_does_without_events_that_may_not_be_read(
     server: ApiServer, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    serve(server, seen_of(conditions(a_set()), missing=(1,)))
+    serve_set(server, seen_of(conditions(a_set()), missing=(1,)))
     server.on("GET", EVENTS, status_answer(403, reason="Forbidden"))
     assert run("why", "test-sample") == 0
     assert "group 1  NoLeader" in capsys.readouterr().out
@@ -268,7 +260,7 @@ def test_a_refusal_is_one_line(server: ApiServer, run: Run, capsys: pytest.Captu
 
 
 def test_status_with_its_groups(server: ApiServer, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    serve(server, seen_of(conditions(a_set()), down=(1,)))
+    serve_set(server, seen_of(conditions(a_set()), down=(1,)))
     assert run("status", "lws/test-sample", "-o", "wide") == 0
     lines = [" ".join(x.split()) for x in capsys.readouterr().out.splitlines()]
     assert lines[0] == 'leaderworkerset "test-sample" waiting: 1 of 2 groups ready'

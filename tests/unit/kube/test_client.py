@@ -166,6 +166,16 @@ class TestReplaceAndPatch:
         (request,) = server.requests
         assert request.headers["content-type"] == "application/strategic-merge-patch+json"
 
+    @pytest.mark.parametrize("dry_run", [False, True])
+    def test_json_patch(self, server: ApiServer, client: Client, dry_run: bool) -> None:
+        server.on("PATCH", POD_PATH, json_answer(POD))
+        patch = [{"op": "replace", "path": "/a", "value": 1}]
+        assert client.json_patch(PODS, dict, "x", patch, namespace="team", dry_run=dry_run) == POD
+        (request,) = server.requests
+        assert request.json() == patch
+        assert request.headers["content-type"] == "application/json-patch+json"
+        assert request.query.get("dryRun") == ("All" if dry_run else None)
+
 
 class TestDelete:
     def test_options(self, server: ApiServer, client: Client) -> None:
@@ -181,6 +191,7 @@ class TestDelete:
             grace_period=0,
         )
         client.delete(PODS, KubeObject, "x", namespace="team")
+        client.delete(PODS, KubeObject, "x", namespace="team", dry_run=True)
         assert server.requests[0].json() == {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
@@ -188,7 +199,9 @@ class TestDelete:
             "propagationPolicy": "Foreground",
             "gracePeriodSeconds": 0,
         }
-        assert server.requests[1].json() == {"apiVersion": "v1", "kind": "DeleteOptions"}
+        plain = {"apiVersion": "v1", "kind": "DeleteOptions"}
+        assert server.requests[1].json() == plain
+        assert server.requests[2].json() == plain | {"dryRun": ["All"]}
 
     @pytest.mark.parametrize(
         ("answer", "uid"),

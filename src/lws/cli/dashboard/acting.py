@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 
-from lws.cli import pause, restart, undo
-from lws.cli.dashboard.offers import PAUSE, RESTART, RESUME, UNDO
-from lws.cli.disaggregated import pause as roles_pause
+from lws.cli import restart
+from lws.cli.acts import ACTS
+from lws.cli.dashboard.offers import RESTART
 from lws.cli.disaggregated import restart as roles_restart
-from lws.cli.disaggregated import undo as roles_undo
 from lws.cli.editing import ActionView
 from lws.cli.session import Session
-
-Act = Callable[[Session, str], ActionView]
 
 
 class Order(Struct, frozen=True, forbid_unknown_fields=True):
@@ -28,18 +24,6 @@ class Order(Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     group: int | None = None
     role: str = ""
-
-
-_ACTS: Final[Mapping[tuple[str, str], Act]] = {
-    ("lws", PAUSE): pause.pause,
-    ("lws", RESUME): pause.resume,
-    ("lws", RESTART): restart.roll,
-    ("lws", UNDO): undo.undo,
-    ("ds", PAUSE): roles_pause.pause,
-    ("ds", RESUME): roles_pause.resume,
-    ("ds", RESTART): roles_restart.roll,
-    ("ds", UNDO): roles_undo.undo,
-}
 
 
 def read_order(body: bytes) -> Order:
@@ -59,4 +43,4 @@ def carry_out(session: Session, order: Order) -> ActionView:
         return restart.recreate(here, order.name, [order.group])
     if order.role:
         return roles_restart.roll_roles(here, order.name, [order.role])
-    return _ACTS[order.kind, order.action](here, order.name)
+    return ACTS[order.kind, order.action](here, order.name)

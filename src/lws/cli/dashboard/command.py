@@ -91,7 +91,7 @@ def _check(session: Session) -> bool:
 def _refusal(session: Session, resource: Resource) -> ApiError | None:
     """Why there is no list of it; None: there is."""
     try:
-        session.client.list(resource, dict, session.namespace)
+        session.client.list(resource, dict, session.namespace, label_selector=session.selector)
     except (NotFound, Forbidden) as error:
         return error
     return None
@@ -102,7 +102,9 @@ def _serving(session: Session, options: Any, *, roles: bool) -> Iterator[tuple[A
     """The page, and what must be alive for it."""
     board, access = Board(), Access()
     painter = Painter(board, About(session.client.connection.host, session.namespace, VERSION, False, [], ""))
-    watched = Watched(session.client.connection, session.namespace, painter.touch, roles=roles)
+    watched = Watched(
+        session.client.connection, session.namespace, painter.touch, roles=roles, selector=session.selector
+    )
     prepare_types()
     pages = Pages(access, board, painter, lambda order: carry_out(session, order))
     server = HttpServer(

@@ -137,9 +137,8 @@ class Painter:
         return age > STALE or (behind and self._scenes[topic].due(now))
 
     def _paint_common(self, watched: Watched) -> None:
-        lines = [line_of_set(x) for x in watched.sets.indexer.list()]
-        if watched.roles is not None:
-            lines += [line_of_roles(x) for x in watched.roles.indexer.list()]
+        sets, roles = watched.shown
+        lines = [*map(line_of_set, sets), *map(line_of_roles, roles)]
         documents: dict[str, Any] = {f"line/{x.kind}/{x.namespace}/{x.name}": x for x in lines}
         blind = watched.blind
         self._about.ready = watched.synced

@@ -22,7 +22,7 @@ from lws.cli.observing import Seen
 from lws.kube.connection import Connection
 from lws.kube.resources import CONTROLLER_REVISIONS, NODES, PODS, STATEFULSETS, Resource
 from lws.kube.selectors import absent, all_of, exists
-from lws.objects import Key, KubeObject, ObjectT
+from lws.objects import Key, KubeObject, ObjectT, controller_of
 from lws.planning.disaggregated.names import owned
 from lws.runtime.informers import Cache, Informer, Selection
 
@@ -71,12 +71,16 @@ class _Telling(Generic[ObjectT]):
 
 
 class Watched:
-    """``namespace``: empty for all. ``roles``: the server has DisaggregatedSets."""
+    """``namespace``: empty for all. ``roles``: the server has DisaggregatedSets. ``selector``: of labels that
+    sets must match to be ``shown``; empty: any.
+    """
 
-    def __init__(self, connection: Connection, namespace: str, touch: Touch, *, roles: bool) -> None:
+    def __init__(
+        self, connection: Connection, namespace: str, touch: Touch, *, roles: bool, selector: str = ""
+    ) -> None:
         self._cache = Cache(connection)
         self._namespace, self._touch = namespace, touch
-        self.sets = self._watch(LEADERWORKERSETS, LeaderWorkerSet, "", self._of_set)
+        self._sets = self._watch(LEADERWORKERSETS, LeaderWorkerSet, "", self._of_set)
         self._stateful_sets = self._watch(STATEFULSETS, StatefulSet, exists(c.NAME_LABEL), self._of_part)
         self._pods = self._watch(PODS, Pod, exists(c.NAME_LABEL), self._of_part)
         mine = all_of(exists(c.NAME_LABEL), absent(c.GROUP_INDEX_LABEL))
@@ -84,12 +88,16 @@ class Watched:
         self._events = self._watch(CORE_EVENTS, Event, "", lambda _: [EVENTS])
         self._nodes = self._cache.informer(NODES, Node)
         self._nodes.add_handler(_Telling[Node](touch, lambda _: [EVERYTHING]))
-        self.roles: Informer[DisaggregatedSet] | None = None
+        self._roles: Informer[DisaggregatedSet] | None = None
         if roles:
             theirs = all_of(exists(d.NAME_LABEL), absent(c.NAME_LABEL))
-            self.roles = self._watch(DISAGGREGATEDSETS, DisaggregatedSet, "", self._of_roles)
+            self._roles = self._watch(DISAGGREGATEDSETS, DisaggregatedSet, "", self._of_roles)
             self._scalers = self._watch(ROLE_SCALERS, DisaggregatedSetRoleScaler, "", self._of_part)
             self._kept = self._watch(CONTROLLER_REVISIONS, ControllerRevision, theirs, self._of_part)
+        kinds = (LEADERWORKERSETS, DISAGGREGATEDSETS) if roles else (LEADERWORKERSETS,)
+        self._chosen = [
+            self._watch(x, KubeObject, selector, lambda _: [LINES]) for x in (kinds if selector else ())
+        ]
 
     def start(self) -> None:
         self._cache.start()
@@ -128,6 +136,17 @@ class Watched:
                 sets_on[pod.spec.node_name].add(pod.labels[c.NAME_LABEL])
         return Ground(self._nodes.indexer.list(), sets_on)
 
+    @property
+    def shown(self) -> tuple[list[LeaderWorkerSet], list[DisaggregatedSet]]:
+        """All sets, or those that match by the server's own word, with what is part of them."""
+        sets = self._sets.indexer.list()
+        roles = self._roles.indexer.list() if self._roles is not None else []
+        if not self._chosen:
+            return sets, roles
+        uids = {x.uid for informer in self._chosen for x in informer.indexer.list()}
+        mine = [x for x in sets if x.uid in uids or ((o := controller_of(x)) is not None and o.uid in uids)]
+        return mine, [x for x in roles if x.uid in uids]
+
     def events(self, names: Callable[[str], bool]) -> list[Event]:
         """About objects of these names, the newest first."""
         found = (x for x in self._events.indexer.list() if names(x.involved_object.name))
@@ -135,21 +154,21 @@ class Watched:
 
     def seen(self, key: Key) -> Seen | None:
         """A LeaderWorkerSet with everything of its."""
-        lws = self.sets.get(key)
+        lws = self._sets.get(key)
         return None if lws is None else self._together(lws)
 
     def seen_roles(self, key: Key) -> SeenRoles | None:
         """A DisaggregatedSet with everything of its."""
-        ds = self.roles.get(key) if self.roles is not None else None
+        ds = self._roles.get(key) if self._roles is not None else None
         if ds is None:
             return None
-        sets = owned(ds, self.sets.by_index(_ROLES, key))
+        sets = owned(ds, self._sets.by_index(_ROLES, key))
         scalers = owned(ds, self._scalers.by_index(_ROLES, key)) if self._scalers.has_synced else None
         return SeenRoles(ds, tuple(self._together(x) for x in sets), scalers)
 
     def kept(self, key: Key) -> list[ControllerRevision]:
         """Revisions that may be a DisaggregatedSet's."""
-        return self._kept.by_index(_ROLES, key) if self.roles is not None else []
+        return self._kept.by_index(_ROLES, key) if self._roles is not None else []
 
     def _together(self, lws: LeaderWorkerSet) -> Seen:
         return Seen(
@@ -181,7 +200,7 @@ class Watched:
     def _of_part(self, obj: KubeObject) -> list[str]:
         """What was made for a LeaderWorkerSet, and so for the DisaggregatedSet that this is a part of."""
         sets = _set_of(obj)
-        parents = [x for key in sets if (x := self.sets.get(key)) is not None]
+        parents = [x for key in sets if (x := self._sets.get(key)) is not None]
         roles = dict.fromkeys(key for x in (obj, *parents) for key in _roles_of(x))
         return [*(topic(c.KIND, x) for x in sets), *(topic(d.KIND, x) for x in roles)]
 

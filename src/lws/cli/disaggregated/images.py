@@ -44,6 +44,4 @@ def edit_of(orders: Sequence[NewImage], roles: Sequence[str]) -> Edit:
 def run(session: Session, options: Any) -> int:
     """One DisaggregatedSet."""
     edit = edit_of(options.images, options.role)
-    return finish(
-        session, change_images(session, DISAGGREGATEDSETS, options.name, edit, dry_run=options.dry_run)
-    )
+    return finish(session, change_images(session, DISAGGREGATEDSETS, options.name, edit))

@@ -20,6 +20,7 @@ from lws.api import constants as c
 from lws.api import disaggregation as d
 from lws.cli.dashboard.acting import Order, carry_out, read_order
 from lws.cli.session import CommandError, Output, Session, make_console
+from lws.cli.writing import Writer
 from lws.kube.client import Client
 from lws.kube.connection import connect
 
@@ -32,7 +33,8 @@ ROLES = a_roles_set(a_role("prefill", 1), a_role("decode", 1))
 def session(server: ApiServer, tmp_path: Any) -> Iterator[Session]:
     connection = connect(kubeconfig=str(write_kubeconfig(tmp_path, server.url)), user_agent="tests")
     with closing(connection):
-        yield Session(Client(connection), "", Output("", make_console()))
+        client = Client(connection)
+        yield Session(client, Writer(client), "", Output("", make_console()))
 
 
 @pytest.fixture

@@ -46,6 +46,13 @@ def test_nothing_to_show(
     assert complaint(run, capsys).startswith(line)
 
 
+def test_a_selector_that_is_none(server: ApiServer, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is wrong with it the server says, which is asked before there is a page."""
+    server.on("GET", DEFAULT.sets, status_answer(400, "BadRequest", message="unable to parse requirement"))
+    assert complaint(run, capsys, "-l", "in in in") == "the API server refuses: unable to parse requirement"
+    assert [x.query["labelSelector"] for x in server.requests] == ["in in in"]
+
+
 def test_no_cluster(server: ApiServer, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     server.close()
     assert "refused" in complaint(run, capsys)
@@ -75,7 +82,7 @@ def test_a_port_that_is_none(port: str, capsys: pytest.CaptureFixture[str]) -> N
     [
         ([], {"port": 0, "no_browser": False, "name": "", "all_namespaces": False}),
         (["ds/llm", "--no-browser", "--port", "80"], {"port": 80, "no_browser": True, "name": "llm"}),
-        (["-A"], {"all_namespaces": True}),
+        (["-A", "-l", "team=search"], {"all_namespaces": True, "selector": "team=search"}),
     ],
 )
 def test_flags(words: list[str], wanted: dict[str, Any]) -> None:

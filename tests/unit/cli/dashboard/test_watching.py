@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from support.apiserver import ApiServer, Feed, status_answer, write_kubeconfig
+from support.apiserver import Answer, ApiServer, Exchange, Feed, status_answer, write_kubeconfig
 from support.cli import seen_of
-from support.clichat import NS, serve_watched
-from support.disaggregated import a_child
+from support.clichat import NS, a_list, a_watch, document, serve_watched
+from support.disaggregated import a_child, a_role
+from support.disaggregated import a_set as a_roles_set
 from support.groups import a_set
 from support.waiting import until
 
@@ -34,13 +35,23 @@ class Rig:
 
 @pytest.fixture
 def rig(server: ApiServer, tmp_path: Path) -> Iterator[Rig]:
+    serve_nothing(server)
+    with watching(server, tmp_path) as rig:
+        yield rig
+
+
+def serve_nothing(server: ApiServer) -> None:
     for path in (*NS, NODES):
         serve_watched(server, path)
+
+
+@contextmanager
+def watching(server: ApiServer, tmp_path: Path, selector: str = "") -> Iterator[Rig]:
     touched: set[str] = set()
     with closing(
         connect(kubeconfig=write_kubeconfig(tmp_path, server.url), user_agent="tests")
     ) as connection:
-        watched = Watched(connection, "ns", touched.add, roles=True)
+        watched = Watched(connection, "ns", touched.add, roles=True, selector=selector)
         try:
             yield Rig(server, watched, touched)
         finally:
@@ -122,3 +133,41 @@ def test_a_set_with_everything_of_its(rig: Rig) -> None:
     assert rig.watched.ground.sets_on == {"n1": {"test-sample"}}
     assert rig.watched.seen(Key("ns", "other")) is None
     assert rig.watched.seen_roles(Key("ns", "llm")) is None
+
+
+def by_selector(every: Answer, matching: Answer) -> Answer:
+    def answer(exchange: Exchange) -> None:
+        chosen = exchange.request.query.get("labelSelector") == "team=search"
+        (matching if chosen else every)(exchange)
+
+    return answer
+
+
+def test_sets_that_match_are_shown_with_what_is_part_of_them(server: ApiServer, tmp_path: Path) -> None:
+    """Which ones match the server says, and tells when another one begins to."""
+    ds, alone, child = a_roles_set(a_role("decode", 1)), in_ns(a_set()), a_child("decode", 1, revision="r")
+    feed = Feed()
+    serve_nothing(server)
+    for path, every, matching, told in (
+        (NS.sets, [alone, child], [], feed),
+        (NS.disaggregated, [ds], [ds], None),
+    ):
+        server.on("GET", path, by_selector(a_list(*every), a_list(*matching)), watch=False)
+        server.on("GET", path, by_selector(a_watch(), a_watch(told)), watch=True)
+    with watching(server, tmp_path, "team=search") as rig:
+        rig.watched.start()
+        until("all lists", lambda: rig.watched.synced)
+        assert [[x.name for x in shown] for shown in rig.watched.shown] == [[child.name], ["llm"]]
+        rig.touched.clear()
+        labels = {"team": "search"}
+        metadata = msgspec.structs.replace(alone.metadata, labels=labels, resource_version="11")
+        feed.event("ADDED", document(msgspec.structs.replace(alone, metadata=metadata)))
+        until("the other one to be shown", lambda: len(rig.watched.shown[0]) == 2)
+        until("that to be told", lambda: LINES in rig.touched)
+
+
+def test_without_a_selector_all_sets_are_shown(rig: Rig) -> None:
+    serve_watched(rig.server, NS.sets, in_ns(a_set()))
+    rig.watched.start()
+    until("all lists", lambda: rig.watched.synced)
+    assert [[x.name for x in shown] for shown in rig.watched.shown] == [["test-sample"], []]

@@ -10,17 +10,14 @@ import pytest
 from msgspec.structs import replace
 from support.apiserver import ApiServer, json_answer
 from support.clichat import LLM, NS, document, sent, serve_roles
-from support.cliroles import seen_child, seen_roles
-from support.disaggregated import a_role, a_set, decoded, revision
+from support.cliroles import kept_of, seen_child, seen_roles
+from support.disaggregated import a_role, a_set, revision
 
 from lws.api import disaggregation as d
 from lws.api.disaggregatedset import DisaggregatedSet
 from lws.api.workloads import ControllerRevision
 from lws.cli.disaggregated.history import changes
 from lws.cli.disaggregated.undo import restored
-from lws.planning.actions import Create
-from lws.planning.disaggregated.demand import wanted_of
-from lws.planning.disaggregated.history import plan_history
 
 Run = Callable[..., int]
 Captured = pytest.CaptureFixture[str]
@@ -32,17 +29,8 @@ def two(image: str, prefill: int = 2) -> DisaggregatedSet:
     return replace(ds, metadata=replace(ds.metadata, annotations={LIMIT: "5"}))
 
 
-def kept(*sets: DisaggregatedSet) -> list[ControllerRevision]:
-    found: list[ControllerRevision] = []
-    for ds in sets:
-        (create,) = plan_history(wanted_of(ds, revision(ds), {}), found, [])
-        assert isinstance(create, Create)
-        found.append(decoded(create.document, ControllerRevision))
-    return found
-
-
 NOW, BEFORE = two("b", prefill=4), two("a")
-REVISIONS = kept(BEFORE, NOW)
+REVISIONS = kept_of(BEFORE, NOW)
 
 
 def serve(server: ApiServer, revisions: list[ControllerRevision] = REVISIONS) -> None:
