@@ -147,8 +147,14 @@ def draw(view: ImageView) -> Text:
 def finish(session: Session, done: tuple[ImageView, Document]) -> int:
     """Documents are the set itself, as ``kubectl set image`` prints it."""
     view, document = done
-    session.show(document if session.output.documents else view, draw(view))
+    session.show(_printed(document) if session.output.documents else view, draw(view))
     return 0
+
+
+def _printed(document: Document) -> Document:
+    """Without who owns which field, as kubectl prints objects: a server-side apply refuses that."""
+    metadata = {name: x for name, x in document["metadata"].items() if name != "managedFields"}
+    return {**document, "metadata": metadata}
 
 
 def run(session: Session, options: Any) -> int:

@@ -116,6 +116,18 @@ def test_a_dry_run_of_the_server_stores_nothing(
     assert [x.query["dryRun"] for x in server.requests if x.method == "PATCH"] == ["All"]
 
 
+def test_a_document_can_be_applied_by_the_server(
+    server: ApiServer, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It refuses one that says who owns which field."""
+    one = live()
+    one["metadata"]["managedFields"] = [{"manager": "kubectl", "operation": "Update"}]
+    server.on("GET", SET, json_answer(one))
+    words = ("set", "image", "lws/test-sample", "leader/vllm=v2", "--dry-run=client", "-o", "json")
+    assert run(*words) == 0
+    assert json.loads(capsys.readouterr().out) == edited()
+
+
 def test_images_that_are_so_already(server: ApiServer, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     server.on("GET", SET, json_answer(live()))
     assert run("set", "image", "lws/test-sample", "vllm=v1") == 0
