@@ -19,12 +19,14 @@ from lws.cli.observing import absence
 from lws.cli.session import FIELD_MANAGER, CommandError, Session
 from lws.cli.values import Target
 from lws.kube.client import APPLY, MERGE_PATCH
-from lws.kube.errors import NotFound
+from lws.kube.errors import ApiError, NotFound
 from lws.kube.resources import Resource
 
 Document = dict[str, Any]
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-_DRY_RUN = {"dryRun": "All"}
+# Strict: a field that no set has is refused, as `kubectl apply` has it, and not left out of the plan.
+_DRY_RUN = {"dryRun": "All", "fieldValidation": "Strict"}
+_UNKNOWN = "strict decoding error: "
 
 
 def read_documents(source: str) -> list[Document]:
@@ -141,15 +143,31 @@ def dry_run(
         query = {**_DRY_RUN, "fieldManager": FIELD_MANAGER}
         applied = as_applied(manifest, metadata["namespace"])
         body, content_type = merge_patch(live, applied), MERGE_PATCH
-    answer = session.client.connection.request(
-        "PATCH",
-        path,
-        query=query,
-        body=msgspec.json.encode(body),
-        content_type=content_type,
-        timeout=session.client.timeout,
-    )
+    try:
+        answer = session.client.connection.request(
+            "PATCH",
+            path,
+            query=query,
+            body=msgspec.json.encode(body),
+            content_type=content_type,
+            timeout=session.client.timeout,
+        )
+    except ApiError as error:
+        raise _without_patch(error) from error
     return dict(msgspec.json.decode(answer))
+
+
+def _without_patch(error: ApiError) -> ApiError:
+    """Of unknown fields the server tells after it has repeated the patch, so that the message is cut before.
+
+    They stand in the causes, whole.
+    """
+    causes = error.details.get("causes")
+    for cause in causes if isinstance(causes, list) else ():
+        _, found, fields = str(cause.get("message", "")).partition(_UNKNOWN)
+        if found:
+            return ApiError(error.status, error.reason, _UNKNOWN + fields, error.details, error.retry_after)
+    return error
 
 
 def live_document(session: Session, kind: Resource, name: str) -> Document:

@@ -186,8 +186,23 @@ def test_a_plan_only_asks(
     asked = [x for x in server.requests if x.method != "GET"]
     assert [(x.method, x.path) for x in asked] == [("PATCH", SET), ("PATCH", LEADERS), ("POST", STATEFULSETS)]
     assert [x.query["dryRun"] for x in asked] == ["All"] * 3
+    assert asked[0].query["fieldValidation"] == "Strict", "as kubectl apply has it"
     assert [x.headers["content-type"] for x in asked] == [media, APPLY, "application/json"]
     assert [x.query["fieldManager"] for x in asked[1:]] == ["lws", "lws"]
+
+
+def test_a_plan_names_a_field_that_no_set_has(
+    server: ApiServer, run: Run, edit: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The API server repeats the patch first, however long that is."""
+    words = edit(replicas=3)
+    unknown = 'strict decoding error: unknown field "spec.sizze"'
+    message = f'Invalid value: "{"x" * 9000}": {unknown}'
+    causes = [{"reason": "FieldValueInvalid", "message": message, "field": "patch"}]
+    refusal = status_answer(422, reason="Invalid", message=f'"" is invalid: patch: {message}', causes=causes)
+    server.on("PATCH", SET, refusal)
+    assert run(*words) == 1
+    assert capsys.readouterr().err == f"error: the API server refuses: {unknown}\n"
 
 
 REFUSAL = "updates to statefulset spec for fields other than 'replicas' are forbidden"
