@@ -64,6 +64,8 @@ def test_sets_are_shown_and_change_by_themselves(seen: Seen, sets: Sets) -> None
     expect(seen.page.locator("#panel")).to_contain_text("SuccessfulCreate")
     one.delete()
     expect(seen.page.locator(".message").first).to_contain_text("not there", timeout=PATIENCE)
+    seen.tab("Why")
+    expect(seen.page.locator("#panel")).to_contain_text("not there", timeout=PATIENCE)
 
 
 def test_a_roll_is_told_step_by_step(seen: Seen, sets: Sets) -> None:

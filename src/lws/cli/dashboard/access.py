@@ -19,6 +19,7 @@ from typing import Any, Final
 
 COOKIE: Final = "lws-dashboard"
 NAMES: Final = ("127.0.0.1", "localhost")
+HTTP_PORT: Final = 80
 USED: Final = "this address was used before, and is good for one browser: run 'kubectl lws dashboard' again"
 UNKNOWN: Final = "open the address that 'kubectl lws dashboard' prints: without its token nothing is shown"
 ELSEWHERE: Final = "this is not the page's own address"
@@ -57,6 +58,8 @@ class Access:
     def stranger(self, request: Mapping[str, Any]) -> str:
         """Why this is no request of the page's or a person's; else empty. ``request``: as WSGI's."""
         hosts = {f"{name}:{self.port}" for name in NAMES}
+        if self.port == HTTP_PORT:
+            hosts |= set(NAMES)  # browsers leave the scheme's own port out
         if request.get("HTTP_HOST", "").lower() not in hosts:
             return ELSEWHERE
         origin = request.get("HTTP_ORIGIN")

@@ -76,6 +76,14 @@ def test_whose_request_it_is(access: Access, asked: dict[str, Any], wanted: str)
     assert access.stranger(asked) == wanted
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.0.0.1:80"])
+def test_on_port_80_a_browser_names_none(host: str) -> None:
+    access = Access(80)
+    assert access.stranger(request(host=host)) == ""
+    assert access.stranger(request("POST", host=host, origin=f"http://{host}")) == ""
+    assert access.stranger(request(host="evil.example")) == ELSEWHERE
+
+
 def test_nobody_is_let_in_before_the_port_is_known() -> None:
     assert Access().stranger(request()) == ELSEWHERE
 

@@ -37,9 +37,11 @@ function turn(event, act) {
   document.getElementById(`tab-${next}`)?.focus();
 }
 
-function why() {
+function why(focus) {
   const all = doc("why");
-  if (!all.length) return html`<p class="hint">Nothing is wrong: all groups are ready and up to date.</p>`;
+  // Of a set that is gone, or cannot be read, nobody knows that nothing is wrong.
+  const fine = focus.offers.length ? "Nothing is wrong: all groups are ready and up to date." : focus.message;
+  if (!all.length) return html`<p class="hint">${fine}</p>`;
   return html`<ul class="told">
     ${all.map((x) => html`<li class="t-${x.tone}">
         <p><i class="dot"></i><b>${x.reason}</b>${x.where ? html`<span class="about">${x.where}</span>` : nothing}</p>
