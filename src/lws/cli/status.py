@@ -154,12 +154,14 @@ def _message(view: StatusView) -> str:
     if view.done:
         return f"successfully rolled out: {count(view.replicas, 'group')} updated and ready"
     parts = []
-    if view.updating:
+    if view.paused:  # no group is due, so what is told is of all
+        parts.append(f"{view.updated} of {count(view.replicas, 'group')} updated")
+    elif view.updating:
         parts.append(f"{view.due_updated} of {count(view.due, 'group')} updated")
     parts.append(_ready(view))
     if view.leaving:
         parts.append(f"{view.leaving} to go")
-    return f"waiting: {', '.join(parts)}"
+    return f"{'paused' if view.paused else 'waiting'}: {', '.join(parts)}"
 
 
 def _ready(view: StatusView) -> str:

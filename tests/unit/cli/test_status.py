@@ -82,6 +82,12 @@ def scaled_down(seen: Seen) -> Seen:
             id="paused",
         ),
         pytest.param(
+            seen_of(known(partition=HELD, metadata=PAUSED), former=FORMER, outdated=(0,), down=(1,)),
+            False,
+            "paused: 1 of 2 groups updated, 1 of 2 groups ready",
+            id="paused-with-a-group-down",
+        ),
+        pytest.param(
             seen_of(known(AVAILABLE, partition=1)),
             True,
             "successfully rolled out: 2 groups updated and ready",
