@@ -125,7 +125,7 @@ def test_the_audit_log_has_one_line_a_request_watches_included(cluster: Cluster)
 
 
 def test_a_pod_starts_after_its_delay(cluster: Cluster, make_pod: Callable[..., Document]) -> None:
-    make_pod("slow", {"start-delay": "1s"})
+    make_pod("slow", {"start-delay": "3s"})
     pending = eventually(
         lambda: get_pod(cluster, "slow")["status"].get("startTime") and get_pod(cluster, "slow")
     )

@@ -54,28 +54,28 @@ def leader(sets: Any, index: int) -> str:
 def test_sets_are_shown_and_change_by_themselves(seen: Seen, sets: Sets) -> None:
     one = sets.create("whole", replicas=2, size=2)
     expect(seen.page.locator("h2")).to_have_text("whole")
-    expect(seen.page.locator(".tile.t-ok")).to_have_count(2, timeout=PATIENCE)
+    expect(seen.page.locator(".tile.t-ok")).to_have_count(2)
     one.scale(4)
-    expect(seen.page.locator(".tile.t-ok")).to_have_count(4, timeout=PATIENCE)
+    expect(seen.page.locator(".tile.t-ok")).to_have_count(4)
     expect(seen.page.locator(".facts")).to_contain_text("4/4")
     seen.tab("Why")
-    expect(seen.page.locator("#panel")).to_contain_text("Nothing is wrong", timeout=PATIENCE)
+    expect(seen.page.locator("#panel")).to_contain_text("Nothing is wrong")
     assert "ScalingReplicaSet" not in seen.tab("Events")
     expect(seen.page.locator("#panel")).to_contain_text("SuccessfulCreate")
     one.delete()
-    expect(seen.page.locator(".message").first).to_contain_text("not there", timeout=PATIENCE)
+    expect(seen.page.locator(".message").first).to_contain_text("not there")
     seen.tab("Why")
-    expect(seen.page.locator("#panel")).to_contain_text("not there", timeout=PATIENCE)
+    expect(seen.page.locator("#panel")).to_contain_text("not there")
 
 
 def test_a_roll_is_told_step_by_step(seen: Seen, sets: Sets) -> None:
     one = sets.create("rolls", replicas=3, size=2)
     await_whole(one)
-    expect(seen.page.locator(".tile.t-ok")).to_have_count(3, timeout=PATIENCE)
+    expect(seen.page.locator(".tile.t-ok")).to_have_count(3)
     seen.tab("Steps")
     one.change(workerTemplate=template("worker", NEW, start_delay="1s"))
     until("the roll to end", lambda: seen.page.locator("#panel").inner_text(), lambda x: x.count("anew") >= 3)
-    expect(seen.page.locator(".tile.t-ok")).to_have_count(3, timeout=PATIENCE)
+    expect(seen.page.locator(".tile.t-ok")).to_have_count(3)
     steps = re.findall(r"rolls (\d) is made anew: (\w+) → (\w+)", seen.page.locator("#panel").inner_text())
     assert [x[0] for x in reversed(steps)] == ["2", "1", "0"]
     assert len({x[1:] for x in steps}) == 1
@@ -90,7 +90,7 @@ def test_groups_lie_on_the_racks_they_asked_for(seen: Seen, cluster: Cluster, se
         size=2,
         metadata=RACKED,
     )
-    expect(seen.page.locator(".tile.t-ok")).to_have_count(len(racks), timeout=PATIENCE)
+    expect(seen.page.locator(".tile.t-ok")).to_have_count(len(racks))
     lanes = seen.page.locator(".lane")
     expect(lanes).to_have_count(len(racks) + 1)
     expect(lanes.first.locator("h4")).to_contain_text("No place yet")
@@ -104,7 +104,7 @@ def test_groups_lie_on_the_racks_they_asked_for(seen: Seen, cluster: Cluster, se
     seen.page.get_by_role("button", name="index", exact=True).click()
     expect(lanes).to_have_count(1)
     seen.tab("Why")
-    expect(seen.page.locator("#panel")).to_contain_text("Unschedulable", timeout=PATIENCE)
+    expect(seen.page.locator("#panel")).to_contain_text("Unschedulable")
 
 
 def test_nothing_is_done_without_a_question_and_then_what_was_asked(seen: Seen, sets: Sets) -> None:
@@ -174,7 +174,7 @@ def _uids(llm: LiveRoles, role_name: str) -> set[str]:
 
 def test_an_api_server_that_restarts(seen: Seen, cluster: Cluster, sets: Sets) -> None:
     one = sets.create("server", replicas=1, size=1)
-    expect(seen.page.locator(".tile.t-ok")).to_have_count(1, timeout=PATIENCE)
+    expect(seen.page.locator(".tile.t-ok")).to_have_count(1)
     cluster.stop("kube-apiserver")
     try:
         expect(seen.page.locator(".live")).to_have_text("API server lost")
@@ -183,7 +183,7 @@ def test_an_api_server_that_restarts(seen: Seen, cluster: Cluster, sets: Sets) -
         cluster.start("kube-apiserver")
     expect(seen.page.locator(".live")).to_have_text("live", timeout=2 * PATIENCE)
     one.scale(2)
-    expect(seen.page.locator(".tile")).to_have_count(2, timeout=PATIENCE)
+    expect(seen.page.locator(".tile")).to_have_count(2)
 
 
 def test_what_may_not_be_seen_is_said_and_the_rest_is_shown(

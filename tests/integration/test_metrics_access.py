@@ -20,10 +20,10 @@ import pytest
 import yaml
 from support.accounts import token_of
 from support.cluster import ROOT, Cluster
-from support.installation import free_port
 from support.manager import Answer
 from support.namespaces import SERVICE_ACCOUNTS, make_namespace
 from support.pages import blocks
+from support.ports import free_port
 from support.prometheus import rules_file, running_prometheus
 from support.promql import JOB, RULES
 from support.waiting import until

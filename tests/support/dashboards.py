@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, Locator, Page, Request
+from playwright.sync_api import Browser, Locator, Page, Request, expect
 
 from support.browser import window
 
 PATIENCE = 30_000  # milliseconds; a loaded machine may need a good part of it
+expect.set_options(timeout=PATIENCE)  # of each expectation that names no other; by default 5 s
 
 
 class Dashboard:

@@ -33,6 +33,7 @@ from lws.webhooks.certificates import Secret
 from support.accounts import account_kubeconfig, run_kubectl, token_of
 from support.cluster import ROOT, Cluster
 from support.manager import Sample, http_get
+from support.ports import free_port
 from support.rights import NAMESPACE
 from support.waiting import until
 
@@ -59,12 +60,6 @@ def host_address() -> str:
         except OSError as error:
             pytest.skip(f"this host has no address but loopback, which EndpointSlices refuse: {error}")
         return str(one.getsockname()[0])
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("", 0))
-        return int(one.getsockname()[1])
 
 
 def this_python(_directory: Path, _kubeconfig: Path) -> list[str]:

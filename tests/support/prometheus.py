@@ -10,7 +10,6 @@ import contextlib
 import fcntl
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ import yaml
 
 from hack.controlplane import binaries
 from support.manager import http_get
+from support.ports import free_port
 from support.waiting import until
 
 PACKAGE = "prometheus"
@@ -141,7 +141,7 @@ class Prometheus:
 @contextlib.contextmanager
 def running_prometheus(directory: Path, configuration: dict[str, Any]) -> Iterator[Prometheus]:
     """Started with this configuration, its data and log in ``directory``; ended whatever happens."""
-    port = _free_port()
+    port = free_port()
     (directory / "prometheus.yaml").write_text(yaml.safe_dump(configuration))
     command = [
         programs().prometheus,
@@ -159,9 +159,3 @@ def running_prometheus(directory: Path, configuration: dict[str, Any]) -> Iterat
     finally:
         process.terminate()
         process.wait(30)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
