@@ -42,6 +42,11 @@ LAST = ("test_rights",)
 AUTOSCALER = "kube-controller-manager=--horizontal-pod-autoscaler-sync-period=1s"  # else 15 s
 
 
+@pytest.fixture(scope="session")
+def fidelity(pytestconfig: pytest.Config) -> int:
+    return int(pytestconfig.getoption("--fidelity"))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def run(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Run]:
     """Begins before everything else that a test may ask for, so it ends after all that."""

@@ -13,9 +13,9 @@ SERVICE_ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
 NUMBERS = itertools.count(1)
 
 
-def make_namespace(client: Client) -> str:
+def make_namespace(client: Client, name: str = "") -> str:
     """The name of a new one in which pods can be made: they need its default ServiceAccount."""
-    name = f"test-{next(NUMBERS)}"
+    name = name or f"test-{next(NUMBERS)}"
     client.create(NAMESPACES, dict, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     until(f"the ServiceAccount of {name}", lambda: exists(client, SERVICE_ACCOUNTS, "default", name))
     return name

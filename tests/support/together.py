@@ -19,11 +19,16 @@ def played(
 
     For a module fixture; the test itself only says ``outcomes[name].result()``.
     """
-    names = [
+    names = names_of(request, test)
+    with ThreadPoolExecutor(at_once) as pool:
+        yield {name: pool.submit(play, name) for name in names}
+        pool.shutdown(cancel_futures=True)
+
+
+def names_of(request: pytest.FixtureRequest, test: str) -> list[str]:
+    """Each ``name`` that the function ``test`` of the file gets in this run."""
+    return [
         str(item.callspec.params["name"])
         for item in request.session.items
         if isinstance(item, pytest.Function) and (item.path, item.originalname) == (request.path, test)
     ]
-    with ThreadPoolExecutor(at_once) as pool:
-        yield {name: pool.submit(play, name) for name in names}
-        pool.shutdown(cancel_futures=True)

@@ -100,7 +100,11 @@ class Refused(Exception):  # noqa: N818 - as one reads it
 
 
 def not_found(where: Where | None) -> Refused:
-    return Refused(404, "NotFound", f"{where} not found")
+    """``where``: None for a resource that is not served at all."""
+    if where is None:
+        return Refused(404, "NotFound", "the server could not find the requested resource")
+    kind = where.kind
+    return Refused(404, "NotFound", f"{where} not found", name=where.name, group=kind.group, kind=kind.plural)
 
 
 def conflict(message: str) -> Refused:

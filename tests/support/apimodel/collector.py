@@ -11,10 +11,12 @@ from functools import partial
 from typing import Any
 
 from support.apimodel.answers import Refused
-from support.apimodel.server import FOREGROUND, ORPHAN, Server
+from support.apimodel.deletion import FOREGROUND, ORPHAN
+from support.apimodel.server import Server
 from support.apimodel.store import Document, Where, uid_of
 
 ME = "generic-garbage-collector"
+Dependents = list[tuple[Where, Document]]
 
 
 class Collector:
@@ -28,43 +30,40 @@ class Collector:
         """Everything that it could do now."""
         if self.away:
             return
-        dependents: dict[str, list[tuple[Where, Document]]] = {}
+        dependents: dict[str, Dependents] = {}
+        owners: list[tuple[Where, Document]] = []
         for where, document in self._store.everything():
-            for reference in document["metadata"].get("ownerReferences", ()):
+            metadata = document["metadata"]
+            if "finalizers" in metadata and "deletionTimestamp" in metadata:
+                owners.append((where, document))
+            for reference in metadata.get("ownerReferences", ()):
                 dependents.setdefault(reference["uid"], []).append((where, document))
-        yield from self._absent(dependents)
-        for where, owner in self._store.everything():
-            finalizers = owner["metadata"].get("finalizers", ())
+        leaving = {uid_of(x) for _, x in owners if FOREGROUND in x["metadata"]["finalizers"]}
+        lost = [uid for uid in dependents if uid not in self._store.by_uid or uid in leaving]
+        for where, document in {uid_of(y): (x, y) for uid in lost for x, y in dependents[uid]}.values():
+            yield from self._without(where, document, leaving, dependents)
+        for where, owner in owners:
             mine = dependents.get(uid_of(owner), [])
-            if FOREGROUND in finalizers and "deletionTimestamp" in owner["metadata"]:
-                yield from self._in_foreground(where, owner, mine)
-            elif ORPHAN in finalizers and "deletionTimestamp" in owner["metadata"]:
+            if ORPHAN in owner["metadata"]["finalizers"]:
                 yield from self._orphan(where, owner, mine)
+            elif uid_of(owner) in leaving and not any(_blocks(x, uid_of(owner)) for _, x in mine):
+                yield partial(self._release, where, owner, FOREGROUND)
 
-    def _absent(self, dependents: dict[str, Any]) -> Iterator[Callable[[], object]]:
-        for uid, found in dependents.items():
-            if uid in self._store.by_uid:
-                continue
-            for where, document in found:
-                owners = document["metadata"]["ownerReferences"]
-                solid = [x for x in owners if x["uid"] in self._store.by_uid]
-                if solid:
-                    yield partial(self._keep, where, document, solid)
-                elif "deletionTimestamp" not in document["metadata"]:
-                    yield partial(self._delete, where, document, "Background")
-
-    def _in_foreground(
-        self, where: Where, owner: Document, dependents: list[tuple[Where, Document]]
+    def _without(
+        self, where: Where, document: Document, leaving: set[str], dependents: dict[str, Dependents]
     ) -> Iterator[Callable[[], object]]:
-        blocking = [(at, x) for at, x in dependents if _blocks(x, uid_of(owner))]
-        for at, each in dependents:
-            if "deletionTimestamp" not in each["metadata"]:
-                yield partial(self._delete, at, each, "Foreground")
-        if not blocking:
-            yield partial(self._release, where, owner, FOREGROUND)
+        """Some of its owners are gone, or wait for it to go first: others keep it, or it goes."""
+        owners = document["metadata"]["ownerReferences"]
+        there = [x for x in owners if x["uid"] in self._store.by_uid]
+        solid = [x for x in there if x["uid"] not in leaving]
+        if solid:
+            yield partial(self._keep, where, document, solid)
+        elif "deletionTimestamp" not in document["metadata"]:
+            foreground = bool(there) and uid_of(document) in dependents
+            yield partial(self._delete, where, document, "Foreground" if foreground else "")
 
     def _orphan(
-        self, where: Where, owner: Document, dependents: list[tuple[Where, Document]]
+        self, where: Where, owner: Document, dependents: Dependents
     ) -> Iterator[Callable[[], object]]:
         for at, each in dependents:
             left = [x for x in each["metadata"]["ownerReferences"] if x["uid"] != uid_of(owner)]

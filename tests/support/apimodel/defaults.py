@@ -20,16 +20,20 @@ MUTABLE_OF_STATEFULSETS = frozenset(
 
 
 def defaulted(document: Document, *, max_unavailable: bool) -> Document:
-    """``max_unavailable``: the gate MaxUnavailableStatefulSet is on; without, the field is dropped."""
+    """With what it means where nothing is said. ``max_unavailable``: the gate MaxUnavailableStatefulSet."""
     match document["kind"]:
         case "StatefulSet":
             return _stateful_set(changed(document), max_unavailable=max_unavailable)
         case "Pod":
             made = changed(document)
-            made["spec"] = _pod_spec(made.get("spec", {}))
+            made["spec"] = _over({"enableServiceLinks": True}, _pod_spec(made.get("spec", {})))
+            for condition in made.get("status", {}).get("conditions", ()):
+                condition |= {x: condition.get(x) for x in ("lastProbeTime", "lastTransitionTime")}
             return made
         case "Service":
             return _service(changed(document))
+        case "ConfigMap":
+            return {x: y for x, y in document.items() if x != "data" or y}
     return document
 
 
@@ -43,11 +47,15 @@ def _stateful_set(document: Document, *, max_unavailable: bool) -> Document:
         document.get("spec", {}),
     )
     spec.setdefault("persistentVolumeClaimRetentionPolicy", {"whenDeleted": "Retain", "whenScaled": "Retain"})
-    strategy = spec["updateStrategy"] = _over({"type": "RollingUpdate"}, spec.get("updateStrategy", {}))
-    if strategy["type"] == "RollingUpdate":
-        rolling = strategy["rollingUpdate"] = _over({"partition": 0}, strategy.get("rollingUpdate", {}))
-        if not max_unavailable:
-            rolling.pop("maxUnavailable", None)
+    strategy = spec.setdefault("updateStrategy", {})
+    if not strategy.get("type"):
+        strategy["type"] = "RollingUpdate"
+        strategy.setdefault("rollingUpdate", {})
+    if strategy["type"] == "RollingUpdate" and "rollingUpdate" in strategy:
+        usual = {"partition": 0} | ({"maxUnavailable": 1} if max_unavailable else {})
+        strategy["rollingUpdate"] = _over(usual, strategy["rollingUpdate"])
+    for condition in document.get("status", {}).get("conditions", ()):
+        condition.setdefault("lastTransitionTime", None)
     spec["template"] = {**spec["template"], "spec": _pod_spec(spec["template"].get("spec", {}))}
     return document
 
@@ -96,14 +104,38 @@ def _service(document: Document) -> Document:
             "type": "ClusterIP",
             "sessionAffinity": "None",
             "internalTrafficPolicy": "Cluster",
-            "ipFamilies": ["IPv4"],
-            "ipFamilyPolicy": "SingleStack",
         },
         document.get("spec", {}),
     )
-    spec.setdefault("clusterIP", "10.0.0.1")
-    spec.setdefault("clusterIPs", [spec["clusterIP"]])
     return {**document, "spec": spec}
+
+
+def without_gated(document: Document) -> Document:
+    """What is left where the gate MaxUnavailableStatefulSet is off. Who said it owns it nevertheless."""
+    if document["kind"] != "StatefulSet":
+        return document
+    if "maxUnavailable" not in document["spec"]["updateStrategy"].get("rollingUpdate", {}):
+        return document
+    made = changed(document)
+    del made["spec"]["updateStrategy"]["rollingUpdate"]["maxUnavailable"]
+    return made
+
+
+def assigned(document: Document) -> Document:
+    """A new object with what the server itself decides about it, and nobody owns."""
+    match document["kind"]:
+        case "Service":
+            given = document["spec"]
+            spec = _over(
+                {"clusterIP": "10.0.0.1", "ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack"}, given
+            )
+            spec.setdefault("clusterIPs", [spec["clusterIP"]])
+            return {**document, "spec": spec, "status": {"loadBalancer": {}}}
+        case "StatefulSet":
+            return {**document, "status": {"replicas": 0, "availableReplicas": 0}}
+        case "Pod":
+            return {**document, "status": {"phase": "Pending", "qosClass": "BestEffort"}}
+    return document
 
 
 def immutable(before: Document, after: Document) -> str:
@@ -113,6 +145,8 @@ def immutable(before: Document, after: Document) -> str:
         fixed = (old.keys() | new.keys()) - MUTABLE_OF_STATEFULSETS
         if any(old.get(x) != new.get(x) for x in fixed):
             return "spec: Forbidden: updates to statefulset spec for fields other than some are forbidden"
+    if before["kind"] == "Service" and before["spec"]["clusterIP"] != after["spec"].get("clusterIP"):
+        return "spec.clusterIPs[0]: Invalid value: may not change once set"
     if before["kind"] == "Pod" and _without_images(before["spec"]) != _without_images(after["spec"]):
         return "spec: Forbidden: pod updates may not change fields other than some"
     if before["kind"] == "ControllerRevision" and before.get("data") != after.get("data"):

@@ -1,7 +1,7 @@
 """Who owns which fields: sets of paths, their form in ``managedFields``, and server-side apply.
 
 A path goes through members (``f:name``) and, in lists whose items have keys, through items (``k:{...}``).
-Other lists are owned as a whole, as the types of the API server have it.
+Other lists are owned as a whole, and some members are, as the types of the API server have it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from support.apimodel.store import Document, changed
+from support.apimodel.store import Document, Kind, changed
 
 Path = tuple[str, ...]
 
@@ -24,9 +24,13 @@ KEYS: dict[str, tuple[str, ...]] = {
     "ownerReferences": ("uid",),
     "conditions": ("type",),
     "roles": ("name",),
+    "roleStatuses": ("name",),
 }
+SETS = frozenset({"finalizers"})
+ATOMIC = frozenset({"selector", "nodeSelector", "topologySpreadConstraints"})
+"""Members that are owned as a whole, as are owner references and what revisions store."""
 IDENTITY: frozenset[Path] = frozenset(
-    {("f:apiVersion",), ("f:kind",)}
+    {("f:apiVersion",), ("f:kind",), ("f:metadata",)}
     | {
         ("f:metadata", f"f:{x}")
         for x in (
@@ -42,23 +46,56 @@ IDENTITY: frozenset[Path] = frozenset(
         )
     }
 )
+ALWAYS: dict[str, frozenset[Path]] = {
+    "StatefulSet": frozenset(
+        {
+            ("f:spec",),
+            ("f:spec", "f:template"),
+            ("f:spec", "f:template", "f:metadata"),
+            ("f:spec", "f:template", "f:spec"),
+            ("f:spec", "f:template", "f:spec", "f:containers"),
+            ("f:spec", "f:updateStrategy"),
+            ("f:status",),
+        }
+    ),
+    "Pod": frozenset({("f:spec",), ("f:spec", "f:containers"), ("f:status",)}),
+    "Service": frozenset({("f:spec",), ("f:status",)}),
+}
+"""Parents that any object of a kind has, so that nobody brings them."""
+
+
+class _Parent:
+    """Stands for the value of a member that has members of its own."""
+
+
+PARENT = _Parent()
 
 
 def paths(document: Document) -> dict[Path, Any]:
-    """Each field with its value; items of keyed lists have a path of their own, too."""
-    return {path: value for path, value in _walk(document, (), "") if path not in IDENTITY and path[0:1]}
+    """Each field with its value; what has fields of its own, and items of keyed lists, have a path, too."""
+    whole = ATOMIC | {"data"} if document.get("kind") == "ControllerRevision" else ATOMIC
+    left_out = IDENTITY | ALWAYS.get(document.get("kind", ""), frozenset())
+    found = _walk(document, (), "", whole)
+    return {path: value for path, value in found if path and path not in left_out}
 
 
-def _walk(value: Any, path: Path, name: str) -> Iterator[tuple[Path, Any]]:
-    if isinstance(value, dict) and value:
+def _walk(value: Any, path: Path, name: str, whole: frozenset[str]) -> Iterator[tuple[Path, Any]]:
+    if isinstance(value, dict) and value and name not in whole:
+        yield path, PARENT
         for member, inner in value.items():
-            if (*path, f"f:{member}") not in IDENTITY:
-                yield from _walk(inner, (*path, f"f:{member}"), member)
+            if (*path, f"f:{member}") not in IDENTITY or member == "metadata":
+                yield from _walk(inner, (*path, f"f:{member}"), member, whole)
+    elif isinstance(value, list) and value and name in SETS:
+        yield path, PARENT
+        yield from (((*path, "v:" + json.dumps(x)), None) for x in value)
     elif isinstance(value, list) and value and name in KEYS and all(isinstance(x, dict) for x in value):
+        yield path, PARENT
         for item in value:
             at = (*path, _key(name, item))
-            yield at, None
-            yield from _walk(item, at, "")
+            if name == "ownerReferences":
+                yield at, item
+            else:
+                yield from _walk(item, at, "", whole)
     else:
         yield path, value
 
@@ -74,7 +111,11 @@ def fields_v1(owned: set[Path]) -> Document:
         at = tree
         for step in path:
             at = at.setdefault(step, {})
-        if path[-1].startswith("k:"):
+    for path in owned:
+        at = tree
+        for step in path:
+            at = at[step]
+        if at:
             at["."] = {}
     return tree
 
@@ -105,50 +146,69 @@ def owners_in(document: Document) -> Owners:
     }
 
 
-def with_owners(document: Document, owners: Owners, api_version: str) -> Document:
+def with_owners(document: Document, owners: Owners, kind: Kind) -> Document:
     """The document with these in its metadata."""
     entries = []
-    for (manager, operation, subresource), owned in owners.items():
+    for (manager, operation, subresource), owned in sorted(owners.items()):
         if owned:
-            entry = {"manager": manager, "operation": operation, "apiVersion": api_version}
+            entry = {"manager": manager, "operation": operation, "apiVersion": kind.api_version}
             entry |= {"fieldsType": "FieldsV1", "fieldsV1": fields_v1(owned)}
             entries.append(entry | ({"subresource": subresource} if subresource else {}))
-    return {**document, "metadata": {**document["metadata"], "managedFields": entries}}
+    rest = {x: y for x, y in document["metadata"].items() if x != "managedFields"}
+    return {**document, "metadata": {**rest, **({"managedFields": entries} if entries else {})}}
 
 
 def updated(
-    before: Document | None, after: Document, manager: str, *, subresource: str, api_version: str
+    before: Document | None, after: Document, manager: str, *, subresource: str, kind: Kind
 ) -> Document:
     """``after`` with its owners: what changed belongs to the manager, what is gone to nobody."""
     owners = owners_in(before) if before is not None else {}
     old, new = paths(before) if before is not None else {}, paths(after)
-    moved = {x for x, value in new.items() if x not in old or old[x] != value}
+    moved = {x for x, value in new.items() if x not in old or _differ(old[x], value)}
+    if not subresource:
+        moved = {x for x in moved if x[0] != "f:status"}
     gone = old.keys() - new.keys()
     owners = {who: owned - moved - gone for who, owned in owners.items()}
     mine = (manager, "Update", subresource)
     owners[mine] = owners.get(mine, set()) | moved
-    return with_owners(after, owners, api_version)
+    return with_owners(after, owners, kind)
+
+
+def _differ(old: Any, new: Any) -> bool:
+    """Of what has fields of its own only these can."""
+    return old is not PARENT and new is not PARENT and bool(old != new)
 
 
 class FieldConflict(Exception):  # noqa: N818 - the API server's word
     """Somebody else owns, with another value, what is applied without force."""
 
 
-def applied(live: Document, wanted: Document, manager: str, *, force: bool, api_version: str) -> Document:
+def applied(live: Document, wanted: Document, manager: str, kind: Kind, *, force: bool) -> Document:
     """Server-side apply. Raises FieldConflict."""
     owners, mine = owners_in(live), (manager, "Apply", "")
-    new, now = paths(wanted), paths(live)
-    differing = {x for x, value in new.items() if now.get(x) != value}
+    merged = merge(live, wanted)
+    new, now = _said(wanted), paths(live)
+    differing = {x for x, value in paths(merged).items() if x not in now or _differ(now[x], value)}
     others = {who: owned for who, owned in owners.items() if who != mine}
     taken = {x for owned in others.values() for x in owned if x in differing}
     if taken and not force:
         raise FieldConflict(", ".join(sorted(".".join(x) for x in taken)))
     kept = {who: owned - taken for who, owned in others.items()}
     theirs = set().union(*kept.values()) if kept else set()
-    merged = merge(live, wanted)
-    for path in sorted(owners.get(mine, set()) - new.keys() - theirs, key=len, reverse=True):
+    still = {path[:length] for path in new | theirs for length in range(1, len(path) + 1)}
+    for path in sorted(owners.get(mine, set()) - still, key=len, reverse=True):
         _drop(merged, path)
-    return with_owners(merged, {**kept, mine: set(new)}, api_version)
+    return with_owners(merged, {**kept, mine: new}, kind)
+
+
+def taken(live: Document, wanted: Document, manager: str, kind: Kind) -> Document:
+    """What was made by applying ``wanted``: nobody else owns anything of it."""
+    return with_owners(live, {(manager, "Apply", ""): _said(wanted)}, kind)
+
+
+def _said(wanted: Document) -> set[Path]:
+    """What one owns who applies this: not what only has fields of its own, unless it is an item."""
+    return {x for x, y in paths(wanted).items() if y is not PARENT or x[-1].startswith("k:")}
 
 
 def merge(live: Document, wanted: Document) -> Document:
@@ -160,7 +220,7 @@ def merge(live: Document, wanted: Document) -> Document:
 
 def _merge_into(target: Document, wanted: Document) -> None:
     for name, value in wanted.items():
-        if isinstance(value, dict) and isinstance(target.get(name), dict):
+        if isinstance(value, dict) and isinstance(target.get(name), dict) and name not in ATOMIC:
             _merge_into(target[name], value)
         elif isinstance(value, list) and name in KEYS and isinstance(target.get(name), list):
             target[name] = _merged_items(name, target[name], value)
@@ -200,6 +260,9 @@ def _drop(document: Document, path: Path) -> None:
 def _step(at: Any, step: str) -> Any:
     if step.startswith("f:"):
         return at.get(step[2:]) if isinstance(at, dict) else None
+    if step.startswith("v:"):
+        value = json.loads(step[2:])
+        return value if value in (at or ()) else None
     wanted = json.loads(step[2:])
     items = at if isinstance(at, list) else ()
     return next((x for x in items if all(x.get(k) == v for k, v in wanted.items())), None)

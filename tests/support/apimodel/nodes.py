@@ -48,8 +48,8 @@ class Nodes:
 
     def _bind(self, pod: Document) -> None:
         """The scheduler: into the spec, which nobody else may write."""
-        node = "a-node"
-        bound = {**pod, "spec": {**pod["spec"], "nodeName": node}}
+        status = _conditions(pod["status"], self._server.time(), PodScheduled=True)
+        bound = {**pod, "spec": {**pod["spec"], "nodeName": "a-node"}, "status": status}
         self._store.put(where_of(pod), bound)
 
     def _status(self, pod: Document) -> Document:
@@ -98,7 +98,8 @@ class Nodes:
         all_run = len(statuses) == len(pod["spec"]["containers"]) and BAD not in runs.values()
         phase = "Running" if pod["status"].get("phase") == "Running" or all_run else "Pending"
         status = {**pod["status"], "phase": phase, "containerStatuses": statuses}
-        return _conditions(status, self._server.time(), ContainersReady=False, Ready=False)
+        begun = dict.fromkeys(("PodReadyToStartContainers", "Initialized"), True)
+        return _conditions(status, self._server.time(), **begun, ContainersReady=False, Ready=False)
 
     def _with_readiness(self, pod: Document, status: Document) -> Document:
         gates = [x["conditionType"] for x in pod["spec"].get("readinessGates", ())]

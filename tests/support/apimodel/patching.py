@@ -58,13 +58,20 @@ def _strategic_list(target: list[Any], patch: list[Any], name: str) -> list[Any]
     key = MERGE_KEYS.get(name)
     if key is None:
         return list(patch)
-    found = {x.get(key): x for x in target}
-    for item in patch:
-        if item.get("$patch") == "delete":
-            found.pop(item.get(key), None)
-        else:
-            found[item.get(key)] = strategic_merge(found.get(item.get(key)), item)
-    return list(found.values())
+    found, named = {x.get(key): x for x in target}, {x.get(key): x for x in patch}
+    ours = [x for x in named if named[x].get("$patch") != "delete"]
+    theirs = [x for x in found if x not in named]
+    merged = {x: strategic_merge(found.get(x), named[x]) for x in ours} | {x: found[x] for x in theirs}
+    return [merged[x] for x in _in_order(theirs, ours, list(found))]
+
+
+def _in_order(left: list[Any], right: list[Any], before: list[Any]) -> list[Any]:
+    """Both in one list: as they were, and what is new as early as the order of the patch allows."""
+    result = []
+    while left and right:
+        first = left[0] in before and right[0] in before and before.index(left[0]) < before.index(right[0])
+        result.append(left.pop(0) if first else right.pop(0))
+    return [*result, *left, *right]
 
 
 def json_patch(document: Any, operations: Iterable[Mapping[str, Any]]) -> Any:

@@ -22,15 +22,19 @@ from support.apimodel.answers import (
     not_found,
     selection,
 )
-from support.apimodel.defaults import defaulted, immutable
-from support.apimodel.fields import FieldConflict, applied, updated
-from support.apimodel.store import Document, Store, Where, changed
+from support.apimodel.custom import problem, shaped
+from support.apimodel.defaults import assigned, defaulted, immutable, without_gated
+from support.apimodel.deletion import ended_document, is_due
+from support.apimodel.fields import FieldConflict, applied, taken, updated
+from support.apimodel.store import Document, Kind, Store, Where, changed
 from support.apimodel.watching import WatchFeed
 
-FOREGROUND = "foregroundDeletion"
-ORPHAN = "orphan"
 KEPT = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation")
 """Of the metadata, what no write changes."""
+MADE = (*KEPT, "resourceVersion")
+"""And what nobody says of a new object."""
+SHOWN = ("Pod", "Service")
+"""Kinds of which the answer to a deletion shows what is gone."""
 
 
 class Server:
@@ -70,6 +74,8 @@ class Server:
             raise not_found(None)
         if "sendInitialEvents" in request.query and not self.streams:
             raise invalid("sendInitialEvents: Forbidden: sendInitialEvents is forbidden for watch")
+        if "sendInitialEvents" in request.query and "resourceVersionMatch" not in request.query:
+            raise invalid("resourceVersionMatch: Forbidden: is required where sendInitialEvents is set")
         feed = WatchFeed(self.store, request)
         self.feeds.append(feed)
         return feed
@@ -117,7 +123,7 @@ class Server:
         if self.behind and request.query.get("resourceVersion") == "0":
             version -= min(self.behind, version)
             found = self.store.as_of(where.kind, version)
-        items = [self.store.encoded(x) for x in found.values() if selects(x)]
+        items = [self.store.encoded(x) for _, x in sorted(found.items()) if selects(x)]
         return listed(where.kind, items, version)
 
     # Verbs.
@@ -131,25 +137,27 @@ class Server:
         if self.store.find(where) is not None:
             raise Refused(409, "AlreadyExists", f"{where} already exists")
         metadata |= {"name": name} | ({"namespace": where.namespace} if where.namespace else {})
-        made |= {"apiVersion": kind.api_version, "kind": kind.kind}
+        kept = {x: y for x, y in metadata.items() if x not in MADE and y not in ({}, [])}
+        made |= {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": kept}
         if kind.status:
-            made["status"] = {"phase": "Pending", "qosClass": "BestEffort"} if kind.kind == "Pod" else {}
-        made = self.admission.admit(kind, self._defaulted(made), None)
-        made = self._defaulted(made)
+            made.pop("status", None)
+        made = updated(None, self._defaulted(kind, made), manager, subresource="", kind=kind)
+        made = self._defaulted(kind, self.admission.admit(kind, made, None))  # whose changes nobody owns
+        if wrong := problem(kind, made):
+            raise invalid(wrong)
         made["metadata"] = {
-            **{x: y for x, y in made["metadata"].items() if x not in (*KEPT, "resourceVersion")},
+            **made["metadata"],
             "uid": f"{kind.kind.lower()}-{self._uids}",
             "creationTimestamp": self.time(),
             **({"generation": 1} if kind.generation else {}),
         }
-        if not made.get("status"):
-            made.pop("status", None)
-        owned = updated(None, made, manager, subresource="", api_version=kind.api_version)
-        return self.store.put(where, owned)
+        return self.store.put(where, assigned(self._gated(made)))
 
     def update(self, where: Where, document: Document, manager: str, subresource: str = "") -> Document:
         live = self._get(where)
         asked = document["metadata"]
+        if "resourceVersion" not in asked and where.kind.custom:
+            raise invalid("metadata.resourceVersion: Invalid value: must be specified for an update")
         if (
             asked.get("resourceVersion", live["metadata"]["resourceVersion"])
             != live["metadata"]["resourceVersion"]
@@ -162,15 +170,16 @@ class Server:
     def patch(
         self, where: Where, patch: Document, manager: str, subresource: str = "", *, strategic: bool = False
     ) -> Document:
+        if strategic and where.kind.custom:
+            raise Refused(415, "UnsupportedMediaType", "strategic merge patch is not for custom resources")
         live = self._get(where)
         asked = patch.get("metadata") or {}
         version = asked.get("resourceVersion")
         if version is not None and version != live["metadata"]["resourceVersion"]:
             raise conflict("the object has been modified; please apply your changes to the latest version")
-        if asked.get("uid", live["metadata"]["uid"]) != live["metadata"]["uid"]:
+        ignored = where.kind.custom and subresource == "status"  # with all metadata but the version
+        if not ignored and asked.get("uid", live["metadata"]["uid"]) != live["metadata"]["uid"]:
             raise invalid(f'metadata.uid: Invalid value: "{asked["uid"]}": field is immutable')
-        if strategic and where.kind.group.endswith("x-k8s.io"):
-            raise Refused(415, "UnsupportedMediaType", "strategic merge patch is not for custom resources")
         merge = patching.strategic_merge if strategic else patching.merge_patch
         return self._store(where, live, changed(merge(live, patch)), manager, subresource)
 
@@ -178,14 +187,12 @@ class Server:
         live = self.store.find(where)
         if live is None:
             made = self.create(where, document, manager)
-            metadata = {x: y for x, y in made["metadata"].items() if x != "managedFields"}
-            live = {**made, "metadata": metadata}
-            owned = applied(live, document, manager, force=True, api_version=where.kind.api_version)
+            owned = taken(made, document, manager, where.kind)
             self.store.objects[where.kind][where.namespace, where.name] = owned
             self.store.log[where.kind][-1] = self.store.log[where.kind][-1]._replace(document=owned)
             return owned
         try:
-            made = applied(live, document, manager, force=force, api_version=where.kind.api_version)
+            made = applied(live, document, manager, where.kind, force=force)
         except FieldConflict as error:
             raise conflict(f"Apply failed with conflicts: {error}") from error
         return self._store(where, live, made, manager, "", owned=True)
@@ -201,38 +208,33 @@ class Server:
         owned: bool = False,
     ) -> Document:
         """What every change of an existing object goes through."""
-        if subresource == "status":
-            wanted = {**live, "status": wanted.get("status", {})}
-        elif where.kind.status:
-            wanted = {**wanted, "status": live.get("status", {})}
-        wanted = self._defaulted(wanted)
+        if where.kind.status:
+            main, said = (live, wanted) if subresource == "status" else (wanted, live)
+            wanted = {x: y for x, y in main.items() if x != "status"}
+            wanted |= {"status": said["status"]} if "status" in said else {}
+        wanted = self._defaulted(where.kind, wanted)
         metadata = {x: y for x, y in wanted["metadata"].items() if x not in KEPT and y not in ({}, [])}
         metadata |= {x: live["metadata"][x] for x in KEPT if x in live["metadata"]}
         wanted["metadata"] = metadata
+        if "deletionTimestamp" in metadata and set(metadata.get("finalizers", ())) - set(
+            live["metadata"].get("finalizers", ())
+        ):
+            raise invalid("metadata.finalizers: Forbidden: no new finalizers can be added")
+        if not owned:
+            wanted = updated(live, wanted, manager, subresource=subresource, kind=where.kind)
         if not subresource:
-            if problem := immutable(live, wanted):
-                raise invalid(problem)
             wanted = self.admission.admit(where.kind, wanted, live)
+        if wrong := immutable(live, wanted) or problem(where.kind, wanted, live):
+            raise invalid(wrong)
+        wanted = self._gated(wanted)
         if where.kind.generation and _rest(wanted) != _rest(live):
             metadata = wanted["metadata"]
             wanted["metadata"] = {**metadata, "generation": live["metadata"]["generation"] + 1}
-        if not wanted.get("status"):
-            wanted.pop("status", None)
-        if not owned:
-            wanted["metadata"]["managedFields"] = live["metadata"].get("managedFields", [])
-            api_version = where.kind.api_version
-            wanted = updated(live, wanted, manager, subresource=subresource, api_version=api_version)
-        stored = self.store.put(where, wanted)
-        return self._gone_if_due(where, stored)
-
-    def _gone_if_due(self, where: Where, stored: Document) -> Document:
-        """What is on its way out goes with its last finalizer."""
-        metadata = stored["metadata"]
-        if "deletionTimestamp" not in metadata or metadata.get("finalizers"):
-            return stored
-        if metadata.get("deletionGracePeriodSeconds", 0) > 0:
-            return stored
-        return self.store.remove(where)
+        if is_due(wanted):  # what is on its way out goes with its last finalizer, without another state
+            self.store.remove(where)
+            version = live["metadata"]["resourceVersion"]
+            return {**wanted, "metadata": {**wanted["metadata"], "resourceVersion": version}}
+        return self.store.put(where, wanted)
 
     def delete(
         self,
@@ -240,41 +242,30 @@ class Server:
         *,
         uid: str = "",
         version: str = "",
-        propagation: str = "Background",
+        propagation: str = "",
         grace: int | None = None,
     ) -> Document | None:
-        """What is left, None when it is gone."""
+        """What is left, and of some kinds what was; else None.
+
+        ``propagation``: empty: as its finalizers have it.
+        """
         live = self._get(where)
         metadata = live["metadata"]
         if uid not in ("", metadata["uid"]) or version not in ("", metadata["resourceVersion"]):
             raise conflict("Precondition failed: UID in precondition")
-        finalizers = list(metadata.get("finalizers", ()))
-        for name, policy in ((FOREGROUND, "Foreground"), (ORPHAN, "Orphan")):
-            if propagation == policy and name not in finalizers:
-                finalizers.append(name)
-        seconds = self._grace(live, grace)
-        if not finalizers and seconds == 0:
-            self.store.remove(where)
-            return None
-        left = {**metadata, "finalizers": finalizers} if finalizers else dict(metadata)
-        if "deletionTimestamp" not in metadata:
-            left |= {"deletionTimestamp": self.time(seconds), "deletionGracePeriodSeconds": seconds}
-            left |= {"generation": metadata["generation"] + 1} if "generation" in metadata else {}
-        elif seconds < metadata.get("deletionGracePeriodSeconds", 0):
-            left |= {"deletionGracePeriodSeconds": seconds}
-        return self.store.put(where, {**live, "metadata": left})
+        ended = ended_document(live, propagation, grace, self.time)
+        if ended is not None:
+            live = self.store.put(where, ended)
+        if ended is None or is_due(live):
+            last = self.store.remove(where)
+            return last if live["kind"] in SHOWN else None
+        return live
 
-    @staticmethod
-    def _grace(live: Document, asked: int | None) -> int:
-        """Pods that run somewhere end in their time; everything else, and what runs nowhere, at once."""
-        if live["kind"] != "Pod" or not live["spec"].get("nodeName"):
-            return 0
-        if live.get("status", {}).get("phase") in ("Failed", "Succeeded"):
-            return 0
-        return int(live["spec"].get("terminationGracePeriodSeconds", 30) if asked is None else asked)
+    def _defaulted(self, kind: Kind, document: Document) -> Document:
+        return dict(defaulted(shaped(kind, document), max_unavailable=self.max_unavailable))
 
-    def _defaulted(self, document: Document) -> Document:
-        return dict(defaulted(document, max_unavailable=self.max_unavailable))
+    def _gated(self, document: Document) -> Document:
+        return document if self.max_unavailable else without_gated(document)
 
     def time(self, seconds: float = 0.0) -> str:
         """As it stands in objects."""
@@ -287,7 +278,7 @@ def _options(body: Document) -> dict[str, Any]:
     return {
         "uid": conditions.get("uid", ""),
         "version": conditions.get("resourceVersion", ""),
-        "propagation": body.get("propagationPolicy") or "Background",
+        "propagation": body.get("propagationPolicy") or "",
         "grace": body.get("gracePeriodSeconds"),
     }
 

@@ -27,6 +27,11 @@ class Kind(NamedTuple):
     namespaced: bool = True
 
     @property
+    def custom(self) -> bool:
+        """Whether it is defined by a CustomResourceDefinition."""
+        return self.group.endswith(".x-k8s.io")
+
+    @property
     def api_version(self) -> str:
         return f"{self.group}/{self.version}" if self.group else self.version
 
@@ -85,12 +90,11 @@ class Store:
     """All objects, and the log of each kind. ``compacted``: changes up to this version are forgotten."""
 
     def __init__(self) -> None:
-        self.version = 100
-        self.compacted = 0
+        self.version = self.compacted = 100
         self.objects: dict[Kind, dict[tuple[str, str], Document]] = {x: {} for x in KINDS.values()}
         self.log: dict[Kind, list[Change]] = {x: [] for x in KINDS.values()}
         self.by_uid: dict[str, Where] = {}
-        self._bytes: dict[int, bytes] = {}  # by version
+        self._bytes: dict[int, tuple[Document, bytes]] = {}  # by version
 
     def find(self, where: Where) -> Document | None:
         return self.objects[where.kind].get((where.namespace, where.name))
@@ -141,11 +145,13 @@ class Store:
         self.compacted = self.version
 
     def encoded(self, document: Document) -> bytes:
-        """As JSON, made once for each version."""
+        """As JSON, made once for each stored version."""
         version = int(document["metadata"]["resourceVersion"])
-        if version not in self._bytes:
-            self._bytes[version] = msgspec.json.encode(document)
-        return self._bytes[version]
+        known, found = self._bytes.get(version, (None, b""))
+        if known is not document:
+            found = msgspec.json.encode(document)
+            self._bytes.setdefault(version, (document, found))
+        return found
 
     def everything(self) -> Iterator[tuple[Where, Document]]:
         for kind, objects in self.objects.items():
@@ -165,14 +171,8 @@ def uid_of(document: Document) -> str:
 
 def changed(document: Document) -> Document:
     """A copy that may be changed."""
-    copied: Document = _copy(document)
+    copied: Document = msgspec.json.decode(msgspec.json.encode(document))
     return copied
-
-
-def _copy(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _copy(member) for name, member in value.items()}
-    return [_copy(x) for x in value] if isinstance(value, list) else value
 
 
 def owner_of(document: Document) -> str:

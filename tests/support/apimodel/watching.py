@@ -37,21 +37,25 @@ class WatchFeed:
         asked = int(request.query.get("resourceVersion") or 0)
         if request.query.get("sendInitialEvents") == "true":
             self._begin_with_list()
+            self._waiting.append(self._bookmark({INITIAL_EVENTS_END: "true"}))
+            asked = store.version
+        elif not asked:
+            self._begin_with_list()
             asked = store.version
         elif asked > store.version:
             raise Refused(
                 504, "Timeout", "Too large resource version", causes=[{"reason": "ResourceVersionTooLarge"}]
             )
-        elif asked < store.compacted:
-            raise expired()
+        elif asked < store.compacted:  # as an event, because the watch itself is in order
+            self._waiting.append(event("ERROR", expired().answer.body))
+            self.cut = True
         log = store.log[self._kind]
-        self._next = bisect.bisect_right(log, asked, key=lambda x: x.version) if asked else len(log)
+        self._next = bisect.bisect_right(log, asked, key=lambda x: x.version)
 
     def _begin_with_list(self) -> None:
-        for document in self._store.objects[self._kind].values():
+        for _, document in sorted(self._store.objects[self._kind].items()):
             if self._selects(document):
                 self._waiting.append(event("ADDED", self._store.encoded(document)))
-        self._waiting.append(self._bookmark({INITIAL_EVENTS_END: "true"}))
 
     def _bookmark(self, annotations: dict[str, str]) -> bytes:
         metadata = {"resourceVersion": str(self._store.version), "annotations": annotations}
