@@ -19,6 +19,9 @@ from urllib3 import HTTPConnectionPool
 REST: Final = 10.0
 """Seconds between two times: requests of the same moment tell of the same trouble."""
 
+ALIVE: Final = 3.0
+"""Seconds: a watch that said something since is alive, and a long list on its way is not begun anew."""
+
 
 class Doubt:
     """``share`` what shall be done when any of the connections fell silent, as ``silence`` tells."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable
 from types import TracebackType
 
@@ -37,6 +38,7 @@ class Stream:
         self._what = what
         self._closed = False
         self._finished = False
+        self._heard = time.monotonic()
         # The time to wait for data differs from the time the headers may take. The socket is out of reach
         # only when the server will close it after the answer; the shorter time then stays in force.
         self._socket = getattr(response.connection, "sock", None)
@@ -67,6 +69,11 @@ class Stream:
             raise StopIteration
         return data
 
+    @property
+    def silence(self) -> float:
+        """Seconds since anything came."""
+        return time.monotonic() - self._heard
+
     def limit(self, read_timeout: float) -> None:
         """So many seconds without a byte are a lost connection from now on. For the reading thread."""
         if self._socket is not None:
@@ -80,7 +87,9 @@ class Stream:
 
     def _read(self) -> bytes:
         try:
-            return self._response.read1(CHUNK)
+            data = self._response.read1(CHUNK)
+            self._heard = time.monotonic()
+            return data
         except Exception as error:
             self._finish()
             if self._closed:  # whatever reading a socket that was shut down beneath us raised

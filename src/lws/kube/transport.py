@@ -19,7 +19,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 
 from lws.kube.credentials import Credentials
-from lws.kube.doubt import Doubt, close_idle
+from lws.kube.doubt import ALIVE, Doubt, close_idle
 from lws.kube.errors import ApiError, DecodeError, TransportError, api_error
 from lws.kube.faults import LOST, transport_error
 from lws.kube.fence import Fence
@@ -173,16 +173,16 @@ class Connection:
         """End all streams and waits and close idle connections; later calls raise TransportError."""
         self._closed = True
         self.interrupt()
-        self._renew()
+        self._renew(0.0)
         self._endpoint.requests.close()
         self._endpoint.streams.close()
 
-    def _renew(self) -> None:
-        """Watches end as if the server had ended them, and go on from there over new connections."""
+    def _renew(self, silence: float = ALIVE) -> None:
+        """Silent watches end as if the server had ended them, and go on from there over new connections."""
         for pool in (self._endpoint.requests, self._endpoint.streams):
             close_idle(pool)
         with self._lock:
-            streams = list(self._streams)
+            streams = [x for x in self._streams if x.silence >= silence]
         for stream in streams:
             stream.close()
 

@@ -9,9 +9,10 @@ from support.apiserver import ApiServer, Feed, json_answer, silent_answer
 from support.waits import Waits
 
 from lws.kube.connection import Connection, connect
-from lws.kube.doubt import REST, Doubt
+from lws.kube.doubt import ALIVE, REST, Doubt
 from lws.kube.errors import TransportError
 from lws.kube.resources import PODS
+from lws.kube.stream import Stream
 from lws.kube.watch import watch
 from lws.runtime.clock import FakeClock
 
@@ -35,12 +36,27 @@ def fall_silent(server: ApiServer, other: Connection) -> None:
 
 
 def test_a_watch_of_another_ends_as_if_the_server_had_ended_it(
-    server: ApiServer, connection: Connection, other: Connection
+    server: ApiServer, connection: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(Stream, "silence", ALIVE)
     server.on("GET", PATH, Feed(), watch=True)
     with watch(connection, PODS, timeout_seconds=300) as events:
         fall_silent(server, other)
         assert list(events) == []
+
+
+def test_one_that_said_something_a_moment_ago_goes_on(
+    server: ApiServer, connection: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Stream, "silence", ALIVE - 0.1)
+    feed = Feed()
+    server.on("GET", PATH, feed, watch=True)
+    with watch(connection, PODS, timeout_seconds=300) as events:
+        feed.event("ADDED", {"metadata": {"name": "a"}})
+        assert next(events).type == "ADDED"
+        fall_silent(server, other)
+        feed.event("DELETED", {"metadata": {"name": "a"}})
+        assert next(events).type == "DELETED"
 
 
 def test_a_watch_that_falls_silent_tells_it_too(

@@ -23,6 +23,7 @@ from urllib3.response import BaseHTTPResponse
 from lws.kube import transport
 from lws.kube.connection import Connection, Stream, connect
 from lws.kube.errors import ApiError, DecodeError, Gone, TooManyRequests, TransportError
+from lws.runtime.clock import FakeClock
 
 PATH = "/api/v1/pods"
 QUERY = {"watch": "true"}
@@ -250,3 +251,16 @@ def test_a_stream_opened_while_the_connection_closes_ends_at_once(
     server.on("GET", PATH, slow)
     with opened(connection) as stream:
         assert list(stream) == []
+
+
+def test_it_knows_since_when_nothing_came(
+    connection: Connection, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = FakeClock()
+    monkeypatch.setattr("lws.kube.stream.time", clock)
+    with opened(connection) as stream:
+        clock.advance(2.0)
+        assert stream.silence == 2.0
+        feed.send(b"one")
+        next(stream)
+        assert stream.silence == 0.0
