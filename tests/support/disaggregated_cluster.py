@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any
 
 import msgspec
 
+from lws.api import constants as c
 from lws.api import disaggregation as d
 from lws.api.disaggregatedset import DisaggregatedSet
 from lws.controllers.disaggregatedset import DisaggregatedSetReconciler, RoleInformers
@@ -14,107 +15,114 @@ from lws.controllers.disaggregatedwiring import make_role_reconciler
 from lws.controllers.indexes import EDITABLE
 from lws.controllers.resources import KINDS
 from lws.controllers.workloadmetrics import WorkloadMetrics
-from lws.kube.errors import AlreadyExists, Conflict, KubeError, NotFound
-from lws.kube.resources import Resource
+from lws.kube.client import Client
+from lws.kube.errors import KubeError
 from lws.objects import Key
-from lws.planning.actions import Document
 from lws.runtime.clock import FakeClock
 from lws.runtime.controller import Result
 from lws.runtime.metrics import Metrics
-from support.apimodel.patching import merge_patch
+from support.apimodel.calling import ModelConnection
+from support.apimodel.custom import shaped
+from support.apimodel.server import Server as ApiServer
+from support.apimodel.store import BY_KIND, Document, Where
 from support.disaggregated import a_set, decoded
 
+NAMESPACE = "ns"
+VERBS = {"POST": "create", "PATCH": "patch", "DELETE": "delete"}
 
-class Server:
+
+class Objects(MutableMapping[tuple[str, str], Document]):
+    """What is stored, by kind and name; deleting takes an object away at once."""
+
+    def __init__(self, server: ApiServer) -> None:
+        self._server, self._store = server, server.store
+
+    def __getitem__(self, key: tuple[str, str]) -> Document:
+        kind, name = key
+        found = self._store.find(Where(BY_KIND[kind], NAMESPACE, name))
+        if found is None:
+            raise KeyError(key)
+        return found
+
+    def __setitem__(self, key: tuple[str, str], document: Document) -> None:
+        kind, name = key
+        made = {"namespace": NAMESPACE, "uid": f"uid-{self._store.version}", "generation": 1}
+        head = {"apiVersion": BY_KIND[kind].api_version, "kind": kind}
+        metadata = {**made, **document["metadata"]}
+        whole = {**head, **document, "metadata": metadata}
+        if self._server.schemas:
+            whole = shaped(BY_KIND[kind], whole)
+        self._store.put(Where(BY_KIND[kind], NAMESPACE, name), whole)
+
+    def __delitem__(self, key: tuple[str, str]) -> None:
+        kind, name = key
+        self._store.remove(Where(BY_KIND[kind], NAMESPACE, name))
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter([(where.kind.kind, where.name) for where, _ in self._store.everything()])
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self._store.everything())
+
+
+class Server(ModelConnection):
     """``writes``: verb, kind and name of each accepted write. ``refuse``: raises for what is not to be."""
 
-    def __init__(self) -> None:
-        self.objects: dict[tuple[str, str], Document] = {}
+    def __init__(self, *, schemas: bool) -> None:
+        super().__init__(ApiServer(lambda: float(self.server.store.version), schemas=schemas))
+        self.client = Client(self, field_manager=c.FIELD_MANAGER)  # type: ignore[arg-type]
+        self.objects = Objects(self.server)
         self.writes: list[str] = []
         self.events: list[str] = []
         self.refuse: Callable[[str, str], None] = lambda verb, name: None
-        self._version = 100
 
     def event(self, *, reason: str, **_: Any) -> None:
         self.events.append(reason)
 
     def put(self, kind: str, document: Document) -> Document:
         """As somebody else, or a watch, would see it stored."""
-        self._version += 1
-        stored = msgspec.json.decode(msgspec.json.encode(document))
-        stored["metadata"]["resourceVersion"] = str(self._version)
-        stored["metadata"].setdefault("uid", f"uid-{self._version}")
-        stored["metadata"].setdefault("creationTimestamp", f"{self._version:09}")
-        self.objects[kind, stored["metadata"]["name"]] = stored
-        return stored
-
-    def create(self, resource: Resource, type_: type[Any], document: Document) -> Any:
         name = document["metadata"]["name"]
-        self._accept("create", resource.kind, name)
-        if (resource.kind, name) in self.objects:
-            raise AlreadyExists(409)
-        return decoded(self.put(resource.kind, document), type_)
+        self.objects[kind, name] = {
+            **document,
+            "metadata": {"creationTimestamp": self.server.time(), **document["metadata"]},
+        }
+        return self.objects[kind, name]
 
-    def get(self, resource: Resource, type_: type[Any], name: str, namespace: str = "") -> Any:
-        if (resource.kind, name) not in self.objects:
-            raise NotFound(404)
-        return decoded(self.objects[resource.kind, name], type_)
-
-    def list(
-        self, resource: Resource, type_: type[Any], namespace: str = "", *, label_selector: str
-    ) -> list[Any]:
-        """Those whose label has this value; no other selector is known here."""
-        label, _, value = label_selector.partition("=")
-        mine = [x for (kind, _), x in sorted(self.objects.items()) if kind == resource.kind]
-        return [decoded(x, type_) for x in mine if x["metadata"].get("labels", {}).get(label) == value]
-
-    def replace(self, resource: Resource, type_: type[Any], document: Document, *, subresource: str) -> Any:
-        """Of the status only."""
-        self._accept(subresource, resource.kind, document["metadata"]["name"])
-        stored = self.objects[resource.kind, document["metadata"]["name"]]
-        return decoded(self.put(resource.kind, stored | {"status": document["status"]}), type_)
-
-    def merge_patch(
-        self, resource: Resource, type_: type[Any], name: str, patch: Mapping[str, Any], **_: str
-    ) -> Any:
-        stored = self.objects.get((resource.kind, name))
-        if stored is None:
-            raise NotFound(404)
-        asked = patch.get("metadata", {}).get("resourceVersion")
-        if asked not in (None, stored["metadata"]["resourceVersion"]):
-            raise Conflict(409)
-        self._accept("status" if "status" in patch else "patch", resource.kind, name)
-        return decoded(self.put(resource.kind, merge_patch(stored, patch)), type_)
-
-    def delete(self, resource: Resource, type_: type[Any], name: str, *, uid: str = "", **_: str) -> None:
-        stored = self.objects.get((resource.kind, name))
-        if stored is None or uid not in ("", stored["metadata"]["uid"]):
-            raise NotFound(404)
-        self._accept("delete", resource.kind, name)
-        del self.objects[resource.kind, name]
-
-    def _accept(self, verb: str, kind: str, name: str) -> None:
+    def request(self, method: str, path: str, **said: Any) -> bytes:
+        if method == "GET":
+            return super().request(method, path, **said)
+        asked = self._asked(method, path, {}, said.get("body"))
+        assert asked.where is not None
+        kind, name = asked.where.kind.kind, asked.where.name or asked.body["metadata"]["name"]
+        verb = asked.subresource or VERBS[method]
         self.refuse(verb, name)
+        answer = super().request(method, path, **said)
         self.writes.append(f"{verb} {kind} {name}")
+        return answer
 
 
 class View:
     """An informer of one kind that is never behind; ``has_synced`` may be set."""
 
     def __init__(self, server: Server, kind: str) -> None:
-        self._server, self.kind = server, kind
+        self._stored, self.kind = server.server.store.objects[BY_KIND[kind]], kind
+        self._decoded: dict[str, Any] = {}  # by resourceVersion
         self.has_synced = True
         self.indexer = self
         self.handlers: list[Any] = []
 
     def list(self) -> list[Any]:
-        return [
-            decoded(x, KINDS[kind].type) for (kind, _), x in self._server.objects.items() if kind == self.kind
-        ]
+        return [self._read(x) for x in self._stored.values()]
 
     def get(self, key: Key) -> Any:
-        stored = self._server.objects.get((self.kind, key.name))
-        return None if stored is None else decoded(stored, KINDS[self.kind].type)
+        stored = self._stored.get((key.namespace, key.name))
+        return None if stored is None else self._read(stored)
+
+    def _read(self, stored: Document) -> Any:
+        version = stored["metadata"]["resourceVersion"]
+        if version not in self._decoded:
+            self._decoded[version] = decoded(stored, KINDS[self.kind].type)
+        return self._decoded[version]
 
     def by_index(self, name: str, value: Key) -> list[Any]:
         return [x for x in self.list() if value in EDITABLE[name](x)]
@@ -126,10 +134,13 @@ class View:
 
 
 class Cluster:
-    """One set ``llm`` and its reconciler. ``queued``: keys that handlers of the informers asked for."""
+    """One set ``llm`` and its reconciler. ``queued``: keys that handlers of the informers asked for.
 
-    def __init__(self, *roles: Document, slices: int | None = None) -> None:
-        self.server = Server()
+    ``schemas``: the CRDs are ours; without, they let anything pass.
+    """
+
+    def __init__(self, *roles: Document, slices: int | None = None, schemas: bool = True) -> None:
+        self.server = Server(schemas=schemas)
         self.queued: list[Key] = []
         self.awakened: list[bool] = []
         self.clock, self.metrics = FakeClock(), Metrics()
@@ -139,11 +150,10 @@ class Cluster:
             View(self.server, x)
             for x in (d.KIND, d.SCALER_KIND, "LeaderWorkerSet", "Service", "ControllerRevision")
         ]
-        made: Any = self.server
         self.reconciler: DisaggregatedSetReconciler = make_role_reconciler(
             RoleInformers(*self.views),  # type: ignore[arg-type]
             queue=self,
-            client=made,
+            client=self.server.client,
             recorder=self.server,
             clock=self.clock,
             awaken=lambda: self.awakened.append(True),

@@ -40,15 +40,21 @@ SHOWN = ("Pod", "Service")
 class Server:
     """``now``: seconds of the clock. ``streams``: whether lists may be streamed, as from 1.32 on.
 
-    ``max_unavailable``: the gate MaxUnavailableStatefulSet.
+    ``max_unavailable``: the gate MaxUnavailableStatefulSet. ``schemas``: custom resources have those of this
+    version; without, anything is taken as it is.
     """
 
     def __init__(
-        self, now: Callable[[], float], *, streams: bool = True, max_unavailable: bool = True
+        self,
+        now: Callable[[], float],
+        *,
+        streams: bool = True,
+        max_unavailable: bool = True,
+        schemas: bool = True,
     ) -> None:
         self.store = Store()
         self.admission = Admission({})
-        self.streams, self.max_unavailable = streams, max_unavailable
+        self.streams, self.max_unavailable, self.schemas = streams, max_unavailable, schemas
         self.feeds: list[WatchFeed] = []
         self.behind = 0  # so many versions are not in the watch cache yet from which lists of any age come
         self._now = now
@@ -143,7 +149,7 @@ class Server:
             made.pop("status", None)
         made = updated(None, self._defaulted(kind, made), manager, subresource="", kind=kind)
         made = self._defaulted(kind, self.admission.admit(kind, made, None))  # whose changes nobody owns
-        if wrong := problem(kind, made):
+        if wrong := self._problem(kind, made):
             raise invalid(wrong)
         made["metadata"] = {
             **made["metadata"],
@@ -224,7 +230,7 @@ class Server:
             wanted = updated(live, wanted, manager, subresource=subresource, kind=where.kind)
         if not subresource:
             wanted = self.admission.admit(where.kind, wanted, live)
-        if wrong := immutable(live, wanted) or problem(where.kind, wanted, live):
+        if wrong := immutable(live, wanted) or self._problem(where.kind, wanted, live):
             raise invalid(wrong)
         wanted = self._gated(wanted)
         if where.kind.generation and _rest(wanted) != _rest(live):
@@ -262,7 +268,11 @@ class Server:
         return live
 
     def _defaulted(self, kind: Kind, document: Document) -> Document:
-        return dict(defaulted(shaped(kind, document), max_unavailable=self.max_unavailable))
+        made = shaped(kind, document) if self.schemas else document
+        return dict(defaulted(made, max_unavailable=self.max_unavailable))
+
+    def _problem(self, kind: Kind, document: Document, before: Document | None = None) -> str:
+        return problem(kind, document, before) if self.schemas else ""
 
     def _gated(self, document: Document) -> Document:
         return document if self.max_unavailable else without_gated(document)

@@ -30,8 +30,8 @@ class Stage:
     def __init__(self, *, slices: int = 1, external: bool = False, sliceless: bool = False) -> None:
         self._slices, self._external = slices, external
         self.cluster = Cluster(*self._roles("a"), slices=slices)
-        server: Any = self.cluster.server
-        self._upstream = UpstreamRoles(server, LiveRoles(server, "ns", "llm"), sliceless=sliceless)
+        client = self.cluster.server.client
+        self._upstream = UpstreamRoles(client, LiveRoles(client, "ns", "llm"), sliceless=sliceless)
 
     def change(self, image: str) -> None:
         self.cluster.edit(*self._roles(image), slices=self._slices)

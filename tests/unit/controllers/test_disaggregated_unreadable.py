@@ -102,7 +102,7 @@ def agreed(cluster: Cluster) -> None:
 
 @pytest.mark.parametrize(("roles", "field"), SPECS)
 def test_from_the_start(roles: list[Document], field: str) -> None:
-    cluster = Cluster(*roles)
+    cluster = Cluster(*roles, schemas=False)
     assert cluster.reconcile().requeue_after
     assert stalled(cluster).reason == c.REASON_INVALID_SPEC
     assert stalled(cluster).message.startswith(f"{field}:") or stalled(cluster).message.startswith(
@@ -118,7 +118,7 @@ def test_from_the_start(roles: list[Document], field: str) -> None:
 
 @pytest.mark.parametrize(("roles", "field"), SPECS)
 def test_what_runs_is_kept_and_an_edit_mends_it(roles: list[Document], field: str) -> None:
-    cluster = Cluster(a_role("prefill", 3), a_role("decode", 2))
+    cluster = Cluster(a_role("prefill", 3), a_role("decode", 2), schemas=False)
     cluster.settle()
     before, services = cluster.sizes(), cluster.names("Service")
     cluster.edit(*roles)
@@ -165,7 +165,9 @@ def test_an_annotation_that_somebody_edited_ends_in_no_outage(text: str) -> None
         if kind == "LeaderWorkerSet" and d.INITIAL_REPLICAS_ANNOTATION in stored["metadata"].get(
             "annotations", {}
         ):
-            stored["metadata"]["annotations"][d.INITIAL_REPLICAS_ANNOTATION] = text
+            annotations = {**stored["metadata"]["annotations"], d.INITIAL_REPLICAS_ANNOTATION: text}
+            metadata = {**stored["metadata"], "annotations": annotations}
+            cluster.server.put(kind, {**stored, "metadata": metadata})
             assert revision(cluster.ds()) not in name
     ready = [sum(cluster.sizes().values())]
     for _ in range(30):

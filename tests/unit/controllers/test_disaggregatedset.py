@@ -37,7 +37,7 @@ def a_stored_child(role: str, rev: str, *, number: int | None, owner: Document =
             "labels": labels if number is None else {**labels, d.SLICE_LABEL: str(number)},
             "ownerReferences": [owner],
         },
-        "spec": {"replicas": 2, "leaderWorkerTemplate": {}},
+        "spec": a_role(role, 2)["spec"],
     }
 
 
@@ -291,7 +291,7 @@ def test_what_was_decided_by_an_old_view_is_not_done() -> None:
     cluster.settle()
     before, seen = cluster.sizes(), cluster.views[2].list()
     for name in before:
-        cluster.server.put("LeaderWorkerSet", cluster.server.objects["LeaderWorkerSet", name])
+        edited(cluster, "LeaderWorkerSet", name, annotations={"example.com/touched": "yes"})
     cluster.views[2].list = lambda: seen  # type: ignore[method-assign]
     cluster.edit(*two(5, 4))
     with pytest.raises(Conflict):
