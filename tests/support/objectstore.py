@@ -1,113 +1,91 @@
-"""Named objects behind the scripted API server: list, watch, and merge patches with optimistic locking.
-
-Knows what certificate rotation needs of an API server: objects selected by ``metadata.name``, watches
-from a resourceVersion on, and a 409 for a patch that names another resourceVersion than the present one.
-"""
+"""The model of an API server behind the scripted one: some of its collections and objects, over HTTP."""
 
 from __future__ import annotations
 
-import copy
 import threading
 from typing import Any
+from urllib.parse import urlencode
 
-from support.apiserver import ApiServer, Exchange, event_line, json_answer, status_answer
+from support.apimodel.answers import Answer, Refused, Request, request
+from support.apimodel.server import Server
+from support.apimodel.store import Document, Where, changed
+from support.apiserver import ApiServer, Exchange
 from support.exchange import TICK
 
 
 class ObjectStore:
-    """Objects by collection path and name."""
+    """Objects by collection path and name. ``patches``: names, in the order in which they were accepted."""
 
     def __init__(self, server: ApiServer) -> None:
-        self.patches: list[str] = []  # names, in the order in which patches were accepted
-        self.conflicts = 0
-        self._server = server
-        self._objects: dict[tuple[str, str], dict[str, Any]] = {}
-        self._log: list[
-            tuple[str, str, dict[str, Any]]
-        ] = []  # path, type, object; its index + 1 is the version
+        self.patches: list[str] = []
+        self._server, self._model = server, Server(lambda: 0.0, streams=False)
         self._changed = threading.Condition()
 
     def serve(self, path: str, *names: str) -> None:
         """Answer for this collection, and for these objects of it."""
-        self._server.on("GET", path, lambda exchange: self._list(path, exchange), watch=False)
-        self._server.on("GET", path, lambda exchange: self._watch(path, exchange), watch=True)
+        self._server.on("GET", path, self._answer, watch=False)
+        self._server.on("GET", path, self._watch, watch=True)
         for name in names:
-            self._server.on(
-                "PATCH", f"{path}/{name}", lambda exchange, name=name: self._patch(path, name, exchange)
-            )
+            self._server.on("PATCH", f"{path}/{name}", self._answer)
 
-    def put(self, path: str, document: dict[str, Any]) -> None:
+    def put(self, path: str, document: Document) -> None:
         """Create the object or replace it."""
+        where = _where(path, document["metadata"]["name"])
         with self._changed:
-            self._store(path, copy.deepcopy(document))
+            if self._model.store.find(where) is None:
+                self._model.create(where._replace(name=""), document, "tests")
+            else:
+                self._model.update(where, document, "tests")
+            self._changed.notify_all()
 
-    def get(self, path: str, name: str) -> dict[str, Any]:
+    def get(self, path: str, name: str) -> Document:
         with self._changed:
-            return copy.deepcopy(self._objects[path, name])
+            found = self._model.store.find(_where(path, name))
+            assert found is not None
+            return changed(found)
 
     def delete(self, path: str, name: str) -> None:
         with self._changed:
-            gone = self._objects.pop((path, name))
-            self._append(path, "DELETED", gone)
+            self._model.delete(_where(path, name))
+            self._changed.notify_all()
 
-    def _store(self, path: str, document: dict[str, Any]) -> dict[str, Any]:
-        key = path, document["metadata"]["name"]
-        kind = "MODIFIED" if key in self._objects else "ADDED"
-        document["metadata"].setdefault("uid", f"uid-{len(self._log)}")
-        self._objects[key] = document
-        self._append(path, kind, document)
-        return document
-
-    def _append(self, path: str, kind: str, document: dict[str, Any]) -> None:
-        document["metadata"]["resourceVersion"] = str(len(self._log) + 1)
-        self._log.append((path, kind, copy.deepcopy(document)))
-        self._changed.notify_all()
-
-    def _list(self, path: str, exchange: Exchange) -> None:
+    def _answer(self, exchange: Exchange) -> None:
+        asked = _asked(exchange)
         with self._changed:
-            items = [x for (at, _), x in self._objects.items() if at == path and _selected(exchange, x)]
-            body = {"metadata": {"resourceVersion": str(len(self._log))}, "items": copy.deepcopy(items)}
-        json_answer(body)(exchange)
+            answer = self._model.handle(asked)
+            if asked.writes and answer.status < 300 and asked.where is not None:
+                self.patches.append(asked.where.name)
+            self._changed.notify_all()
+        _send(exchange, answer)
 
-    def _watch(self, path: str, exchange: Exchange) -> None:
-        if "sendInitialEvents" in exchange.request.query:
-            status_answer(422, "Invalid", "no streaming lists here")(exchange)
+    def _watch(self, exchange: Exchange) -> None:
+        try:
+            feed = self._model.watch(_asked(exchange))
+        except Refused as refused:
+            _send(exchange, refused.answer)
             return
-        position = int(exchange.request.query["resourceVersion"])
         exchange.head()
         while True:
             with self._changed:
                 self._changed.wait(TICK)
-                news, position = self._log[position:], len(self._log)
-            for at, kind, document in news:
-                if at == path and _selected(exchange, document):
-                    exchange.chunk(event_line(kind, document))
+                lines = list(iter(lambda: feed.read() or b"", b""))
+            for line in lines:
+                exchange.chunk(line)
             exchange.check()
 
-    def _patch(self, path: str, name: str, exchange: Exchange) -> None:
-        patch = exchange.request.json()
-        with self._changed:
-            present = self._objects.get((path, name))
-            wanted = patch["metadata"].pop("resourceVersion")
-            if present is None:
-                answer = status_answer(404, "NotFound", "gone")
-            elif present["metadata"]["resourceVersion"] != wanted:
-                self.conflicts += 1
-                answer = status_answer(409, "Conflict", "the object has been modified")
-            else:
-                self.patches.append(name)
-                answer = json_answer(copy.deepcopy(self._store(path, _merged(present, patch))))
-        answer(exchange)
+
+def _asked(exchange: Exchange) -> Request:
+    sent = exchange.request
+    headers: dict[str, Any] = {"Content-Type": sent.headers.get("content-type", "")}
+    return request(sent.method, f"{sent.path}?{urlencode(sent.query)}", sent.body or None, headers, "tests")
 
 
-def _selected(exchange: Exchange, document: dict[str, Any]) -> bool:
-    return exchange.request.query["fieldSelector"] == f"metadata.name={document['metadata']['name']}"
+def _where(path: str, name: str) -> Where:
+    found = request("GET", f"{path}/{name}", None, {}, "tests").where
+    assert found is not None
+    return found
 
 
-def _merged(present: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
-    """RFC 7386, without deletions."""
-    merged = copy.deepcopy(present)
-    for name, value in patch.items():
-        both = isinstance(value, dict) and isinstance(merged.get(name), dict)
-        merged[name] = _merged(merged[name], value) if both else value
-    return merged
+def _send(exchange: Exchange, answer: Answer) -> None:
+    exchange.head(answer.status, length=len(answer.body))
+    exchange.send(answer.body)

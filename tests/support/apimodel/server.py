@@ -171,7 +171,8 @@ class Server:
             raise conflict("the object has been modified; please apply your changes to the latest version")
         if asked.get("uid", live["metadata"]["uid"]) != live["metadata"]["uid"]:
             raise conflict("Precondition failed: UID in precondition")
-        return self._store(where, live, changed(document), manager, subresource)
+        wanted = {**changed(document), "apiVersion": where.kind.api_version, "kind": where.kind.kind}
+        return self._store(where, live, wanted, manager, subresource)
 
     def patch(
         self, where: Where, patch: Document, manager: str, subresource: str = "", *, strategic: bool = False

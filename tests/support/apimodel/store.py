@@ -36,6 +36,8 @@ class Kind(NamedTuple):
         return f"{self.group}/{self.version}" if self.group else self.version
 
 
+ADMISSION = "admissionregistration.k8s.io"
+WIDE = {"generation": True, "namespaced": False}
 KINDS: dict[tuple[str, str], Kind] = {
     (x.group, x.plural): x
     for x in (
@@ -55,6 +57,9 @@ KINDS: dict[tuple[str, str], Kind] = {
         Kind("", "v1", "services", "Service", True),
         Kind("", "v1", "nodes", "Node", True, namespaced=False),
         Kind("", "v1", "configmaps", "ConfigMap"),
+        Kind("", "v1", "secrets", "Secret"),
+        Kind(ADMISSION, "v1", "mutatingwebhookconfigurations", "MutatingWebhookConfiguration", **WIDE),
+        Kind(ADMISSION, "v1", "validatingwebhookconfigurations", "ValidatingWebhookConfiguration", **WIDE),
         Kind("", "v1", "events", "Event"),
         Kind("events.k8s.io", "v1", "events", "Event"),
         Kind("coordination.k8s.io", "v1", "leases", "Lease"),
