@@ -22,7 +22,7 @@ from lws.objects import ObjectMeta
 from lws.planning.actions import Delete
 from lws.planning.groups import Groups, groups_of, make_groups
 from lws.planning.observed import ObservedSet
-from lws.planning.rollout import plan_replacements, rollout_numbers, rollout_parameters
+from lws.planning.rollout import plan_replacements, plan_rollout, rollout_numbers
 from support.groups import NAME, NAMESPACE, a_leader, a_set, a_worker_set
 
 
@@ -178,7 +178,7 @@ class World:
         leader = before.observed() if before else None
         states = self._groups().states(self.key, before.replicas if before else 0)
         changed = before is not None and before.key != self.key
-        partition, replicas = rollout_parameters(lws, leader, states, template_changed=changed)
+        partition, replicas = plan_rollout(lws, leader, states, template_changed=changed)
         allowed = rollout_numbers(lws).leaders_unavailable
         wanted = LeaderSet(self.key, partition, replicas, allowed, str(self.replicas))
         live = self.leader_set

@@ -46,7 +46,7 @@ from lws.planning.revisions import (
     plan_truncation,
     template_of,
 )
-from lws.planning.rollout import plan_replacements, rebuilds_as, rollout_parameters
+from lws.planning.rollout import plan_replacements, plan_rollout, rebuilds_as
 from lws.planning.services import plan_shared_service
 from lws.planning.status import plan_status
 from lws.runtime.clock import Clock
@@ -194,7 +194,7 @@ class LeaderWorkerSetReconciler:
             return Outcome()
         states = groups.states(revision.key, leader.spec.replicas if leader else 0)
         floor = course.floor if course is not None else 0
-        rollout = rollout_parameters(lws, leader, states, template_changed=revision.changed, floor=floor)
+        rollout = plan_rollout(lws, leader, states, template_changed=revision.changed, floor=floor)
         actions = plan_leader(
             lws,
             leader,

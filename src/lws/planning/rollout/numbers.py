@@ -95,6 +95,32 @@ def rollout_parameters(
     return decided._replace(partition=max(decided.partition, numbers.partition, floor))
 
 
+def plan_rollout(
+    lws: LeaderWorkerSet,
+    leader: StatefulSet | None,
+    states: Sequence[GroupState],
+    *,
+    template_changed: bool,
+    floor: int = 0,
+) -> Rollout:
+    """``rollout_parameters``, and on past groups that are down where nothing above them can move.
+
+    A window of ready groups of which none can be spared, because others below it are down, waits for these;
+    and these wait for the window. To replace them costs nothing (docs/decisions/246).
+    """
+    rollout = rollout_parameters(lws, leader, states, template_changed=template_changed, floor=floor)
+    numbers, start = rollout_numbers(lws), rollout.partition
+    waiting = [x for x in states[start:] if not x.done]
+    spare = sum(x.available for x in states) - (numbers.replicas - numbers.max_unavailable)
+    if not waiting or spare > 0 or not all(x.ready and x.outdated for x in waiting):
+        return rollout
+    while (
+        start > max(numbers.partition, floor) and states[start - 1].outdated and not states[start - 1].ready
+    ):
+        start -= 1
+    return rollout._replace(partition=start)
+
+
 def _begin(numbers: RolloutNumbers, current: int, states: Sequence[GroupState]) -> Rollout:
     """A new template: every existing group is held back first. No surge on top of a pending scale-up."""
     replicas = numbers.replicas

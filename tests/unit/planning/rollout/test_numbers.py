@@ -21,6 +21,7 @@ from lws.planning.rollout.numbers import (
     group_deletion,
     next_partition,
     partition_move,
+    plan_rollout,
     rollout_numbers,
     rollout_parameters,
     unready_count,
@@ -601,6 +602,34 @@ def test_decision(
     lws: Any, observed: StatefulSet | None, states: list[GroupState], changed: bool, expected: tuple[int, int]
 ) -> None:
     assert rollout_parameters(lws, observed, states, template_changed=changed) == expected
+
+
+@pytest.mark.parametrize(
+    ("numbers", "observed", "states", "expected"),
+    [
+        pytest.param({"maxSurge": 1}, leader(7, partition=6), "oooxxoN", 3, id="both that are down"),
+        pytest.param({"maxSurge": 1, "partition": 4}, leader(7, partition=6), "oooxxoN", 4, id="partition"),
+        pytest.param({"maxSurge": 1}, leader(7, partition=6), "ooxoxoN", 4, id="only next to the window"),
+        pytest.param({"maxSurge": 1}, leader(7, partition=6), "oooxooN", 5, id="one can be spared"),
+        pytest.param({"maxSurge": 1}, leader(7, partition=6), "oooxxnN", 4, id="one is starting: as ever"),
+        pytest.param({"maxSurge": 1}, leader(7, partition=6), "oooxxxN", 4, id="one in the window is down"),
+        pytest.param({}, leader(6, partition=0), "NNNNNN", 0, id="at rest"),
+    ],
+)
+def test_a_window_that_cannot_move_reaches_on_to_groups_that_are_down(
+    numbers: dict[str, int], observed: StatefulSet, states: str, expected: int
+) -> None:
+    lws = a_set(
+        replicas=6,
+        max_unavailable=1,
+        max_surge=numbers.get("maxSurge", 0),
+        partition=numbers.get("partition", 0),
+    )
+    observed = replace(
+        observed, metadata=replace(observed.metadata, annotations={c.REPLICAS_ANNOTATION: "6"})
+    )
+    found = [GroupState(x in "oN", x in "nN") for x in states]
+    assert plan_rollout(lws, observed, found, template_changed=False).partition == expected
 
 
 @pytest.mark.parametrize(
