@@ -124,6 +124,9 @@ def test_history_and_undo(kubectl: Kubectl, sets: Sets) -> None:
     before = keys(kubectl.json("history", "kept"))
     assert list(before) == [1, 2]
     pods = kept.uids()
+    tried = kubectl.lws("undo", "kept", "--dry-run=server")
+    assert tried.endswith("rolled back to revision 1 (server dry run)\n")
+    assert keys(kubectl.json("history", "kept")) == before
     assert "rolled back to revision 1" in kubectl.lws("undo", "kept")
     kept.await_replaced(pods)
     kept.await_available()

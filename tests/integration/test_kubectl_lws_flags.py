@@ -10,6 +10,7 @@ import yaml
 from support.cluster import Cluster
 from support.kubectl import Kubectl
 from support.sets import Sets
+from support.waiting import steady
 from support.wholeness import await_whole
 
 pytestmark = pytest.mark.integration
@@ -54,6 +55,30 @@ def test_an_image_is_tried_and_then_rolled_out(kubectl: Kubectl, sets: Sets) -> 
     kubectl.lws("status", "images", "--watch", "--timeout", "90s")
     assert NEW in kubectl.lws("history", "images", "-o", "wide")
     assert "has these images already" in kubectl.lws("set", "image", "images", order)
+
+
+def test_changes_are_tried_and_then_made(kubectl: Kubectl, sets: Sets) -> None:
+    """A dry run reaches the API server with every write, deletions among them, and nothing comes of it."""
+    lws, other = sets.create("tried", replicas=2, size=2), sets.create("other", replicas=1, size=1)
+    await_whole(lws)
+    await_whole(other)
+    kubectl("label", "lws", "tried", "team=search")
+    pods, spec = {group: lws.uids(group) for group in range(2)}, lws.get()["spec"]
+    for order in (["restart", "tried", "1"], ["restart", "tried"], ["pause", "-l", "team=search"]):
+        for how, told in (("client", " (dry run)\n"), ("server", " (server dry run)\n")):
+            assert kubectl.lws(*order, f"--dry-run={how}").endswith(told)
+    assert steady("the pods", lambda: {group: lws.uids(group) for group in range(2)}) == pods
+    assert lws.get()["spec"] == spec
+    assert kubectl.lws("restart", "tried", "1").endswith("/tried recreating group 1\n")
+    lws.await_replaced(pods[1], group=1)
+    await_whole(lws)
+    assert lws.uids(0) == pods[0]
+    assert kubectl.lws("pause", "-l", "team=search").splitlines() == [
+        "leaderworkerset.leaderworkerset.x-k8s.io/tried paused"
+    ]
+    assert kubectl.lws("resume", "-l", "team=search").endswith("/tried resumed: its partition is 0\n")
+    assert kubectl.lws("resume", "-l", "team=other").startswith("No leaderworkersets or disaggregatedsets")
+    assert other.get()["metadata"]["generation"] == 1
 
 
 def test_who_somebody_is_and_which_server_is_meant(kubectl: Kubectl, namespace: str) -> None:
