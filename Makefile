@@ -114,6 +114,9 @@ faults: setup ## Every fault during every operation, in a model of the control p
 recovery: setup ## Faults on a real control plane, ten times each, and how soon sets are whole: the table of docs/recovery.md
 	PYTHONPATH=tests:. $(BIN)/python -m support.recovery $(RECOVERY_FLAGS)
 
+soak: setup ## Half an hour of random edits, deaths, strangers and kills: what the manager takes, and that all is right in the end
+	PYTHONPATH=tests:. $(BIN)/python -m support.soak $(SOAK_FLAGS)
+
 bench: setup ## The figures of docs/benchmarks.md, measured on this machine
 	hack/bench/run
 
@@ -154,4 +157,4 @@ help: ## This list
 	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
 	  /^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: demo test test-release test-fast test-fast-image test-integration verify format crds lock docs sbom chart vendor pictures release faults recovery bench setup clean help
+.PHONY: demo test test-release test-fast test-fast-image test-integration verify format crds lock docs sbom chart vendor pictures release faults recovery soak bench setup clean help

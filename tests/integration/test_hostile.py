@@ -5,17 +5,14 @@ How quickly is `hack.bench.admission --hostile`'s; here it is asked whether the 
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from urllib.parse import urlsplit
+from contextlib import ExitStack
 
 import msgspec
 import pytest
 from support.admission import an_lws
-from support.cluster import ROOT, Cluster
+from support.cluster import Cluster
 from support.manager import Manager, http_get
+from support.siege import besieged
 
 from lws.controllers.resources import LEADERWORKERSETS
 
@@ -25,29 +22,11 @@ CLIENTS = 1000
 CREATES = 100
 
 
-@contextmanager
-def besieged(url: str) -> Iterator[None]:
-    address = urlsplit(url)
-    command = [sys.executable, "-m", "hack.bench.hostile", f"--port={address.port}", f"--count={CLIENTS}"]
-    if address.scheme == "https":
-        command.append("--tls")
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
-    ) as clients:
-        assert clients.stdin is not None
-        assert clients.stdout is not None
-        assert clients.stdout.readline() == "open\n"
-        try:
-            yield
-        finally:
-            clients.stdin.close()
-
-
 def test_a_siege_of_every_port(cluster: Cluster, manager: Manager, namespace: str) -> None:
     path = LEADERWORKERSETS.path(namespace)
     with ExitStack() as siege:
         for part in ("webhook", "health", "metrics"):
-            siege.enter_context(besieged(manager.urls[part]))
+            siege.enter_context(besieged(manager.urls[part], CLIENTS))
         for number in range(CREATES):
             document = an_lws(metadata={"name": f"besieged-{number}", "namespace": namespace})
             cluster.client.connection.request(

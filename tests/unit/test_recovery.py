@@ -1,15 +1,18 @@
-"""The table of what is measured on the real control plane, without one."""
+"""The tables and the plot of what is measured on the real control plane, without one."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from support.audit import AuditLog
 from support.recovery import report
 from support.recovery.measure import Strike
 from support.recovery.report import BEGIN, Measured, keep, table
+from support.soak.picture import picture
+from support.soak.samples import Sample, lives
 
 END = "<!-- end -->"
 
@@ -72,3 +75,19 @@ def test_the_first_write_is_the_first_that_worked_since_and_no_lease(tmp_path: P
     ]
     log.write_text("\n".join(lines) + "\n")
     assert (AuditLog(log).first_write(1.5), AuditLog(log).first_write(9.0)) == (7.0, None)
+
+
+SAMPLES = [Sample(float(x), x // 20, 60.0 + x % 20, 30, 40 if x % 20 < 10 else 50) for x in range(45)]
+
+
+def test_a_life_is_told_by_its_second_and_its_last_fifth_and_a_short_one_is_not() -> None:
+    assert [(x.seconds, x.rss_mb, x.threads, x.descriptors) for x in lives(SAMPLES)] == [
+        (19.0, (65.5, 77.5), (30.0, 30.0), (40.0, 50.0))
+    ] * 2
+
+
+def test_the_plot_has_a_line_for_each_life_in_each_of_three_panels() -> None:
+    drawn = ElementTree.fromstring(picture(SAMPLES))
+    lines = [x.get("points", "").split() for x in drawn.iter("{http://www.w3.org/2000/svg}polyline")]
+    assert [len(x) for x in lines] == [20, 20, 5] * 3
+    assert {x for line in lines for x in line if "nan" in x or "-" in x} == set()
