@@ -43,6 +43,10 @@ class RolloutNumbers(NamedTuple):
         """``maxUnavailable`` of the leader StatefulSet: surge groups are starting, too; at least 1."""
         return max(1, self.max_unavailable + self.max_surge)
 
+    def spare(self, available: int) -> int:
+        """How many of the available groups, surge included, there are beyond those that have to stay."""
+        return available - (self.replicas - self.max_unavailable)
+
 
 class Rollout(NamedTuple):
     """For the leader StatefulSet: groups from ``partition`` up are updated, ``replicas`` groups exist."""
@@ -111,7 +115,7 @@ def plan_rollout(
     rollout = rollout_parameters(lws, leader, states, template_changed=template_changed, floor=floor)
     numbers, start = rollout_numbers(lws), rollout.partition
     waiting = [x for x in states[start:] if not x.done]
-    spare = sum(x.available for x in states) - (numbers.replicas - numbers.max_unavailable)
+    spare = numbers.spare(sum(x.available for x in states))
     if not waiting or spare > 0 or not all(x.ready and x.outdated for x in waiting):
         return rollout
     while (

@@ -67,10 +67,9 @@ def _outdated(groups: Groups, leader: StatefulSet, key: str) -> list[Group]:
 
 
 def spare_groups(lws: LeaderWorkerSet, groups: Groups, leader: StatefulSet) -> int:
-    """How many available groups, surge included, there are beyond those that have to stay."""
-    numbers = rollout_numbers(lws)
+    """``RolloutNumbers.spare`` of the groups that the leader StatefulSet is to have."""
     available = sum(x.available for i, x in groups.by_index.items() if i < leader.spec.replicas)
-    return available - (numbers.replicas - numbers.max_unavailable)
+    return rollout_numbers(lws).spare(available)
 
 
 def _affordable(outdated: Iterable[Group], *, spare: int) -> Iterator[Pod]:
