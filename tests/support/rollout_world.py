@@ -22,7 +22,7 @@ from lws.objects import ObjectMeta
 from lws.planning.actions import Delete
 from lws.planning.groups import Groups, groups_of, make_groups
 from lws.planning.observed import ObservedSet
-from lws.planning.rollout import plan_replacements, plan_rollout, rollout_numbers
+from lws.planning.rollout import past_groups_down, plan_replacements, rollout_numbers, rollout_parameters
 from support.groups import NAME, NAMESPACE, a_leader, a_set, a_worker_set
 
 
@@ -178,7 +178,11 @@ class World:
         leader = before.observed() if before else None
         states = self._groups().states(self.key, before.replicas if before else 0)
         changed = before is not None and before.key != self.key
-        partition, replicas = plan_rollout(lws, leader, states, template_changed=changed)
+        rollout = rollout_parameters(lws, leader, states, template_changed=changed)
+        further = past_groups_down(lws, rollout, states)
+        if all(self._is_down(x) for x in range(further.partition, rollout.partition)):
+            rollout = further
+        partition, replicas = rollout
         allowed = rollout_numbers(lws).leaders_unavailable
         wanted = LeaderSet(self.key, partition, replicas, allowed, str(self.replicas))
         live = self.leader_set
@@ -186,6 +190,11 @@ class World:
             self.leader_set = self.seen_set = wanted
         elif live != (merged := _with_status(wanted, live, live.generation)):
             self.leader_set = self.seen_set = replace(merged, generation=live.generation + 1)
+
+    def _is_down(self, ordinal: int) -> bool:
+        """As the server says, which is asked."""
+        live = self.groups.get(ordinal)
+        return live is not None and live.uid == self.seen[ordinal].uid and not live.serving
 
     def _delete(self, delete: Delete) -> None:
         ordinal = int(delete.key.name.rpartition("-")[2])

@@ -28,7 +28,7 @@ from lws.api.workloads import (
 from lws.objects import ObjectMeta, OwnerReference
 from lws.planning.groups import Groups, groups_of
 from lws.planning.observed import ObservedSet, group_index
-from lws.planning.rollout import Rollout, plan_replacements, plan_rollout
+from lws.planning.rollout import Rollout, past_groups_down, plan_replacements, rollout_parameters
 
 _LEADER_SET: Final = "uid-leader-set"
 _UPDATE: Final = "update"
@@ -119,7 +119,8 @@ def _apply(model: Model) -> None:
     """The controller's pass."""
     states = _groups(model).states(model.key, model.rollout.replicas)
     changed = model.applied != model.key
-    model.rollout = plan_rollout(model.lws, _leader(model), states, template_changed=changed)
+    rollout = rollout_parameters(model.lws, _leader(model), states, template_changed=changed)
+    model.rollout = past_groups_down(model.lws, rollout, states)
     model.applied, model.annotation = model.key, str(model.lws.replicas)
 
 

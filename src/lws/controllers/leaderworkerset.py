@@ -24,6 +24,7 @@ from lws.controllers.livereads import LiveReader
 from lws.controllers.observedsets import SetObserver
 from lws.controllers.outcomes import Outcome, sooner
 from lws.controllers.problems import ProblemMemory
+from lws.controllers.rolling import roll_on
 from lws.controllers.standings import StandingMemory
 from lws.controllers.statuspace import StatusPace
 from lws.objects import Key
@@ -46,7 +47,7 @@ from lws.planning.revisions import (
     plan_truncation,
     template_of,
 )
-from lws.planning.rollout import plan_replacements, plan_rollout, rebuilds_as
+from lws.planning.rollout import plan_replacements, rebuilds_as
 from lws.planning.services import plan_shared_service
 from lws.planning.status import plan_status
 from lws.runtime.clock import Clock
@@ -192,9 +193,8 @@ class LeaderWorkerSetReconciler:
         course = self._course(observed, groups, leader, revision.key)
         if course is not None and revision.changed and course.unheard:
             return Outcome()
-        states = groups.states(revision.key, leader.spec.replicas if leader else 0)
         floor = course.floor if course is not None else 0
-        rollout = plan_rollout(lws, leader, states, template_changed=revision.changed, floor=floor)
+        rollout = roll_on(observed, groups, revision, floor=floor, live=self._live)
         actions = plan_leader(
             lws,
             leader,

@@ -13,7 +13,8 @@ from lws.kube.errors import NotFound
 from lws.kube.resources import CONTROLLER_REVISIONS, PODS, STATEFULSETS
 from lws.kube.selectors import absent, all_of, equals
 from lws.objects import Key, KubeObject
-from lws.planning.observed import Certainty, ObservedGroup
+from lws.planning.groups import make_group
+from lws.planning.observed import Certainty, ObservedGroup, ObservedSet
 from lws.planning.revisions.lifecycle import owned_revisions
 
 
@@ -38,6 +39,13 @@ class LiveReader:
             return self._members(group, leader)
         current = self._current(leader)
         return replace(group, leader=current) if current is not None else None
+
+    def may_be_ready(self, observed: ObservedSet, leader: Pod) -> bool:
+        """Whether this leader's group is ready by now, or has another leader."""
+        current = self._members(ObservedGroup(observed.lws, leader), leader)
+        if current is None or current.leader is None:
+            return True
+        return make_group(observed.lws, current.leader, current.worker_sets, observed.revisions).ready
 
     def stateful_set(self, key: Key) -> StatefulSet | None:
         """The one of this name, whatever its labels say."""

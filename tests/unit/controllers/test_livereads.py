@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from support.cluster_model import Cluster
+from support.cluster_model import RUNNING, Cluster
 from support.controller_model import ModelClient
 from support.groups import a_leader, a_set, a_worker, a_worker_set, owner_of
 
 from lws.controllers.livereads import LiveReader
-from lws.planning.observed import Certainty, ObservedGroup
+from lws.planning.observed import Certainty, ObservedGroup, ObservedSet
 
 
 class World:
@@ -86,3 +86,21 @@ def test_is_current() -> None:
     assert not world.live.is_current(world.leader)
     world.cluster.create(world.leader)
     assert not world.live.is_current(world.leader)
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [("down", False), ("ready", True), ("leader alone", False), ("replaced", True), ("gone", True)],
+)
+def test_a_group_may_be_ready_unless_the_server_has_it_down(now: str, expected: bool) -> None:
+    world = World()
+    observed = ObservedSet(world.lws)
+    if now in ("ready", "leader alone"):
+        world.cluster.put(replace(world.leader, status=replace(RUNNING)))
+        counted = replace(world.workers.status, available_replicas=int(now == "ready"))
+        world.cluster.put(replace(world.workers, status=counted))
+    if now in ("replaced", "gone"):
+        world.cluster.delete(world.leader, force=True)
+    if now == "replaced":
+        world.cluster.create(world.leader)
+    assert world.live.may_be_ready(observed, world.leader) is expected

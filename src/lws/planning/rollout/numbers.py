@@ -99,20 +99,15 @@ def rollout_parameters(
     return decided._replace(partition=max(decided.partition, numbers.partition, floor))
 
 
-def plan_rollout(
-    lws: LeaderWorkerSet,
-    leader: StatefulSet | None,
-    states: Sequence[GroupState],
-    *,
-    template_changed: bool,
-    floor: int = 0,
+def past_groups_down(
+    lws: LeaderWorkerSet, rollout: Rollout, states: Sequence[GroupState], *, floor: int = 0
 ) -> Rollout:
-    """``rollout_parameters``, and on past groups that are down where nothing above them can move.
+    """``rollout``, and on past groups that are down where nothing above them can move.
 
     A window of ready groups of which none can be spared, because others below it are down, waits for these;
-    and these wait for the window. To replace them costs nothing (docs/decisions/246).
+    and these wait for the window. To replace them costs nothing (docs/decisions/246), if they are down: the
+    window grows by more than may be down at once, so an old cache is not enough to go by (249).
     """
-    rollout = rollout_parameters(lws, leader, states, template_changed=template_changed, floor=floor)
     numbers, start = rollout_numbers(lws), rollout.partition
     waiting = [x for x in states[start:] if not x.done]
     spare = numbers.spare(sum(x.available for x in states))

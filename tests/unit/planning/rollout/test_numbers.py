@@ -21,7 +21,7 @@ from lws.planning.rollout.numbers import (
     group_deletion,
     next_partition,
     partition_move,
-    plan_rollout,
+    past_groups_down,
     rollout_numbers,
     rollout_parameters,
     unready_count,
@@ -629,7 +629,8 @@ def test_a_window_that_cannot_move_reaches_on_to_groups_that_are_down(
         observed, metadata=replace(observed.metadata, annotations={c.REPLICAS_ANNOTATION: "6"})
     )
     found = [GroupState(x in "oN", x in "nN") for x in states]
-    assert plan_rollout(lws, observed, found, template_changed=False).partition == expected
+    rollout = rollout_parameters(lws, observed, found, template_changed=False)
+    assert past_groups_down(lws, rollout, found).partition == expected
 
 
 @pytest.mark.parametrize(
