@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from support.rolling_numbers import rolling_numbers
-from support.statefulset_sim import RollingSet
+from support.rolling_set import RollingSet
 
 from lws.planning.groups import GroupState
 from lws.planning.rollout import next_partition, rollout_numbers
@@ -17,10 +17,10 @@ from lws.planning.rollout import next_partition, rollout_numbers
 def finish(roll: RollingSet) -> None:
     """The cluster is fair from now on: every group becomes ready, every pass is made."""
     for _ in range(60):
-        roll.sim.act()
-        roll.sim.set_ready(*roll.sim.groups)
+        roll.act()
+        roll.start(*roll.groups)
         roll.reconcile()
-    roll.sim.act()
+    roll.act()
 
 
 @given(numbers=rolling_numbers(most=6, count=8), data=st.data())
@@ -32,23 +32,23 @@ def test_a_healthy_roll(numbers: dict[str, Any], data: st.DataObject) -> None:
     roll.key = "b"
     partition = roll.reconcile().partition
     for _ in range(200):
-        starting = [i for i, x in roll.sim.groups.items() if not x.ready]
+        starting = [i for i, x in roll.groups.items() if not x.ready]
         step = data.draw(st.sampled_from(["reconcile", "act", *starting]))
         if step == "reconcile":
             roll.reconcile()
         elif step == "act":
-            roll.sim.act()
+            roll.act()
         else:
-            roll.sim.set_ready(step)
-        ready = sum(x.ready for x in roll.sim.groups.values())
+            roll.start(step)
+        ready = sum(x.ready for x in roll.groups.values())
         assert ready >= allowed.replicas - allowed.max_unavailable
-        assert len(roll.sim.groups) <= allowed.ceiling
-        assert roll.sim.partition <= partition
-        partition = roll.sim.partition
+        assert len(roll.groups) <= allowed.ceiling
+        assert roll.applied.partition <= partition
+        partition = roll.applied.partition
         if roll.row() == "N" * allowed.replicas and not partition:
             return
     finish(roll)
-    assert (roll.sim.partition, roll.row()) == (0, "N" * allowed.replicas)
+    assert (roll.applied.partition, roll.row()) == (0, "N" * allowed.replicas)
 
 
 class AnyRoll(RuleBasedStateMachine):
@@ -74,10 +74,10 @@ class AnyRoll(RuleBasedStateMachine):
 
     @rule()
     def reconcile(self) -> None:
-        sim = self.roll.sim
-        before, changed, existing = sim.partition, sim.key != self.roll.key, sim.replicas
+        one, groups = self.roll.applied, self.roll.groups
+        before, changed, existing = one.partition, one.key != self.roll.key, one.replicas
         due = range(self.roll.partition, self.roll.replicas)
-        rolling = any(i in sim.groups and sim.groups[i].key != self.roll.key for i in due)
+        rolling = any(i in groups and groups[i].key != self.roll.key for i in due)
         planned = self.roll.reconcile()
         assert rolling or planned.replicas <= max(self.roll.replicas, existing)
         assert planned.partition >= self.roll.partition
@@ -86,33 +86,34 @@ class AnyRoll(RuleBasedStateMachine):
 
     @rule()
     def act(self) -> None:
-        self.roll.sim.act()
+        self.roll.act()
 
-    @precondition(lambda self: self.roll.sim.groups)
+    @precondition(lambda self: self.roll.groups)
     @rule(data=st.data(), ready=st.booleans())
     def turn(self, data: st.DataObject, ready: bool) -> None:
-        self.roll.sim.set_ready(data.draw(st.sampled_from(sorted(self.roll.sim.groups))), ready=ready)
+        ordinal = data.draw(st.sampled_from(sorted(self.roll.groups)))
+        (self.roll.start if ready else self.roll.fail)(ordinal)
 
-    @precondition(lambda self: self.roll.sim.groups)
+    @precondition(lambda self: self.roll.groups)
     @rule(data=st.data())
     def lose(self, data: st.DataObject) -> None:
-        self.roll.sim.delete(data.draw(st.sampled_from(sorted(self.roll.sim.groups))))
+        self.roll.lose(data.draw(st.sampled_from(sorted(self.roll.groups))))
 
     @rule()
     def writes_stop(self) -> None:
         """While no group becomes ready or breaks, a few passes get as far as it goes, and then rest."""
         for _ in range(8):
             self.roll.reconcile()
-            self.roll.sim.act()
-        assert self.roll.plan() == (self.roll.sim.partition, self.roll.sim.replicas)
+            self.roll.act()
+        assert self.roll.rollout() == (self.roll.applied.partition, self.roll.applied.replicas)
 
     def teardown(self) -> None:
         if not hasattr(self, "roll"):
             return
         self.roll.partition = 0
         finish(self.roll)
-        assert (self.roll.sim.partition, self.roll.row()) == (0, "N" * self.roll.replicas)
-        assert self.roll.plan() == (0, self.roll.replicas)
+        assert (self.roll.applied.partition, self.roll.row()) == (0, "N" * self.roll.replicas)
+        assert self.roll.rollout() == (0, self.roll.replicas)
 
 
 AnyRoll.TestCase.settings = settings(max_examples=100, stateful_step_count=25, deadline=None)

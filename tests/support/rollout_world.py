@@ -1,80 +1,35 @@
 """A small world in which a set rolls: two controllers, groups that take their time, watches that are late.
 
-Nothing happens by itself: a test says which part moves next, so any interleaving can be tried. Unlike
-``statefulset_sim``, the ideal of the worked tables, this one does to leader pods what Kubernetes 1.36 does,
-with the gate MaxUnavailableStatefulSet on or off. A group is its leader pod and a worker StatefulSet
-that is ready with it; a leader that is being deleted stays until it is said to be ``gone``.
+Nothing happens by itself: a test says which part moves next, so any interleaving can be tried. It is a roll
+in numbers, for the pure rules of ``planning.rollout``, and no model of an API server: no objects are stored,
+and no requests made. What the StatefulSet controller does to leader pods, with and without the gate
+MaxUnavailableStatefulSet, is said by ``apimodel.rolling``. A group is its leader pod and a worker
+StatefulSet that is ready with it; a leader that is being deleted stays until it is said to be ``gone``.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from msgspec.structs import replace as with_
 
-from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
-from lws.api.workloads import RollingUpdate, StatefulSet, StatefulSetSpec, StatefulSetStatus, UpdateStrategy
-from lws.objects import ObjectMeta
 from lws.planning.actions import Delete
 from lws.planning.groups import Groups, groups_of, make_groups
 from lws.planning.observed import ObservedSet
-from lws.planning.rollout import past_groups_down, plan_replacements, rollout_numbers, rollout_parameters
-from support.groups import NAME, NAMESPACE, a_leader, a_set, a_worker_set
-
-
-@dataclass(frozen=True)
-class Group:
-    """A leader pod, identified by ``uid``, and its workers."""
-
-    uid: str
-    key: str
-    ready: bool = False
-    deleting: bool = False
-    stable: bool = True
-
-    @property
-    def serving(self) -> bool:
-        return self.ready and not self.deleting
-
-    @property
-    def available(self) -> bool:
-        return self.serving and self.stable
-
-
-@dataclass(frozen=True)
-class LeaderSet:
-    """The leader StatefulSet: what was applied last, and its status."""
-
-    key: str
-    partition: int
-    replicas: int
-    max_unavailable: int
-    annotation: str
-    generation: int = 1
-    observed_generation: int = 0
-    current_key: str = ""
-    update_key: str = ""
-
-    def observed(self) -> StatefulSet:
-        metadata = ObjectMeta(
-            name=NAME,
-            namespace=NAMESPACE,
-            uid="uid-leader-set",
-            generation=self.generation,
-            labels={c.NAME_LABEL: NAME, c.REVISION_LABEL: self.key},
-            annotations={c.REPLICAS_ANNOTATION: self.annotation},
-        )
-        strategy = UpdateStrategy("RollingUpdate", RollingUpdate(self.partition, self.max_unavailable))
-        status = StatefulSetStatus(
-            observed_generation=self.observed_generation,
-            current_revision=self.current_key,
-            update_revision=self.update_key,
-        )
-        return StatefulSet(metadata, StatefulSetSpec(self.replicas, strategy), status)
+from lws.planning.rollout import (
+    Rollout,
+    past_groups_down,
+    plan_replacements,
+    rollout_numbers,
+    rollout_parameters,
+)
+from support.apimodel.rolling import Seen, is_complete, replaced, revision_of_new
+from support.groups import a_leader, a_worker_set
+from support.rollout_parts import Group, LeaderSet, set_of
 
 
 @dataclass
@@ -93,6 +48,7 @@ class World:
     gate: bool = False
     replacing: bool = True
     windows: bool = False
+    size: int = 2
     key: str = "a"
     groups: dict[int, Group] = field(default_factory=dict)
     torn_down: Counter[int] = field(default_factory=Counter)
@@ -113,12 +69,7 @@ class World:
 
     @property
     def lws(self) -> LeaderWorkerSet:
-        return a_set(
-            replicas=self.replicas,
-            partition=self.partition,
-            max_unavailable=self.max_unavailable,
-            max_surge=self.max_surge,
-        )
+        return set_of(self.replicas, self.size, self.partition, self.max_unavailable, self.max_surge)
 
     @property
     def serving(self) -> int:
@@ -173,22 +124,27 @@ class World:
         stable = [x.stable for x in self.seen.values()]
         return make_groups(self.lws, (with_(x, stable=y) for x, y in zip(groups.all, stable, strict=True)))
 
-    def _apply(self) -> None:
+    def rollout(self) -> Rollout:
+        """What a pass would apply."""
         lws, before = self.lws, self.seen_set
         leader = before.observed() if before else None
         states = self._groups().states(self.key, before.replicas if before else 0)
         changed = before is not None and before.key != self.key
         rollout = rollout_parameters(lws, leader, states, template_changed=changed)
+        if not self.replacing:
+            return rollout
         further = past_groups_down(lws, rollout, states)
-        if all(self._is_down(x) for x in range(further.partition, rollout.partition)):
-            rollout = further
-        partition, replicas = rollout
-        allowed = rollout_numbers(lws).leaders_unavailable
+        passed = range(further.partition, rollout.partition)
+        return further if all(map(self._is_down, passed)) else rollout
+
+    def _apply(self) -> None:
+        partition, replicas = self.rollout()
+        allowed = rollout_numbers(self.lws).leaders_unavailable
         wanted = LeaderSet(self.key, partition, replicas, allowed, str(self.replicas))
         live = self.leader_set
         if live is None:
             self.leader_set = self.seen_set = wanted
-        elif live != (merged := _with_status(wanted, live, live.generation)):
+        elif live != (merged := wanted.with_status_of(live)):
             self.leader_set = self.seen_set = replace(merged, generation=live.generation + 1)
 
     def _is_down(self, ordinal: int) -> bool:
@@ -213,15 +169,18 @@ class World:
         one = self.leader_set
         if one is None:
             return
-        current = one.current_key or one.key
-        for ordinal in range(one.replicas):
-            if ordinal not in self.groups:
-                self._create(ordinal, one.key if ordinal >= one.partition else current)
-        self.tear_down(*(i for i, x in self.groups.items() if i >= one.replicas and not x.deleting))
-        self.tear_down(*(self._all_at_once(one) if self.gate else self._one_by_one(one)))
-        complete = len(self.groups) == one.replicas and all(
-            x.key == one.key and x.serving for x in self.groups.values()
-        )
+        current, wanted = one.current_key or one.key, range(one.replicas)
+        pods = {i: Seen(x.key, x.serving, x.deleting) for i, x in self.groups.items()}
+        for ordinal in wanted:
+            if ordinal not in pods:
+                key = revision_of_new(ordinal, first=one.partition, current=current, update=one.key)
+                self._create(ordinal, key)
+        self.tear_down(*(i for i, x in pods.items() if i not in wanted and not x.going))
+        most = one.max_unavailable if self.gate else None
+        self.tear_down(*replaced(wanted, pods, first=one.partition, update=one.key, most=most))
+        serving = [x.key for x in self.groups.values() if x.serving]
+        updated = serving.count(one.key)
+        complete = is_complete(one.replicas, pods=len(self.groups), ready=len(serving), updated=updated)
         self.leader_set = replace(
             one,
             observed_generation=one.generation,
@@ -232,24 +191,6 @@ class World:
     def _create(self, ordinal: int, key: str) -> None:
         self.on_create(ordinal, key)
         self.groups[ordinal] = Group(next(self._uids), key)
-
-    def _one_by_one(self, one: LeaderSet) -> Iterator[int]:
-        for ordinal in range(one.replicas - 1, one.partition - 1, -1):
-            group = self.groups[ordinal]
-            if group.key != one.key and not group.deleting:
-                yield ordinal
-                return
-            if not group.serving:
-                return
-
-    def _all_at_once(self, one: LeaderSet) -> list[int]:
-        down = sum(not self.groups[i].serving for i in range(one.replicas))
-        outdated = [
-            i
-            for i in range(one.replicas - 1, one.partition - 1, -1)
-            if self.groups[i].key != one.key and not self.groups[i].deleting
-        ]
-        return outdated[: max(0, one.max_unavailable - down)]
 
     # The nodes, and what goes wrong.
 
@@ -329,13 +270,3 @@ class World:
             self.settle()
             count += 1
         return count
-
-
-def _with_status(wanted: LeaderSet, live: LeaderSet, generation: int) -> LeaderSet:
-    return replace(
-        wanted,
-        generation=generation,
-        observed_generation=live.observed_generation,
-        current_key=live.current_key,
-        update_key=live.update_key,
-    )

@@ -23,6 +23,7 @@ from support.apimodel.podstates import (
     selects,
 )
 from support.apimodel.revisions import ME, Revisions, StatefulSetRevisions
+from support.apimodel.rolling import Seen, is_complete, replaced, revision_of_new
 from support.apimodel.server import Server
 from support.apimodel.store import BY_KIND, Document, Where, changed, owner_of, uid_of, where_of
 
@@ -158,33 +159,15 @@ class StatefulSets:
         self, one: Document, wanted: range, by_ordinal: dict[int, Document], revisions: Revisions
     ) -> Iterator[None]:
         rolling = one["spec"]["updateStrategy"].get("rollingUpdate", {})
-        first = wanted.start + rolling.get("partition", 0)
-        most = rolling.get("maxUnavailable", 1)
-        most = most if isinstance(most, int) else max(1, int(most[:-1]) * len(wanted) // 100)
-        down = sum(1 for x in wanted if not available(by_ordinal.get(x), self._now, one))
-        outdated = [
-            by_ordinal[x]
-            for x in reversed(wanted)
-            if x >= first and x in by_ordinal and revision_of(by_ordinal[x]) != revisions.update
-        ]
-        if "maxUnavailable" in rolling:
-            for pod in outdated:
-                if going(pod):
-                    continue
-                if down >= most and available(pod, self._now, one):
-                    return
-                down += available(pod, self._now, one)
-                yield from self._delete(pod)
-            return
-        for ordinal in reversed(wanted):
-            pod = by_ordinal.get(ordinal)
-            if ordinal < first or pod is None:
-                return
-            if revision_of(pod) != revisions.update and not going(pod):
-                yield from self._delete(pod)
-                return
-            if going(pod) or not available(pod, self._now, one):
-                return
+        most = rolling.get("maxUnavailable")
+        if isinstance(most, str):
+            most = max(1, int(most[:-1]) * len(wanted) // 100)
+        seen = {
+            ordinal: Seen(revision_of(x), available(x, self._now, one), going(x))
+            for ordinal, x in by_ordinal.items()
+        }
+        for ordinal in replaced(wanted, seen, first=_first(one), update=revisions.update, most=most):
+            yield from self._delete(by_ordinal[ordinal])
 
     def _delete(self, pod: Document) -> Iterator[None]:
         try:
@@ -195,12 +178,8 @@ class StatefulSets:
         yield
 
     def _make(self, one: Document, ordinal: int, revisions: Revisions) -> Iterator[None]:
-        rolling = one["spec"]["updateStrategy"].get("rollingUpdate", {})
-        start = one["spec"].get("ordinals", {}).get("start", 0)
-        old = one["spec"]["updateStrategy"]["type"] == "RollingUpdate" and ordinal < start + rolling.get(
-            "partition", 0
-        )
-        revision = revisions.current if old else revisions.update
+        current, update = revisions.current, revisions.update
+        revision = revision_of_new(ordinal, first=_first(one), current=current, update=update)
         pod = changed(revisions.templates[revision])
         name = f"{one['metadata']['name']}-{ordinal}"
         metadata = pod.setdefault("metadata", {})
@@ -233,7 +212,7 @@ class StatefulSets:
             "collisionCount": 0,
         }
         rolling = one["spec"]["updateStrategy"]["type"] == "RollingUpdate"
-        if rolling and updated == len(pods) == able == replicas:
+        if rolling and is_complete(replicas, pods=len(pods), ready=able, updated=updated):
             status |= {"currentReplicas": updated, "currentRevision": revisions.update}
         status = {x: y for x, y in status.items() if y not in (0, "") or x in ALWAYS}
         if status != before:
@@ -268,3 +247,9 @@ class StatefulSets:
         self._dirty |= dict.fromkeys(x for x in late if x in self._sets)
         ripe = (owner_of(x) for x in self._pods.values() if self._ripens(x) is not None)
         self._dirty |= dict.fromkeys(x for x in ripe if x in self._sets)
+
+
+def _first(one: Document) -> int:
+    """The first ordinal that is updated."""
+    strategy, start = one["spec"]["updateStrategy"], one["spec"].get("ordinals", {}).get("start", 0)
+    return int(start + strategy.get("rollingUpdate", {}).get("partition", 0))

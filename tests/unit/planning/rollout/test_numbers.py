@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 from support.groups import NAME, a_leader, a_leader_set, a_set, a_worker_set
-from support.statefulset_sim import RollingSet
+from support.rolling_set import RollingSet
 
 from lws.api import constants as c
 from lws.api.workloads import StatefulSet
@@ -385,10 +385,10 @@ def happen(roll: RollingSet, what: str) -> None:
         elif verb == "template":
             roll.key, verb = word, ""
         elif verb in {"ready", "down"}:
-            roll.sim.set_ready(int(word), ready=verb == "ready")
+            (roll.start if verb == "ready" else roll.fail)(int(word))
         elif verb == "delete":
-            roll.sim.delete(int(word))
-            roll.sim.act()
+            roll.lose(int(word))
+            roll.act()
         else:
             attribute = {"unavailable": "max_unavailable", "surge": "max_surge"}.get(verb, verb)
             assert hasattr(roll, attribute)
@@ -403,7 +403,7 @@ def test_worked_table(start: dict[str, Any], rows: list[Row], size: int) -> None
     for what, *_ in rows:
         happen(roll, what)
         rollout = roll.reconcile()
-        roll.sim.act()
+        roll.act()
         observed.append((what, *rollout, roll.row()))
     assert observed == rows
 
@@ -486,9 +486,9 @@ def test_a_roll_ends_though_the_share_of_its_groups_came_to_none() -> None:
     roll.key, roll.replicas = "b", 1
     for _ in range(4):
         roll.reconcile()
-        roll.sim.act()
-        roll.sim.set_ready(*roll.sim.groups)
-    assert (roll.sim.partition, roll.row()) == (0, "N")
+        roll.act()
+        roll.start(*roll.groups)
+    assert (roll.applied.partition, roll.row()) == (0, "N")
 
 
 def test_absent_numbers_are_the_defaults() -> None:

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 from support.groups import DELETED, NAME, a_leader, a_set, a_worker_set
-from support.rollout_world import LeaderSet, World
+from support.rollout_parts import LeaderSet
+from support.rollout_world import World
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
