@@ -70,6 +70,14 @@ def seen_of(
     return Seen(lws, tuple(sets), tuple(pods), tuple(revisions))
 
 
+def scaled_down(seen: Seen) -> Seen:
+    """The leader StatefulSet has the number that is wanted, and a pod above it is still there."""
+    assert seen.leader is not None
+    spec = replace(seen.leader.spec, replicas=seen.lws.replicas)
+    rest = (x for x in seen.stateful_sets if x is not seen.leader)
+    return seen._replace(stateful_sets=(replace(seen.leader, spec=spec), *rest))
+
+
 def _pod(
     plain: PlainPod,
     status: dict[str, Any] | None,

@@ -44,6 +44,23 @@ class Group(Struct, frozen=True):
         return any(x.labels.get(c.REVISION_LABEL) != key for x in members)
 
 
+class Tally(NamedTuple):
+    """Numbers of groups, the same for every command. ``ready`` and ``updated``: of the wanted ones. ``surge``:
+    above these, for a roll, ``surge_ready`` of them ready. ``leaving``: that are to go, as nobody wants them.
+    """
+
+    ready: int
+    updated: int
+    surge: int
+    surge_ready: int
+    leaving: int
+
+    @property
+    def serving(self) -> int:
+        """All that are ready, surge too: it is there so that there are enough."""
+        return self.ready + self.surge_ready
+
+
 class Seen(NamedTuple):
     """A set and all that belongs to it. ``leader``: the leader StatefulSet."""
 
@@ -105,6 +122,25 @@ def groups_of(seen: Seen, key: str) -> list[Group]:
         for index in range(count)
         if index < seen.expected or index in pods
     ]
+
+
+def tally_of(seen: Seen, groups: Iterable[Group]) -> Tally:
+    """Counts the ``groups`` of a set."""
+    wanted, surge, leaving = [], [], 0
+    for x in groups:
+        if x.index < seen.lws.replicas:
+            wanted.append(x.state)
+        elif x.index < seen.expected:
+            surge.append(x.state)
+        else:
+            leaving += 1
+    return Tally(
+        ready=sum(x.ready for x in wanted),
+        updated=sum(x.updated for x in wanted),
+        surge=len(surge),
+        surge_ready=sum(x.ready for x in surge),
+        leaving=leaving,
+    )
 
 
 def _group(index: int, pods: Sequence[Pod], planned: planners.Group | None, key: str) -> Group:

@@ -18,7 +18,7 @@ from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.cli import following
 from lws.cli.drawing import BAD, BUSY, GOOD, count, numbers
 from lws.cli.kinds import LEADERWORKERSETS, reference
-from lws.cli.observing import Group, Seen, groups_of, see
+from lws.cli.observing import Group, Seen, groups_of, see, tally_of
 from lws.cli.pause import is_paused
 from lws.cli.session import Session
 from lws.objects import Condition
@@ -71,8 +71,8 @@ def describe(seen: Seen) -> StatusView:
     """How far the set is."""
     lws, key = seen.lws, seen.revision.key
     groups = groups_of(seen, key)
-    wanted = [x for x in groups if x.index < lws.replicas]
-    due = [x for x in wanted if x.index >= lws.partition]
+    tally = tally_of(seen, groups)
+    due = [x for x in groups if lws.partition <= x.index < lws.replicas]
     view = StatusView(
         namespace=lws.namespace,
         name=lws.name,
@@ -80,17 +80,17 @@ def describe(seen: Seen) -> StatusView:
         observed_generation=lws.status.observed_generation,
         revision=key,
         replicas=lws.replicas,
-        ready=sum(x.state.ready for x in wanted),
-        updated=sum(x.state.updated for x in wanted),
+        ready=tally.ready,
+        updated=tally.updated,
         due=len(due),
         due_updated=sum(x.state.updated for x in due),
-        surge=sum(lws.replicas <= x.index < seen.expected for x in groups),
-        surge_ready=sum(x.state.ready for x in groups if lws.replicas <= x.index < seen.expected),
-        leaving=sum(x.index >= max(lws.replicas, seen.expected) for x in groups),
+        surge=tally.surge,
+        surge_ready=tally.surge_ready,
+        leaving=tally.leaving,
         partition=lws.partition,
         paused=is_paused(lws),
         updating=any(x.outdated(key) for x in due) or condition(lws, c.UPDATE_IN_PROGRESS) is not None,
-        done=condition(lws, c.AVAILABLE) is not None,
+        done=condition(lws, c.AVAILABLE) is not None and not lws.deleting,
         failed=False,
         message="",
         gated_leaders=[x.index for x in groups if x.leader is not None and x.leader.gated],
@@ -99,8 +99,15 @@ def describe(seen: Seen) -> StatusView:
     )
     problem = stalled(lws) or _failure(seen, groups, key)
     view.failed = problem is not None
+    if lws.deleting:
+        problem = being_deleted(sum(bool(x.pods) for x in groups))
     view.message = _message(view) if problem is None else problem
     return view
+
+
+def being_deleted(left: int) -> str:
+    """What is said of a set on its way out, whatever its conditions still say. ``left``: groups."""
+    return f"being deleted: {count(left, 'group')} left"
 
 
 def _mark(group: Group) -> Mark | None:
@@ -146,25 +153,32 @@ def standing_condition(lws: AnySet, type_: str) -> Condition | None:
 def _message(view: StatusView) -> str:
     if view.observed_generation != view.generation:
         return "waiting for the controller to see the present spec"
-    if view.done and view.paused:
-        return f"paused: {view.updated} of {count(view.replicas, 'group')} updated, all ready"
-    if view.done and view.partition and view.updated < view.replicas:
-        held = f"{view.replicas - view.updated} held back by partition {view.partition}"
-        return f"rolled out as far as it may: {view.due} of {count(view.replicas, 'group')} updated, {held}"
     if view.done:
-        return f"successfully rolled out: {count(view.replicas, 'group')} updated and ready"
+        return f"{_done(view)}{to_go(view.leaving)}"
     parts = []
     if view.paused:  # no group is due, so what is told is of all
         parts.append(f"{view.updated} of {count(view.replicas, 'group')} updated")
     elif view.updating:
         parts.append(f"{view.due_updated} of {count(view.due, 'group')} updated")
-    parts.append(_ready(view))
-    if view.leaving:
-        parts.append(f"{view.leaving} to go")
-    return f"{'paused' if view.paused else 'waiting'}: {', '.join(parts)}"
+    parts.append(ready_of(view))
+    return f"{'paused' if view.paused else 'waiting'}: {', '.join(parts)}{to_go(view.leaving)}"
 
 
-def _ready(view: StatusView) -> str:
+def _done(view: StatusView) -> str:
+    if view.paused:
+        return f"paused: {view.updated} of {count(view.replicas, 'group')} updated, all ready"
+    if view.partition and view.updated < view.replicas:
+        held = f"{view.replicas - view.updated} held back by partition {view.partition}"
+        return f"rolled out as far as it may: {view.due} of {count(view.replicas, 'group')} updated, {held}"
+    return f"successfully rolled out: {count(view.replicas, 'group')} updated and ready"
+
+
+def to_go(leaving: int) -> str:
+    """The end of a line, where groups are still there that nobody wants."""
+    return f", {leaving} to go" if leaving else ""
+
+
+def ready_of(view: StatusView) -> str:
     """All that serve, as ``kubectl get`` counts them: surge is there so that there are enough."""
     text = f"{view.ready + view.surge_ready} of {count(view.replicas, 'group')} ready"
     if view.surge_ready:

@@ -10,7 +10,7 @@ from lws.api import constants as c
 from lws.api.workloads import StatefulSet
 from lws.cli.causes import group_causes
 from lws.cli.kinds import Pod, reference
-from lws.cli.observing import Group, Seen, groups_of
+from lws.cli.observing import Group, Seen, groups_of, tally_of
 from lws.cli.pause import is_paused
 from lws.cli.podcauses import Cause
 from lws.cli.podstates import pod_state
@@ -64,7 +64,9 @@ class GroupView(Struct, rename="camel"):
 
 
 class SetView(Struct, rename="camel"):
-    """``revision``: the key of the present template. ``state``: in one word."""
+    """``revision``: the key of the present template. ``state``: in one word. ``ready``: all that serve, surge
+    too; ``updated``: of the wanted groups.
+    """
 
     namespace: str
     name: str
@@ -99,14 +101,15 @@ def describe(seen: Seen, *, now: float) -> SetView:
     """What the tree shows. ``now``: seconds since 1970."""
     key, leader = seen.revision.key, seen.leader
     groups = groups_of(seen, key)
+    tally = tally_of(seen, groups)
     causes = {x.group: x for x in group_causes(seen, {}, now=now)}
     return SetView(
         namespace=seen.lws.namespace,
         name=seen.lws.name,
         replicas=seen.lws.replicas,
         size=seen.lws.live_size,
-        ready=sum(x.state.ready for x in groups),
-        updated=sum(x.state.updated for x in groups),
+        ready=tally.serving,
+        updated=tally.updated,
         revision=key,
         leader_stateful_set=_stateful_set(leader, leading=True) if leader is not None else None,
         groups=[_group(x, key, causes) for x in groups],

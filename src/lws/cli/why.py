@@ -20,7 +20,7 @@ from lws.cli.observing import Seen, groups_of, see
 from lws.cli.placing import asks_for_nodes
 from lws.cli.podcauses import Cause
 from lws.cli.session import Session
-from lws.cli.status import StatusView
+from lws.cli.status import StatusView, ready_of, to_go
 from lws.cli.status import describe as describe_status
 from lws.cli.urgency import style_of
 from lws.kube.errors import Forbidden
@@ -64,7 +64,7 @@ def causes_of(seen: Seen, events: Events, *, now: float, nodes: Sequence[Node] |
 
 
 def _summary(status: StatusView) -> str:
-    return f"{status.ready} of {status.replicas} groups ready, {status.updated} updated"
+    return f"{ready_of(status)}, {status.updated} updated{to_go(status.leaving)}"
 
 
 def draw(view: WhyView, *, namespaced: bool = False, wide: bool = False) -> RenderableType:

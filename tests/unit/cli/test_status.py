@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from support.cli import conditions, key_of, seen_of
+from support.cli import conditions, key_of, scaled_down, seen_of
 from support.groups import a_set
 
 from lws.api import constants as c
@@ -17,6 +17,7 @@ from lws.cli.status import StatusView, describe, draw, draw_gates, draw_in_place
 
 FORMER = a_set(template={"restartPolicy": "None"})
 AVAILABLE = {c.AVAILABLE: "All replicas are ready"}
+GOING = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
 PAUSED = {"annotations": {c.PAUSED_PARTITION_ANNOTATION: "0"}}
 
 
@@ -31,14 +32,6 @@ def failed(**seen: Any) -> Seen:
     entry = {"leader": "uid-test-sample-0", "revision": key, "failed": True}
     marked = a_set(status={"groups": {"0": entry}}, partition=seen.pop("held", 0))
     return seen_of(conditions(marked, Failed="Left failed: groups 0"), down=(0,), **seen)
-
-
-def scaled_down(seen: Seen) -> Seen:
-    """The leader StatefulSet has the number that is wanted, and a pod above it is still there."""
-    assert seen.leader is not None
-    spec = replace(seen.leader.spec, replicas=seen.lws.replicas)
-    rest = (x for x in seen.stateful_sets if x is not seen.leader)
-    return seen._replace(stateful_sets=(replace(seen.leader, spec=spec), *rest))
 
 
 @pytest.mark.parametrize(
@@ -68,6 +61,18 @@ def scaled_down(seen: Seen) -> Seen:
             False,
             "waiting: 2 of 2 groups ready, 1 to go",
             id="scaled-down",
+        ),
+        pytest.param(
+            scaled_down(seen_of(known(AVAILABLE, replicas=0), replicas=2)),
+            True,
+            "successfully rolled out: 0 groups updated and ready, 2 to go",
+            id="scaled-to-none",
+        ),
+        pytest.param(
+            seen_of(known(AVAILABLE, metadata=GOING), missing=(1,)),
+            False,
+            "being deleted: 1 group left",
+            id="being-deleted",
         ),
         pytest.param(
             seen_of(known(AVAILABLE, partition=1), former=FORMER, outdated=(0,)),

@@ -92,7 +92,7 @@ def _tile(look: _Look, group: Group, planned: planners.Group | None) -> Tile:
         revision=revision,
         updated=updated,
         present=whose.current and revision in ("", look.key),
-        surge=whose.current and group.index >= lws.replicas,
+        surge=whose.current and lws.replicas <= group.index < look.seen.expected,
         wanted=planned.shape.size if planned is not None else lws.live_size,
         places=look.where.places(group.pods),
         pods=[pod_view(x) for x in group.pods],

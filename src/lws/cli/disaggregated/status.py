@@ -15,7 +15,7 @@ from lws.cli.disaggregated.observing import SeenRoles, see_children
 from lws.cli.drawing import BAD, BUSY, GOOD, count
 from lws.cli.kinds import DISAGGREGATEDSETS, reference
 from lws.cli.session import Session
-from lws.cli.status import condition, stalled
+from lws.cli.status import being_deleted, condition, stalled, to_go
 from lws.planning.disaggregated.names import revision_of_child, role_of
 from lws.planning.disaggregated.status import count_roles
 
@@ -68,10 +68,12 @@ def describe(seen: SeenRoles) -> RolesStatusView:
         roles=progress(seen),
         former=sum(x.status.replicas for x in seen.children if revision_of_child(x) != wanted.revision),
         paused=ds.paused,
-        done=condition(ds, d.AVAILABLE) is not None,
+        done=condition(ds, d.AVAILABLE) is not None and not ds.deleting,
         failed=problem is not None,
         message="",
     )
+    if ds.deleting:
+        problem = being_deleted(sum(x.status.replicas for x in seen.children))
     view.message = _message(view) if problem is None else problem
     return view
 
@@ -106,7 +108,8 @@ def _message(view: RolesStatusView) -> str:
         return "waiting for the controller to see the present spec"
     if view.done:
         groups = count(sum(x.wanted or 0 for x in view.roles), "group")
-        return f"successfully rolled out: {count(len(view.roles), 'role')}, {groups} updated and ready"
+        rolled = f"successfully rolled out: {count(len(view.roles), 'role')}, {groups} updated and ready"
+        return f"{rolled}{to_go(sum(max(0, x.replicas - (x.wanted or 0)) for x in view.roles))}"
     parts = [_role(x) for x in view.roles]
     if view.former:
         parts.append(f"{count(view.former, 'group')} of former revisions left")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.cli import key_of, seen_of
+from support.cli import key_of, scaled_down, seen_of
 from support.groups import a_set
 from support.pictures import NOWHERE
 
@@ -80,7 +80,9 @@ def test_a_group_that_is_to_be_made_anew_is_of_a_former_revision() -> None:
 
 
 def test_a_group_beyond_the_wanted_number_is_surge() -> None:
-    assert [x.surge for x in tiles(seen_of(a_set(replicas=2), replicas=3))] == [False, False, True]
+    seen = seen_of(a_set(replicas=2), replicas=3)
+    assert [x.surge for x in tiles(seen)] == [False, False, True]
+    assert [x.surge for x in tiles(scaled_down(seen))] == [False, False, False]
 
 
 def test_a_set_of_a_former_revision_has_no_group_that_is_up_to_date() -> None:

@@ -94,6 +94,22 @@ def test_the_tree_shows_scalers_and_what_is_to_go() -> None:
     [
         pytest.param(WHOLE, "successfully rolled out: 2 roles, 3 groups updated and ready", True, id="done"),
         pytest.param(
+            seen_roles(
+                conditions(a_set(a_role("prefill", 0), a_role("decode", 1)), Available="all ready"),
+                seen_child(NEW, "prefill", 2),
+                seen_child(NEW, "decode", 1),
+            ),
+            "successfully rolled out: 2 roles, 1 group updated and ready, 2 to go",
+            True,
+            id="scaled-down",
+        ),
+        pytest.param(
+            WHOLE._replace(ds=replace(WHOLE.ds, metadata=replace(WHOLE.ds.metadata, deletion_timestamp="t"))),
+            "being deleted: 3 groups left",
+            False,
+            id="being-deleted",
+        ),
+        pytest.param(
             ROLLING,
             "waiting: prefill 1 of 2 updated, 2 ready; decode 1 of 1 updated, 2 ready;"
             " 3 groups of former revisions left",
