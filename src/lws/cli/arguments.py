@@ -32,15 +32,20 @@ def parse(arguments: Sequence[str] | None) -> Any:
     try:
         return _options(command, rest) if command is not None else _no_command(name, rest)
     except UsageError as error:
-        typed = f"{PROGRAM} {name}".strip()
-        sys.stderr.write(f"error: {error}; see '{typed} --help'\n")
-        raise SystemExit(2) from None
+        raise SystemExit(complain(name, error)) from None
+
+
+def complain(name: str, error: UsageError) -> int:
+    """One line on what is wrong with the command line of a command; the exit code."""
+    typed = f"{PROGRAM} {name}".strip()
+    sys.stderr.write(f"error: {error}; see '{typed} --help'\n")
+    return 2
 
 
 def _no_command(name: str, rest: Sequence[str]) -> NoReturn:
     """Help, or what is wrong; ``name``: the first word of commands of two, or empty."""
-    found, words = read_flags(rest, EVERY_FLAG)
-    if not words or found.get("help"):
+    _, words = read_flags(rest, EVERY_FLAG)
+    if not words:
         _say(helptext.of_parent(name) if name else helptext.overview())
     known = {x.removeprefix(name).split()[0] for x in COMMANDS if x.startswith(name)}
     called = f"{PROGRAM} {name}".strip()
@@ -52,12 +57,13 @@ def _options(command: Command, words: Sequence[str]) -> SimpleNamespace:
     found, rest = read_flags(words, flags)
     if found.get("help"):
         _say(helptext.of_command(command))
+    told = read_words(rest, command.words)
     if command.name == "options":
         _say(helptext.options())
     if command.name == "completion":
-        _say(script(read_words(rest, command.words)["shell"]))
+        _say(script(told["shell"]))
     defaults = {x.key: [] if x.repeated else x.default for x in flags}
-    values = {**defaults, **found, **read_words(rest, command.words)}
+    values = {**defaults, **found, **told}
     options = SimpleNamespace(command=command.name, **values)
     _check(options)
     target = getattr(options, "name", None) or Target("", "")

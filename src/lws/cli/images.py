@@ -14,6 +14,7 @@ from rich.text import Text
 
 from lws.cli.drawing import QUIET
 from lws.cli.editing import TRIES, too_busy
+from lws.cli.grammar import UsageError
 from lws.cli.kinds import LEADERWORKERSETS, reference
 from lws.cli.manifest import Document, differences, live_document, merged
 from lws.cli.session import CommandError, Session
@@ -160,6 +161,6 @@ def _printed(document: Document) -> Document:
 def run(session: Session, options: Any) -> int:
     """One LeaderWorkerSet."""
     if options.role:
-        raise CommandError(f"--role is for DisaggregatedSets; {options.name} is a LeaderWorkerSet")
+        raise UsageError(f"--role is for DisaggregatedSets; {options.name} is a LeaderWorkerSet")
     edit = edit_of(options.images)
     return finish(session, change_images(session, LEADERWORKERSETS, options.name, edit))

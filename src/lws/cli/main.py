@@ -1,7 +1,7 @@
 """The program ``kubectl-lws``: command line in, exit code out.
 
-0: done. 1: it could not be done, and one line on standard error says why. 2: the command line is wrong.
-130: interrupted.
+0: done. 1: it could not be done, and one line on standard error says why. 2: the command line is wrong,
+also where that shows only once the kind of the set is known. 130: interrupted.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from lws.api import constants as c
 from lws.api import disaggregation as d
 from lws.cli import acts, history, images, listing, pause, plan, progress, restart, tree, undo, versions, why
-from lws.cli.arguments import parse
+from lws.cli.arguments import complain, parse
 from lws.cli.choice import chosen_kind
 from lws.cli.disaggregated import history as roles_history
 from lws.cli.disaggregated import images as roles_images
@@ -25,6 +25,7 @@ from lws.cli.disaggregated import restart as roles_restart
 from lws.cli.disaggregated import tree as roles_tree
 from lws.cli.disaggregated import undo as roles_undo
 from lws.cli.disaggregated import why as roles_why
+from lws.cli.grammar import UsageError
 from lws.cli.manifest import name_of_only_set, read_documents
 from lws.cli.session import CommandError, Session, make_output, open_session, refusal
 from lws.kube.errors import ApiError, KubeError
@@ -82,10 +83,10 @@ def run(options: Any) -> int:
             return roles_numbers.run(make_output(options), options)
         with open_session(options) as session:
             return _run(session, options)
-    except ApiError as error:
-        return _fail(refusal(error))
+    except UsageError as error:
+        return complain(options.command, error)
     except (CommandError, KubeError) as error:
-        return _fail(str(error))
+        return _fail(refusal(error) if isinstance(error, ApiError) else str(error))
     except KeyboardInterrupt:
         return 130
 

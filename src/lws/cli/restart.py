@@ -16,6 +16,7 @@ from lws.api import constants as c
 from lws.api.timestamps import rfc3339
 from lws.cli.drawing import numbers
 from lws.cli.editing import ActionView, Change, Patch, edit, tell
+from lws.cli.grammar import UsageError
 from lws.cli.kinds import LEADERWORKERSETS, Pod
 from lws.cli.observing import Seen, groups_of, see
 from lws.cli.pause import is_paused
@@ -71,9 +72,9 @@ def run(session: Session, options: Any) -> int:
 
 
 def _index(text: str) -> int:
-    """Raises CommandError."""
+    """Raises UsageError: a role's name, where the set turned out to have groups."""
     if not re.fullmatch("[0-9]{1,10}", text):
-        raise CommandError(f"{text!r} is no index of a group")
+        raise UsageError(f"{text!r} is no index of a group")
     return int(text)
 
 

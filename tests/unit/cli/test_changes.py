@@ -84,6 +84,14 @@ def test_a_paused_set_is_not_restarted() -> None:
         rolling(paused, now=0.0)
 
 
+def test_a_paused_set_is_not_undone() -> None:
+    """As kubectl refuses a paused Deployment; the line has the command that ends the pause."""
+    paused = seen_of(a_set(partition=HELD, metadata={"annotations": {PAUSED: "0"}}), former=FORMER)
+    with pytest.raises(CommandError) as caught:
+        past_of(NOBODY, paused)
+    assert str(caught.value) == "test-sample is paused: run 'kubectl lws resume test-sample' first"
+
+
 def test_leaders_of_groups() -> None:
     seen = seen_of(a_set(replicas=3), missing=(1,))
     assert [x.name for x in leaders_of(seen, [2, 0, 2])] == ["test-sample-2", "test-sample-0"]

@@ -136,19 +136,17 @@ def test_images_that_are_so_already(server: ApiServer, run: Run, capsys: pytest.
     assert capsys.readouterr().out == f"{REFERENCE}\n"
 
 
-@pytest.mark.parametrize(
-    ("words", "line"),
-    [
-        (["worker/proxy=x"], "unable to find container named 'worker/proxy'; containers: leader/vllm, "),
-        (
-            ["vllm=v2", "--role", "decode"],
-            "--role is for DisaggregatedSets; test-sample is a LeaderWorkerSet",
-        ),
-    ],
-)
-def test_what_is_not_there(
-    server: ApiServer, run: Run, capsys: pytest.CaptureFixture[str], words: list[str], line: str
+def test_what_is_not_there(server: ApiServer, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    server.on("GET", SET, json_answer(live()))
+    assert run("set", "image", "lws/test-sample", "worker/proxy=x") == 1
+    problem = "unable to find container named 'worker/proxy'; containers: leader/vllm, "
+    assert capsys.readouterr().err.startswith(f"error: {problem}")
+
+
+def test_a_leaderworkerset_has_no_roles(
+    server: ApiServer, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server.on("GET", SET, json_answer(live()))
-    assert run("set", "image", "lws/test-sample", *words) == 1
-    assert capsys.readouterr().err.startswith(f"error: {line}")
+    assert run("set", "image", "lws/test-sample", "vllm=v2", "--role", "decode") == 2
+    problem = "--role is for DisaggregatedSets; test-sample is a LeaderWorkerSet"
+    assert capsys.readouterr().err == f"error: {problem}; see 'kubectl lws set image --help'\n"

@@ -18,7 +18,8 @@ from lws.api.disaggregatedset import DisaggregatedSet, Role
 from lws.api.intorpercent import is_percent, scaled
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.cli.disaggregated.rollouts import SliceRollout, draw, roll_out
-from lws.cli.session import CommandError, Output
+from lws.cli.grammar import UsageError
+from lws.cli.session import Output
 from lws.planning.actions import Document
 from lws.planning.disaggregated.children import lws_document
 from lws.planning.disaggregated.demand import wanted_of
@@ -86,12 +87,12 @@ def _check(text: str, role: RoleNumbers) -> None:
 
 
 def describe(roles: Sequence[RoleNumbers]) -> NumbersView:
-    """Raises CommandError where these are not the roles of one set."""
+    """Raises UsageError where these are not the roles of one set."""
     names = [x.name for x in roles]
     if len(set(names)) < len(names):
-        raise CommandError(f"--role: a role is named twice: {', '.join(names)}")
+        raise UsageError(f"--role: a role is named twice: {', '.join(names)}")
     if not 2 <= (left := sum(x.new > 0 for x in roles)) <= 10:
-        raise CommandError(f"--role: a DisaggregatedSet has 2 to 10 roles, and these leave {left}")
+        raise UsageError(f"--role: a DisaggregatedSet has 2 to 10 roles, and these leave {left}")
     before = _set([_role(x, x.old) for x in roles if x.old])
     after = _set([_role(x, x.new) for x in roles if x.new])
     children = [_child(before, x) for x in before.spec.roles]

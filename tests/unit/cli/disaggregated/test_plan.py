@@ -136,8 +136,8 @@ def test_numbers_need_no_cluster(capsys: Captured, monkeypatch: pytest.MonkeyPat
     ],
 )
 def test_numbers_that_are_no_set(words: list[str], problem: str, capsys: Captured) -> None:
-    assert main(["plan", *words]) == 1
-    assert capsys.readouterr().err == f"error: --role: {problem}\n"
+    assert main(["plan", *words]) == 2
+    assert capsys.readouterr().err == f"error: --role: {problem}; see 'kubectl lws plan --help'\n"
 
 
 def test_a_rollout_of_very_many_groups_is_cut_off() -> None:
