@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+import msgspec
 from msgspec import Struct
 from rich.text import Text
 
@@ -17,11 +18,13 @@ from lws.cli.editing import TRIES, too_busy
 from lws.cli.grammar import UsageError
 from lws.cli.kinds import LEADERWORKERSETS, reference
 from lws.cli.manifest import Document, differences, live_document, merged
+from lws.cli.ownership import check_alone
 from lws.cli.session import CommandError, Session
 from lws.cli.values import NewImage
 from lws.cli.writing import said
 from lws.kube.errors import Conflict
 from lws.kube.resources import Resource
+from lws.objects import KubeObject
 
 _TEMPLATES: Final = {"leader": "leaderTemplate", "worker": "workerTemplate"}
 _LISTS: Final = ("initContainers", "containers")
@@ -103,6 +106,8 @@ def edit_of(orders: Sequence[NewImage]) -> Edit:
     """Of a LeaderWorkerSet."""
 
     def edit(document: Document) -> Document:
+        instead = "set image {ds} CONTAINER=IMAGE --role {role}"
+        check_alone(msgspec.convert(document, KubeObject), instead)
         template = document["spec"].get("leaderWorkerTemplate") or {}
         patch, found = with_images(template, orders)
         check_found(orders, found, containers_of(template))

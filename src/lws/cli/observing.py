@@ -47,7 +47,7 @@ class Group(Struct, frozen=True):
 class Tally(NamedTuple):
     """Numbers of groups, the same for every command. ``ready`` and ``updated``: of the wanted ones.
 
-    ``surge``: above these, for a roll, ``surge_ready`` of them ready. ``leaving``: nobody wants them any more.
+    ``surge``: above these, for a roll, ``surge_ready`` of them ready. ``leaving``: nobody wants them now.
     """
 
     ready: int

@@ -14,6 +14,7 @@ from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.cli.editing import ActionView, Change, Patch, edit, tell
 from lws.cli.kinds import LEADERWORKERSETS
 from lws.cli.observing import Seen, see
+from lws.cli.ownership import check_alone
 from lws.cli.session import Session
 
 HELD: Final = 1_000_000
@@ -21,8 +22,12 @@ HELD: Final = 1_000_000
 
 
 def pausing(seen: Seen) -> tuple[Patch | None, str]:
-    """Remember the set's partition, and raise it. A set that is paused has nothing to remember."""
+    """Remember the set's partition, and raise it. A set that is paused has nothing to remember.
+
+    Raises CommandError for a part of a DisaggregatedSet.
+    """
     lws = seen.lws
+    check_alone(lws, "pause {ds}")
     if is_paused(lws):
         if lws.partition == HELD:
             return None, "already paused"

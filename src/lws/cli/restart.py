@@ -19,6 +19,7 @@ from lws.cli.editing import ActionView, Change, Patch, edit, tell
 from lws.cli.grammar import UsageError
 from lws.cli.kinds import LEADERWORKERSETS, Pod
 from lws.cli.observing import Seen, groups_of, see
+from lws.cli.ownership import check_alone
 from lws.cli.pause import is_paused
 from lws.cli.session import CommandError, Session
 from lws.kube.errors import Conflict, NotFound
@@ -79,7 +80,17 @@ def _index(text: str) -> int:
 
 
 def roll(session: Session, name: str) -> ActionView:
-    """Let all groups of one LeaderWorkerSet roll."""
+    """Let all groups of one LeaderWorkerSet roll, unless it is a part of a DisaggregatedSet."""
+
+    def decide(seen: Seen) -> tuple[Patch, str]:
+        check_alone(seen.lws, "restart {ds} {role}")
+        return rolling(seen, now=time.time())
+
+    return edit(session, CHANGE, lambda: see(session, name), decide)
+
+
+def roll_part(session: Session, name: str) -> ActionView:
+    """The same of what is one, for its DisaggregatedSet."""
     return edit(session, CHANGE, lambda: see(session, name), lambda seen: rolling(seen, now=time.time()))
 
 

@@ -11,6 +11,7 @@ from lws.cli.editing import TRIES, ActionView, Change, tell, too_busy
 from lws.cli.history import newest_of_each, numbered, stored
 from lws.cli.kinds import LEADERWORKERSETS
 from lws.cli.observing import Seen, see
+from lws.cli.ownership import check_alone
 from lws.cli.pause import is_paused
 from lws.cli.session import CommandError, Session
 from lws.kube.errors import Conflict, Forbidden
@@ -97,8 +98,9 @@ def _renumber(session: Session, own: Sequence[ControllerRevision], revision: Con
 
 
 def past_of(session: Session, seen: Seen) -> Past:
-    """Raises CommandError for a set that is paused."""
+    """Raises CommandError for a set that is paused, or a part of a DisaggregatedSet."""
     lws, own = seen.lws, owned_revisions(seen.lws, seen.revisions)
+    check_alone(lws, "undo {ds}")
     if is_paused(lws):
         raise CommandError(f"{lws.name} is paused: run 'kubectl lws resume {lws.name}' first")
 

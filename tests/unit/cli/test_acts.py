@@ -64,7 +64,21 @@ def test_each_set_that_list_shows(served: ApiServer, run_in_ns: Run, capsys: Cap
     ]
     assert written(served) == [f"{NS.sets}/alpha", LLM]
     asked = [x.query.get("labelSelector") for x in served.requests if x.path == NS.disaggregated]
-    assert asked == ["team=search"]
+    assert asked == [None, "team=search"]
+
+
+def test_what_belongs_to_a_set_that_does_not_match_is_left_alone(
+    served: ApiServer, run_in_ns: Run, capsys: Captured
+) -> None:
+    """It has the label, by its role's metadata, and its DisaggregatedSet has not (decision 247)."""
+    every = {"items": [document(x) for x in (*ROLES.children, alone("alpha").lws)]}
+    served.on("GET", NS.sets, json_answer(every))
+    served.on("GET", NS.disaggregated, json_answer({"items": [document(DS)]}), json_answer({"items": []}))
+    for action in ("pause", "restart"):
+        assert run_in_ns(action, "-l", "team=search") == 0
+        served.on("GET", NS.disaggregated, json_answer({"items": [document(DS)]}), json_answer({"items": []}))
+    assert capsys.readouterr().out.splitlines() == [f"{LWS}/alpha paused", f"{LWS}/alpha restarted"]
+    assert written(served) == [f"{NS.sets}/alpha"] * 2
 
 
 def test_one_that_fails_stops_no_other(served: ApiServer, run_in_ns: Run, capsys: Captured) -> None:

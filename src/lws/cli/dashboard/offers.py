@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from lws.api.workloads import ControllerRevision
 from lws.cli.observing import Seen
+from lws.cli.ownership import whole_of
 from lws.cli.pause import is_paused
 from lws.cli.session import CommandError
 from lws.cli.undo import Past, target
@@ -34,6 +35,13 @@ def offers_of_set(seen: Seen) -> list[Offer]:
     """Raises CommandError for a set whose spec cannot be read."""
     lws, own = seen.lws, owned_revisions(seen.lws, seen.revisions)
     paused = is_paused(lws)
+    if whole := whole_of(lws):
+        why = f"It is part of ds/{whole}, and goes with it."
+        return [
+            _pausing(paused=True) if paused else Offer(PAUSE, False, why),
+            Offer(RESTART, False, why),
+            Offer(UNDO, False, why),
+        ]
     return [
         _pausing(paused=paused),
         _restarting("All groups are recreated by a roll, within maxUnavailable and maxSurge.", paused=paused),

@@ -16,6 +16,7 @@ from lws.cli.kinds import DISAGGREGATEDSETS, LEADERWORKERSETS, ROLE_SCALERS
 from lws.cli.observing import Seen, read, see_all
 from lws.cli.session import CommandError, Session
 from lws.kube.errors import Forbidden, NotFound
+from lws.kube.resources import Resource
 from lws.kube.selectors import equals
 from lws.objects import KubeObject, ObjectT, controller_of
 from lws.planning.disaggregated.demand import Wanted, wanted_of
@@ -116,19 +117,25 @@ def see_outlines(session: Session) -> tuple[list[SeenRoles], list[LeaderWorkerSe
 
 
 def _apart(session: Session, sets: Sequence[Seen]) -> tuple[list[SeenRoles], list[Seen]]:
+    """All are read, matching or not: what belongs to a set that does not match stands not alone, either."""
     client, namespace, selector = session.client, session.namespace, session.selector
-    found = _if_served(
-        lambda: client.list(DISAGGREGATEDSETS, DisaggregatedSet, namespace, label_selector=selector)
-    )
-    roles = sorted(found or (), key=lambda ds: ds.key)
-    scalers = scalers_of(session) if roles else ()
-    uids = {x.uid for x in roles}
+    found = _if_served(lambda: client.list(DISAGGREGATEDSETS, DisaggregatedSet, namespace)) or []
+    uids = {x.uid for x in found}
     alone = [x for x in sets if (owner := controller_of(x.lws)) is None or owner.uid not in uids]
+    roles = sorted(found, key=lambda ds: ds.key)
     if selector:
-        matching = client.list(LEADERWORKERSETS, KubeObject, namespace, label_selector=selector)
-        wanted = {x.uid for x in matching}
+        kinds = [LEADERWORKERSETS, *([DISAGGREGATEDSETS] if roles else [])]
+        wanted = {uid for x in kinds for uid in _matching(session, x)}
         alone = [x for x in alone if x.lws.uid in wanted]
+        roles = [x for x in roles if x.uid in wanted]
+    scalers = scalers_of(session) if roles else ()
     return [_together(x, sets, scalers) for x in roles], alone
+
+
+def _matching(session: Session, resource: Resource) -> set[str]:
+    """The UIDs of objects that match the session's selector."""
+    found = session.client.list(resource, KubeObject, session.namespace, label_selector=session.selector)
+    return {x.uid for x in found}
 
 
 def scalers_of(session: Session, selector: str = "") -> Sequence[DisaggregatedSetRoleScaler] | None:

@@ -90,6 +90,6 @@ def roll(session: Session, name: str) -> ActionView:
 def roll_roles(session: Session, name: str, roles: Sequence[str]) -> ActionView:
     seen = see_children(session, name)
     for child in children_of(seen, roles):
-        sets.roll(session, child)
+        sets.roll_part(session, child)
     which = f"role {roles[0]}" if len(set(roles)) == 1 else f"roles {', '.join(dict.fromkeys(roles))}"
     return CHANGE.done(seen.ds, f"restarted: the groups of {which} roll at their own pace")
