@@ -19,7 +19,7 @@ from lws.cli.pause import is_paused
 from lws.cli.placing import advice_on_claims, advice_on_nodes, advice_on_volumes
 from lws.cli.podcauses import Cause, pod_cause
 from lws.cli.status import AnySet, standing_condition
-from lws.planning.recreation.backoff import speaks_of, stored_entry
+from lws.planning.recreation.backoff import in_a_row, recorded_of, speaks_of, stored_entry
 
 Events = Mapping[str, Sequence[Event]]
 """Warnings by the UID of the object they are about, the newest last."""
@@ -41,6 +41,9 @@ _ADVICE: Final = {
 }
 """By the reason of ``Stalled``: what helps, where the message does not say it."""
 
+
+_OF_THE_RECORD: Final = frozenset({c.FAILED, "BackOff"})
+"""Findings that say themselves how often it was recreated."""
 
 _TOLD_BELOW: Final = frozenset({c.REASON_DEADLINE_EXCEEDED, d.REASON_CHILD_STALLED})
 """Reasons of ``Stalled`` whose message goes on with what is found of the group, or of the role, itself."""
@@ -128,6 +131,8 @@ def group_causes(
     for group in groups_of(seen, seen.revision.key):
         if group.index < seen.expected and (cause := _group_cause(seen, group, events, now=now)) is not None:
             cause.group = group.index
+            if not group.state.ready:
+                cause.message += _recreated(seen, cause, events)
             pod = next((x for x in group.pods if x.name == cause.pod), None)
             if pod is not None and not cause.advice:
                 cause.advice = (
@@ -137,6 +142,19 @@ def group_causes(
                 )
             found.append(cause)
     return found
+
+
+def _recreated(seen: Seen, cause: Cause, events: Events) -> str:
+    """That it has failed before, for one that may just seem to be on its way; and the newest pod that did."""
+    row = in_a_row(recorded_of(seen.lws, str(cause.group)))
+    if not row or cause.reason in _OF_THE_RECORD:
+        return ""
+    mark = f", recreating group {cause.group} in "
+    failed = (
+        x.message.partition(mark)[0] for x in reversed(events.get(seen.lws.uid, ())) if mark in x.message
+    )
+    why = next((f", as {x[:1].lower()}{x[1:]}" for x in failed), "")
+    return f"; recreated {'once' if row == 1 else f'{row} times in a row'}{why}"
 
 
 def _group_cause(seen: Seen, group: Group, events: Events, *, now: float) -> Cause | None:

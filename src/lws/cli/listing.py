@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -17,7 +17,7 @@ from rich.text import Text
 from lws.api import constants as c
 from lws.api import disaggregation as d
 from lws.api.disaggregatedset import Role
-from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet
 from lws.cli.disaggregated.observing import SeenRoles, see_outlines
 from lws.cli.disaggregated.status import progress
 from lws.cli.drawing import age, count, table
@@ -28,8 +28,12 @@ from lws.cli.session import Session
 from lws.cli.states import STYLES, state_of
 from lws.cli.tree import nothing
 from lws.objects import Condition
-from lws.planning.reasons import urgency
+from lws.planning.reasons import Reason, urgency
+from lws.planning.recreation.backoff import in_a_row
 from lws.planning.revisions import template_of
+
+RECREATED: Final = "Recreated"
+"""Of a group that failed, was made anew, and has not been ready since; until another reason has lasted."""
 
 
 class Listed(Struct, rename="camel"):
@@ -71,7 +75,7 @@ def listed(lws: LeaderWorkerSet) -> Listed:
     """By its own status alone."""
     state, found = state_of(lws, paused=is_paused(lws))
     groups = lws.status.groups
-    worst = min((x.reason for x in groups.values() if x.phase), key=urgency, default="")
+    worst = _worst(groups.values())
     images = shown(template_of(lws).leader_worker_template)
     return Listed(
         c.KIND,
@@ -94,8 +98,7 @@ def listed_roles(seen: SeenRoles) -> Listed:
     """By its status, and that of its LeaderWorkerSets."""
     ds, roles = seen.ds, progress(seen)
     state, found = state_of(ds, paused=ds.paused)
-    groups = [x for lws in seen.children for x in lws.status.groups.values() if x.phase]
-    worst = min((x.reason for x in groups), key=urgency, default="")
+    worst = _worst(x for lws in seen.children for x in lws.status.groups.values())
     images = [shown(_template(x)) for x in ds.spec.roles]
     known = all(x.wanted is not None for x in roles)
     return Listed(
@@ -117,6 +120,22 @@ def listed_roles(seen: SeenRoles) -> Listed:
 
 def _template(role: Role) -> dict[str, Any]:
     return dict(msgspec.json.decode(role.read_spec().leader_worker_template))
+
+
+def _worst(groups: Iterable[GroupStatus]) -> str:
+    """What somebody has to know first; empty where nothing is told."""
+    return min((told for x in groups if (told := _told(x))), key=urgency, default="")
+
+
+def _told(group: GroupStatus) -> str:
+    """What the controller tells; before that has lasted long enough to be told, what its record says."""
+    if group.phase:
+        return group.reason
+    if group.failed:
+        return str(Reason.MAX_RESTARTS)
+    if group.backoff_until:
+        return str(Reason.RESTART_BACK_OFF)
+    return RECREATED if in_a_row(group) else ""
 
 
 def _reason(found: Condition | None, worst: str) -> str:

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from cachetools import LRUCache
 
 from lws.api.leaderworkerset import GroupStatus
-from lws.planning.reasons import Readiness, Reason, Standing, Told
+from lws.planning.reasons import Readiness, Reason, Standing, Told, reason_of
 from lws.runtime.clock import Clock
 
 URGENT: Final = 1.5
@@ -62,8 +62,18 @@ class StandingMemory:
                 told[index] = Told(standing, began.time)
             else:
                 waits.append(left)
+                if (former := _told(entry)) is not None:
+                    told[index] = former
         still = bool(found) and all(x.reason.stands_still for x in found.values())
         return Readiness(told, still), min(waits, default=None)
+
+
+def _told(entry: GroupStatus | None) -> Told | None:
+    """What is told stands until another reason has lasted: a crash loop has one between two crashes, too."""
+    reason = None if entry is None else reason_of(entry.reason)
+    if entry is None or reason is None:
+        return None
+    return Told(Standing(reason, entry.message), entry.since)
 
 
 def _since(known: _Since | None, reason: Reason, at: float, now: str) -> _Since:

@@ -222,6 +222,34 @@ def test_a_failed_group_says_how_to_go_on_and_what_its_pod_says() -> None:
 
 
 @pytest.mark.parametrize(
+    ("record", "notes", "ending"),
+    [
+        pytest.param({"restarts": 1, "restarting": True}, (), "; recreated once", id="first"),
+        pytest.param(
+            {"restarts": 3},
+            (
+                "Worker pod a failed, recreating group 1 in 9 seconds",
+                "Worker pod b failed, recreating group 0 in 9 s",
+            ),
+            "; recreated 3 times in a row, as worker pod b failed",
+            id="again",
+        ),
+        pytest.param(
+            {"restarts": 3, "readyTime": "2026-01-01T00:00:00Z"}, (), "being started", id="was-ready"
+        ),
+        pytest.param({}, (), "being started", id="never"),
+    ],
+)
+def test_a_group_between_two_crashes_says_so(record: Any, notes: tuple[str, ...], ending: str) -> None:
+    events = {"uid-set": [failure(x, c.REASON_RECREATE_BACK_OFF) for x in notes]}
+    (cause,) = why(seen_of(entry(**record), down=(0,)), events)
+    assert (cause.reason, cause.pod) == ("Starting", "test-sample-0")
+    assert cause.message.endswith(ending)
+    without = seen_of(entry(**record), missing=(0,))
+    assert [x.message.endswith(ending) for x in why(without, events)] == ["recreated" in ending]
+
+
+@pytest.mark.parametrize(
     ("seconds", "since", "message"),
     [
         pytest.param(

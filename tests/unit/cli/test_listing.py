@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import pytest
@@ -31,6 +32,24 @@ def with_groups(lws: LeaderWorkerSet, **reasons: str) -> LeaderWorkerSet:
     }
     status = {**msgspec.to_builtins(lws.status), "groups": groups}
     return replace(lws, status=msgspec.convert(status, type(lws.status)))
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        ({"restarts": 1, "restarting": True}, "Recreated"),
+        ({"restarts": 2}, "Recreated"),
+        ({"restarts": 2, "readyTime": "2026-01-01T00:00:00Z"}, ""),
+        ({"restarts": 2, "readyTime": "2026-01-01T00:00:00Z", "restarting": True}, "Recreated"),
+        ({"restarts": 2, "backoffUntil": "2026-01-01T00:00:20Z"}, "RestartBackOff"),
+        ({"restarts": 2, "failed": True}, "MaxGroupRestartsExceeded"),
+        ({"restarts": 2, "phase": "Starting", "reason": "CrashLoop"}, "CrashLoop"),
+    ],
+)
+def test_a_crash_loop_has_a_reason_between_two_crashes(record: dict[str, Any], reason: str) -> None:
+    """Of the record, before a reason has lasted long enough for the controller to tell it."""
+    lws = conditions(a_set(status={"groups": {"0": {"leader": "l", **record}}}), Progressing="m")
+    assert listing.listed(lws).reason == reason
 
 
 def paused(lws: LeaderWorkerSet) -> LeaderWorkerSet:

@@ -41,8 +41,23 @@ def test_what_the_status_tells_stands_after_a_restart() -> None:
 
 
 def test_another_one_than_is_told_is_told_soon() -> None:
+    """Until then what is told stands: between two crashes of a loop there is no moment without a reason."""
+    stored = {"0": GroupStatus(phase="Starting", reason="ImagePull", since="t0", message="m")}
+    clock = FakeClock()
+    memory = StandingMemory(clock)
+    assert memory.settle("u", {0: UNREADY}, stored, now="t1") == (Readiness({0: Told(PULL, "t0")}), URGENT)
+    clock.advance(URGENT)
+    assert memory.settle("u", {0: UNREADY}, stored, now="t2") == (Readiness({0: Told(UNREADY, "t1")}), None)
+
+
+def test_what_another_version_has_told_does_not_stand() -> None:
+    stored = {"0": GroupStatus(phase="Starting", reason="WaitingForGang", since="t0")}
+    assert StandingMemory(FakeClock()).settle("u", {0: UNREADY}, stored, now="t")[0] == Readiness()
+
+
+def test_a_group_that_is_ready_has_none() -> None:
     stored = {"0": GroupStatus(phase="Starting", reason="ImagePull", since="t0")}
-    assert StandingMemory(FakeClock()).settle("u", {0: UNREADY}, stored, now="t")[1] == URGENT
+    assert StandingMemory(FakeClock()).settle("u", {}, stored, now="t") == (Readiness(), None)
 
 
 def test_all_are_meant_to_wait() -> None:

@@ -296,6 +296,34 @@ class TestGroups:
     def test_what_the_record_says_comes_first(self, members: Any, reason: Reason) -> None:
         assert of_group(showing(a_leader(), CRASH), entry=entry(**members)).reason == reason
 
+    @pytest.mark.parametrize("members", [{"failed": True}, {"backoff_until": LATER}])
+    def test_what_is_kept_down_says_which_pod_failed(self, members: Any) -> None:
+        """However it shows just now, the text is the same: a pod that crashes writes no status."""
+        leader = showing(a_leader(), UNREADY)
+        texts = {
+            of_group(leader, showing(a_worker(leader, 1), x), entry=entry(**members)).message
+            for x in (CRASH, CRASH_RUNS, CRASH_ENDED)
+        }
+        assert len(texts) == 1
+        assert texts.pop().endswith(": pod test-sample-0-1: container server ended with code 3")
+
+    @pytest.mark.parametrize(
+        ("members", "ending"),
+        [
+            ({"restarts": 1}, ", after 1 recreation in a row"),
+            ({"restarts": 2, "restarting": True, "ready_time": LATER}, ", after 2 recreations in a row"),
+            ({"restarts": 2, "ready_time": LATER}, " are not ready"),
+            ({}, " are not ready"),
+        ],
+    )
+    def test_one_between_two_crashes_says_how_often_it_was_made_anew(self, members: Any, ending: str) -> None:
+        found = of_group(showing(a_leader(), UNREADY), entry=entry(**members))
+        assert found.reason == Reason.NOT_READY
+        assert found.message.endswith(ending)
+
+    def test_what_needs_somebody_is_told_without_that(self) -> None:
+        assert "in a row" not in of_group(showing(a_leader(), PULL), entry=entry(restarts=2)).message
+
     def test_the_record_of_a_former_leader_says_nothing(self) -> None:
         former = replace(entry(failed=True), leader="former")
         assert of_group(showing(a_leader(), CRASH), entry=former).reason == Reason.CRASH_LOOP

@@ -16,7 +16,7 @@ from lws.planning.observed import ObservedSet, is_leader
 from lws.planning.problems import SetProblems
 from lws.planning.reasons.pods import due, pod_reason
 from lws.planning.reasons.standing import Reason, Standing, standing
-from lws.planning.recreation.backoff import speaks_of
+from lws.planning.recreation.backoff import in_a_row, speaks_of
 
 _OF_PROBLEM: Final = {
     c.REASON_PODS_REFUSED: Reason.FAILED_CREATE,
@@ -27,6 +27,8 @@ _OF_PROBLEM: Final = {
 
 
 _UNEVENTFUL: Final = frozenset({Reason.NOT_READY, Reason.WAITING_FOR_WORKERS})
+_BETWEEN_CRASHES: Final = _UNEVENTFUL | {Reason.REPLACING}
+"""What a group that crashes again and again has for a reason while it has not crashed yet again."""
 
 
 class Waits(NamedTuple):
@@ -67,11 +69,13 @@ def group_reason(lws: LeaderWorkerSet, waits: Waits, *, at: float) -> tuple[Stan
 
     ``at``: seconds since 1970.
     """
-    found = [x for x in (pod_reason(pod, at=at) for pod in _in_order(waits)) if x is not None]
-    found += _of_group(lws, waits, found, at=at)
+    of_pods = [x for x in (pod_reason(pod, at=at) for pod in _in_order(waits)) if x is not None]
+    found = [*of_pods, *_of_group(lws, waits, of_pods, at=at)]
     told = min(found, key=lambda x: x.reason.rank, default=None) or _nothing_said(waits)
     if _updated_in_place(waits.group) and told.reason in _UNEVENTFUL:
         told = standing(Reason.IN_PLACE, f"is updated in place: {told.message}")
+    elif told.reason in _BETWEEN_CRASHES and (row := in_a_row(waits.entry)):
+        told = standing(told.reason, f"{told.message}, after {recreations(row)} in a row")
     waits_for = (left for pod in waits.pods if (left := due(pod, at=at)) is not None)
     return told, min(waits_for, default=None)
 
@@ -93,20 +97,28 @@ def _of_group(
     group = waits.group
     if group is None:
         return _refused(waits)
-    kept = _kept_down(group, waits.entry, at=at)
+    kept = _kept_down(group, waits.entry, of_pods, at=at)
     held = [standing(Reason.HELD, "is not updated now: below the partition, or paused")] if waits.held else []
     return [*kept, *held, *_without_workers(lws, group, of_pods), *_refused(waits)]
 
 
-def _kept_down(group: Group, entry: GroupStatus | None, *, at: float) -> list[Standing]:
-    """It was found dead, and stays so for a while or for good."""
+def _kept_down(
+    group: Group, entry: GroupStatus | None, of_pods: Sequence[Standing], *, at: float
+) -> list[Standing]:
+    """It was found dead, and stays so for a while or for good; what its pods say of it stands with that."""
     if entry is None or not speaks_of(entry, group.leader):
         return []
+    failing = next((f": {x.message}" for x in of_pods if not x.reason.on_its_way), "")
     if entry.failed:
-        return [standing(Reason.MAX_RESTARTS, "is left failed after maxGroupRestarts recreations in a row")]
+        message = f"is left failed after maxGroupRestarts recreations in a row{failing}"
+        return [standing(Reason.MAX_RESTARTS, message)]
     if entry.backoff_until and epoch(entry.backoff_until) > at:
-        return [standing(Reason.RESTART_BACK_OFF, f"is recreated at {entry.backoff_until}")]
+        return [standing(Reason.RESTART_BACK_OFF, f"is recreated at {entry.backoff_until}{failing}")]
     return []
+
+
+def recreations(number: int) -> str:
+    return f"{number} recreation{'' if number == 1 else 's'}"
 
 
 def _without_workers(lws: LeaderWorkerSet, group: Group, of_pods: Sequence[Standing]) -> list[Standing]:

@@ -104,9 +104,14 @@ _ON_ITS_WAY: Final = frozenset(
 _STANDING_STILL: Final = frozenset({Reason.RESTART_BACK_OFF, Reason.HELD, Reason.SCHEDULING_GATED})
 
 
+def reason_of(text: str) -> Reason | None:
+    """A reason as a status has it; None for one that is not known here."""
+    return _NAMED.get(text)
+
+
 def urgency(reason: str) -> tuple[bool, int]:
     """Of a reason as a status has it; one that is not known here comes last."""
-    known = _NAMED.get(reason)
+    known = reason_of(reason)
     return (True, len(Reason)) if known is None else known.urgency
 
 

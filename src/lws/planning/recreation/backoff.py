@@ -66,6 +66,13 @@ def speaks_of(entry: GroupStatus, leader: Pod) -> bool:
     return entry.leader == leader.uid and entry.revision == leader.labels.get(c.REVISION_LABEL, "")
 
 
+def in_a_row(entry: GroupStatus | None) -> int:
+    """The recreations in a row since which the group has not been ready; 0: there is no such row."""
+    if entry is None or (entry.ready_time and not entry.restarting):
+        return 0
+    return entry.restarts
+
+
 def decided(entry: GroupStatus) -> bool:
     """Whether the group was found dead already: evidence that may be gone is not asked for again."""
     return entry.restarting or entry.failed or bool(entry.backoff_until)
