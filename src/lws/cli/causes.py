@@ -30,16 +30,16 @@ _ADVICE: Final = {
     c.REASON_PODS_REFUSED: "mend what refuses the pod: a quota, a LimitRange, a policy, a webhook",
     c.REASON_DELETION_REFUSED: "see which policy or right keeps it from going",
     c.REASON_NAME_TAKEN: "delete what has the name, or make the set anew under another one",
-    c.REASON_NODE_MISSING: "delete the leader pod, so that it gets a node that is there",
-    c.REASON_NODE_UNLABELLED: "label the node, or delete the leader pod, so that it gets another one",
-    c.REASON_REVISION_MISSING: "delete the leader pod, so that it is made from the present revision",
-    c.REASON_REVISION_UNREADABLE: "delete the leader pod, so that it is made from the present revision",
+    c.REASON_NODE_MISSING: "recreate the group, so that it gets a node that is there: {restart}",
+    c.REASON_NODE_UNLABELLED: "label the node, or recreate the group, so that it gets another one: {restart}",
+    c.REASON_REVISION_MISSING: "recreate the group, so that it is of the present revision: {restart}",
+    c.REASON_REVISION_UNREADABLE: "recreate the group, so that it is of the present revision: {restart}",
     c.REASON_POD_GROUPS_UNKNOWN: "see whether the scheduler's resources are installed",
     c.REASON_NO_START_ORDINALS: "upgrade the cluster",
     c.REASON_INVALID_SPEC: "edit the spec",
     c.REASON_RECONCILE_FAILING: "mend what the message names, often a webhook; the controller's log has more",
 }
-"""By the reason of ``Stalled``: what helps, where the message does not say it."""
+"""By the reason of ``Stalled``: what helps, where the message does not say it. ``{restart}``: the command."""
 
 
 _OF_THE_RECORD: Final = frozenset({c.FAILED, "BackOff"})
@@ -75,7 +75,8 @@ def own_causes(one: AnySet, event: Event | None = None) -> list[Cause]:
         found.append(_behind(one, event))
     stalled = standing_condition(one, c.STALLED)
     if stalled is not None:
-        advice = _advice(stalled.message) or _ADVICE.get(stalled.reason, "")
+        helps = _ADVICE.get(stalled.reason, "").format(restart=f"'kubectl lws restart {one.name} GROUP'")
+        advice = _advice(stalled.message) or helps
         message = _once(stalled.message)
         if stalled.reason in _TOLD_BELOW:
             message = message.partition(": ")[0]
@@ -139,6 +140,7 @@ def group_causes(
                     advice_on_nodes(pod, nodes)
                     or advice_on_claims(pod)
                     or advice_on_volumes(pod, cause.message)
+                    or (f"if it hangs, {_restart(seen, group)}" if cause.reason == "NotReady" else "")
                 )
             found.append(cause)
     return found
@@ -199,7 +201,7 @@ def _kept_down(seen: Seen, group: Group, *, now: float) -> Cause | None:
     pod = failing.pod if failing is not None else group.leader.name
     if entry.failed:
         message = f"left failed after {count(entry.restarts, 'recreation')} in a row{told}"
-        advice = f"mend it, then run 'kubectl lws restart {seen.lws.name} {group.index}'"
+        advice = f"mend it, then {_restart(seen, group)}"
         return Cause(c.FAILED, message, pod=pod, advice=advice)
     if entry.backoff_until and epoch(entry.backoff_until) > now:
         left = epoch(entry.backoff_until) - now
@@ -207,6 +209,10 @@ def _kept_down(seen: Seen, group: Group, *, now: float) -> Cause | None:
         message = f"is recreated at {entry.backoff_until}, in {left:.0f}s: {so_far}{told}"
         return Cause("BackOff", message, pod=pod)
     return None
+
+
+def _restart(seen: Seen, group: Group) -> str:
+    return f"run 'kubectl lws restart {seen.lws.name} {group.index}'"
 
 
 def _young(seen: Seen, group: Group, leader: Pod, *, now: float) -> Cause | None:

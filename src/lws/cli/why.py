@@ -84,7 +84,7 @@ def draw(view: WhyView, *, namespaced: bool = False, wide: bool = False) -> Rend
             text.append(cause.reason, style=style_of(cause.reason)).append(f"  {_words(cause, told)}")
         )
         if cause.advice:
-            lines.append(Text(f"      {cause.advice}", style=QUIET))
+            lines.append(Text(f"      {_advice(of)}", style=QUIET))
     return Lines(*lines)
 
 
@@ -97,11 +97,22 @@ def _words(cause: Cause, told: dict[tuple[str, str], Cause]) -> str:
     return f"the same as {' '.join(where(first, [first]))}"
 
 
+def _advice(of: Sequence[Cause]) -> str:
+    """What may be done about all of them at once."""
+    return _for_groups(of[0], " ".join(str(x) for x in sorted({x.group for x in of if x.group is not None})))
+
+
+def _for_groups(cause: Cause, groups: str) -> str:
+    """Its advice, which ends with the group that a command is for, with these ``groups`` instead."""
+    own = f" {cause.group}'"
+    return cause.advice.removesuffix(own) + f" {groups}'" if cause.advice.endswith(own) else cause.advice
+
+
 def together(causes: Iterable[Cause]) -> list[tuple[Cause, list[Cause]]]:
     """The first of each kind, with all that say the same of other groups of the same set."""
     found: dict[object, list[Cause]] = {}
     for x in causes:
-        alike = (x.reason, x.message, x.advice, x.slice, x.role, x.set, x.group is None)
+        alike = (x.reason, x.message, _for_groups(x, ""), x.slice, x.role, x.set, x.group is None)
         found.setdefault(alike, []).append(x)
     return [(same[0], same) for same in found.values()]
 

@@ -188,6 +188,29 @@ def test_a_controller_that_cannot_act_says_why() -> None:
     assert cause.message.endswith("; Failed to update leader statefulset: no")
 
 
+def test_a_group_that_hangs_says_how_it_is_recreated() -> None:
+    told = why(seen_of(known(), down=(1,), statuses={"test-sample-1": UNREADY}))
+    assert [(x.reason, x.group, x.advice) for x in told] == [
+        ("NotReady", 1, "if it hangs, run 'kubectl lws restart test-sample 1'")
+    ]
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        c.REASON_NODE_MISSING,
+        c.REASON_NODE_UNLABELLED,
+        c.REASON_REVISION_MISSING,
+        c.REASON_REVISION_UNREADABLE,
+    ],
+)
+def test_a_group_that_only_a_new_leader_helps_says_how_to_get_one(reason: str) -> None:
+    lws = conditions(a_set(), Stalled="groups 1: no")
+    stalled = tuple(replace(x, reason=reason) for x in lws.status.conditions)
+    (cause,) = why(seen_of(replace(lws, status=replace(lws.status, conditions=stalled))))
+    assert cause.advice.endswith(": 'kubectl lws restart test-sample GROUP'")
+
+
 def test_no_leader_stateful_set() -> None:
     nothing = Seen(known())
     assert facts(why(nothing)) == [("NoStatefulSet", None, ""), ("NoLeader", 0, ""), ("NoLeader", 1, "")]

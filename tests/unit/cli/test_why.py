@@ -32,6 +32,23 @@ def test_groups_with_the_same_trouble_are_one_line() -> None:
     ]
 
 
+def test_what_is_to_be_run_names_all_groups_at_once() -> None:
+    same = [
+        Cause(
+            "NotReady",
+            "not ready: vllm",
+            group=x,
+            pod=f"llm-{x}",
+            advice=f"if it hangs, run 'restart llm {x}'",
+        )
+        for x in (0, 7, 12)
+    ]
+    assert drawn(same).splitlines()[1:] == [
+        "  groups 0, 7, 12  pod/llm-0 and 2 more  NotReady  not ready: vllm",
+        "      if it hangs, run 'restart llm 0 7 12'",
+    ]
+
+
 def test_what_differs_in_anything_is_told_apart() -> None:
     roles = [Cause("Unschedulable", SCHEDULER, group=0, role=x) for x in ("prefill", "decode")]
     assert len(drawn([*roles, Cause("Unschedulable", "another", group=1)]).splitlines()) == 4
