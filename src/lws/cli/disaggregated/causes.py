@@ -66,8 +66,41 @@ def _scaler_causes(seen: SeenRoles, wanted: Wanted) -> Iterator[Cause]:
             yield Cause("NoScaler", "its size is unknown: its scaler is not there", role=demand.name)
 
 
+def bare_roles(wanted: Wanted, one: Slice) -> list[str]:
+    """Roles without any ready group in a slice that rolls, of which nothing former is left, either.
+
+    Somebody has deleted that LeaderWorkerSet, and nobody can make it again (docs/decisions/181); or the role
+    is new, and its first step has not come.
+    """
+    live = [x for x in one.former if not x.drained]
+    return [
+        x.name
+        for x in wanted.demands
+        if live
+        and x.in_slice(one.number, otherwise=0)
+        and not any(x.name in former.children for former in live)
+        and not (x.name in one.target and one.target[x.name].status.ready_replicas)
+    ]
+
+
+def mending(ds: DisaggregatedSet) -> str:
+    """What gives such roles groups."""
+    if ds.paused:
+        return f"run 'kubectl lws resume ds/{ds.name}', and the rollout makes its groups"
+    return f"the rollout makes its groups, or 'kubectl lws undo ds/{ds.name}' the former ones"
+
+
 def _slice_causes(wanted: Wanted, one: Slice) -> list[Cause]:
-    """What keeps a slice from its next step, or from its size."""
+    """What keeps a slice from its next step, or from its size; roles that have none ready meanwhile."""
+    message = "no group is ready, and no LeaderWorkerSet of a former revision is left"
+    bare = [
+        Cause("NoReadyGroup", message, slice=one.number, role=x, advice=mending(wanted.ds))
+        for x in bare_roles(wanted, one)
+    ]
+    return [*bare, *_held_causes(wanted, one)]
+
+
+def _held_causes(wanted: Wanted, one: Slice) -> list[Cause]:
     live = [x for x in one.former if not x.drained]
     if live and wanted.ds.paused:
         advice = f"run 'kubectl lws resume ds/{wanted.ds.name}' to go on"

@@ -20,5 +20,5 @@ def run(session: Session, options: Any) -> int:
         seen = see_roles(session, options.name)
         return Told(status.describe(seen), tree.describe(seen, now=time.time()))
 
-    picture = Following(look, status.draw, tree.root_of)
+    picture = Following(look, status.draw_whole, tree.root_of)
     return show(session, options, picture, tree.sources_of(options.name))

@@ -11,6 +11,7 @@ from rich.text import Text
 from lws.api import constants as c
 from lws.api import disaggregation as d
 from lws.cli import following
+from lws.cli.disaggregated.causes import bare_roles, mending
 from lws.cli.disaggregated.observing import SeenRoles, see_children
 from lws.cli.drawing import BAD, BUSY, GOOD, count
 from lws.cli.kinds import DISAGGREGATEDSETS, reference
@@ -33,7 +34,9 @@ class RoleProgress(Struct, rename="camel"):
 
 
 class RolesStatusView(Struct, rename="camel"):
-    """``former``: groups of former revisions that still exist. ``done`` and ``failed`` end a wait."""
+    """``former``: groups of former revisions that still exist. ``bare``: what is to be said of roles that
+    have none ready, and get one by the rollout only. ``done`` and ``failed`` end a wait.
+    """
 
     namespace: str
     name: str
@@ -48,6 +51,7 @@ class RolesStatusView(Struct, rename="camel"):
     failed: bool
     message: str
     kind: str = d.KIND
+    bare: list[str] = []
 
     @property
     def names(self) -> list[str]:
@@ -71,11 +75,18 @@ def describe(seen: SeenRoles) -> RolesStatusView:
         done=condition(ds, d.AVAILABLE) is not None and not ds.deleting,
         failed=problem is not None,
         message="",
+        bare=list(_bare(seen)),
     )
     if ds.deleting:
         problem = being_deleted(sum(x.status.replicas for x in seen.children))
     view.message = _message(view) if problem is None else problem
     return view
+
+
+def _bare(seen: SeenRoles) -> Iterator[str]:
+    for one in seen.slices:
+        for role in bare_roles(seen.wanted, one):
+            yield f"slice {one.number}, role {role}: no group is ready; {mending(seen.ds)}"
 
 
 def progress(seen: SeenRoles) -> list[RoleProgress]:
@@ -127,6 +138,11 @@ def draw(view: RolesStatusView) -> Text:
     return Text(f'disaggregatedset "{view.name}" ').append(view.message, style=style)
 
 
+def draw_whole(view: RolesStatusView) -> Text:
+    """With the roles that nobody would look for."""
+    return draw(view).append("".join(f"\n  {x}" for x in view.bare))
+
+
 def run(session: Session, options: Any) -> int:
     """Once, or with ``--watch`` until the end."""
 
@@ -135,4 +151,4 @@ def run(session: Session, options: Any) -> int:
         return following.Moment(seen.ds, describe(seen))
 
     subject = following.Subject(DISAGGREGATEDSETS, f'disaggregatedset "{options.name}"', look)
-    return following.run(session, options, subject, draw)
+    return following.run(session, options, subject, draw if options.watch else draw_whole)

@@ -256,6 +256,42 @@ def test_causes(seen: SeenRoles, wanted: list[Any]) -> None:
     assert causes(seen) == wanted
 
 
+PAUSED: Any = conditions(
+    replace(NEW, metadata=replace(NEW.metadata, annotations={d.PAUSED_ANNOTATION: d.PAUSED}))
+)
+RESUME = "run 'kubectl lws resume ds/llm', and the rollout makes its groups"
+WAIT = "the rollout makes its groups, or 'kubectl lws undo ds/llm' the former ones"
+
+
+@pytest.mark.parametrize(
+    ("ds", "target", "mends", "then"),
+    [
+        pytest.param(PAUSED, 0, RESUME, "Paused", id="paused"),
+        pytest.param(conditions(NEW), 0, WAIT, "RollingOut", id="rolling"),
+        pytest.param(PAUSED, 1, "", "Paused", id="a-new-group-is-ready"),
+    ],
+)
+def test_a_role_that_somebody_has_left_without_a_group(ds: Any, target: int, mends: str, then: str) -> None:
+    """Its LeaderWorkerSet of the former revision was deleted by hand, in the middle of a rollout (181)."""
+    seen = seen_roles(
+        ds,
+        seen_child(NEW, "prefill", target, minute=1),
+        seen_child(NEW, "decode", 1, minute=1),
+        seen_child(OLD, "decode", 1),
+    )
+    found = why.describe(seen, {}, now=0.0).causes
+    bare = [("NoReadyGroup", "prefill", mends)] if mends else []
+    assert [(x.reason, x.role, x.advice) for x in found[: len(bare)]] == bare
+    assert found[len(bare)].reason == then
+    told = str(status.draw_whole(status.describe(seen))).splitlines()[1:]
+    assert told == [f"  slice 0, role prefill: no group is ready; {x}" for _, _, x in bare]
+
+
+def test_a_role_whose_former_groups_serve_is_not_bare() -> None:
+    assert status.describe(ROLLING).bare == []
+    assert status.describe(WHOLE).bare == []
+
+
 def test_only_what_is_not_whole_is_asked_about() -> None:
     assert [x.lws.name for x in why.troubled(ROLLING)] == [f"llm-0-{NEW_REVISION}-prefill"]
     stalled = WHOLE.sets[0]._replace(lws=conditions(WHOLE.sets[0].lws, Stalled="refused"))
