@@ -25,13 +25,31 @@ DECISIONS = ROOT / "docs" / "decisions"
 
 sys.path.insert(0, str(ROOT / "docs"))
 
+PROJECT_TABLE = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EDITORS = {"/blob/": "/edit/", "/src/branch/": "/_edit/"}
+
+
+def links_to_files(address: str) -> dict[str, str]:
+    """The theme's options by which each page leads to its file, and to the forge's editor if that is known.
+
+    ``address``: of the repository's files, as ``https://git.example/lws/blob/main``; empty: no links.
+    """
+    if not address:
+        return {}
+    found = {"source_view_link": f"{address.rstrip('/')}/{{filename}}"}
+    for shown, edited in EDITORS.items():
+        if shown in address:
+            found["source_edit_link"] = found["source_view_link"].replace(shown, edited, 1)
+    return found
+
+
 project = "LeaderWorkerSet in Python"
-version = release = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+version = release = PROJECT_TABLE["version"]
 html_title = f"{project} {version}"
 author = "the contributors"
 copyright = "the contributors, Apache-2.0"  # noqa: A001 - Sphinx calls it so
 
-extensions = ["myst_parser", "sphinx_copybutton", "markup"]
+extensions = ["myst_parser", "sphinx_copybutton", "markup", "excerpts"]
 root_doc = "README"
 PROJECT = ["CHANGELOG.md", "SECURITY.md", "CONTRIBUTING.md", "MAINTENANCE.md", "CODE_OF_CONDUCT.md"]
 SCENARIOS = "tests/SCENARIOS.md"
@@ -40,7 +58,10 @@ include_patterns = ["README.md", *PROJECT, "docs/**.md", SCENARIOS]
 exclude_patterns = [".*", "build", "src", "hack", "manifests", "tests/*/**", "docs/specification"]
 myst_heading_anchors = 4
 html_theme = "furo"
-html_theme_options = {"navigation_with_keys": True}
+html_theme_options = {
+    "navigation_with_keys": True,
+    **links_to_files(PROJECT_TABLE.get("urls", {}).get("Files", "")),
+}
 html_copy_source = False
 html_use_index = False
 html_static_path = ["theme/static"]

@@ -43,6 +43,11 @@ def project() -> dict[str, Any]:
     return tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
+def addresses() -> dict[str, str]:
+    """By label, as pyproject.toml has them once it is known where the project lives (MAINTENANCE.md)."""
+    return dict(project()["project"].get("urls", {}))
+
+
 def plugin() -> Distribution:
     """``kubectl lws``, and what it stands on."""
     table = project()
@@ -105,6 +110,7 @@ def _metadata(distribution: Distribution) -> str:
         f"License-Expression: {table['license']}",
         "License-File: LICENSE",
         f"Requires-Python: {table['requires-python']}",
+        *(f"Project-URL: {label}, {address}" for label, address in addresses().items()),
         *(f"Requires-Dist: {x}" for x in distribution.requires),
     ]
     return "\n".join(lines) + "\n"

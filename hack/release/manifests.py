@@ -15,12 +15,15 @@ import yaml
 from hack.controlplane import binaries
 from hack.controlplane.layout import ROOT, ClusterError
 from hack.release.archives import Entry, compressed, files_below, tar
+from hack.release.distributions import addresses
 from hack.tools.chart import copies, present
 from lws import __version__
 
 DEFAULT: Final = ROOT / "manifests" / "default"
 CHART: Final = ROOT / "manifests" / "chart"
 IMAGE: Final = "lws-python"  # as the manifests name it
+FILES: Final = "Files"
+"""The label of pyproject.toml's address of the repository's files, which the site takes, too."""
 
 
 def install(repository: str, digest: str) -> bytes:
@@ -57,9 +60,19 @@ def chart(repository: str, digest: str, *, time: int) -> tuple[str, bytes]:
         != (yaml.safe_load(named)["image"]["manager"])
     ):
         raise ClusterError("the chart's values.yaml has no image.manager.repository and digest to fill in")
-    tree["values.yaml"] = Entry(named.encode())
+    tree["values.yaml"] = Entry(with_runbooks(named, addresses().get(FILES, "")).encode())
     packed = {f"lws/{name}": entry for name, entry in tree.items()}
     return f"lws-{__version__}.tgz", compressed(tar(packed, time=time, directories={"lws": 0o755}))
+
+
+def with_runbooks(values: str, address: str) -> str:
+    """The chart's values, by which alerts lead to ``address``, where the repository's files are."""
+    if not address:
+        return values
+    named = re.sub(r'(?m)^(  runbooks:) ""$', rf"\1 {address}", values, count=1)
+    if yaml.safe_load(named)["prometheus"]["runbooks"] != address:
+        raise ClusterError("the chart's values.yaml has no prometheus.runbooks to fill in")
+    return named
 
 
 def _kubectl() -> str:

@@ -27,6 +27,12 @@ BEYOND = """() => {
   const page = beyond(document.documentElement);
   return page > 0 ? [`the page, by ${page} px`, ...found] : found;
 }"""
+# Of each result that is no name from an index, which has a text of its own.
+SHOWN = """() => {
+  const all = [...document.querySelectorAll("ul.search > li")];
+  const found = all.filter(e => !e.querySelector(":scope > span"));
+  return found.length && found.every(e => e.querySelector("p.context"));
+}"""
 BY_FIRST_RESULTS = 3
 SEARCHES = {
     "rollback": "docs/guides/rollouts",
@@ -125,6 +131,15 @@ def test_the_search_finds(site: Path, desktop: Page, words: str) -> None:
     found = [x.get_attribute("href") or "" for x in desktop.query_selector_all("ul.search > li > a")]
     first = list(dict.fromkeys(re.sub(r"\.html.*", "", x) for x in found))[:BY_FIRST_RESULTS]
     assert SEARCHES[words] in first
+
+
+def test_what_the_search_finds_is_shown_from_files_too(site: Path, desktop: Page) -> None:
+    """A browser lets no page read another one there; a place within a page has its own text."""
+    desktop.goto(f"{(site / 'search.html').as_uri()}?q=rollback")
+    desktop.wait_for_selector("#search-results .search-summary:has-text('finished')")
+    desktop.wait_for_function(SHOWN)
+    texts = [x.inner_text() for x in desktop.query_selector_all("ul.search p.context")]
+    assert any("rollback" in x.lower() for x in texts)
 
 
 def test_a_newcomer_finds_the_ways_on_and_can_copy(site: Path, desktop: Page) -> None:

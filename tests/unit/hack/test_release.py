@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import yaml
 from support.ociimage import Layout
 
 from hack.controlplane.layout import ROOT, ClusterError
@@ -168,6 +169,31 @@ def test_the_chart_is_filled_in() -> None:
         assert "    repository: registry.example/lws\n" in values.read().decode()
     assert {"lws/Chart.yaml", "lws/README.md", "lws/templates/deployment.yaml"} <= set(names)
     assert not [x for x in names if "/." in x]
+
+
+def test_where_the_files_are_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In pyproject.toml: the chart's alerts lead there, and the wheels name it (MAINTENANCE.md)."""
+    address = "https://git.example/o/lws/blob/main"
+    table = distributions.project()
+    table["project"]["urls"] = {"Files": address}
+    monkeypatch.setattr(distributions, "project", lambda: table)
+    _, content = manifests.chart("registry.example/lws", "sha256:" + "0" * 64, time=1)
+    with tarfile.open(fileobj=io.BytesIO(content)) as chart:
+        values = chart.extractfile("lws/values.yaml")
+        assert values is not None
+        assert yaml.safe_load(values)["prometheus"]["runbooks"] == address
+    name, wheel = distributions.wheel(distributions.plugin(), time=DATE)
+    with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
+        (metadata,) = [x for x in archive.namelist() if x.endswith("/METADATA")]
+        assert f"Project-URL: Files, {address}\n" in archive.read(metadata).decode(), name
+
+
+def test_nobody_is_led_to_a_host_that_nobody_has() -> None:
+    values = (manifests.CHART / "values.yaml").read_text()
+    assert manifests.with_runbooks(values, "") == values
+    assert yaml.safe_load(values)["prometheus"]["runbooks"] == ""
+    with pytest.raises(ClusterError, match=r"no prometheus\.runbooks to fill in"):
+        manifests.with_runbooks("prometheus: {runbooks: x}", "https://git.example")
 
 
 def test_one_line_of_a_lock() -> None:
