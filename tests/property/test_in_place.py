@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.changing_cluster import BAD
+from support.apimodel.nodes import BAD
 from support.in_place_world import Life, pods_of
 
 from lws.api import constants as c
@@ -86,13 +86,13 @@ def test_any_history_ends_whole(
     life.faults = True
     for leader, worker, env, policy, partition in history:
         template = pods_of(leader, worker, "a", env=env)
-        life.cluster.kubelets_away = data.draw(st.booleans())
+        life.cluster.nodes.away = data.draw(st.booleans())
         life.edit(**shape, template=template, policy=policy, partition=partition)
         life.go_on(data.draw(st.integers(0, 200)))
         if life.pods and data.draw(st.booleans()):
             life.cluster.delete(life.random.choice(life.pods), force=data.draw(st.booleans()))
         life.go_on(data.draw(st.integers(0, 200)))
-    life.cluster.kubelets_away = False
+    life.cluster.nodes.away = False
     life.edit(**shape, template=pods_of("a", "b", "a"))
     life.settle()
     life.assert_whole()

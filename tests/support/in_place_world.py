@@ -1,4 +1,4 @@
-"""A set that is updated in place, over the model of a cluster whose images change, until all is at rest."""
+"""A set that is updated in place in the model of a control plane, until all is at rest."""
 
 from __future__ import annotations
 
@@ -12,12 +12,19 @@ from lws.api.leaderworkerset import InPlaceUpdate, LeaderWorkerSet
 from lws.api.workloads import Pod, StatefulSet
 from lws.planning.inplace.marks import mark_on, open_mark
 from lws.runtime.clock import FakeClock
-from support.changing_cluster import ChangingCluster, groups_down
-from support.controller_model import Crash, ModelClient, Process, trouble
+from support.apimodel.nodes import BAD
+from support.apimodel.revisions import ME as STATEFULSETS
+from support.apimodel.statefulsets import PODS
+from support.apimodel.store import Where
 from support.groups import a_set
+from support.stepwise.cluster import Cluster, Move, owner_uid
+from support.stepwise.process import Process
+from support.stepwise.wire import Crash, Wire, trouble
 
 LATEST = 60.0
 """Seconds by which a StatefulSet controller hears late at most, which is less than any deadline here."""
+STEPS = 60_000
+"""More of them never come to rest."""
 
 
 def pods_of(leader: str, *workers: str, env: str = "") -> dict[str, Any]:
@@ -32,8 +39,22 @@ def pods_of(leader: str, *workers: str, env: str = "") -> dict[str, Any]:
     return {"leaderTemplate": role(leader), "workerTemplate": role(*workers)}
 
 
+def in_place_set(*, policy: str = c.POD_UPDATE_IN_PLACE, deadline: int = 600, **spec: Any) -> LeaderWorkerSet:
+    made = a_set(**spec)
+    strategy = made.spec.rollout_strategy
+    assert strategy is not None
+    assert strategy.rolling_update_configuration is not None
+    times = InPlaceUpdate(0, deadline) if policy == c.POD_UPDATE_IN_PLACE else None
+    rolling = replace(strategy.rolling_update_configuration, pod_update_policy=policy, in_place_update=times)
+    strategy = replace(strategy, rolling_update_configuration=rolling)
+    return replace(made, spec=replace(made.spec, rollout_strategy=strategy))
+
+
 class Life:
-    """A set, a cluster and a controller, until they are at rest."""
+    """A set, a cluster and a controller, until they are at rest.
+
+    ``deleted_by_sets``: UIDs of pods that StatefulSets replaced.
+    """
 
     def __init__(
         self,
@@ -47,26 +68,21 @@ class Life:
     ) -> None:
         """``lag``: of the first lists. ``late``: the StatefulSet controller hears of pods after others."""
         self.random, self.clock = Random(seed), FakeClock()
-        self.cluster = ChangingCluster()
-        self.cluster.create(self._set(**spec))
+        self.cluster = Cluster(self.clock)
+        self.cluster.create(in_place_set(**spec))
+        self.cluster.server.admission.let_go = self._note
+        self.deleted_by_sets: list[str] = []
         self._strike = trouble(self.random, crash=crash, fail=fail)
         self.faults, self.most_down, self.lag, self.late = False, 0, lag, late
-        self.client = ModelClient(self.cluster, lambda: self._strike() if self.faults else None)
+        self._looked_at = 0
+        self.wire = Wire(self.cluster.server, lambda: self._strike() if self.faults else None)
         self.process: Process | None = None
         self.settle()
 
-    @staticmethod
-    def _set(*, policy: str = c.POD_UPDATE_IN_PLACE, deadline: int = 600, **spec: Any) -> LeaderWorkerSet:
-        made = a_set(**spec)
-        strategy = made.spec.rollout_strategy
-        assert strategy is not None
-        assert strategy.rolling_update_configuration is not None
-        times = InPlaceUpdate(0, deadline)
-        rolling = replace(
-            strategy.rolling_update_configuration, pod_update_policy=policy, in_place_update=times
-        )
-        strategy = replace(strategy, rolling_update_configuration=rolling)
-        return replace(made, spec=replace(made.spec, rollout_strategy=strategy))
+    def _note(self, where: Where, by: str) -> None:
+        found = self.cluster.store.find(where)
+        if by == STATEFULSETS and found is not None:
+            self.deleted_by_sets.append(found["metadata"]["uid"])
 
     @property
     def lws(self) -> LeaderWorkerSet:
@@ -77,8 +93,7 @@ class Life:
         return sorted(self.cluster.all(Pod), key=lambda pod: pod.name)
 
     def edit(self, **spec: Any) -> None:
-        metadata = replace(self.lws.metadata, generation=self.lws.metadata.generation + 1)
-        self.cluster.put(replace(self.lws, spec=self._set(**spec).spec, metadata=metadata))
+        self.cluster.put(replace(self.lws, spec=in_place_set(**spec).spec))
         self.most_down = 0
 
     def go_on(self, steps: int) -> None:
@@ -88,7 +103,7 @@ class Life:
 
     def settle(self, *, faults: bool = False) -> None:
         self.faults = faults
-        for _ in range(20_000):
+        for _ in range(STEPS):
             if not self.step():
                 return
         raise AssertionError("it never settles")
@@ -97,27 +112,53 @@ class Life:
         """False when nothing can happen any more."""
         if self.process is None:
             lag = self.random.choice((0, self.lag))
-            self.process = Process(self.cluster, self.client, self.clock, lambda _kind: lag)
-        moves = [*self.cluster.moves(), *self.process.deliveries(), *self.process.reconciles()]
-        due = self.process.next()
-        if self.late:
-            others = [x for x in moves if x != self.cluster.tell]
-            soon = due is not None and due < self.clock.monotonic() + LATEST
-            moves = others if others or (soon and self.random.random() < 0.8) else moves
+            self.process = Process(self.cluster, self.wire, lambda _kind: lag)
+        moves = self._moves(self.process)
+        due = self.next()
         if not moves and due is None:
             return False
         try:
             if moves:
                 self.random.choice(moves)()
             elif due is not None:
-                self.clock.advance(max(0.0, due - self.clock.monotonic()))
+                self.cluster.advance(max(0.0, due - self.clock.monotonic()))
         except Crash:
             self.process = None
-        self.most_down = max(self.most_down, groups_down(self.cluster))
+        if self.cluster.version != self._looked_at:
+            self._looked_at = self.cluster.version
+            self.most_down = max(self.most_down, self.groups_down())
         return True
 
+    def next(self) -> float | None:
+        """When time alone leads to something."""
+        due = [self.cluster.next(), self.process.next() if self.process is not None else None]
+        return min((x for x in due if x is not None), default=None)
+
+    def _moves(self, process: Process) -> list[Move]:
+        moves = [*self.cluster.moves(), *process.deliveries(), *process.reconciles()]
+        if not self.late or PODS not in self.cluster.sets.news:
+            return moves
+        others = [x for x in moves if not self.cluster.is_hearing(x, PODS)]
+        due = self.next()
+        soon = due is not None and due < self.clock.monotonic() + LATEST
+        return others if others or (soon and self.random.random() < 0.8) else moves
+
+    def groups_down(self) -> int:
+        """Groups of which a pod is not ready or is going."""
+        down = {x.labels.get(c.GROUP_INDEX_LABEL) for x in self.pods if not x.ready or x.deleting}
+        led = [x for x in self.pods if x.labels.get(c.WORKER_INDEX_LABEL) == "0"]
+        return sum(x.labels.get(c.GROUP_INDEX_LABEL) in down for x in led)
+
     def restart(self) -> None:
-        self.process = Process(self.cluster, self.client, self.clock, lambda _kind: 0)
+        self.process = Process(self.cluster, self.wire)
+
+    def runs(self, pod: Pod) -> dict[str, str]:
+        """The images that its containers were started from."""
+        return self.cluster.nodes.runs(pod.uid)
+
+    def waits(self, pod: Pod) -> bool:
+        """A container of it can never start."""
+        return BAD in self.runs(pod).values()
 
     def uids(self) -> list[str]:
         return [pod.uid for pod in self.pods]
@@ -131,8 +172,10 @@ class Life:
         for pod in self.pods:
             assert pod.ready
             assert not pod.deleting
-            assert (pod.labels[c.REVISION_LABEL], pod.controller_revision) == (key, key)
-            assert self.cluster.runs(pod) == {x.name: x.image for x in pod.spec.containers}
+            [owner] = [x for x in sets if x.uid == owner_uid(pod)]
+            assert pod.labels[c.REVISION_LABEL] == key
+            assert pod.controller_revision == owner.status.update_revision
+            assert self.runs(pod) == {x.name: x.image for x in pod.spec.containers}
         for one in sets:
             assert (one.labels[c.REVISION_LABEL], one.revision_of_pods) == (key, key)
             assert open_mark(one) is None

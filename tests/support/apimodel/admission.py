@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -12,14 +12,18 @@ from lws.webhooks.admission import Webhook, answer, parse
 from lws.webhooks.paths import MUTATE_POD, MUTATE_SET, VALIDATE_DISAGGREGATED_SET, VALIDATE_SET
 from support.apimodel.answers import Refused
 from support.apimodel.patching import json_patch
-from support.apimodel.store import Document, Kind
+from support.apimodel.store import Document, Kind, Where
 
 
 class Admission:
-    """As the webhook configurations of ``manifests/webhook`` have it. ``webhooks`` empty: none registered."""
+    """As the webhook configurations of ``manifests/webhook`` have it. ``webhooks`` empty: none registered.
+
+    ``let_go``: other people's policies, asked of every deletion and whose it is; raises Refused.
+    """
 
     def __init__(self, webhooks: Mapping[str, Webhook]) -> None:
         self.webhooks = webhooks
+        self.let_go: Callable[[Where, str], None] = lambda where, by: None
         self._asked = 0
 
     def admit(self, kind: Kind, new: Document, old: Document | None) -> Document:

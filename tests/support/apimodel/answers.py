@@ -70,6 +70,17 @@ def _place(path: str) -> tuple[Where | None, str]:
     return Where(kind, namespace, name), subresource
 
 
+def options(body: Document) -> dict[str, Any]:
+    """Of a deletion."""
+    conditions = body.get("preconditions") or {}
+    return {
+        "uid": conditions.get("uid", ""),
+        "version": conditions.get("resourceVersion", ""),
+        "propagation": body.get("propagationPolicy") or "",
+        "grace": body.get("gracePeriodSeconds"),
+    }
+
+
 class Answer(NamedTuple):
     """A status and a body."""
 

@@ -7,7 +7,7 @@ they have defaults of their own. Rules in CEL are not here: the webhooks say the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from typing import Any
 
@@ -64,10 +64,18 @@ def _schema(kind: Kind) -> Schema | None:
     return {**schema, "properties": {**schema["properties"], "metadata": ANYTHING}}
 
 
-def shaped(kind: Kind, document: Document) -> Document:
-    """As it is stored: without what is unknown, and with defaults. Other kinds stay as they are."""
+def shaped(kind: Kind, document: Document, prunes: Collection[str] = ()) -> Document:
+    """As it is stored: without what is unknown, and with defaults. Other kinds stay as they are.
+
+    ``prunes``: members of a status that are unknown, too, as in another version of the definition.
+    """
     schema = _schema(kind)
-    return document if schema is None else dict(_shaped(schema, document))
+    if schema is None:
+        return document
+    made = dict(_shaped(schema, document))
+    if prunes and "status" in made:
+        made["status"] = {x: y for x, y in made["status"].items() if x not in prunes}
+    return made
 
 
 def _shaped(schema: Schema, value: Any) -> Any:

@@ -98,7 +98,22 @@ def _is_tagged(image: str) -> bool:
     return "@" in name or (bool(colon) and tag != "latest")
 
 
+OF_ADDRESSES = frozenset({"clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "internalTrafficPolicy"})
+"""Of a Service what only one with an address of its own has."""
+
+
 def _service(document: Document) -> Document:
+    if _elsewhere(document):
+        spec = {x: y for x, y in document["spec"].items() if x not in OF_ADDRESSES}
+        return {**document, "spec": {"sessionAffinity": "None", **spec}}
+    return _addressed(document)
+
+
+def _elsewhere(service: Document) -> bool:
+    return bool(service.get("spec", {}).get("type") == "ExternalName")
+
+
+def _addressed(document: Document) -> Document:
     spec: dict[str, Any] = _over(
         {
             "type": "ClusterIP",
@@ -145,7 +160,8 @@ def immutable(before: Document, after: Document) -> str:
         fixed = (old.keys() | new.keys()) - MUTABLE_OF_STATEFULSETS
         if any(old.get(x) != new.get(x) for x in fixed):
             return "spec: Forbidden: updates to statefulset spec for fields other than some are forbidden"
-    if before["kind"] == "Service" and before["spec"]["clusterIP"] != after["spec"].get("clusterIP"):
+    moved = before["kind"] == "Service" and not (_elsewhere(before) or _elsewhere(after))
+    if moved and before["spec"]["clusterIP"] != after["spec"].get("clusterIP"):
         return "spec.clusterIPs[0]: Invalid value: may not change once set"
     if before["kind"] == "Pod" and _without_images(before["spec"]) != _without_images(after["spec"]):
         return "spec: Forbidden: pod updates may not change fields other than some"

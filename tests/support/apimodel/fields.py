@@ -6,9 +6,10 @@ Other lists are owned as a whole, and some members are, as the types of the API 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
+
+import msgspec
 
 from support.apimodel.store import Document, Kind, changed
 
@@ -87,7 +88,7 @@ def _walk(value: Any, path: Path, name: str, whole: frozenset[str]) -> Iterator[
                 yield from _walk(inner, (*path, f"f:{member}"), member, whole)
     elif isinstance(value, list) and value and name in SETS:
         yield path, PARENT
-        yield from (((*path, "v:" + json.dumps(x)), None) for x in value)
+        yield from (((*path, "v:" + msgspec.json.encode(x).decode()), None) for x in value)
     elif isinstance(value, list) and value and name in KEYS and all(isinstance(x, dict) for x in value):
         yield path, PARENT
         for item in value:
@@ -101,7 +102,7 @@ def _walk(value: Any, path: Path, name: str, whole: frozenset[str]) -> Iterator[
 
 
 def _key(name: str, item: Document) -> str:
-    return "k:" + json.dumps({x: item.get(x) for x in KEYS[name]}, separators=(",", ":"))
+    return "k:" + msgspec.json.encode({x: item.get(x) for x in KEYS[name]}).decode()
 
 
 def fields_v1(owned: set[Path]) -> Document:
@@ -163,15 +164,28 @@ def updated(
 ) -> Document:
     """``after`` with its owners: what changed belongs to the manager, what is gone to nobody."""
     owners = owners_in(before) if before is not None else {}
-    old, new = paths(before) if before is not None else {}, paths(after)
+    old, new = (paths(_where_differing(x, before or {}, after)) for x in (before or {}, after))
     moved = {x for x, value in new.items() if x not in old or _differ(old[x], value)}
     if not subresource:
         moved = {x for x in moved if x[0] != "f:status"}
     gone = old.keys() - new.keys()
-    owners = {who: owned - moved - gone for who, owned in owners.items()}
     mine = (manager, "Update", subresource)
+    if before is not None and not gone and _is_only_mine(moved, owners, mine):
+        managed = before["metadata"].get("managedFields", [])
+        return {**after, "metadata": {**after["metadata"], "managedFields": managed}}
+    owners = {who: owned - moved - gone for who, owned in owners.items()}
     owners[mine] = owners.get(mine, set()) | moved
     return with_owners(after, owners, kind)
+
+
+def _is_only_mine(moved: set[Path], owners: Owners, mine: tuple[str, str, str]) -> bool:
+    others = (owned for who, owned in owners.items() if who != mine)
+    return moved <= owners.get(mine, set()) and all(moved.isdisjoint(x) for x in others)
+
+
+def _where_differing(document: Document, before: Document, after: Document) -> Document:
+    """Its members that are not the same in both."""
+    return {x: y for x, y in document.items() if x == "kind" or before.get(x) != after.get(x)}
 
 
 def _differ(old: Any, new: Any) -> bool:
@@ -261,8 +275,8 @@ def _step(at: Any, step: str) -> Any:
     if step.startswith("f:"):
         return at.get(step[2:]) if isinstance(at, dict) else None
     if step.startswith("v:"):
-        value = json.loads(step[2:])
+        value = msgspec.json.decode(step[2:])
         return value if value in (at or ()) else None
-    wanted = json.loads(step[2:])
+    wanted = msgspec.json.decode(step[2:])
     items = at if isinstance(at, list) else ()
     return next((x for x in items if all(x.get(k) == v for k, v in wanted.items())), None)

@@ -57,7 +57,7 @@ class Nodes:
         status, generation = pod["status"], pod["metadata"].get("generation", 1)
         if status.get("observedGeneration", 0) < generation:
             return {**status, "observedGeneration": generation}
-        runs = self._images.get(uid_of(pod), {})
+        runs = self.runs(uid_of(pod))
         for container in pod["spec"]["containers"]:
             if runs.get(container["name"]) != container["image"]:
                 return self._start(pod, container)
@@ -110,6 +110,10 @@ class Nodes:
     def _end(self, pod: Document) -> None:
         self._images.pop(uid_of(pod), None)
         self._try(self._server.delete, where_of(pod), uid=uid_of(pod), grace=0)
+
+    def runs(self, uid: str) -> dict[str, str]:
+        """The images that the containers of a pod were started from."""
+        return self._images.get(uid, {})
 
     # What happens to pods.
 

@@ -33,8 +33,7 @@ class StatefulSetRevisions:
         """A generator that returns Revisions."""
         own = yield from self._own(one)
         data = {"spec": {"template": one["spec"]["template"]}}
-        text = json.dumps(data, sort_keys=True)
-        equal = next((x for x in own if json.dumps(x["data"], sort_keys=True) == text), None)
+        equal = next((x for x in own if x["data"] == data), None)
         last = own[-1]["revision"] if own else 0
         if equal is None:
             equal = yield from self._new(one, data, last + 1)

@@ -5,9 +5,8 @@ Every rule is the API server's own; who asks, when, and whether the answer arriv
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from support.apimodel import patching
 from support.apimodel.admission import Admission
@@ -20,6 +19,7 @@ from support.apimodel.answers import (
     invalid,
     listed,
     not_found,
+    options,
     selection,
 )
 from support.apimodel.custom import problem, shaped
@@ -41,7 +41,7 @@ class Server:
     """``now``: seconds of the clock. ``streams``: whether lists may be streamed, as from 1.32 on.
 
     ``max_unavailable``: the gate MaxUnavailableStatefulSet. ``schemas``: custom resources have those of this
-    version; without, anything is taken as it is.
+    version; without, anything is taken as it is. ``prunes``: but for these members of a status.
     """
 
     def __init__(
@@ -51,10 +51,12 @@ class Server:
         streams: bool = True,
         max_unavailable: bool = True,
         schemas: bool = True,
+        prunes: Collection[str] = (),
     ) -> None:
         self.store = Store()
         self.admission = Admission({})
         self.streams, self.max_unavailable, self.schemas = streams, max_unavailable, schemas
+        self._prunes = frozenset(prunes)
         self.feeds: list[WatchFeed] = []
         self.behind = 0  # so many versions are not in the watch cache yet from which lists of any age come
         self._now = now
@@ -110,7 +112,7 @@ class Server:
                 made = self.patch(where, request.body, manager, request.subresource, strategic=strategic)
                 return self._answer(made)
             case "DELETE":
-                left = self.delete(where, **_options(request.body))
+                left = self.delete(where, by=request.actor, **options(request.body))
                 return self._answer(left) if left is not None else SUCCESS
         raise Refused(405, "MethodNotAllowed", request.method)
 
@@ -251,6 +253,7 @@ class Server:
         version: str = "",
         propagation: str = "",
         grace: int | None = None,
+        by: str = "",
     ) -> Document | None:
         """What is left, and of some kinds what was; else None.
 
@@ -260,6 +263,7 @@ class Server:
         metadata = live["metadata"]
         if uid not in ("", metadata["uid"]) or version not in ("", metadata["resourceVersion"]):
             raise conflict("Precondition failed: UID in precondition")
+        self.admission.let_go(where, by)
         ended = ended_document(live, propagation, grace, self.time)
         if ended is not None:
             live = self.store.put(where, ended)
@@ -269,7 +273,7 @@ class Server:
         return live
 
     def _defaulted(self, kind: Kind, document: Document) -> Document:
-        made = shaped(kind, document) if self.schemas else document
+        made = shaped(kind, document, self._prunes) if self.schemas else document
         return dict(defaulted(made, max_unavailable=self.max_unavailable))
 
     def _problem(self, kind: Kind, document: Document, before: Document | None = None) -> str:
@@ -282,16 +286,6 @@ class Server:
         """As it stands in objects."""
         at = datetime.fromtimestamp(int(self._now()), UTC) + timedelta(seconds=seconds)
         return at.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _options(body: Document) -> dict[str, Any]:
-    conditions = body.get("preconditions") or {}
-    return {
-        "uid": conditions.get("uid", ""),
-        "version": conditions.get("resourceVersion", ""),
-        "propagation": body.get("propagationPolicy") or "",
-        "grace": body.get("gracePeriodSeconds"),
-    }
 
 
 def _rest(document: Document) -> Document:

@@ -25,7 +25,7 @@ from support.apimodel.podstates import (
 from support.apimodel.revisions import ME, Revisions, StatefulSetRevisions
 from support.apimodel.rolling import Seen, is_complete, replaced, revision_of_new
 from support.apimodel.server import Server
-from support.apimodel.store import BY_KIND, Document, Where, changed, owner_of, uid_of, where_of
+from support.apimodel.store import BY_KIND, Document, Kind, Where, changed, owner_of, uid_of, where_of
 
 POD_NAME = "statefulset.kubernetes.io/pod-name"
 POD_INDEX = "apps.kubernetes.io/pod-index"
@@ -56,12 +56,13 @@ class StatefulSets:
     # What it hears.
 
     @property
-    def has_news(self) -> bool:
-        return not self.deaf and any(self._heard[x] < len(self._store.log[x]) for x in self._heard)
+    def news(self) -> list[Kind]:
+        """The kinds of which it has not heard everything; each has a watch of its own."""
+        return [] if self.deaf else [x for x, at in self._heard.items() if at < len(self._store.log[x])]
 
-    def hear(self) -> None:
-        """The next change of a pod or a StatefulSet, whichever came first."""
-        found = [log[at] for x, at in self._heard.items() if at < len(log := self._store.log[x])]
+    def hear(self, kind: Kind | None = None) -> None:
+        """The next change of a pod or a StatefulSet, by default whichever came first."""
+        found = [self._store.log[x][self._heard[x]] for x in ([kind] if kind else self.news)]
         change = min(found, key=lambda x: x.version)
         self._heard[change.where.kind] += 1
         cache = self._sets if change.where.kind is SETS else self._pods
@@ -114,9 +115,15 @@ class StatefulSets:
         if going(one):
             return
         revisions = yield from self._revisions.of(one, list(self._pods.values()))
-        yield from self._manage(one, list(pods.values()), revisions)
+        failed: Refused | None = None
+        try:
+            yield from self._manage(one, list(pods.values()), revisions)
+        except Refused as refused:  # what is there is told all the same
+            failed = refused
         left = [x for uid, x in self._pods.items() if uid in pods or owner_of(x) == uid_of(one)]
         yield from self._report(one, left, revisions)
+        if failed is not None:
+            raise failed
 
     def _adopt(self, one: Document, pod: Document) -> Iterator[None]:
         live = self._store.find(where_of(one))
@@ -171,7 +178,7 @@ class StatefulSets:
 
     def _delete(self, pod: Document) -> Iterator[None]:
         try:
-            self._server.delete(where_of(pod))
+            self._server.delete(where_of(pod), by=ME)
         except Refused as refused:
             if refused.status != 404:
                 raise
@@ -236,8 +243,8 @@ class StatefulSets:
     def _ripens(self, pod: Document) -> float | None:
         owner = self._sets.get(owner_of(pod))
         wait = owner["spec"].get("minReadySeconds", 0) if owner is not None else 0
-        since = ready_since(pod)
-        return since + wait if wait and since is not None else None
+        since = ready_since(pod) if wait else None
+        return since + wait if since is not None else None
 
     def look_again(self) -> None:
         """Time has passed: look at those whose pods it concerns, and at those that failed."""

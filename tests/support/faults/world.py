@@ -152,7 +152,7 @@ class World:
         if at != self._moves_at:
             nodes = [("nodes", x) for x in self.nodes.moves()]
             self._moves_at, self._moves = at, [*nodes, *(("collector", x) for x in self.collector.moves())]
-        hear = [("statefulset watch", self.sets.hear)] * 2 if self.sets.has_news else []
+        hear = [("statefulset watch", self.sets.hear)] * 2 if self.sets.news else []
         return [*self._moves, *hear, *(("statefulsets", partial(self.sets.step, x)) for x in self.sets.busy)]
 
     def at_random(self, choices: list[Choice]) -> Move:

@@ -5,82 +5,94 @@ from __future__ import annotations
 from typing import Any
 
 from msgspec.structs import replace
-from support.cluster_model import Cluster
-from support.controller_model import TYPES, LaggingInformer, ModelClient
-from support.groups import a_leader, a_set, a_worker_set, owner_of
-from support.in_place_world import Life, pods_of
+from support.child_world import GROUP
+from support.child_world import World as ChildWorld
+from support.groups import NAME, a_set
+from support.in_place_world import in_place_set, pods_of
+from support.stepwise.caches import SteppedInformer, stepped_informers
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import StatefulSet
 from lws.controllers.catchingup import CatchingUp
-from lws.controllers.informers import Informers
-from lws.objects import Key
+from lws.kube.client import Client
+from lws.objects import Key, KubeObject
 
 
 class World:
-    """A set with one group, and caches whose first lists are as old as asked for."""
+    """A set with one group, and the caches of a process whose first lists are of that time."""
 
     def __init__(self, lws: LeaderWorkerSet) -> None:
-        self.cluster = Cluster()
-        self.lws = self.cluster.create(lws)
-        leader = self.cluster.create(a_leader(0))
-        self.workers = self.cluster.create(a_worker_set(leader, owner=owner_of(leader)))
-        self.reads: list[str] = []
-        client: Any = ModelClient(self.cluster, lambda: self.reads.append(""))
-        self.version = self.cluster.version
-        self.informers = Informers(*(LaggingInformer(self.cluster, x, self.version) for x in TYPES.values()))
-        self.caches = CatchingUp(self.informers, client)
+        world = ChildWorld(lws=lws)
+        world.settle(seconds=10.0)
+        self.cluster, self.wire = world.cluster, world.wire
+        self.lws, self.workers = world.set, self.find(StatefulSet, GROUP)
+        self.version, self.key = self.cluster.version, world.set.key
+        self.informers = stepped_informers(self.cluster.server)
+        connection: Any = self.wire
+        self.caches = CatchingUp(self.informers, Client(connection))
+
+    def find(self, kind: type[Any], key: Key) -> Any:
+        found = self.cluster.get(kind, key)
+        assert found is not None
+        return found
+
+    @property
+    def stepped(self) -> list[SteppedInformer[Any]]:
+        return [*self.informers]  # type: ignore[list-item]
 
     def list(self) -> None:
-        for informer in self.informers:
-            informer.list()
+        for informer in self.stepped:
+            informer.list(behind=self.cluster.version - self.version)
+
+    def annotate(self, obj: KubeObject, **annotations: str) -> None:
+        """Somebody writes to it."""
+        noted = {**obj.annotations, **annotations}
+        self.cluster.put(replace(obj, metadata=replace(obj.metadata, annotations=noted)))
 
     def behind(self) -> bool:
-        return self.caches.behind(self.lws.key)
+        return self.caches.behind(self.key)
 
 
 def in_place() -> LeaderWorkerSet:
-    return Life._set(template=pods_of("a", "a"))
+    return in_place_set(replicas=1, template=pods_of("a", "a"))
 
 
 def test_caches_that_are_as_new_are_asked_for_once() -> None:
-    world = World(a_set())
+    world = World(a_set(replicas=1))
     world.list()
     assert not world.behind()
-    some = len(world.reads)
-    world.cluster.put(world.lws)
+    some = len(world.wire.asked)
+    world.annotate(world.lws, a="b")
     assert not world.behind()
-    assert len(world.reads) == some
+    assert len(world.wire.asked) == some
 
 
 def test_a_set_of_before_an_edit_is_waited_for() -> None:
-    world = World(a_set())
-    world.cluster.put(world.lws)
+    world = World(a_set(replicas=1))
+    world.annotate(world.lws, a="b")
     world.list()
     assert world.behind()
     assert not world.caches.known(world.lws.key)
-    world.informers.sets.deliver()  # type: ignore[attr-defined]
+    world.stepped[0].deliver()
     assert not world.behind()
     assert world.caches.known(world.lws.key)
 
 
 def test_of_sets_that_are_updated_in_place_the_groups_count_too() -> None:
-    for lws, late in ((a_set(), False), (in_place(), True)):
+    for lws, late in ((a_set(replicas=1), False), (in_place(), True)):
         world = World(lws)
-        world.cluster.put(world.workers)
+        world.annotate(world.workers, a="b")
         world.list()
         assert world.behind() is late
 
 
 def test_what_was_marked_counts_without_the_field() -> None:
     """A set that has gone back to recreating may still have a group under way."""
-    world = World(a_set())
-    note = {c.IN_PLACE_ANNOTATION: '{"to":"x"}'}
-    world.cluster.put(replace(world.workers, metadata=replace(world.workers.metadata, annotations=note)))
-    for informer in world.informers:
-        informer._version += 1  # type: ignore[attr-defined]
-    world.cluster.put(world.cluster.all(StatefulSet)[0])
+    world = World(a_set(replicas=1))
+    world.annotate(world.workers, **{c.IN_PLACE_ANNOTATION: '{"to":"x"}'})
+    world.version = world.cluster.version
+    world.annotate(world.find(StatefulSet, GROUP), a="b")
     world.list()
     assert world.behind()
 
@@ -88,16 +100,18 @@ def test_what_was_marked_counts_without_the_field() -> None:
 def test_what_went_meanwhile_is_not_waited_for_for_ever() -> None:
     """The caches may never show what the server showed: it is asked again."""
     world = World(in_place())
-    other = replace(world.workers, metadata=replace(world.workers.metadata, name="test-sample-1"))
-    made = world.cluster.create(other)
+    document = world.cluster.document(StatefulSet, GROUP)
+    labels = {**document["metadata"]["labels"], c.GROUP_INDEX_LABEL: "1"}
+    metadata = {"name": f"{NAME}-1", "namespace": GROUP.namespace, "labels": labels}
+    made = world.cluster.create({**document, "metadata": metadata})
     world.list()
     assert world.behind()
-    world.cluster.delete(made, force=True)
+    world.cluster.delete(made)
     assert not world.behind()
 
 
 def test_a_set_that_is_gone_is_forgotten() -> None:
-    world = World(a_set())
+    world = World(a_set(replicas=1))
     world.list()
     assert not world.behind()
     world.caches.forget(world.lws.key)

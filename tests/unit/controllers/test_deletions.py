@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 from support.child_world import GROUP, KEY, World, answer
-from support.cluster_model import restarted
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
-from lws.api.workloads import ControllerRevision, Pod
+from lws.api.workloads import Pod
 from lws.controllers.refusals import FIRST, LONGEST
 from lws.kube.errors import ApiError
 
@@ -18,19 +17,6 @@ POLICY = "admission webhook denied the request: pods of this namespace stay"
 
 def keep_pods(world: World, status: int = 403) -> None:
     world.keep = lambda kind, name: answer(status, POLICY) if kind == "Pod" else None
-
-
-def rolling_world() -> World:
-    """Whose StatefulSet controller says at once that it has seen every new template."""
-    world = World()
-    world.settle(seconds=10.0)
-    carried = world.leader_set
-    assert carried is not None
-    status = replace(carried.status, observed_generation=100, current_revision="x", update_revision="x")
-    world.cluster.put(replace(carried, status=status))
-    world.settle(seconds=10.0)
-    assert world.conditions == {c.AVAILABLE}
-    return world
 
 
 def with_image(lws: LeaderWorkerSet) -> LeaderWorkerSet:
@@ -42,7 +28,7 @@ def with_image(lws: LeaderWorkerSet) -> LeaderWorkerSet:
 def fail_group_0(world: World) -> Pod:
     leader = world.cluster.get(Pod, GROUP)
     assert leader is not None
-    world.cluster.put(restarted(leader))
+    world.cluster.restart(leader)
     return leader
 
 
@@ -80,7 +66,8 @@ def test_it_is_asked_for_ever_more_rarely_and_done_when_it_may() -> None:
 
 def test_a_roll_whose_leaders_may_not_go_is_told_and_scaled_all_the_same() -> None:
     """It is no refusal of the template: the leader StatefulSet keeps the new one."""
-    world = rolling_world()
+    world = World()
+    world.settle(seconds=10.0)
     keep_pods(world)
     world.edit(with_image)
     world.settle(seconds=FIRST)
@@ -88,7 +75,7 @@ def test_a_roll_whose_leaders_may_not_go_is_told_and_scaled_all_the_same() -> No
     assert c.AVAILABLE not in world.conditions
     carried = world.leader_set
     assert carried is not None
-    [newest] = [x for x in world.cluster.all(ControllerRevision) if x.revision == 2]
+    [newest] = [x for x in world.revisions if x.revision == 2]
     assert carried.labels[c.REVISION_LABEL] == newest.labels[c.REVISION_LABEL]
     world.edit(lambda lws: replace(lws, spec=replace(lws.spec, replicas=3)))
     world.settle(seconds=FIRST)
@@ -96,7 +83,8 @@ def test_a_roll_whose_leaders_may_not_go_is_told_and_scaled_all_the_same() -> No
 
 
 def test_a_revision_that_may_not_go_is_told_and_the_set_is_available() -> None:
-    world = rolling_world()
+    world = World()
+    world.settle(seconds=10.0)
     world.keep = lambda kind, name: answer(403, POLICY) if kind == "ControllerRevision" else None
     world.edit(with_image)
     world.settle(seconds=30.0)
@@ -106,7 +94,7 @@ def test_a_revision_that_may_not_go_is_told_and_the_set_is_available() -> None:
     world.keep = lambda kind, name: None
     world.settle(seconds=LONGEST)
     assert world.condition(c.STALLED).status == "False"
-    assert len(world.cluster.all(ControllerRevision)) == 1
+    assert len(world.revisions) == 1
 
 
 @pytest.mark.parametrize("error", [answer(401), answer(429), answer(500)], ids=["401", "429", "500"])

@@ -10,21 +10,23 @@ from support.child_world import GROUP, KEY, World
 from support.groups import a_leader, a_worker, a_worker_set
 
 from lws.api import constants as c
-from lws.api.workloads import Pod, Service
+from lws.api.workloads import Pod
 from lws.controllers.lacks import FIRST, LONGEST, MissingPods
 from lws.controllers.outcomes import FOREIGN_RETRY
-from lws.objects import Key, ObjectMeta, OwnerReference
+from lws.objects import Key, OwnerReference
 from lws.runtime.clock import FakeClock
 
 OWNER = OwnerReference("apps/v1", "ReplicaSet", "web", "uid-web", controller=True)
 
 
-def theirs(world: World, key: Key, labels: dict[str, str]) -> Pod:
+def theirs(world: World, key: Key) -> Pod:
     """A pod of this name, whose owner the garbage collector finds."""
-    owner = world.cluster.create(Service(metadata=ObjectMeta(name="web", namespace=key.namespace)))
-    owners = (replace(OWNER, uid=owner.uid),)
-    metadata = ObjectMeta(name=key.name, namespace=key.namespace, labels=labels, owner_references=owners)
-    return world.cluster.create(Pod(metadata=metadata))
+    web = {"kind": "Service", "metadata": {"name": "web", "namespace": key.namespace}, "spec": {}}
+    owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "controller": True}
+    owner["uid"] = world.cluster.create(web).uid
+    named = {"name": key.name, "namespace": key.namespace, "ownerReferences": [owner]}
+    spec = {"containers": [{"name": "c", "image": "x"}]}
+    return world.cluster.create({"kind": "Pod", "metadata": named, "spec": spec})
 
 
 @pytest.mark.parametrize("labelled", [False, True])
@@ -36,8 +38,10 @@ def theirs(world: World, key: Key, labels: dict[str, str]) -> Pod:
 def test_a_pod_of_somebody_that_has_a_needed_name(key: Key, group: str, labelled: bool) -> None:
     """Even one that bears the set's labels, a copy of its manifest for instance."""
     world = World()
-    labels = {c.NAME_LABEL: KEY.name, c.WORKER_INDEX_LABEL: "7"} if labelled else {}
-    pod = theirs(world, key, labels)
+    pod = theirs(world, key)
+    if labelled:
+        labels = {c.NAME_LABEL: KEY.name, c.WORKER_INDEX_LABEL: "7"}
+        world.cluster.put(replace(pod, metadata=replace(pod.metadata, labels=labels)))
     world.settle(seconds=FIRST + 1.0)
     stalled = world.condition(c.STALLED)
     assert (stalled.status, stalled.reason) == ("True", "NameTaken")

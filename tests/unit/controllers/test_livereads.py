@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from msgspec.structs import replace
-from support.cluster_model import RUNNING, Cluster
-from support.controller_model import ModelClient
-from support.groups import a_leader, a_set, a_worker, a_worker_set, owner_of
+from support.child_world import GROUP
+from support.child_world import World as ChildWorld
 
+from lws.api.workloads import Pod, PodCondition, StatefulSet
 from lws.controllers.livereads import LiveReader
+from lws.kube.client import Client
+from lws.objects import Key, KubeObject
 from lws.planning.observed import Certainty, ObservedGroup, ObservedSet
+
+T = TypeVar("T", bound=KubeObject)
 
 
 class World:
-    """A set, a leader with its StatefulSet and one worker; and the same seen by a cache that will age."""
+    """A set at rest, and its first group as a cache saw it that will age."""
 
     def __init__(self) -> None:
-        self.cluster = Cluster()
-        self.lws = self.cluster.create(a_set())
-        self.leader = self.cluster.create(a_leader(0))
-        workers = a_worker_set(self.leader, owner=owner_of(self.leader))
-        self.workers = self.cluster.create(workers)
-        self.worker = self.cluster.create(a_worker(self.leader, 1))
-        self.cluster.create(a_leader(1))
-        client: Any = ModelClient(self.cluster, lambda: None)
-        self.live = LiveReader(client)
+        self._world = world = ChildWorld()
+        world.settle(seconds=10.0)
+        self.cluster, self.lws = world.cluster, world.set
+        self.leader, self.workers = self.find(Pod, GROUP), self.find(StatefulSet, GROUP)
+        self.worker = self.find(Pod, GROUP._replace(name=f"{GROUP.name}-1"))
+        connection: Any = world.wire
+        self.live = LiveReader(Client(connection))
         self.cached = ObservedGroup(self.lws, self.leader, pods=(self.leader, self.worker))
+
+    def find(self, kind: type[T], key: Key) -> T:
+        found = self.cluster.get(kind, key)
+        assert found is not None
+        return found
+
+    def lose_leader(self, *, replaced: bool = False) -> None:
+        """It is gone; ``replaced``: and the StatefulSet controller has made another."""
+        self.cluster.delete(self.leader, force=True)
+        while replaced and self.cluster.get(Pod, GROUP) is None:
+            self.cluster.moves()[0]()
 
     def read(self, certainty: Certainty) -> ObservedGroup | None:
         return self.live.group(self.cached, certainty)
@@ -68,9 +81,7 @@ def test_a_missing_stateful_set_is_none() -> None:
 @pytest.mark.parametrize("replaced", [False, True], ids=["gone", "replaced"])
 def test_nothing_when_it_is_another(certainty: Certainty, replaced: bool) -> None:
     world = World()
-    world.cluster.delete(world.leader, force=True)
-    if replaced:
-        world.cluster.create(world.leader)
+    world.lose_leader(replaced=replaced)
     assert world.read(certainty) is None
 
 
@@ -82,25 +93,27 @@ def test_nothing_without_a_leader() -> None:
 def test_is_current() -> None:
     world = World()
     assert world.live.is_current(world.leader)
-    world.cluster.delete(world.leader, force=True)
+    world.lose_leader()
     assert not world.live.is_current(world.leader)
-    world.cluster.create(world.leader)
+    while world.cluster.get(Pod, GROUP) is None:
+        world.cluster.moves()[0]()
     assert not world.live.is_current(world.leader)
 
 
-@pytest.mark.parametrize(
-    ("now", "expected"),
-    [("down", False), ("ready", True), ("leader alone", False), ("replaced", True), ("gone", True)],
-)
-def test_a_group_may_be_ready_unless_the_server_has_it_down(now: str, expected: bool) -> None:
+def test_a_group_may_be_ready_unless_the_server_has_it_down() -> None:
     world = World()
-    observed = ObservedSet(world.lws)
-    if now in ("ready", "leader alone"):
-        world.cluster.put(replace(world.leader, status=replace(RUNNING)))
-        counted = replace(world.workers.status, available_replicas=int(now == "ready"))
-        world.cluster.put(replace(world.workers, status=counted))
-    if now in ("replaced", "gone"):
-        world.cluster.delete(world.leader, force=True)
-    if now == "replaced":
-        world.cluster.create(world.leader)
-    assert world.live.may_be_ready(observed, world.leader) is expected
+    observed, counted = ObservedSet(world.lws), world.workers.status
+    assert world.live.may_be_ready(observed, world.leader)
+    world.cluster.put(replace(world.workers, status=replace(counted, available_replicas=0)))
+    assert not world.live.may_be_ready(observed, world.leader), "its workers are not"
+    world.cluster.put(replace(world.workers, status=counted))
+    conditions = (PodCondition("Ready", "False"),)
+    world.cluster.put(replace(world.leader, status=replace(world.leader.status, conditions=conditions)))
+    assert not world.live.may_be_ready(observed, world.leader), "its leader is not"
+
+
+@pytest.mark.parametrize("replaced", [False, True], ids=["gone", "replaced"])
+def test_a_group_without_this_leader_may_be_ready(replaced: bool) -> None:
+    world = World()
+    world.lose_leader(replaced=replaced)
+    assert world.live.may_be_ready(ObservedSet(world.lws), world.leader)

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from support.child_world import GROUP, KEY, World
-from support.cluster_model import orphaned
 
 from lws.api import constants as c
 from lws.api.workloads import (
@@ -21,21 +20,17 @@ from lws.api.workloads import (
 )
 from lws.objects import Key, KubeObject, ObjectMeta, OwnerReference, controlled_by, controller_of
 
-OTHER = OwnerReference("v1", "ConfigMap", "somebody", "uid-other")
 OTHER_REVISION = TemplateMeta(RevisionOfTemplate("another"))
 
 
 def at_rest(maker: str = c.FIELD_MANAGER, **members: Any) -> World:
     world = World(**members)
-    world.maker = maker
     world.settle(seconds=20.0)
     assert world.conditions == {c.AVAILABLE}
+    if maker != c.FIELD_MANAGER:
+        world.made_by(StatefulSet, GROUP, maker)
     world.sent.clear()
     return world
-
-
-def born(obj: Any, at: str) -> Any:
-    return replace(obj, metadata=replace(obj.metadata, creation_timestamp=at))
 
 
 def child(world: World, kind: type[Any], key: Key) -> Any:
@@ -45,8 +40,12 @@ def child(world: World, kind: type[Any], key: Key) -> Any:
 
 
 def the_revision(world: World) -> Key:
-    [revision] = world.cluster.all(ControllerRevision)
+    [revision] = world.revisions
     return revision.key
+
+
+def orphaned(obj: Any) -> Any:
+    return replace(obj, metadata=replace(obj.metadata, owner_references=()))
 
 
 def orphan(world: World, kind: type[Any], key: Key) -> KubeObject:
@@ -85,11 +84,13 @@ def test_what_is_ours_gets_its_owner_back(kind: type[Any], of_leader: bool, memb
 
 def test_references_to_others_stay() -> None:
     world = at_rest()
-    workers = orphaned(child(world, StatefulSet, GROUP))
-    world.cluster.put(replace(workers, metadata=replace(workers.metadata, owner_references=(OTHER,))))
+    somebody = {"kind": "Service", "metadata": {"name": "somebody", "namespace": KEY.namespace}, "spec": {}}
+    other = OwnerReference("v1", "Service", "somebody", world.cluster.create(somebody).uid)
+    workers = child(world, StatefulSet, GROUP)
+    world.cluster.put(replace(workers, metadata=replace(workers.metadata, owner_references=(other,))))
     world.settle(seconds=40.0)
     found = child(world, StatefulSet, GROUP)
-    assert found.metadata.owner_references[0] == OTHER
+    assert found.metadata.owner_references[0] == other
     assert controlled_by(found, child(world, Pod, GROUP).uid)
 
 
@@ -97,21 +98,17 @@ def test_references_to_others_stay() -> None:
 def test_a_worker_set_that_may_be_anybodys_is_told_and_left_alone(strange: str) -> None:
     """Upstream's controller may have made it, or a restore of a backup; or it is a former leader's."""
     world = at_rest("velero" if strange == "maker" else c.FIELD_MANAGER)
-    if strange == "older":
-        world.cluster.put(born(child(world, Pod, GROUP), "2026-01-02T00:00:00Z"))
     workers = child(world, StatefulSet, GROUP)
-    labels = {**workers.labels, **({c.GROUP_INDEX_LABEL: "7"} if strange == "labels" else {})}
-    template = replace(workers.spec, template=replace(workers.spec.template, metadata=OTHER_REVISION))
-    workers = replace(
-        workers,
-        metadata=replace(
-            workers.metadata,
-            labels=labels,
-            creation_timestamp="2026-01-01T00:00:00Z",
-        ),
-        spec=template if strange == "revision" else workers.spec,
-    )
-    world.cluster.put(workers)
+    world.cluster.plant(workers, metadata={"creationTimestamp": "2026-01-01T00:00:00Z"})
+    if strange == "older":
+        leader = child(world, Pod, GROUP)
+        world.cluster.plant(leader, metadata={"creationTimestamp": "2026-01-02T00:00:00Z"})
+    if strange == "labels":
+        labels = {**workers.labels, c.GROUP_INDEX_LABEL: "7"}
+        world.cluster.plant(workers, metadata={"labels": labels})
+    if strange == "revision":
+        template = replace(workers.spec.template, metadata=OTHER_REVISION)
+        world.cluster.put(replace(workers, spec=replace(workers.spec, template=template)))
     found = orphan(world, StatefulSet, GROUP)
     assert controller_of(found) is None
     stalled = world.condition(c.STALLED)
@@ -134,14 +131,8 @@ def test_a_service_made_beforehand_stays_its_users() -> None:
 
 def test_who_made_it_is_asked_once() -> None:
     world = at_rest("velero")
-    reads: list[str] = []
-    real = world.client.get
-
-    def counted(resource: Any, type_: type[Any], name: str, namespace: str = "") -> Any:
-        reads.append(type_.__name__)
-        return real(resource, type_, name, namespace)
-
-    world.client.get = counted  # type: ignore[method-assign]
+    looks = len(world.wire.asked)
     orphan(world, StatefulSet, GROUP)
     world.settle(seconds=200.0)
-    assert reads.count("Managed") == 1
+    reads = [x for x in world.wire.asked[looks:] if x.method == "GET"]
+    assert [x.where.name for x in reads if x.where] == [GROUP.name]

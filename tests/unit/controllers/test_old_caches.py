@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 from support.child_world import World
-from support.controller_model import Process
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
@@ -25,15 +24,13 @@ def test_a_key_whose_revision_has_served_is_not_taken_for_an_older_controllers()
     before = world.cluster.version
     world.edit(with_image)
     world.settle(seconds=5.0)
-    [revision] = world.cluster.all(ControllerRevision)
+    [revision] = world.revisions
     since = world.cluster.version - before
-    world.process = Process(
-        world.cluster, world.client, world.clock, lambda kind: since if kind is StatefulSet else 0
-    )
-    world.process._reconcilers[world.process.sets](world.set.key)
-    assert world.cluster.all(ControllerRevision) == [revision]
+    world.start(lambda kind: since if kind is StatefulSet else 0)
+    world.process.reconcile(world.process.sets, world.set.key)
+    assert world.revisions == [revision]
     world.settle(seconds=5.0)
-    assert world.cluster.all(ControllerRevision) == [revision]
+    assert world.revisions == [revision]
     assert world.leader_set is not None
     assert world.leader_set.labels[c.REVISION_LABEL] == revision.labels[c.REVISION_LABEL]
 
@@ -45,14 +42,9 @@ def test_a_revision_that_the_cache_does_not_show_yet_is_not_made_from_a_set_that
     before = world.cluster.version
     world.edit(with_image)
     world.settle(seconds=0.2)
-    revisions, since = world.cluster.all(ControllerRevision), world.cluster.version - before
+    revisions, since = world.revisions, world.cluster.version - before
     assert len(revisions) == 2
-    world.process = Process(
-        world.cluster,
-        world.client,
-        world.clock,
-        lambda kind: since if kind in (LeaderWorkerSet, ControllerRevision) else 0,
-    )
-    result = world.process._reconcilers[world.process.sets](world.set.key)
-    assert world.cluster.all(ControllerRevision) == revisions
+    world.start(lambda kind: since if kind in (LeaderWorkerSet, ControllerRevision) else 0)
+    result = world.process.reconcile(world.process.sets, world.set.key)
+    assert world.revisions == revisions
     assert result.requeue_after == RETRY

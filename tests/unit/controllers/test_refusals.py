@@ -8,17 +8,18 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from support.apimodel.store import Document
 from support.child_world import GROUP, KEY, QUOTA, Refuse, World, answer
-from support.controller_model import RETRY
 from support.groups import NAME, NAMESPACE, a_set
+from support.stepwise.process import RETRY
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
-from lws.api.workloads import ControllerRevision, Pod, Service, ServiceSpec, StatefulSet, StatefulSetSpec
+from lws.api.workloads import Pod, Service, StatefulSet
 from lws.controllers.problems import ProblemMemory, part_of_life
 from lws.controllers.refusals import FIRST, LONGEST, RefusalMemory
 from lws.kube.errors import ApiError, Conflict, NotFound, TransportError, Unavailable
-from lws.objects import Key, KubeObject, ObjectMeta, OwnerReference, controlled_by
+from lws.objects import Key, KubeObject, controlled_by
 from lws.planning.problems import FAILING_GRACE, SetProblems
 from lws.planning.revisions import template_of
 from lws.runtime.clock import FakeClock
@@ -148,7 +149,7 @@ class TestEdit:
         world.edit(with_image("example.com/server:bad"))
         world.edit(with_replicas(0))
         world.settle(seconds=10.0)
-        keys = {x.labels[c.REVISION_LABEL] for x in world.cluster.all(ControllerRevision)}
+        keys = {x.labels[c.REVISION_LABEL] for x in world.revisions}
         assert world.leader_set is not None
         assert world.leader_set.labels[c.REVISION_LABEL] in keys
 
@@ -179,7 +180,7 @@ class TestEdit:
         for deliver in world.process.deliveries():
             deliver()
         with pytest.raises(type(error)):
-            world.process._reconcilers[world.process.sets](KEY)
+            world.process.reconcile(world.process.sets, KEY)
         assert world.set.status.observed_generation == world.set.metadata.generation
         assert c.STALLED not in world.conditions
 
@@ -211,11 +212,8 @@ class TestGroup:
         world.settle(seconds=4.0)
         assert c.STALLED in world.conditions
         world.edit(with_replicas(1))
-        world.settle()
-        surplus = world.cluster.get(Pod, Key(NAMESPACE, f"{NAME}-1"))
-        assert surplus is not None
-        world.cluster.delete(surplus, force=True)
         world.settle(seconds=4.0)
+        assert world.cluster.get(Pod, Key(NAMESPACE, f"{NAME}-1")) is None
         assert world.conditions == {c.AVAILABLE}
 
 
@@ -362,11 +360,15 @@ class TestOneRefusal:
         assert known == [96, 97, 98, 99]
 
 
-def foreign(kind: type[Any], key: Key, **members: Any) -> KubeObject:
-    if kind is StatefulSet:
-        members["spec"] = StatefulSetSpec(replicas=0)
-    made: KubeObject = kind(metadata=ObjectMeta(name=key.name, namespace=key.namespace), **members)
-    return made
+def foreign(kind: type[KubeObject], key: Key, *, spec: Document | None = None, **metadata: Any) -> Document:
+    """Somebody else's, as a document."""
+    template = {"metadata": {"labels": {"app": "x"}}, "spec": {"containers": [{"name": "c", "image": "x"}]}}
+    stateful = {"replicas": 0, "selector": {"matchLabels": {"app": "x"}}, "template": template}
+    return {
+        "kind": kind.__name__,
+        "metadata": {"name": key.name, "namespace": key.namespace, **metadata},
+        "spec": spec or (stateful if kind is StatefulSet else {}),
+    }
 
 
 class TestNameTaken:
@@ -394,7 +396,7 @@ class TestNameTaken:
 
     def test_a_groups_service_too(self) -> None:
         world = World(subdomain=c.SUBDOMAIN_UNIQUE)
-        theirs = world.cluster.create(foreign(Service, GROUP, spec=ServiceSpec("10.0.0.1", {"a": "b"})))
+        theirs = world.cluster.create(foreign(Service, GROUP, spec={"selector": {"a": "b"}}))
         world.settle(seconds=60.0)
         assert world.condition(c.STALLED).message.startswith(f"group 0: Service {GROUP.name} exists")
         assert world.cluster.get(Service, GROUP) == theirs
@@ -406,12 +408,14 @@ class TestNameTaken:
         """The set ``api-0`` beside the set ``api``."""
         world = World()
         other = world.cluster.create(a_set(replicas=0, metadata={"name": GROUP.name}))
-        labels = {c.NAME_LABEL: GROUP.name}
-        owner = OwnerReference(c.API_VERSION, c.KIND, GROUP.name, other.uid, controller=True)
-        meta = ObjectMeta(
-            name=GROUP.name, namespace=GROUP.namespace, labels=labels, owner_references=(owner,)
+        owner = {"apiVersion": c.API_VERSION, "kind": c.KIND, "name": GROUP.name, "uid": other.uid}
+        made = foreign(
+            StatefulSet,
+            GROUP,
+            labels={c.NAME_LABEL: GROUP.name},
+            ownerReferences=[{**owner, "controller": True}],
         )
-        theirs = world.cluster.create(StatefulSet(metadata=meta, spec=StatefulSetSpec(replicas=0)))
+        theirs = world.cluster.create(made)
         world.settle(seconds=30.0)
         stalled = world.condition(c.STALLED)
         assert stalled.message.startswith(f"group 0: StatefulSet {GROUP.name} exists and is not this group's")
@@ -436,8 +440,6 @@ def test_a_leader_set_without_its_label_is_found_by_name() -> None:
     assert leader_set is not None
     labels = {k: v for k, v in leader_set.labels.items() if k != c.NAME_LABEL}
     world.cluster.put(replace(leader_set, metadata=replace(leader_set.metadata, labels=labels)))
-    world.process.informers.stateful_sets.indexer.receive_deletion(leader_set)
-    world.process.sets.add(KEY)
     world.settle(seconds=5.0)
     found = world.leader_set
     assert found is not None

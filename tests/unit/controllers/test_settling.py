@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.controller_model import ModelQueue
+from support.stepwise.process import Queue
 
 from lws.controllers.settling import SETTLE, SHARE, Settling
 from lws.objects import Key
@@ -16,7 +16,7 @@ KEY, OTHER = Key("d", "large"), Key("d", "small")
 @pytest.mark.parametrize("cost", [0.001, 0.017, 0.108, 1.0])
 @pytest.mark.parametrize("fails", [False, True])
 def test_a_set_waits_the_longer_the_more_its_last_pass_cost(cost: float, fails: bool) -> None:
-    queue, cpu = ModelQueue(FakeClock()), FakeClock()
+    queue, cpu = Queue(FakeClock()), FakeClock()
     settling = Settling(queue, cpu.monotonic)
 
     def reconcile(_: Key) -> Result:
@@ -41,6 +41,6 @@ def test_a_set_waits_the_longer_the_more_its_last_pass_cost(cost: float, fails: 
 
 
 def test_who_asks_for_longer_gets_it() -> None:
-    queue = ModelQueue(FakeClock())
+    queue = Queue(FakeClock())
     Settling(queue).add(KEY, after=5.0)
     assert queue.next() == 5.0

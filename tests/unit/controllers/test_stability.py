@@ -7,10 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from support.child_world import KEY, World
-from support.cluster_model import RUNNING
-from support.controller_model import Process
 from support.groups import NAME
-from support.rolling_cluster import RollingCluster
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
@@ -31,10 +28,7 @@ def asking(lws: LeaderWorkerSet, seconds: int | None = SECONDS) -> LeaderWorkerS
 
 
 def a_world(**members: Any) -> World:
-    world = World(
-        RollingCluster(),
-        **{"replicas": 3, "min_ready": SECONDS, "restart": c.RESTART_NONE, **members},
-    )
+    world = World(**{"replicas": 3, "min_ready": SECONDS, "restart": c.RESTART_NONE, **members})
     spend(world, 1)
     return world
 
@@ -59,16 +53,23 @@ def spend(world: World, seconds: float) -> None:
     """So much time passes, and everybody does what there is to do."""
     ends = world.clock.monotonic() + seconds
     world.settle(seconds=seconds)
-    world.clock.advance(ends - world.clock.monotonic())
+    world.cluster.advance(ends - world.clock.monotonic())
     world.settle()
 
 
-def another_process(world: World) -> None:
-    world.process = Process(world.cluster, world.client, world.clock, lambda kind: 0)
+def break_down(world: World, index: int) -> None:
+    """Its leader is not ready any more, and stays so."""
+    pod = leader(world, index)
+    world.cluster.nodes.stuck = lambda document: document["metadata"]["name"] == pod.name
+    conditions = tuple(
+        PodCondition("Ready", "False") if x.type == "Ready" else x for x in pod.status.conditions
+    )
+    world.cluster.put(replace(pod, status=replace(pod.status, conditions=conditions)))
 
 
-def not_ready(pod: Pod) -> Pod:
-    return replace(pod, status=replace(RUNNING, conditions=(PodCondition("Ready", "False"),)))
+def come_back(world: World) -> None:
+    world.cluster.nodes.stuck = lambda _: False
+    world.cluster.advance(0.0)
 
 
 def rolling(**members: Any) -> World:
@@ -114,7 +115,7 @@ def test_without_it_nothing_waits_and_nothing_is_recorded() -> None:
 
 def test_a_group_that_fails_meanwhile_stops_the_roll() -> None:
     world = rolling()
-    world.cluster.put(not_ready(leader(world, 2)))
+    break_down(world, 2)
     spend(world, 10 * SECONDS)
     assert updated(world) == 1
 
@@ -124,12 +125,11 @@ def test_the_time_begins_anew_when_it_is_ready_again(restarted: bool) -> None:
     """Even where the status was not written in between."""
     world = rolling()
     spend(world, SECONDS - 5)
-    pod = leader(world, 2)
-    world.cluster.put(not_ready(pod))
+    break_down(world, 2)
     spend(world, 5 if restarted else 0.5)
-    world.cluster.put(replace(pod, status=RUNNING))
+    come_back(world)
     if restarted:
-        another_process(world)
+        world.start()
     spend(world, SECONDS - 2)
     assert updated(world) == 1
     spend(world, 5)
@@ -139,7 +139,7 @@ def test_the_time_begins_anew_when_it_is_ready_again(restarted: bool) -> None:
 def test_a_new_process_goes_on_where_the_former_was() -> None:
     world = rolling()
     spend(world, SECONDS - 5)
-    another_process(world)
+    world.start()
     spend(world, 5)
     assert updated(world) == 2
 
@@ -148,7 +148,7 @@ def test_a_new_process_finds_nothing_to_write() -> None:
     world = a_world(restart=c.RESTART_RECREATE_GROUP)
     spend(world, SECONDS + 5)
     before = world.cluster.version
-    another_process(world)
+    world.start()
     spend(world, SECONDS)
     assert world.cluster.version == before
     assert c.AVAILABLE in world.conditions
@@ -157,10 +157,7 @@ def test_a_new_process_finds_nothing_to_write() -> None:
 def test_a_live_set_that_begins_to_ask_stays_available() -> None:
     """What has served all along has done so for long enough; what comes afterwards has not."""
     world = a_world(min_ready=None)
-    for pod in leaders(world):
-        born = replace(pod.metadata, creation_timestamp="1970-01-01T00:00:00Z")
-        world.cluster.put(replace(pod, metadata=born))
-    world.clock.advance(SECONDS)
+    world.cluster.advance(SECONDS)
     world.edit(asking)
     spend(world, 2)
     assert c.AVAILABLE in world.conditions
@@ -178,6 +175,9 @@ def test_pods_and_stateful_sets_know_nothing_of_it() -> None:
     shapes = []
     for seconds in (None, SECONDS):
         world = a_world(min_ready=seconds)
-        found = [world.client.documents[x.uid] for x in world.cluster.all(StatefulSet)]
-        shapes.append([{**x, "metadata": {**x["metadata"], "ownerReferences": []}} for x in found])
+        found = [world.cluster.document(StatefulSet, x.key) for x in world.cluster.all(StatefulSet)]
+        metadata = [x["metadata"] for x in found]
+        shapes.append(
+            [(x["spec"], y["labels"], y.get("annotations")) for x, y in zip(found, metadata, strict=True)]
+        )
     assert shapes[0] == shapes[1]

@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 from support.child_world import GROUP, KEY, World, answer
 from support.groups import NAME, NAMESPACE
+from support.stepwise.cluster import where_of
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import RetentionPolicy
@@ -52,7 +53,7 @@ def pods(world: World) -> set[str]:
 def test_what_is_created_needs_no_second_write() -> None:
     world = World(metadata=METADATA)
     world.settle(seconds=20.0)
-    assert world.client.patched == []
+    assert world.wire.patched == []
 
 
 class TestWorkerSets:
@@ -72,7 +73,6 @@ class TestWorkerSets:
 
     def test_a_key_that_somebody_else_put_there_stays(self) -> None:
         world = at_rest()
-        world.users_keys = {"mine"}
         workers = child(world, StatefulSet)
         world.cluster.put(
             replace(workers, metadata=replace(workers.metadata, labels={**workers.labels, "mine": "x"}))
@@ -86,7 +86,9 @@ class TestWorkerSets:
 
     def test_a_key_that_became_somebody_elses_stays(self) -> None:
         world = at_rest()
-        world.users_keys = {"cost"}
+        mine = {"metadata": {"name": GROUP.name, "namespace": NAMESPACE, "labels": {"cost": "a"}}}
+        at = where_of(StatefulSet, GROUP)
+        world.cluster.server.apply(at, {"kind": "StatefulSet", **mine}, "kubectl", force=True)
         world.relabel({"team": "red"})
         world.settle(seconds=20.0)
         assert child(world, StatefulSet).labels["cost"] == "a"
@@ -107,20 +109,19 @@ class TestWorkerSets:
     def test_what_was_edited_by_hand_is_put_back(self, edit: Callable[[StatefulSet], StatefulSet]) -> None:
         world = at_rest()
         wanted, before = child(world, StatefulSet), pods(world)
-        world.process.informers.stateful_sets.indexer.put(world.cluster.put(edit(wanted)))
-        world.process.pods.add(GROUP)
-        world.process._reconcilers[world.process.pods](GROUP)
+        world.cluster.put(edit(wanted))
+        world.settle(seconds=20.0)
         found = child(world, StatefulSet)
         assert (found.labels, found.annotations, found.spec) == (
             wanted.labels,
             wanted.annotations,
             wanted.spec,
         )
-        assert world.sent == [("StatefulSet", GROUP.name)]
+        assert [name for name, _ in world.wire.patched] == [GROUP.name]
         assert pods(world) >= before
 
     def test_the_revision_that_it_was_made_from_is_not_rewritten(self) -> None:
-        world = at_rest()
+        world = at_rest(restart=c.RESTART_NONE)
         workers = child(world, StatefulSet)
         labels = {**workers.labels, c.REVISION_LABEL: "former"}
         spec = replace(workers.spec, template=PodTemplate(TemplateMeta(RevisionOfTemplate("former"))))
@@ -176,11 +177,15 @@ class TestClaims:
 
     def test_a_cluster_that_does_not_know_it_is_not_asked(self) -> None:
         world = at_rest()
-        self._edit(world, None)
+        spec = world.cluster.document(StatefulSet, GROUP)["spec"]
+        unknown = {x: y for x, y in spec.items() if x != "persistentVolumeClaimRetentionPolicy"}
+        world.cluster.plant(child(world, StatefulSet), spec=unknown)
+        world.settle(seconds=2.0)
+        assert child(world, StatefulSet).spec.persistent_volume_claim_retention_policy is None
         assert world.sent == []
 
     @staticmethod
-    def _edit(world: World, policy: RetentionPolicy | None) -> None:
+    def _edit(world: World, policy: RetentionPolicy) -> None:
         workers = child(world, StatefulSet)
         spec = replace(workers.spec, persistent_volume_claim_retention_policy=policy)
         world.cluster.put(replace(workers, spec=spec))
@@ -188,7 +193,7 @@ class TestClaims:
 
 
 class TestServices:
-    @pytest.mark.parametrize(
+    SERVICES = pytest.mark.parametrize(
         ("members", "key", "selector"),
         [
             pytest.param({}, KEY, {c.NAME_LABEL: NAME}, id="shared"),
@@ -200,6 +205,8 @@ class TestServices:
             ),
         ],
     )
+
+    @SERVICES
     @pytest.mark.parametrize(
         "edited",
         [
@@ -207,7 +214,6 @@ class TestServices:
             pytest.param(ServiceSpec("None", {c.NAME_LABEL: NAME, "app": "x"}, True), id="selector-grew"),
             pytest.param(ServiceSpec("None", {}, True), id="selector-gone"),
             pytest.param(ServiceSpec("None", {c.NAME_LABEL: NAME}, False), id="ready-ones-only"),
-            pytest.param(ServiceSpec("", {c.NAME_LABEL: NAME}, True), id="external-name"),
         ],
     )
     def test_its_own_is_put_back(
@@ -220,13 +226,23 @@ class TestServices:
         assert found.spec == ServiceSpec("None", selector, True)
         assert world.sent == [("Service", key.name)]
 
+    @SERVICES
+    def test_an_external_name_is_made_headless_again(
+        self, members: dict[str, Any], key: Key, selector: dict[str, str]
+    ) -> None:
+        world = at_rest(**members)
+        edited = {"spec": {"type": "ExternalName", "externalName": "example.com"}}
+        world.cluster.server.patch(where_of(Service, key), edited, "user")
+        assert child(world, Service, key).spec.cluster_ip == ""
+        world.settle(seconds=2.0)
+        assert child(world, Service, key).spec == ServiceSpec("None", selector, True)
+        assert world.sent == [("Service", key.name)]
+
     def test_one_that_lost_its_label_gets_it_back(self) -> None:
         """No watch shows it any more: it is found when it is to be made again."""
         world = at_rest()
         service = child(world, Service, KEY)
-        world.process.informers.services.indexer.receive_deletion(service)
         world.cluster.put(replace(service, metadata=replace(service.metadata, labels={})))
-        world.process.sets.add(KEY)
         world.settle(seconds=2.0)
         assert child(world, Service, KEY).labels == {c.NAME_LABEL: NAME}
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from support.cluster_model import Cluster, restarted
-from support.controller_model import ModelClient, Process
+from support.apimodel.answers import Request
 from support.groups import a_set
+from support.stepwise.cluster import Cluster
+from support.stepwise.process import Process
+from support.stepwise.wire import Wire
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
@@ -18,27 +19,26 @@ from lws.objects import Key
 from lws.runtime.clock import FakeClock
 
 
-class Client(ModelClient):
-    """``meanwhile`` happens just before a patch reaches the server."""
-
-    def __init__(self, cluster: Cluster, **rest: Any) -> None:
-        super().__init__(cluster, lambda: None, **rest)
-        self.meanwhile: Callable[[], None] = lambda: None
-
-    def merge_patch(self, *args: Any, **kwargs: Any) -> Any:
-        self.meanwhile()
-        return super().merge_patch(*args, **kwargs)
-
-
 class World:
-    """A set of two groups at rest, and the controller beside it."""
+    """A set of two groups at rest, and the controller beside it.
 
-    def __init__(self, **client: Any) -> None:
-        self.cluster, self.clock = Cluster(), FakeClock()
+    ``meanwhile`` happens just before a patch of a status reaches the server. ``prunes``: members of a status
+    that its CRD does not know.
+    """
+
+    def __init__(self, *prunes: str) -> None:
+        self.clock = FakeClock()
+        self.cluster = Cluster(self.clock, prunes=prunes)
         self.cluster.create(a_set(replicas=2, size=2))
-        self.client = Client(self.cluster, **client)
+        self.wire = Wire(self.cluster.server)
+        self.wire.refuse = self._before
+        self.meanwhile: Callable[[], None] = lambda: None
         self.start()
         self.settle()
+
+    def _before(self, asked: Request) -> None:
+        if asked.subresource == "status":
+            self.meanwhile()
 
     @property
     def lws(self) -> LeaderWorkerSet:
@@ -46,15 +46,15 @@ class World:
 
     def start(self) -> None:
         """A new controller, which knows what the server keeps."""
-        self.process = Process(self.cluster, self.client, self.clock, lambda _: 0)
+        self.process = Process(self.cluster, self.wire)
 
     def settle(self) -> None:
-        for _ in range(2000):
+        for _ in range(5000):
             moves = [*self.cluster.moves(), *self.process.deliveries(), *self.process.reconciles()]
             if moves:
                 moves[0]()
             elif (due := self.process.next()) is not None:
-                self.clock.advance(max(0.0, due - self.clock.monotonic()))
+                self.cluster.advance(max(0.0, due - self.clock.monotonic()))
             else:
                 return
         raise AssertionError("it never settles")
@@ -62,8 +62,9 @@ class World:
     def fail(self) -> None:
         """A container of a worker restarts, and its group's pass and the write of the set's status follow."""
         pod = next(x for x in self.cluster.all(Pod) if x.labels[c.WORKER_INDEX_LABEL] == "1")
-        self.cluster.put(restarted(pod))
-        self.process.informers.pods.deliver()
+        self.cluster.restart(pod)
+        for informer in self.process.watched(Pod):
+            informer.deliver()
         for queue in (self.process.pods, self.process.commits):
             for move in self.process.passes(queue):
                 move()
@@ -71,8 +72,7 @@ class World:
     def edit(self, change: str) -> None:
         old = self.lws
         if change == "spec":
-            metadata = replace(old.metadata, generation=old.metadata.generation + 1)
-            self.cluster.put(replace(old, spec=replace(old.spec, replicas=5), metadata=metadata))
+            self.cluster.put(replace(old, spec=replace(old.spec, replicas=5)))
         else:
             self.cluster.put(replace(old, metadata=replace(old.metadata, **{change: {"a": "b"}})))
 
@@ -81,9 +81,9 @@ class World:
 @pytest.mark.parametrize("keeps", [True, False], ids=["written", "dropped-so-the-answer-is-the-edit"])
 def test_an_edit_is_never_taken_for_the_answer_to_our_own_write(change: str, keeps: bool) -> None:
     """A user writes just before our patch, and the watch must list anew before it has told of either."""
-    world = World(drops_groups=not keeps)
+    world = World(*(() if keeps else ("groups",)))
     world.start()
-    world.client.meanwhile = lambda: world.edit(change)
+    world.meanwhile = lambda: world.edit(change)
     version = world.cluster.version
     world.fail()
     written = world.process.informers.sets.get(world.lws.key)
@@ -91,7 +91,7 @@ def test_an_edit_is_never_taken_for_the_answer_to_our_own_write(change: str, kee
     assert int(written.metadata.resource_version) > version, "the answer is in the cache"
     for key in world.process.sets.ready():
         world.process.sets.take(key)
-    world.process.informers.sets.relist()
+    world.process.watched(LeaderWorkerSet)[0].list()
     assert world.process.sets.ready() == [world.lws.key]
     assert {Key(world.lws.namespace, f"{world.lws.name}-{x}") for x in (0, 1)} <= set(
         world.process.pods.ready()
@@ -104,15 +104,15 @@ def test_the_answer_to_our_own_write_is_no_news() -> None:
     for queue in (world.process.sets, world.process.pods):
         for key in queue.ready():
             queue.take(key)
-    world.process.informers.sets.relist()
+    world.process.watched(LeaderWorkerSet)[0].list()
     assert (world.process.sets.ready(), world.process.pods.ready()) == ([], [])
 
 
 def test_a_group_whose_entry_is_written_is_recreated_by_its_next_pass() -> None:
     world = World()
     world.fail()
-    assert world.client.deleted == []
+    assert world.wire.deleted == []
     assert [x.restarting for x in world.lws.status.groups.values()] == [True, False]
     world.settle()
-    assert len(world.client.deleted) == 1
+    assert len(world.wire.deleted) == 1
     assert [x.restarts for x in world.lws.status.groups.values()] == [1, 0]

@@ -8,6 +8,7 @@ meets again for a while drops out of the pool, and lives on only in the objects 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from types import NoneType, UnionType
 from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
@@ -100,7 +101,7 @@ class Interner(Generic[ObjectT]):
 
     def _members(self, type_: type[Struct], without: set[str] | None = None) -> list[tuple[str, Share]]:
         """Which members of a Struct have anything to share, and how."""
-        fields = [field for field in msgspec.structs.fields(type_) if field.name not in (without or ())]
+        fields = [field for field in _fields(type_) if field.name not in (without or ())]
         plans = [(field.name, self._plan_of(field.type)) for field in fields]
         return [(name, plan) for name, plan in plans if plan is not None]
 
@@ -175,6 +176,12 @@ def _itself(value: Any) -> Any:
     return value
 
 
+@functools.cache
+def _fields(type_: type[Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    """Evaluating annotations takes long, and the parts of many kinds are of the same types."""
+    return msgspec.structs.fields(type_)
+
+
 def _is_struct(type_: Any) -> bool:
     return isinstance(type_, type) and issubclass(type_, Struct)
 
@@ -183,11 +190,12 @@ def _is_atom(type_: Any) -> bool:
     return type_ in _ATOMS
 
 
+@functools.cache
 def _hashable(type_: Any) -> bool:
     """Whether values of the annotated type can be keys: frozen all the way down."""
     if _is_struct(type_):
         frozen = type_.__struct_config__.frozen
-        return frozen and all(_hashable(field.type) for field in msgspec.structs.fields(type_))
+        return frozen and all(_hashable(field.type) for field in _fields(type_))
     if get_origin(type_) is Annotated:
         return _hashable(get_args(type_)[0])
     if get_origin(type_) in (tuple, Union, UnionType):
