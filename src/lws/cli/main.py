@@ -28,7 +28,7 @@ from lws.cli.disaggregated import why as roles_why
 from lws.cli.grammar import UsageError
 from lws.cli.manifest import name_of_only_set, read_documents
 from lws.cli.session import CommandError, Session, make_output, open_session, refusal
-from lws.kube.errors import ApiError, KubeError
+from lws.kube.errors import ApiError, BadRequest, KubeError
 
 Run = Callable[[Session, Any], int]
 
@@ -86,7 +86,7 @@ def run(options: Any) -> int:
     except UsageError as error:
         return complain(options.command, error)
     except (CommandError, KubeError) as error:
-        return _fail(refusal(error) if isinstance(error, ApiError) else str(error))
+        return _fail(options, error)
     except KeyboardInterrupt:
         return 130
 
@@ -104,6 +104,8 @@ def _run(session: Session, options: Any) -> int:
     return run(session, options)
 
 
-def _fail(reason: str) -> int:
-    sys.stderr.write(f"error: {reason}\n")
+def _fail(options: Any, error: CommandError | KubeError) -> int:
+    if isinstance(error, BadRequest) and getattr(options, "selector", None):  # which only the server reads
+        return complain(options.command, UsageError(f"argument -l: {error.message}"))
+    sys.stderr.write(f"error: {refusal(error) if isinstance(error, ApiError) else error}\n")
     return 1

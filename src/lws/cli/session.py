@@ -141,9 +141,16 @@ def open_session(options: Any) -> Iterator[Session]:
         yield Session(client, writer, "" if everywhere else namespace, make_output(options), selector)
 
 
+class _Console(Console):
+    """Rich's ends the program with 1 where the reader of a pipe has gone."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError  # as everything else that writes
+
+
 def make_console() -> Console:
     """Standard output: colours on a terminal only, and not with NO_COLOR; text is never markup.
 
     As kubectl's, cells are never folded to a terminal's width: what was split could not be copied.
     """
-    return Console(file=sys.stdout, width=_WIDE, markup=False, emoji=False, highlight=False)
+    return _Console(file=sys.stdout, width=_WIDE, markup=False, emoji=False, highlight=False)

@@ -100,6 +100,18 @@ def test_without_a_server_none_is_done(served: ApiServer, run_in_ns: Run, capsys
     assert LLM not in written(served)
 
 
+@pytest.mark.parametrize("command", ["list", "tree", "why", "pause"])
+def test_a_selector_that_is_none(server: ApiServer, run_in_ns: Run, capsys: Captured, command: str) -> None:
+    """Only the server knows; the line says which argument it means, and the command line is wrong."""
+    wrong = status_answer(400, "BadRequest", message="unable to parse requirement: found '=='")
+    for path in NS:
+        server.on("GET", path, wrong)
+    server.on("GET", NS.sets, json_answer({"items": []}), wrong)
+    assert run_in_ns(command, "-l", "a==b==c") == 2
+    line = f"argument -l: unable to parse requirement: found '=='; see 'kubectl lws {command} --help'"
+    assert capsys.readouterr().err == f"error: {line}\n"
+
+
 def test_documents_are_one_list(served: ApiServer, run_in_ns: Run, capsys: Captured) -> None:
     assert run_in_ns("resume", "-l", "team=search", "--dry-run=client", "-o", "json") == 0
     items = json.loads(capsys.readouterr().out)["items"]

@@ -96,6 +96,19 @@ def test_a_reader_that_has_gone_is_no_traceback(words: list[str]) -> None:
     assert (done.returncode, done.stderr) == (141, "")
 
 
+def test_a_reader_that_goes_between_two_lines_is_none_either() -> None:
+    """What draws the lines would end the program by itself, with 1 and without a word."""
+    program = (
+        "import os, sys; from rich.text import Text; from lws.cli import __main__, main, session;"
+        "main.run = lambda options: session.make_output(options).show_line({}, Text('x')) or 0;"
+        "reader, writer = os.pipe(); os.close(reader); os.dup2(writer, 1); sys.exit(__main__.main())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "status", "x"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (141, "")
+
+
 @pytest.mark.parametrize(
     ("terminal", "environment", "coloured"),
     [(True, {}, True), (True, {"NO_COLOR": "1"}, False), (False, {}, False)],
