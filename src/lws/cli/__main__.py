@@ -10,8 +10,9 @@ import sys
 
 from lws.cli.arguments import parse
 
+_INTERRUPTED = 130
 _READER_GONE = 141
-"""128 and the number of SIGPIPE: what a shell says of kubectl then."""
+"""128 and the number of SIGINT, and of SIGPIPE: what a shell says of kubectl then."""
 
 
 def main() -> int:
@@ -24,6 +25,8 @@ def main() -> int:
     except BrokenPipeError:  # the reader of our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _READER_GONE
+    except KeyboardInterrupt:  # whenever: most of a short command is the imports
+        return _INTERRUPTED
 
 
 def _run() -> int:

@@ -1,7 +1,7 @@
 """The program ``kubectl-lws``: command line in, exit code out.
 
 0: done. 1: it could not be done, and one line on standard error says why. 2: the command line is wrong,
-also where that shows only once the kind of the set is known. 130: interrupted.
+also where that shows only once the kind of the set is known.
 """
 
 from __future__ import annotations
@@ -87,8 +87,6 @@ def run(options: Any) -> int:
         return complain(options.command, error)
     except (CommandError, KubeError) as error:
         return _fail(options, error)
-    except KeyboardInterrupt:
-        return 130
 
 
 def _run(session: Session, options: Any) -> int:

@@ -96,6 +96,21 @@ def test_a_reader_that_has_gone_is_no_traceback(words: list[str]) -> None:
     assert (done.returncode, done.stderr) == (141, "")
 
 
+def test_ctrl_c_is_no_traceback_at_any_moment() -> None:
+    """While modules are imported, too, which is most of the time that a short command takes."""
+    program = (
+        "import sys\nfrom lws.cli import __main__\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'lws.cli.main': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Finder())\nsys.exit(__main__.main())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "list"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 def test_a_reader_that_goes_between_two_lines_is_none_either() -> None:
     """What draws the lines would end the program by itself, with 1 and without a word."""
     program = (

@@ -49,7 +49,8 @@ def test_nothing_to_show(
 def test_a_selector_that_is_none(server: ApiServer, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     """What is wrong with it the server says, which is asked before there is a page."""
     server.on("GET", DEFAULT.sets, status_answer(400, "BadRequest", message="unable to parse requirement"))
-    assert complaint(run, capsys, "-l", "in in in") == "the API server refuses: unable to parse requirement"
+    assert run("dashboard", "--no-browser", "-l", "in in in") == 2
+    assert "argument -l: unable to parse requirement; see" in capsys.readouterr().err
     assert [x.query["labelSelector"] for x in server.requests] == ["in in in"]
 
 
