@@ -142,6 +142,9 @@ class _Executor:
     def __init__(self) -> None:
         self.patch: PatchStatus | None = None
 
+    def patching(self, kind: str, key: Key) -> bool:
+        return False
+
     def run(self, actions: Sequence[Action]) -> Outcome:
         for action in actions:
             if isinstance(action, PatchStatus):

@@ -34,7 +34,6 @@ from lws.runtime.controller import Controller
 from lws.runtime.informers import EnqueueRequests, Informer, Selection
 from lws.runtime.queue import Backoff, ItemExponentialBackoff, WorkQueue
 
-POD_WORKERS = 4
 NODE_WORKERS = 2
 LONGEST_WAIT = 2.0  # seconds between tries while the API server is away: tests restart it
 STOP_SECONDS = 2.0
@@ -73,7 +72,7 @@ class Kubelet:
         self._pod_queue = _queue("pods")
         self._node_queue = _queue("nodes")
         self._controllers = [
-            Controller("pod", pod_worker.reconcile, queue=self._pod_queue, workers=POD_WORKERS),
+            Controller("pod", pod_worker.reconcile, queue=self._pod_queue, workers=nodes),
             Controller("node", node_worker.reconcile, queue=self._node_queue, workers=NODE_WORKERS),
         ]
         self._pods.add_handler(ages)  # before the queue: a worker asks for the age of what it gets
@@ -139,7 +138,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     connection = connect(
-        kubeconfig=options.kubeconfig, user_agent="hollow-kubelet", pool_size=POD_WORKERS + NODE_WORKERS
+        kubeconfig=options.kubeconfig, user_agent="hollow-kubelet", pool_size=options.nodes + NODE_WORKERS
     )
     client = Client(connection, field_manager="hollow-kubelet")
     if options.rack_devices:

@@ -58,7 +58,8 @@ _log = get_logger("setup")
 
 
 class Options(Struct, frozen=True, kw_only=True):
-    """What a process is told. ``workers`` are threads per controller.
+    """What a process is told. ``workers`` are threads per controller, ``group_workers`` of the one of groups:
+    of many that fail or start at once each waits for the API server.
 
     ``namespace``: the operator's own. ``webhooks``: whether admission is served. ``guard_metrics``: with TLS
     and for those whom the API server lets; else plain, for everybody.
@@ -70,6 +71,7 @@ class Options(Struct, frozen=True, kw_only=True):
     webhooks: bool = True
     guard_metrics: bool = True
     workers: int = 4
+    group_workers: int = 10
 
     @property
     def gang(self) -> str | None:
@@ -101,7 +103,7 @@ class App:
         self._connections = Connections(
             options.kubeconfig,
             options.configuration.client_connection,
-            workers=options.workers,
+            workers=3 * options.workers + options.group_workers,
             on_response=self.metrics.on_response,
         )
         if self._connections.controllers.unverified:
@@ -204,6 +206,7 @@ class App:
             metrics=self.metrics,
             clock=clock,
             workers=self.options.workers,
+            group_workers=self.options.group_workers,
             gang=self._gang(clock, watching),
             failures=self._creation_failures(clock, watching),
             claims=self._claims(clock, watching),

@@ -32,11 +32,11 @@ class Connections:
         workers: int,
         on_response: OnResponse,
     ) -> None:
-        """``limits`` hold for each of those three. ``workers``: threads of each controller."""
+        """``limits`` hold for each of those three. ``workers``: threads of all controllers together."""
         self._kubeconfig, self._on_response = kubeconfig, on_response
         self._all: list[Connection] = []
         self._doubt = Doubt()
-        self.controllers = self._connect(pool_size=3 * workers + 4, qps=limits.qps, burst=limits.burst)
+        self.controllers = self._connect(pool_size=workers + 4, qps=limits.qps, burst=limits.burst)
         self.events = self._connect(pool_size=2, qps=limits.qps, burst=limits.burst)
         self.any_replica = self._connect(pool_size=2, qps=limits.qps, burst=limits.burst)
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 
 from cachetools import LRUCache
 
+from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.controllers.executor import Executor
 from lws.controllers.groupstatus import GroupStatusMemory
@@ -26,8 +27,11 @@ from lws.runtime.controller import Result
 from lws.runtime.informers import Adder
 from lws.runtime.queue import ItemExponentialBackoff
 
-REST = 4.0
+REST = 1.0
 """For how many times what a commit took its set is left alone afterwards, so that others join the next."""
+
+TURN = 0.1
+"""Seconds until another look whether the set's own status patch has arrived."""
 
 
 class Entries:
@@ -83,6 +87,8 @@ class Committer:
         began = self._clock.monotonic()
         with self._lock:
             wait = self._free.get(key, began) - began
+        if wait <= 0 and self._executor.patching(c.KIND, key):
+            wait = TURN
         if wait > 0:
             return Result(requeue_after=wait)
         asked = self._entries.take(key)

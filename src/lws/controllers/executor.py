@@ -6,8 +6,9 @@ never makes a second write. Actions are idempotent, so dying between two of them
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from cachetools import LRUCache
@@ -88,7 +89,17 @@ class Executor:
             client, kinds=kinds, effects=self._effects, observe=self._observe, clock=clock, wake=wake
         )
         self._own: LRUCache[str, str] = LRUCache(100_000)
+        self._patching: set[tuple[str, Key]] = set()
         self._lock = threading.Lock()
+
+    def patching(self, kind: str, key: Key) -> bool:
+        """Whether a status patch of ours of this object is on its way.
+
+        Of two at once the API server makes the later anew from the beginning, as often as they meet; with a
+        large object that costs it seconds. So whoever can wait does.
+        """
+        with self._lock:
+            return (kind, key) in self._patching
 
     def wrote(self, obj: KubeObject) -> bool:
         """Whether this very state of the object is the answer of our own last status write."""
@@ -217,14 +228,25 @@ class Executor:
         conditions = {"resourceVersion": action.resource_version, "uid": action.uid}
         if any(conditions.values()):
             patch["metadata"] = {name: value for name, value in conditions.items() if value}
-        written = self._client.merge_patch(
-            resource, type_, action.key.name, patch, namespace=action.key.namespace, subresource="status"
-        )
+        with self._on_its_way(action.kind, action.key):
+            written = self._client.merge_patch(
+                resource, type_, action.key.name, patch, namespace=action.key.namespace, subresource="status"
+            )
         with self._lock:
             self._own[written.uid] = written.metadata.resource_version
         self._ledger.observe(action, written)
         self._observe(action.kind, written)
         return written
+
+    @contextlib.contextmanager
+    def _on_its_way(self, kind: str, key: Key) -> Iterator[None]:
+        with self._lock:
+            self._patching.add((kind, key))
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._patching.discard((kind, key))
 
     def _observe(self, kind: str, written: KubeObject) -> None:
         informer = self._informers.get(kind)

@@ -249,8 +249,8 @@ class LeaderWorkerSetReconciler:
         )
         due = sooner(due, lasting, plan.left)
         if plan.patch is not None:
-            delay = self._pace.delay(lws.uid, plan.patch)
-            if delay:
+            meets = self._executor.patching(c.KIND, lws.key)
+            if delay := self._pace.delay(lws.uid, plan.patch, meets=meets):
                 return sooner(delay, due)
             if not all(self._came_later(observed.lws, x) for x in plan.replacing):
                 return sooner(STALE_RETRY, due)

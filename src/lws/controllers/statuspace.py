@@ -42,10 +42,15 @@ class StatusPace:
         self._free = clock.monotonic()  # from when on the next one may go
         self._lock = threading.Lock()
 
-    def delay(self, uid: str, patch: PatchStatus) -> float:
-        """Seconds to wait before the patch of the set with this UID is looked at again; 0: send it now."""
+    def delay(self, uid: str, patch: PatchStatus, *, meets: bool = False) -> float:
+        """Seconds to wait before the patch of the set with this UID is looked at again; 0: send it now.
+
+        ``meets``: another patch of its status is on its way.
+        """
         if not patch.patient:
             return 0.0
+        if meets:
+            return GATHER
         with self._lock:
             now = self._clock.monotonic()
             since = self._waiting.get(uid)

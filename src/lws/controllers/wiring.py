@@ -67,6 +67,7 @@ def make_controllers(
     metrics: Metrics,
     clock: Clock,
     workers: int,
+    group_workers: int | None = None,
     gang: Gang | None = None,
     failures: CreationFailures | None = None,
     claims: GroupClaims | None = None,
@@ -74,7 +75,8 @@ def make_controllers(
     history: int = 0,
 ) -> tuple[tuple[Controller[Key], ...], Resync[Key]]:
     """The controllers, watching but not started, and their resync. ``gang``: where configured, ``failures``:
-    where they are watched. ``history``: former templates that are kept of sets that say nothing of it.
+    where they are watched. ``workers``: threads of each, ``group_workers``: of the one of groups, where these
+    are others. ``history``: former templates that are kept of sets that say nothing of it.
     """
     sets, pods, commits = (
         WorkQueue[Key](
@@ -100,7 +102,9 @@ def make_controllers(
         history=history,
     )
 
-    def controller(name: str, reconcile: Reconcile, queue: WorkQueue[Key]) -> Controller[Key]:
+    def controller(
+        name: str, reconcile: Reconcile, queue: WorkQueue[Key], workers: int = workers
+    ) -> Controller[Key]:
         return Controller(
             name,
             reconcile,
@@ -113,7 +117,7 @@ def make_controllers(
 
     controllers = (
         controller("leaderworkerset", made.for_sets, sets),
-        controller("pod", made.for_pods, pods),
+        controller("pod", made.for_pods, pods, group_workers or workers),
         controller("groupstatus", made.for_entries, commits),
     )
     return controllers, make_resync(informers, sets, pods, clock=clock)

@@ -29,7 +29,9 @@ KEYS: dict[str, tuple[str, ...]] = {
 }
 SETS = frozenset({"finalizers"})
 ATOMIC = frozenset({"selector", "nodeSelector", "topologySpreadConstraints"})
-"""Members that are owned as a whole, as are owner references and what revisions store."""
+"""Members that are owned as a whole, as are owner references."""
+ATOMIC_IN = {"ControllerRevision": frozenset({"data"}), "LeaderWorkerSet": frozenset({"groups"})}
+"""The same, of one kind."""
 IDENTITY: frozenset[Path] = frozenset(
     {("f:apiVersion",), ("f:kind",), ("f:metadata",)}
     | {
@@ -74,8 +76,8 @@ PARENT = _Parent()
 
 def paths(document: Document) -> dict[Path, Any]:
     """Each field with its value; what has fields of its own, and items of keyed lists, have a path, too."""
-    whole = ATOMIC | {"data"} if document.get("kind") == "ControllerRevision" else ATOMIC
-    left_out = IDENTITY | ALWAYS.get(document.get("kind", ""), frozenset())
+    kind = document.get("kind", "")
+    whole, left_out = ATOMIC | ATOMIC_IN.get(kind, frozenset()), IDENTITY | ALWAYS.get(kind, frozenset())
     found = _walk(document, (), "", whole)
     return {path: value for path, value in found if path and path not in left_out}
 

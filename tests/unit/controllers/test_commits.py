@@ -15,13 +15,13 @@ from support.stepwise.wire import Wire
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet
-from lws.controllers.commits import REST, Committer, Entries, ForeignEntries
+from lws.controllers.commits import REST, TURN, Committer, Entries, ForeignEntries
 from lws.controllers.executor import Executor
 from lws.controllers.groupstatus import GroupStatusMemory
 from lws.kube.client import Client
 from lws.kube.errors import Conflict, Forbidden, InternalError, TransportError
 from lws.objects import Key
-from lws.planning.actions import ObjectReference, Record, StoreEntry
+from lws.planning.actions import ObjectReference, PatchStatus, Record, StoreEntry
 from lws.runtime.clock import FakeClock
 
 EVENT = Record(ObjectReference(c.API_VERSION, c.KIND, "x"), "Warning", "RecreateGroupBackOff", "Delete", "n")
@@ -66,7 +66,7 @@ class World:
         connection: Any = self.server
         client = Client(connection)
         informers: Any = {c.KIND: self}
-        executor = Executor(
+        self.executor = executor = Executor(
             client,
             informers,
             self,
@@ -308,3 +308,35 @@ def test_only_groups_whose_entry_somebody_else_changed_are_looked_at(ours: bool)
     handler.on_update(new, new)
     expected = [] if ours else [f"{old.name}-{index}" for index in (1, 2, 3)]
     assert sorted(x.name for x in queue.ready()) == expected
+
+
+def of_the_set(world: World) -> PatchStatus:
+    """What the pass over the set writes by itself."""
+    return PatchStatus(c.KIND, world.lws.key, {"groups": {"1": {"workers": "w"}}})
+
+
+def test_entries_wait_while_the_sets_own_status_is_on_its_way() -> None:
+    world, waits = World(), list[float | None]()
+    world.ask(0)
+    world.server.during = lambda: waits.append(world.commit())
+    world.executor.run([of_the_set(world)])
+    world.server.during = lambda: None
+    assert waits == [TURN]
+    world.clock.advance(TURN)
+    world.commit()
+    assert world.restarting() == {0}
+
+
+def test_entries_do_not_wait_for_a_status_that_failed() -> None:
+    world = World()
+    world.ask(0)
+
+    def fail() -> None:
+        raise InternalError(500)
+
+    world.server.during = fail
+    with pytest.raises(InternalError):
+        world.executor.run([of_the_set(world)])
+    world.server.during = lambda: None
+    world.commit()
+    assert world.restarting() == {0}

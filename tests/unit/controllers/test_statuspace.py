@@ -42,6 +42,13 @@ def test_what_is_more_than_numbers_goes_at_once(pace: StatusPace) -> None:
     assert pace.delay("u", patch(COUNTERS, patient=False)) == 0
 
 
+def test_numbers_let_another_patch_of_their_set_arrive_first(pace: StatusPace, clock: FakeClock) -> None:
+    clock.advance(pace.delay("u", patch(COUNTERS)))
+    assert pace.delay("u", patch(COUNTERS), meets=True) == GATHER
+    assert pace.delay("u", patch(COUNTERS, patient=False), meets=True) == 0
+    assert pace.delay("u", patch(COUNTERS)) == 0
+
+
 @pytest.mark.parametrize(
     "status", [COUNTERS, {"groups": {"0": {"workers": "x"}}}], ids=["counters", "records"]
 )
