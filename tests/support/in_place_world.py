@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from random import Random
 from typing import Any
 
 from msgspec.structs import replace
@@ -11,20 +10,17 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import InPlaceUpdate, LeaderWorkerSet
 from lws.api.workloads import Pod, StatefulSet
 from lws.planning.inplace.marks import mark_on, open_mark
-from lws.runtime.clock import FakeClock
 from support.apimodel.nodes import BAD
 from support.apimodel.revisions import ME as STATEFULSETS
 from support.apimodel.statefulsets import PODS
 from support.apimodel.store import Where
 from support.groups import a_set
-from support.stepwise.cluster import Cluster, Move, owner_uid
-from support.stepwise.process import Process
-from support.stepwise.wire import Crash, Wire, trouble
+from support.stepwise import life as stepwise
+from support.stepwise.cluster import Move, owner_uid
+from support.stepwise.life import new_cluster
 
 LATEST = 60.0
 """Seconds by which a StatefulSet controller hears late at most, which is less than any deadline here."""
-STEPS = 60_000
-"""More of them never come to rest."""
 
 
 def pods_of(leader: str, *workers: str, env: str = "") -> dict[str, Any]:
@@ -50,10 +46,9 @@ def in_place_set(*, policy: str = c.POD_UPDATE_IN_PLACE, deadline: int = 600, **
     return replace(made, spec=replace(made.spec, rollout_strategy=strategy))
 
 
-class Life:
-    """A set, a cluster and a controller, until they are at rest.
-
-    ``deleted_by_sets``: UIDs of pods that StatefulSets replaced.
+class Life(stepwise.Life):
+    """``late``: the StatefulSet controller hears of pods after others. ``deleted_by_sets``: UIDs of pods that
+    StatefulSets replaced.
     """
 
     def __init__(
@@ -66,27 +61,16 @@ class Life:
         late: bool = False,
         **spec: Any,
     ) -> None:
-        """``lag``: of the first lists. ``late``: the StatefulSet controller hears of pods after others."""
-        self.random, self.clock = Random(seed), FakeClock()
-        self.cluster = Cluster(self.clock)
-        self.cluster.create(in_place_set(**spec))
+        super().__init__(seed, new_cluster(in_place_set(**spec)), crash=crash, fail=fail, lag=lag)
         self.cluster.server.admission.let_go = self._note
         self.deleted_by_sets: list[str] = []
-        self._strike = trouble(self.random, crash=crash, fail=fail)
-        self.faults, self.most_down, self.lag, self.late = False, 0, lag, late
-        self._looked_at = 0
-        self.wire = Wire(self.cluster.server, lambda: self._strike() if self.faults else None)
-        self.process: Process | None = None
+        self.most_down, self.late, self._looked_at = 0, late, 0
         self.settle()
 
     def _note(self, where: Where, by: str) -> None:
         found = self.cluster.store.find(where)
         if by == STATEFULSETS and found is not None:
             self.deleted_by_sets.append(found["metadata"]["uid"])
-
-    @property
-    def lws(self) -> LeaderWorkerSet:
-        return self.cluster.all(LeaderWorkerSet)[0]
 
     @property
     def pods(self) -> list[Pod]:
@@ -101,41 +85,15 @@ class Life:
             if not self.step():
                 return
 
-    def settle(self, *, faults: bool = False) -> None:
-        self.faults = faults
-        for _ in range(STEPS):
-            if not self.step():
-                return
-        raise AssertionError("it never settles")
-
     def step(self) -> bool:
-        """False when nothing can happen any more."""
-        if self.process is None:
-            lag = self.random.choice((0, self.lag))
-            self.process = Process(self.cluster, self.wire, lambda _kind: lag)
-        moves = self._moves(self.process)
-        due = self.next()
-        if not moves and due is None:
-            return False
-        try:
-            if moves:
-                self.random.choice(moves)()
-            elif due is not None:
-                self.cluster.advance(max(0.0, due - self.clock.monotonic()))
-        except Crash:
-            self.process = None
+        moved = super().step()
         if self.cluster.version != self._looked_at:
             self._looked_at = self.cluster.version
             self.most_down = max(self.most_down, self.groups_down())
-        return True
+        return moved
 
-    def next(self) -> float | None:
-        """When time alone leads to something."""
-        due = [self.cluster.next(), self.process.next() if self.process is not None else None]
-        return min((x for x in due if x is not None), default=None)
-
-    def _moves(self, process: Process) -> list[Move]:
-        moves = [*self.cluster.moves(), *process.deliveries(), *process.reconciles()]
+    def moves(self) -> list[Move]:
+        moves = super().moves()
         if not self.late or PODS not in self.cluster.sets.news:
             return moves
         others = [x for x in moves if not self.cluster.is_hearing(x, PODS)]
@@ -148,9 +106,6 @@ class Life:
         down = {x.labels.get(c.GROUP_INDEX_LABEL) for x in self.pods if not x.ready or x.deleting}
         led = [x for x in self.pods if x.labels.get(c.WORKER_INDEX_LABEL) == "0"]
         return sum(x.labels.get(c.GROUP_INDEX_LABEL) in down for x in led)
-
-    def restart(self) -> None:
-        self.process = Process(self.cluster, self.wire)
 
     def runs(self, pod: Pod) -> dict[str, str]:
         """The images that its containers were started from."""
@@ -187,9 +142,3 @@ class Life:
         status = self.lws.status
         assert (status.ready_replicas, status.updated_replicas) == (self.lws.replicas, self.lws.replicas)
         assert len(self.pods) == self.lws.replicas * self.lws.live_size
-
-    def assert_at_rest(self) -> None:
-        before = self.cluster.version
-        self.restart()
-        self.settle()
-        assert self.cluster.version == before, "another start changed something"

@@ -28,7 +28,6 @@ from lws.controllers.rolling import roll_on
 from lws.controllers.standings import StandingMemory
 from lws.controllers.statuspace import StatusPace
 from lws.objects import Key
-from lws.planning.actions import Delete
 from lws.planning.groups import Groups, groups_again
 from lws.planning.inplace.choice import Course, concerned
 from lws.planning.inplace.eligibility import Changes
@@ -256,8 +255,10 @@ class LeaderWorkerSetReconciler:
                 return sooner(STALE_RETRY, due)
             self._executor.run([plan.patch])
             self._pace.wrote(lws.uid)
+        carried = carried_key(lws, leader, observed.revisions)  # after a failure perhaps not yet the one used
         rolled = plan.update_done and all(x.reason == c.REASON_DELETION_REFUSED for x in problems.own)
-        obsolete = self._obsolete(observed, used) if rolled else []
+        rolled = rolled and carried == used
+        obsolete = plan_truncation(lws, observed.revisions, used, history=self._history) if rolled else []
         truncated = self._executor.run(obsolete)
         news = self._problems.of_set(lws.key, _history(lws), truncated.problems)
         return sooner(due, truncated.requeue, SOON if news else None)
@@ -268,9 +269,6 @@ class LeaderWorkerSetReconciler:
         if stored is not None and self._departures.precede(stored.leader, leader):
             return True
         return self._live.is_current(leader)
-
-    def _obsolete(self, observed: ObservedSet, used: str) -> list[Delete]:
-        return plan_truncation(observed.lws, observed.revisions, used, history=self._history)
 
     def _readiness(
         self, lws: LeaderWorkerSet, waiting: Mapping[int, Waits], at: float

@@ -4,24 +4,34 @@ if it had not been.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
 from lws.api import constants as c
 from support.apimodel.answers import Refused
-from support.apimodel.store import Document, Where, changed, where_of
-from support.faults.world import World
+from support.apimodel.nodes import Nodes
+from support.apimodel.server import Server
+from support.apimodel.store import BY_KIND, Document, Store, Where, changed, where_of
 
 MANAGED = (c.NAME_LABEL, c.GROUP_INDEX_LABEL)
 """Labels that are put back. A revision's that names none is an older controller's, and is believed."""
 
+SETS = BY_KIND["LeaderWorkerSet"]
 Edit = Callable[[Document, Random], Document]
 
 
-def meddle(world: World, random: Random) -> None:
-    """One of all these things, where it can be done."""
-    kind, edit = random.choice(EDITS)
+class Place(Protocol):
+    """A world in which something is to be done."""
+
+    server: Server
+    store: Store
+    nodes: Nodes
+
+
+def meddle(world: Place, random: Random, deeds: Sequence[tuple[str, Edit]] | None = None) -> None:
+    """One of all these things, where it can be done. ``deeds``: of these."""
+    kind, edit = random.choice(deeds or EDITS)
     found = [
         x
         for x in world.store.all(kind)
@@ -46,15 +56,16 @@ def _of_a_set(document: Document) -> bool:
     )
 
 
-def _stays(world: World, document: Document) -> bool:
+def _stays(world: Place, document: Document) -> bool:
     """Its group is wanted. What is cut off from one that goes is nobody's, and left alone (decision 113)."""
     labels = document["metadata"].get("labels") or {}
-    lws = world.find("LeaderWorkerSet", labels.get(c.NAME_LABEL, ""))
+    named = Where(SETS, document["metadata"].get("namespace", ""), labels.get(c.NAME_LABEL, ""))
+    lws = world.store.find(named)
     index = labels.get(c.GROUP_INDEX_LABEL, "0")
     return lws is None or (index.isdigit() and int(index) < lws["spec"]["replicas"])
 
 
-def _do(world: World, where: Where, edited: Document) -> None:
+def _do(world: Place, where: Where, edited: Document) -> None:
     match edited:
         case {"delete": options}:
             world.server.delete(where, **options)
@@ -143,27 +154,32 @@ def _forged(document: Document, random: Random) -> Document:
     }
 
 
-EDITS: tuple[tuple[str, Edit], ...] = (
+MENDED: tuple[tuple[str, Edit], ...] = (
     ("Pod", _deleted()),
     ("Pod", _deleted(grace=0)),
     ("Pod", _happens("fail")),
     ("Pod", _happens("restart")),
     ("StatefulSet", _deleted()),
     ("StatefulSet", _deleted("Foreground")),
-    ("StatefulSet", _deleted("Orphan")),
     ("StatefulSet", _replicas),
     ("StatefulSet", _of_leaders(_partition)),
     ("StatefulSet", _image),
-    ("StatefulSet", _no_label),
-    ("StatefulSet", _other_label),
     ("StatefulSet", _no_annotations),
     ("StatefulSet", _of_leaders(_odd_annotation)),
-    ("StatefulSet", _no_owners),
     ("Service", _deleted()),
     ("Service", _selector),
+    ("LeaderWorkerSet", _forged),
+)
+"""What is put right whatever the user edits at the same time."""
+EDITS: tuple[tuple[str, Edit], ...] = (
+    *MENDED,
+    ("StatefulSet", _deleted("Orphan")),
+    ("StatefulSet", _no_label),
+    ("StatefulSet", _other_label),
+    ("StatefulSet", _no_owners),
     ("Service", _no_label),
     ("Service", _no_owners),
     ("ControllerRevision", _deleted()),
     ("ControllerRevision", _no_owners),
-    ("LeaderWorkerSet", _forged),
 )
+"""With what cuts a child off: that of a group which goes before it is found again is nobody's, and stays."""

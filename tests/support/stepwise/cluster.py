@@ -61,6 +61,12 @@ class Cluster:
         """Oldest first."""
         return [self._read(kind, x) for x in self.store.objects[BY_KIND[kind.__name__]].values()]
 
+    def by_uid(self, kind: type[T], uid: str) -> T:
+        where = self.store.by_uid[uid]
+        found = self.get(kind, Key(where.namespace, where.name))
+        assert found is not None
+        return found
+
     def _read(self, kind: type[T], document: Document) -> T:
         at = (kind, document["metadata"]["resourceVersion"])
         if at not in self._typed:
@@ -76,7 +82,8 @@ class Cluster:
         metadata = document["metadata"]
         where = Where(kind, metadata.get("namespace", ""), "")
         made = self.server.create(where, document, by)
-        return self._read(KINDS[kind.kind].type, made)  # type: ignore[type-var]
+        type_ = KINDS[kind.kind].type if kind.kind in KINDS else KubeObject
+        return self._read(type_, made)  # type: ignore[return-value]
 
     def put(self, obj: T, *, by: str = USER) -> T:
         """Somebody who has read the object writes what is different in ``obj``."""

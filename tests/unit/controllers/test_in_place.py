@@ -122,7 +122,7 @@ def test_a_process_that_starts_later_takes_no_restart_of_an_update_for_a_failure
     world.settle()
     lws = world.lws
     world.cluster.put(replace(lws, status=replace(lws.status, groups={})))
-    world.restart()
+    world.start()
     world.settle()
     world.assert_whole()
     assert world.uids() == before

@@ -258,6 +258,25 @@ class TestLastingFailure:
             memory.set_failed(KEY, "uid", TransportError(f"127.0.0.1:{port} was closed"))
         assert woken == [(KEY, FAILING_GRACE)]
 
+    def test_what_the_leader_set_carries_is_kept_while_the_next_revision_cannot_be_stored(self) -> None:
+        """Without any group the roll is over at once: the carried revision was deleted, the next one never
+        carried, and the new template stored under the old key.
+        """
+        world = World(replicas=0)
+        world.settle(seconds=5.0)
+        [carried] = world.revisions
+        world.refuse = lambda kind, document: (
+            answer(500, self.WORDS) if kind == "ControllerRevision" else None
+        )
+        world.edit(with_image("example.com/server:2"))
+        world.settle(seconds=3.0)
+        assert world.revisions == [carried]
+        world.refuse = of_kind()
+        world.settle(seconds=3 * RETRY)
+        assert world.leader_set is not None
+        assert world.leader_set.labels[c.REVISION_LABEL] == template_of(world.set).key
+        assert [x.labels[c.REVISION_LABEL] for x in world.revisions] == [template_of(world.set).key]
+
     def test_a_status_is_not_written_with_every_try(self) -> None:
         world = self.failing("Service")
         world.settle(seconds=FAILING_GRACE + 3 * RETRY)
