@@ -84,6 +84,22 @@ class AuditLog:
         """Reads by what they were, leases left out."""
         return Counter(x.what for x in self.requests() if x.verb not in WRITES and x.resource != "leases")
 
+    def actors(self) -> Counter[str]:
+        """Everybody's writes by who made them and what they were, leases left out.
+
+        Controllers of kube-controller-manager are told apart by the ends of their user agents.
+        """
+        found: Counter[str] = Counter()
+        for entry in self._entries():
+            about, agent = entry.get("objectRef", {}), entry.get("userAgent", "")
+            if entry["verb"] in WRITES and about.get("resource") != "leases":
+                who = (
+                    agent.rpartition(":")[2] if "system:serviceaccount" in agent else agent.partition("/")[0]
+                )
+                what = "/".join(filter(None, (about.get("resource", ""), about.get("subresource", ""))))
+                found[f"{who} {entry['verb']} {what}"] += 1
+        return found
+
     def first_write(self, since: float) -> float | None:
         """When the first write after ``since`` was answered well, leases and events apart; None for none.
 

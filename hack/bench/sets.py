@@ -97,7 +97,14 @@ def bench_roll(client: Client, audit: AuditLog, options: argparse.Namespace) -> 
     groups = options.sets * options.groups
     leaders = {f"{name}-{group}" for name in names for group in range(options.groups)}
     torn = Counter(audit.ended_pods(leaders).values())
-    report("roll", seconds=round(seconds, 1), leadersByTimesTornDown=dict(torn), **writes(audit, groups))
+    everybody = {who: round(count / options.sets, 1) for who, count in audit.actors().most_common()}
+    report(
+        "roll",
+        seconds=round(seconds, 1),
+        leadersByTimesTornDown=dict(torn),
+        **writes(audit, groups),
+        everybodysWritesPerSet={"all": round(sum(everybody.values()), 1), **everybody},
+    )
 
 
 def plain(name: str, replicas: int, image: str) -> dict[str, Any]:

@@ -24,7 +24,6 @@ CRASH_BACKOFF = (1.0, 30.0)  # first and longest wait before its restart; double
 PULL_ERROR_SECONDS = 1.0  # from ErrImagePull to ImagePullBackOff
 RUNNING, COMPLETED, FAILED = "running", "completed", "failed"
 BACK_OFF = "CrashLoopBackOff"
-AT_ONCE = 0.001  # seconds
 CREATING, INITIALIZING = "ContainerCreating", "PodInitializing"
 STARTED = (RUNNING, COMPLETED, FAILED, BACK_OFF)  # states that only a started container has
 
@@ -143,10 +142,12 @@ def _first_run(container: Container, seen: ContainerView, pace: Pace) -> tuple[C
 def _replacing(
     container: Container, seen: ContainerView, ran: float, pace: Pace
 ) -> tuple[ContainerView, float | None]:
-    """The old one is to be dead, and the new one to have run for ``ran`` seconds (negative: not yet)."""
+    """The old one is to be dead, and the new one to have run for ``ran`` seconds (negative: not yet).
+
+    Kill, pull and start are one sync, which writes its status before and is not asked in between: of an image
+    that is there at once nobody hears that anything was down. A pull is shown, as a readiness probe would.
+    """
     image = pace.image(container)
-    if seen.state == RUNNING:  # always once not ready, however fast the image comes
-        return seen._replace(state=CREATING, ready=False), max(-ran, AT_ONCE)
     if ran < 0 or image.error:
         return seen._replace(state=_waiting(image, ran), ready=False), _again(image, ran)
     restarts = seen.restarts + 1

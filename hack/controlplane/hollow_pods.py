@@ -11,7 +11,6 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from hack.controlplane.hollow_containers import (
-    AT_ONCE,
     BACK_OFF,
     COMPLETED,
     CREATING,
@@ -29,6 +28,7 @@ from hack.controlplane.hollow_faults import PLAIN, Faults, Images
 from hack.controlplane.hollow_objects import SIDECAR, Container, ContainerStatus, HollowPod
 
 TERMINAL = ("Succeeded", "Failed")
+AT_ONCE = 0.001  # seconds
 CLAIM_SECONDS = 0.2  # between looks at claims that are not the pod's yet
 Views = tuple[ContainerView, ...]
 

@@ -156,7 +156,8 @@ def _last_state(view: ContainerView, own: str, before: ContainerStatus, now: str
         and view.state not in (COMPLETED, FAILED)
         and (view.state != RUNNING or before.container_id != own)
     ):
-        crashed = view.state in (RUNNING, BACK_OFF)
+        as_before = (view.image, view.resources) == (before.image, before.resources)
+        crashed = view.state == BACK_OFF or (view.state == RUNNING and as_before)
         return _terminated(CRASHED if crashed else KILLED, "Error", now, before.container_id)
     if before.last_state:
         return before.last_state
