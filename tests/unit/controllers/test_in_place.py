@@ -222,6 +222,26 @@ def test_a_pod_that_somebody_changed_has_its_group_recreated() -> None:
     assert "the image of container c0 of pod test-sample-1-2 is not its template's" in note
 
 
+@pytest.mark.parametrize("size", [1, 3])
+@pytest.mark.parametrize("restart", [c.RESTART_NONE, c.RESTART_RECREATE_GROUP])
+def test_a_pod_that_somebody_changes_meanwhile_has_its_group_recreated(restart: str, size: int) -> None:
+    """Its restarts are excused, so nothing else would ever put right what it runs."""
+    shape = SHAPE | {"restart": restart, "size": size}
+    world = life(**shape)
+    before = {i: group(world, i) for i in range(3)}
+    world.edit(**shape, template=NEW)
+    while pod(world, "2").spec.containers[0].image != "b":
+        assert world.step()
+    mine = {"spec": {"containers": [{"name": "c0", "image": "mine"}]}}
+    world.cluster.server.patch(where_of(Pod, pod(world, "2").key), mine, "user", strategic=True)
+    world.settle()
+    world.assert_whole()
+    assert {x.spec.containers[0].image for x in world.pods} == {"b"}
+    assert {i: len(group(world, i) & before[i]) for i in range(3)} == {0: size, 1: size, 2: 0}
+    [note] = reasons(world, c.REASON_IN_PLACE_FALLBACK)
+    assert "the image of container c0 of pod test-sample-2 is not its template's" in note
+
+
 def test_what_the_server_refuses_is_done_anew() -> None:
     """Each group once, and the server's words are told."""
     world = life()

@@ -8,13 +8,13 @@ which containers the new ones have to differ.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 from msgspec import Struct
 
 from lws.api import constants as c
-from lws.api.timestamps import rfc3339
+from lws.api.timestamps import epoch, rfc3339
 from lws.api.workloads import ContainerState, Pod, StatefulSet
 from lws.objects import KubeObject
 
@@ -93,6 +93,18 @@ def updated_in_place(pod: Pod, key: str) -> bool:
     """Whether the pod came to revision ``key`` in place, so that its restart counts began before that."""
     mark = mark_on(pod)
     return mark is not None and mark.to == key
+
+
+def changed_to(pod: Pod, key: str) -> bool:
+    """Whether the pod itself was changed for revision ``key``, and does not only carry its group's mark."""
+    mark = mark_on(pod)
+    return mark is not None and mark.to == key and mark.containers is not None
+
+
+def began(pods: Iterable[Pod], key: str) -> float:
+    """When the first of them was changed for revision ``key``, in seconds since 1970; 0 when none was."""
+    marks = [mark_on(x) for x in pods if changed_to(x, key)]
+    return min((epoch(x.at) for x in marks if x is not None and x.at), default=0.0)
 
 
 def proven(pod: Pod, *, late: bool = False) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Pod, StatefulSet
 from lws.planning.documents import group_annotations
 from lws.planning.inplace.eligibility import Change
+from lws.planning.inplace.marks import mark_on
 from lws.planning.revisions import Template
 
 
@@ -19,15 +20,37 @@ def unfit(lws: LeaderWorkerSet, pod: Pod, change: Change, wanted: Template, *, l
     """
     if change.refusal:
         return f"pod {pod.name} is of a revision that cannot be changed into the wanted one"
-    spec = pod.spec
-    found = {x.name: x.image for x in (*spec.init_containers, *spec.containers)}
-    for name, image in change.of(leader=leads).was.items():
-        if found.get(name) != image:
-            return f"the image of container {name} of pod {pod.name} is not its template's"
+    if cause := foreign_image(pod, change.of(leader=leads).was):
+        return cause
     handed_on = group_annotations(lws, wanted)
     if any(pod.annotations.get(x) != value for x, value in handed_on.items()):
         return f"the annotations of pod {pod.name} are not what the set hands on"
     return ""
+
+
+def foreign_image(pod: Pod, images: Mapping[str, str]) -> str:
+    """Which container has another image than its template's, ``images`` by container; empty for none."""
+    found = {x.name: x.image for x in (*pod.spec.init_containers, *pod.spec.containers)}
+    other = next((name for name, image in images.items() if found.get(name) != image), None)
+    return "" if other is None else f"the image of container {other} of pod {pod.name} is not its template's"
+
+
+def changed_since(members: Sequence[Pod], wanted: Change | None) -> str:
+    """What somebody else changed of pods that have been changed, the leader first: their restarts are
+    excused, so nobody else would notice. ``wanted``: from the revision they are of to itself.
+    """
+    roles = () if wanted is None else (wanted.of(leader=x == 0).was for x in range(len(members)))
+    found = (foreign_image(pod, images) for pod, images in zip(members, roles, strict=False))
+    return next(filter(None, found), "")
+
+
+def came_since(leader: Pod, key: str, digest: str) -> bool:
+    """Workers have come since the leader was changed to revision ``key``, which nobody may have seen.
+
+    ``digest``: of the workers' UIDs.
+    """
+    mark = mark_on(leader)
+    return mark is not None and bool(mark.members) and mark.to == key and mark.members != digest
 
 
 def carrying(owner: StatefulSet, pods: Iterable[Pod]) -> int:

@@ -20,8 +20,17 @@ from lws.planning.events import failed_delete, normal, pod_reference, warning
 from lws.planning.gate import drain_gate
 from lws.planning.groups import Group
 from lws.planning.inplace.eligibility import Change, Changes
-from lws.planning.inplace.marks import Mark, mark_on, proven
-from lws.planning.inplace.pods import all_counted, carrying, comes_again, miscounted, spared, unfit
+from lws.planning.inplace.marks import Mark, began, changed_to, proven
+from lws.planning.inplace.pods import (
+    all_counted,
+    came_since,
+    carrying,
+    changed_since,
+    comes_again,
+    miscounted,
+    spared,
+    unfit,
+)
 from lws.planning.inplace.writes import change_pod, give_up, prepare, settle
 from lws.planning.observed import Certainty, ObservedGroup, members
 from lws.planning.recreation.evidence import (
@@ -77,6 +86,7 @@ class _Course:
         self._workers = None if own.alone else own.workers
         self._members = members(group)
         self._left = max(0.0, self._deadline() - now)
+        self._counted = mode_of(lws, own) != Mode.NEVER
 
     def plan(self) -> Steps:
         drained = drain_gate(self._own.leader, now=self._now)
@@ -109,7 +119,7 @@ class _Course:
 
     def _drain(self) -> float:
         """Seconds for which the leader gets no traffic yet keeps its containers; 0 once they are over."""
-        changed = any(self._changed(x) for x in self._members)
+        changed = any(changed_to(x, self._mark.to) for x in self._members)
         if not self._own.leader.gated or changed:
             return 0.0
         return max(0.0, epoch(self._mark.at) + self._lws.in_place_grace - self._now)
@@ -123,10 +133,6 @@ class _Course:
         return Steps((prepare(self._lws, workers, self._mark, self._changes),))
 
     # Changing pods.
-
-    def _changed(self, pod: Pod) -> bool:
-        mark = mark_on(pod)
-        return mark is not None and mark.to == self._mark.to and mark.containers is not None
 
     def _outdated(self, pod: Pod) -> bool:
         """It is not of the wanted revision yet; a leader without workers may only carry the group's mark."""
@@ -228,9 +234,11 @@ class _Course:
         """Settled when all containers have been started anew and are ready; at the deadline, started will do:
         from then on a restart is a failure again.
         """
+        if cause := changed_since(self._members, self._changes.between(self._mark.to, self._mark.to)):
+            return self._give_up(cause)
         started = all(proven(x, late=not self._left) for x in self._members)
         ready = started and all(x.containers_ready for x in self._members)
-        if self._replaced():
+        if self._counted and came_since(self._own.leader, self._mark.to, self._digest()):
             return self._give_up("a pod of the group was replaced meanwhile")
         if not ready and self._left:
             return self._waiting()
@@ -242,31 +250,21 @@ class _Course:
             return Steps()
         return Steps((self._settle(),))
 
-    def _replaced(self) -> bool:
-        """Workers have come since the leader was changed, which nobody may have seen."""
-        mark = mark_on(self._own.leader)
-        if mark is None or not mark.members or mark.to != self._mark.to:
-            return False
-        return mode_of(self._lws, self._own) != Mode.NEVER and mark.members != self._digest()
-
     def _settle(self) -> Patch:
         leader, note = self._own.leader, f"Updated group {self._own.index} in place"
-        began = self._began()
-        seconds = max(0.0, self._now - began)
+        start = began(self._members, self._mark.to)
+        seconds = max(0.0, self._now - start)
         event = normal(self._lws, c.REASON_UPDATED_IN_PLACE, "Update", note, related=pod_reference(leader))
-        then = (event, UpdatedInPlace(UPDATED, seconds)) if began else ()
+        then = (event, UpdatedInPlace(UPDATED, seconds)) if start else ()
         counts = format_counts({ordinal_of(x, leader): x.restarts for x in self._members})
         mark = Mark(self._mark.to, settled=True, counts=counts)
         return settle(self._lws, leader, self._workers, mark, then)
 
-    def _began(self) -> float:
-        """When the first pod was changed; 0 when none was."""
-        marks = [mark_on(x) for x in self._members if self._changed(x)]
-        return min((epoch(x.at) for x in marks if x is not None and x.at), default=0.0)
-
     def _deadline(self) -> float:
         grace = self._lws.in_place_grace if self._own.leader.gated else 0.0
-        return (self._began() or epoch(self._mark.at) + grace) + self._lws.in_place_deadline
+        return (
+            began(self._members, self._mark.to) or epoch(self._mark.at) + grace
+        ) + self._lws.in_place_deadline
 
     def _waiting(self) -> Steps:
         return Steps((Requeue(self._left),) if self._left else ())
