@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from support.audit import AuditLog
 from support.cluster import Cluster
 from support.devices import Racks, claims_of
+from support.kubectl import Kubectl
 from support.manager import Manager
-from support.rolesets import LiveRoles, delete_all, role
+from support.rolesets import NAME, LiveRoles, delete_all, role
 from support.sets import Document
 
 from lws.api import constants as c
@@ -160,3 +163,58 @@ def sharing(made: list[Document]) -> list[Document]:
     template["spec"]["resourceClaims"] = [{"name": "rack", "resourceClaimTemplateName": "rack"}]
     template["spec"]["containers"][0]["resources"] = {"claims": [{"name": "rack"}]}
     return made
+
+
+def test_roles_that_ask_for_updates_in_place(llm: LiveRoles, cluster: Cluster) -> None:
+    """beyond.md, 1.4: a rollout makes other pods, as ever, for its LeaderWorkerSets never change; a
+    restart of a role makes other ones of that role alone, and a scale only more; no pod is ever changed.
+    """
+    kubectl = Kubectl(cluster, llm.namespace)
+    before, after = (in_place(roles(x, replicas=2, size=2)) for x in (OLD, NEW))
+    words = ("create", "--dry-run=server", "--warnings-as-errors", "-f", "-")
+    assert "podUpdatePolicy: has no effect" in kubectl(*words, code=1, stdin=manifest(before))
+    llm.create(*before).await_available()
+    old, revision = pods_by_role(llm), llm.revision
+    log = AuditLog(cluster.audit_log)
+    log.mark()
+    plan = kubectl.json("plan", llm.name, "-f", "-", stdin=manifest(after))
+    assert (plan["restartsPods"], plan["fromRevision"]) == (True, revision)
+    llm.change(*after)
+    await_whole(llm, NEW, 8, s0_prefill=2, s0_decode=2)
+    rolled = pods_by_role(llm)
+    assert llm.revision == plan["toRevision"]
+    assert not any(rolled[x] & old[x] for x in old)
+    children = {x["metadata"]["uid"] for x in llm.children()}
+    llm.change(*in_place(roles(NEW, replicas=3, size=2)))
+    await_whole(llm, NEW, 12, s0_prefill=3, s0_decode=3)
+    grown = pods_by_role(llm)
+    assert all(rolled[x] < grown[x] for x in rolled)
+    assert {x["metadata"]["uid"] for x in llm.children()} == children
+    kubectl.lws("restart", llm.name, "decode")
+    llm.until("other pods", lambda: pods_by_role(llm)["decode"], lambda seen: not seen & grown["decode"])
+    await_whole(llm, NEW, 12, s0_prefill=3, s0_decode=3)
+    assert pods_by_role(llm)["prefill"] == grown["prefill"]
+    assert log.writes()["patch pods"] == 0
+
+
+def in_place(made: list[Document]) -> list[Document]:
+    for one in made:
+        one["spec"]["rolloutStrategy"]["rollingUpdateConfiguration"]["podUpdatePolicy"] = (
+            c.POD_UPDATE_IN_PLACE
+        )
+    return made
+
+
+def manifest(made: list[Document]) -> str:
+    metadata = {"name": NAME}
+    return json.dumps(
+        {"apiVersion": d.API_VERSION, "kind": d.KIND, "metadata": metadata, "spec": {"roles": made}}
+    )
+
+
+def pods_by_role(llm: LiveRoles) -> dict[str, set[str]]:
+    """Their UIDs."""
+    found: dict[str, set[str]] = {}
+    for pod in llm.pods():
+        found.setdefault(pod["metadata"]["labels"][d.ROLE_LABEL], set()).add(pod["metadata"]["uid"])
+    return found

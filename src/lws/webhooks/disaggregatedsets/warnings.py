@@ -7,14 +7,17 @@ that the stored set had.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
+from lws.api import constants as c
 from lws.webhooks.disaggregatedsets.roles import Judged, judged
 from lws.webhooks.documents import Metadata, RoleMetadata, read_disaggregatedset, strings
 from lws.webhooks.sets.claims import claims_warnings
 from lws.webhooks.sets.names import counted, most_groups
 from lws.webhooks.sets.replicanodes import replica_nodes_warnings
 from lws.webhooks.sets.warnings import MAX_REPLICAS, of_tpus
+
+_ROLLING_UPDATE: Final = "spec.rolloutStrategy.rollingUpdateConfiguration"
 
 
 def warn(new: Mapping[str, Any], old: Mapping[str, Any] | None = None) -> tuple[str, ...]:
@@ -45,6 +48,7 @@ def _ignored(role: Judged) -> Iterator[str]:
 def _of_sets(role: Judged) -> Iterator[str]:
     """What its LeaderWorkerSets would be warned of."""
     yield from _name(role)
+    yield from _in_place(role)
     annotations = strings((role.role.metadata or RoleMetadata()).annotations)
     for text in (
         *of_tpus(role.template, role.numbers.size),
@@ -52,6 +56,16 @@ def _of_sets(role: Judged) -> Iterator[str]:
         *claims_warnings(annotations),
     ):
         yield f"{role.path}.{text}"
+
+
+def _in_place(role: Judged) -> Iterator[str]:
+    """Its LeaderWorkerSets never change their images: other ones come with them."""
+    rolling = role.rolling_update
+    if rolling is not None and rolling.pod_update_policy == c.POD_UPDATE_IN_PLACE:
+        yield (
+            f"{role.path}.{_ROLLING_UPDATE}.podUpdatePolicy: has no effect: a rollout of a DisaggregatedSet"
+            " makes new LeaderWorkerSets, so other pods"
+        )
 
 
 def _name(role: Judged) -> Iterator[str]:

@@ -63,6 +63,17 @@ def test_what_belongs_into_templates_is_warned_of_with_the_role_s_path(annotatio
     assert text.startswith(f"spec.roles[0].metadata.annotations.{annotation}: has no effect there")
 
 
+def test_images_that_would_be_updated_in_place_are_not_and_that_is_said_once() -> None:
+    """beyond.md, 1.4: its LeaderWorkerSets never change their templates."""
+    role = a_role("prefill", pace={"podUpdatePolicy": c.POD_UPDATE_IN_PLACE, "maxUnavailable": 1})
+    (text,) = warn(serving(role))
+    path = "spec.roles[0].spec.rolloutStrategy.rollingUpdateConfiguration.podUpdatePolicy"
+    assert text.startswith(f"{path}: has no effect: ")
+    assert len(text) <= 256
+    assert warn(serving(role), serving(role)) == ()
+    assert warn(serving(a_role("prefill", pace={"podUpdatePolicy": "ReCreate", "maxUnavailable": 1}))) == ()
+
+
 def test_nothing_is_said_of_a_set_that_goes() -> None:
     ds = serving(a_role("prefill", external=True, replicas=3))
     ds["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
