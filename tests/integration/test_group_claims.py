@@ -183,8 +183,9 @@ def test_without_a_template_and_without_a_controller(
     assert sorted(claims_of(cluster.client, namespace)) == sorted(names(lws).values())
 
 
+@pytest.mark.parametrize("propagation", ["Foreground", "Background"])
 def test_pods_that_never_end_hold_no_next_group(
-    sets: Sets, racks: Racks, cluster: Cluster, namespace: str
+    sets: Sets, racks: Racks, cluster: Cluster, namespace: str, propagation: str
 ) -> None:
     """3.4, 5: as on a dead node. What comes after them has a new claim, and may be in the other rack; no
     deletion waits for a claim that waits for it.
@@ -207,13 +208,13 @@ def test_pods_that_never_end_hold_no_next_group(
     lws.await_replaced(old)
     kill()
     assert names(lws)[0] != former
-    lws.delete("Foreground")
+    lws.delete(propagation)
 
     def force() -> bool:
         for pod in lws.pods():
             if pod.deleting:
                 lws.delete_pod(pod.name, grace_period=0)
-        return not exists(cluster.client, LEADERWORKERSETS, "dies", namespace)
+        return not lws.children() and not exists(cluster.client, LEADERWORKERSETS, "dies", namespace)
 
     until("the set to go", force)
     until("its claims to go", lambda: not claims_of(cluster.client, namespace))

@@ -12,8 +12,9 @@ import pytest
 from support.audit import AuditLog
 from support.cluster import Cluster
 from support.editing import edit
-from support.image_sets import NEW, PULLED, create, images, nodes, restarts
+from support.image_sets import NEW, PULLED, SAME, create, images, nodes, restarts
 from support.kubectl import Kubectl
+from support.latewatch import late_watch_of_pods
 from support.manager import Manager
 from support.policies import policy
 from support.scene import Scene
@@ -62,6 +63,20 @@ def test_a_controller_that_is_killed_again_and_again(sets: Sets, manager: Manage
     assert log.writes()["delete pods"] == 0
 
 
+def test_a_statefulset_controller_that_hears_of_pods_late(sets: Sets, cluster: Cluster) -> None:
+    """beyond.md, 1.5.11: by a second more than of StatefulSets; it replaces no pod, there and back."""
+    lws = create(sets, replicas=4, size=3, maxUnavailable=2)
+    before, log = nodes(lws), AuditLog(cluster.audit_log, "kube-controller-manager")
+    with late_watch_of_pods(cluster, 1.0):
+        log.mark()
+        for image in (NEW, IMAGE):
+            lws.change(**images(image, image))
+            await_whole(lws)
+            assert (nodes(lws), {pod.image for pod in lws.pods()}) == (before, {image})
+    assert {(pod.image, restarts(pod)) for pod in lws.pods()} == {(IMAGE, 2)}
+    assert log.writes()["update statefulsets/status"] > 0
+
+
 @contextlib.contextmanager
 def kubelets_away(client: Client) -> Iterator[None]:
     def say(value: str | None) -> None:
@@ -95,8 +110,23 @@ def test_there_and_back_while_no_kubelet_looks(sets: Sets, turn: int) -> None:
     assert (lws.uids(), {x.image for x in lws.pods()}) == (before, {NEW})
 
 
-def changed(lws: LiveSet) -> int:
-    return sum(pod.image == NEW for pod in lws.pods())
+def test_groups_that_nothing_recreates(sets: Sets) -> None:
+    """beyond.md, 1.5.16 and 1.5.18, restartPolicy None: restarts before and after matter to nobody; a pod
+    that somebody else changed makes its group go anew, and no other.
+    """
+    lws = create(sets, replicas=2, size=2, restartPolicy=c.RESTART_NONE)
+    lws.annotate_pod(f"{lws.name}-0-1", "hollow.lws/restart", "0s")
+    lws.until("its restart", lambda: sum(restarts(x) for x in lws.group(0)))
+    patch = {"spec": {"containers": [{"name": "worker", "image": SAME}]}}
+    lws.client.merge_patch(PODS, dict, f"{lws.name}-1-1", patch, namespace=lws.namespace, strategic=True)
+    lws.until("its restart", lambda: sum(restarts(x) for x in lws.group(1)))
+    await_whole(lws)
+    kept, gone = lws.uids(0), lws.uids(1)
+    lws.change(**images(NEW, NEW))
+    lws.await_replaced(gone, group=1)
+    await_whole(lws)
+    assert lws.uids(0) == kept
+    assert {pod.image for pod in lws.pods()} == {NEW}
 
 
 def test_what_a_policy_refuses_is_done_anew(sets: Sets, namespace: str) -> None:

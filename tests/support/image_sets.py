@@ -12,12 +12,14 @@ from support.wholeness import await_whole
 
 NEW = "docker.io/nginxinc/nginx-unprivileged:1.28"
 BAD = "docker.io/nginxinc/nginx-unprivileged:none"
+CRASHING = "docker.io/nginxinc/nginx-unprivileged:crashes"
 SAME = "docker.io/nginxinc/nginx-unprivileged:same"
 PULLED = "docker.io/nginxinc/nginx-unprivileged:pulled"
 SLOW = "docker.io/nginxinc/nginx-unprivileged:slow"
 BEHAVIOUR = msgspec.json.encode(
     {
         BAD: {"error": "ErrImagePull"},
+        CRASHING: {"crash": True},
         SAME: {"digest": "one"},
         IMAGE: {"digest": "one"},
         PULLED: {"pull": "500ms"},
@@ -45,3 +47,14 @@ def restarts(pod: LivePod) -> int:
 def nodes(lws: LiveSet) -> dict[str, str]:
     """Where each pod is, by its UID."""
     return {pod.uid: pod.document["spec"]["nodeName"] for pod in lws.pods()}
+
+
+def begin(lws: LiveSet, group: int, **more: Any) -> None:
+    """Change the images to slow ones, and wait until pods of that group have them."""
+    lws.change(**images(SLOW, SLOW), **more)
+    await_image(lws, group, SLOW)
+
+
+def await_image(lws: LiveSet, group: int, image: str) -> None:
+    """Until the leader has it, which is changed last."""
+    lws.until(f"{image} in group {group}", lambda: [x.image for x in lws.group(group)][:1], [image].__eq__)

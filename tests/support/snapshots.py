@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -48,10 +49,17 @@ def generation(document: Document) -> tuple[str, int]:
 
 def made_since(lws: LiveSet, version: str) -> Counter[str]:
     """How many pods were created by each name since that resourceVersion."""
-    found: Counter[str] = Counter()
+    return Counter(pod["metadata"]["name"] for what, pod in pods_since(lws, version) if what == "ADDED")
+
+
+def pods_since(lws: LiveSet, version: str) -> Iterator[tuple[str, Document]]:
+    """What has become of the set's pods since that resourceVersion, each write: its type, and the pod then.
+
+    The last is a pod of now.
+    """
     last = int(version_of(lws))
     if last <= int(version):
-        return found
+        return
     stream = watch(
         lws.client.connection,
         PODS,
@@ -62,11 +70,10 @@ def made_since(lws: LiveSet, version: str) -> Counter[str]:
     )
     with stream as events:
         for event in events:
-            metadata = msgspec.json.decode(event.object)["metadata"]
-            if event.type == "ADDED":
-                found[metadata["name"]] += 1
-            if int(metadata["resourceVersion"]) >= last:
-                return found
+            pod = msgspec.json.decode(event.object)
+            yield str(event.type), pod
+            if int(pod["metadata"]["resourceVersion"]) >= last:
+                return
     raise AssertionError(f"the watch ended before it came to version {last}")
 
 
