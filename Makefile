@@ -78,6 +78,8 @@ lock: setup ## Pin every dependency anew, with hashes
 	  --constraint requirements.lock --custom-compile-command "make lock" --quiet --output-file requirements.docs.lock
 	$(BIN)/uv pip compile --group sbom --generate-hashes --universal --no-emit-index-url --upgrade \
 	  --constraint requirements.lock --custom-compile-command "make lock" --quiet --output-file requirements.sbom.lock
+	$(BIN)/uv pip compile --group fuzz --generate-hashes --universal --no-emit-index-url --upgrade \
+	  --constraint requirements.lock --custom-compile-command "make lock" --quiet --output-file requirements.fuzz.lock
 
 SITE ?= build/docs
 docs: .venv-docs/installed ## The documentation as a site, build/docs/index.html; a broken link is an error
@@ -117,6 +119,9 @@ recovery: setup ## Faults on a real control plane, ten times each, and how soon 
 soak: setup ## Half an hour of random edits, deaths, strangers and kills: what the manager takes, and that all is right in the end
 	PYTHONPATH=tests:. $(BIN)/python -m support.soak $(SOAK_FLAGS)
 
+fuzz: .venv-fuzz/installed ## Admission is asked what a coverage-guided fuzzer thinks of, for an hour; what it finds is in build/fuzz
+	PYTHONPATH=src:tests:. .venv-fuzz/bin/python -m support.fuzz $(or $(FUZZ_FLAGS),-max_total_time=3600)
+
 bench: setup ## The figures of docs/benchmarks.md, measured on this machine
 	hack/bench/run
 
@@ -149,12 +154,17 @@ setup: .venv/installed ## The virtual environment, from the lock file; other tar
 	.venv-sbom/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.sbom.lock
 	@touch $@
 
+.venv-fuzz/installed: requirements.lock requirements.fuzz.lock
+	$(PYTHON) -m venv .venv-fuzz
+	.venv-fuzz/bin/pip install --quiet --disable-pip-version-check --require-hashes $(^:%=--requirement %)
+	@touch $@
+
 clean: ## Remove what the targets above made here
-	rm -rf .venv .venv-image .venv-docs .venv-sbom build dist .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-image .venv-docs .venv-sbom .venv-fuzz build dist .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 help: ## This list
 	@awk 'BEGIN {FS = ":.*## "} \
 	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
 	  /^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: demo test test-release test-fast test-fast-image test-integration verify format crds lock docs sbom chart vendor pictures release faults recovery soak bench setup clean help
+.PHONY: demo test test-release test-fast test-fast-image test-integration verify format crds lock docs sbom chart vendor pictures release faults recovery soak fuzz bench setup clean help

@@ -234,7 +234,8 @@ def _readiness(spec: LeaderWorkerSetSpec) -> Iterator[FieldError]:
     if spec.min_ready_seconds is not None and spec.min_ready_seconds < 0:
         yield invalid("spec.minReadySeconds", spec.min_ready_seconds, _NOT_NEGATIVE)
     template = spec.leader_worker_template or LeaderWorkerTemplate()
-    gates = ((template.worker_template or {}).get("spec") or {}).get("readinessGates")
+    pod_spec = (template.worker_template or {}).get("spec")
+    gates = pod_spec.get("readinessGates") if isinstance(pod_spec, dict) else None
     for index, gate in enumerate(gates if isinstance(gates, list) else ()):
         if isinstance(gate, dict) and gate.get("conditionType") == c.GROUP_READY_GATE:
             path = f"spec.leaderWorkerTemplate.workerTemplate.spec.readinessGates[{index}].conditionType"
