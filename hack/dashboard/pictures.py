@@ -127,7 +127,10 @@ def _cluster() -> Iterator[str]:
         try:
             done = subprocess.run(up, stdout=subprocess.PIPE, text=True, check=True)
             kubeconfig = done.stdout.strip().splitlines()[-1]
-            with _running("-m", "hack.tools.run", "--kubeconfig", kubeconfig, stdout=subprocess.DEVNULL):
+            run = ("-m", "hack.tools.run", "--kubeconfig", kubeconfig)
+            with _running(*run, stdout=subprocess.PIPE) as controller:
+                if not any(x.startswith("ready") for x in controller.stdout or ()):
+                    raise SystemExit("error: the controller ended before it was ready")
                 yield kubeconfig
         finally:
             subprocess.run([*up[:1], "down", "--dir", directory], stdout=subprocess.DEVNULL, check=False)

@@ -26,7 +26,7 @@ from hack.tools.castsvg import CLEAR, PROMPT, svg
 
 PICTURES: Final = ROOT / "docs" / "pictures"
 TITLE: Final = "kubectl lws on the demo's cluster: tree, restart, status, why, undo"
-COLUMNS, ROWS = 110, 36
+COLUMNS, ROWS = 112, 36
 SHOWN: Final = ("lws tree", "lws restart", "lws status", "patch lws/vllm", "lws why", "lws undo")
 TYPING = 0.03  # seconds a character
 BEFORE = {"lws why": 4.0}  # seconds: what a set waits for is there by then; a roll is not waited for

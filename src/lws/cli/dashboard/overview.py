@@ -11,7 +11,9 @@ from lws.api import disaggregation as d
 from lws.api.disaggregatedset import DisaggregatedSet
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.cli.dashboard.tiles import BAD, BUSY, OK, STILL
+from lws.cli.disaggregated.observing import wanted_by
 from lws.cli.pause import is_paused
+from lws.cli.session import CommandError
 from lws.cli.status import AnySet, condition
 from lws.objects import controller_of
 from lws.planning.reasons import Reason
@@ -52,11 +54,29 @@ def line_of_set(lws: LeaderWorkerSet) -> Line:
 
 
 def line_of_roles(ds: DisaggregatedSet) -> Line:
+    """Roles above their size, for a rollout, count as whole, and not for those below."""
     roles = ds.status.role_statuses
-    wanted = sum(x.replicas for x in roles)
+    sizes = {x.name: x.replicas for x in roles} | _wanted(ds)
     tone, note = _standing(ds, paused=ds.paused, stuck="")
-    ready, updated = (sum(getattr(x, name) for x in roles) for name in ("ready_replicas", "updated_replicas"))
-    return Line(d.KIND, ds.namespace, ds.name, min(ready, wanted), min(updated, wanted), wanted, tone, note)
+    return Line(
+        kind=d.KIND,
+        namespace=ds.namespace,
+        name=ds.name,
+        ready=sum(min(x.ready_replicas, sizes[x.name]) for x in roles),
+        updated=sum(min(x.updated_replicas, sizes[x.name]) for x in roles),
+        wanted=sum(sizes.values()),
+        tone=tone,
+        note=note,
+    )
+
+
+def _wanted(ds: DisaggregatedSet) -> dict[str, int]:
+    """Groups by role, of those whose size the spec says: others have the size that they have."""
+    try:
+        demands = wanted_by(ds, ()).demands
+    except CommandError:
+        return {}
+    return {x.name: x.total for x in demands if x.total is not None}
 
 
 def _standing(one: AnySet, *, paused: bool, stuck: str) -> tuple[str, str]:

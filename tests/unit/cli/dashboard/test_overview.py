@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from support.cli import conditions
+from support.disaggregated import a_role
 from support.disaggregated import a_set as a_roles_set
 from support.groups import a_set
 
@@ -61,3 +62,16 @@ def test_a_disaggregated_set_adds_its_roles_up() -> None:
     line = line_of_roles(a_roles_set(roleStatuses=roles))
     assert (line.kind, line.ready, line.updated, line.wanted) == (d.KIND, 3, 4, 5)
     assert (line.tone, line.note) == ("busy", "progressing")
+
+
+def test_a_disaggregated_set_that_rolls_wants_no_more_than_its_spec() -> None:
+    """A role above its size stands in for none that is below; one with a scaler has the size that it has."""
+    spec = [a_role("prefill", 2), a_role("decode", 2), a_role("proxy", external=True)]
+    roles = [
+        {"name": "prefill", "replicas": 3, "readyReplicas": 3, "updatedReplicas": 1},
+        {"name": "decode", "replicas": 2, "readyReplicas": 1, "updatedReplicas": 1},
+        {"name": "proxy", "replicas": 4, "readyReplicas": 4, "updatedReplicas": 4},
+    ]
+    line = line_of_roles(a_roles_set(*spec, roleStatuses=roles))
+    assert (line.ready, line.updated, line.wanted) == (7, 6, 8)
+    assert line_of_roles(a_roles_set(*spec)).wanted == 4
