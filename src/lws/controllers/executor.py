@@ -20,10 +20,10 @@ from lws.controllers.effects import Effects, Recorder
 from lws.controllers.groupstatus import GroupStatusMemory
 from lws.controllers.inherited import Makers
 from lws.controllers.outcomes import FOREIGN_RETRY, Outcome
-from lws.controllers.refusals import replaced
+from lws.controllers.refusals import leaving, replaced
 from lws.controllers.resources import KINDS, Kind
 from lws.kube.client import Client
-from lws.kube.errors import ApiError, Conflict, Invalid, KubeError, NotFound
+from lws.kube.errors import ApiError, Conflict, KubeError, NotFound
 from lws.objects import Key, KubeObject
 from lws.planning.actions import (
     Action,
@@ -43,7 +43,7 @@ from lws.planning.actions import (
     Requeue,
     StoreEntry,
 )
-from lws.planning.problems import gate_refused
+from lws.planning.problems import gate_refused, mark_refused
 from lws.runtime.clock import Clock, SystemClock
 from lws.runtime.events import EventRecorder
 from lws.runtime.informers import Informer
@@ -178,10 +178,16 @@ class Executor:
             written = self._client.merge_patch(
                 resource, type_, key.name, patch, namespace=key.namespace, strategic=True
             )
-        except (NotFound, Invalid):
+        except NotFound:
             return Outcome()
         except Conflict:  # with many who write at once
             return Outcome(GONE_RETRY)
+        except ApiError as error:
+            if replaced(error) or leaving(error):
+                return Outcome()
+            if not error.refused:
+                raise
+            return Outcome(FOREIGN_RETRY, (mark_refused(action.kind, key.name, error.message),))
         self._observe(action.kind, written)
         return Outcome()
 

@@ -44,6 +44,11 @@ def replaced(error: ApiError) -> bool:
     return "metadata.uid" in error.message
 
 
+def leaving(error: ApiError) -> bool:
+    """Whether a finalizer came too late: the object's deletion had begun."""
+    return "no new finalizers can be added" in error.message
+
+
 class Refusal(NamedTuple):
     """``words``: the server's. ``since``: of the first time; ``until``: when to ask again; monotonic."""
 

@@ -188,7 +188,8 @@ class Delete(Struct, frozen=True):
 class PatchMetadata(Struct, frozen=True):
     """Strategic merge patch on the metadata of exactly the object with this UID, which is not being deleted.
 
-    NotFound, another UID, and Invalid because its deletion has begun, mean that there is nothing to do.
+    NotFound, another UID, and Invalid because its deletion has begun, mean that there is nothing to do. Any
+    other refusal is a problem that is told, and ends nothing.
     """
 
     kind: str

@@ -73,6 +73,12 @@ def gate_refused(pod: str, words: str) -> Problem:
     return Problem(c.REASON_GATE_REFUSED, f"The API server refuses {what}: {words}")
 
 
+def mark_refused(kind: str, name: str, words: str) -> Problem:
+    """That a leader does not get what has its group stop at once. ``words``: the API server's."""
+    message = f"The API server refuses the termination policy of {kind} {name}: {words}"
+    return Problem(c.REASON_TERMINATION_REFUSED, message, unmet=False)
+
+
 def failing(words: str) -> Problem:
     """That no pass gets to its end, though nobody refuses anything: a webhook is down, for instance."""
     message = f"The controller cannot finish its work, and tries again: {words}"

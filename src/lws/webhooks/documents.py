@@ -18,7 +18,7 @@ from lws.api.constants import TPU_RESOURCE
 
 Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-IntOrString = Int32 | str
+IntOrString = int | str  # the schema bounds text only
 Document = dict[str, Any]
 StringMap = dict[str, str | None]
 

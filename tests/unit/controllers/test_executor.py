@@ -14,7 +14,7 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet, RolloutStatus
 from lws.controllers.executor import Executor
 from lws.controllers.groupstatus import GroupStatusMemory
-from lws.controllers.outcomes import Outcome
+from lws.controllers.outcomes import FOREIGN_RETRY, Outcome
 from lws.kube.errors import (
     AlreadyExists,
     Conflict,
@@ -222,16 +222,36 @@ def test_a_patch_of_metadata_is_of_that_very_object_and_merges_lists() -> None:
     assert server.options[0]["strategic"] is True
 
 
+LEAVING = "Pod is invalid: metadata.finalizers: Forbidden: no new finalizers can be added if the object is"
+
+
 @pytest.mark.parametrize(
-    "error", [NotFound(404), Conflict(409), Invalid(422)], ids=["gone", "other", "leaving"]
+    "error",
+    [
+        NotFound(404),
+        Conflict(409),
+        Invalid(422, message="Pod is invalid: metadata.uid: field is immutable"),
+        Invalid(422, message=LEAVING),
+    ],
+    ids=["gone", "busy", "other", "leaving"],
 )
 def test_a_patch_of_what_is_not_there_any_more_is_done(error: KubeError) -> None:
-    Server(error).executor.run([MARK])
+    assert Server(error).executor.run([MARK]).problems == ()
 
 
-def test_a_patch_of_metadata_that_is_not_allowed_is_an_error() -> None:
-    with pytest.raises(Forbidden):
-        Server(Forbidden(403)).executor.run([MARK])
+@pytest.mark.parametrize("error", [Forbidden(403, message="no"), Invalid(422, message="no")])
+def test_a_patch_of_metadata_that_is_not_allowed_is_told(error: KubeError) -> None:
+    """What comes after it in a group's plan, the gate of its leader for one, does not rest on it."""
+    server = Server(error)
+    one = StoreEntry(SET, "0", GroupStatus("l"), LEADER.key)
+    outcome = server.executor.run([MARK, one])
+    assert [(x.reason, x.unmet) for x in outcome.problems] == [(c.REASON_TERMINATION_REFUSED, False)]
+    assert (outcome.requeue, server.handed_over) == (FOREIGN_RETRY, [one])
+
+
+def test_a_patch_of_metadata_that_a_busy_server_does_not_answer_is_an_error() -> None:
+    with pytest.raises(Unavailable):
+        Server(Unavailable(503)).executor.run([MARK])
 
 
 @pytest.mark.parametrize("grace", [None, 29])

@@ -37,7 +37,7 @@ from lws.webhooks.sets.replicanodes import replica_nodes_violations
 __all__ = ["FieldError", "aggregate", "int_or_percent", "validate_create", "validate_update", "violations"]
 
 MAX_REPLICAS: Final = 1_000_000
-MAX_PODS: Final = 2**31 - 1
+MOST: Final = 2**31 - 1
 
 _REPLICAS: Final = "spec.replicas"
 _SIZE: Final = "spec.leaderWorkerTemplate.size"
@@ -141,8 +141,8 @@ def _shape(replicas: int, size: int) -> Iterator[FieldError]:
         yield invalid(_REPLICAS, replicas, detail, basis=("replicas",), excess=replicas)
     if size < 1:
         yield invalid(_SIZE, size, "must be greater than or equal to 1")
-    if replicas * size > MAX_PODS:
-        detail = f"replicas times size ({size}) must be less than or equal to {MAX_PODS}"
+    if replicas * size > MOST:
+        detail = f"replicas times size ({size}) must be less than or equal to {MOST}"
         yield invalid(_REPLICAS, replicas, detail, basis=("pods",), excess=replicas * size)
 
 
@@ -173,8 +173,9 @@ def int_or_percent(path: str, value: int | str) -> Iterator[FieldError]:
     number.
     """
     if isinstance(value, int):
-        if value < 0:
-            yield invalid(path, value, _NOT_NEGATIVE)
+        if not 0 <= value <= MOST:
+            beyond = f"must be less than or equal to {MOST}"
+            yield invalid(path, value, _NOT_NEGATIVE if value < 0 else beyond)
     elif not is_percent(value):
         yield invalid(path, value, "must be a non-negative integer, or digits and a final '%', such as '25%'")
     else:

@@ -258,6 +258,11 @@ LONG = serving(name="d" * 45)
             serving(a_role("prefill", replicas=1, pace={"maxUnavailable": "25%", "maxSurge": 0})),
             id="a share of nothing",
         ),
+        pytest.param(
+            paced(maxUnavailable=2**31),
+            serving(a_role("prefill", replicas=1, pace={"maxUnavailable": 2**31})),
+            id="beyond int32",
+        ),
     ],
 )
 def test_an_update_is_let_through_with_what_was_wrong_already(old: Document, new: Document) -> None:
@@ -267,6 +272,7 @@ def test_an_update_is_let_through_with_what_was_wrong_already(old: Document, new
 def test_a_set_that_is_being_deleted_is_let_go() -> None:
     gone = {"deletionTimestamp": "2026-01-01T00:00:00Z", "name": "serving", "namespace": "default"}
     assert validate(paced(partition=1) | {"metadata": gone}, serving()) == []
+    assert validate(paced(maxSurge=2**31) | {"metadata": gone}, serving()) == []
 
 
 @pytest.mark.parametrize(

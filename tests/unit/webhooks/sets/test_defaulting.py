@@ -160,7 +160,6 @@ def test_unchanged_parts_are_shared() -> None:
         (an_lws(partition="1"), "partition"),
         (an_lws(maxUnavailable=1.0), "maxUnavailable"),
         (an_lws(maxUnavailable=False), "maxUnavailable"),
-        (an_lws(maxSurge=2**31), "maxSurge"),
         (an_lws(maxSurge={}), "maxSurge"),
         (an_lws(restartPolicy=1), "restartPolicy"),
         (an_lws(startupPolicy=[]), "startupPolicy"),
