@@ -11,6 +11,7 @@ import msgspec
 from lws.kube.connection import Connection
 from lws.kube.errors import DecodeError, one_line
 from lws.kube.resources import Resource
+from lws.kube.shallow import decoded
 
 T = TypeVar("T")
 
@@ -211,7 +212,7 @@ class Client:
 def _decode(path: str, type_: type[T], body: bytes | msgspec.Raw) -> T:
     decoder: msgspec.json.Decoder[T] = _decoder(cast(Hashable, type_))
     try:
-        return decoder.decode(body)
+        return decoded(decoder.decode, body)
     except (msgspec.DecodeError, UnicodeError) as error:
         raise DecodeError(f"{path}: the answer does not decode: {one_line(str(error))}") from error
 

@@ -13,6 +13,7 @@ import msgspec
 from lws.kube.connection import Connection, Stream
 from lws.kube.errors import ApiError, DecodeError, one_line, status_error
 from lws.kube.resources import Resource
+from lws.kube.shallow import decoded
 
 GRACE = 30.0  # seconds of silence granted beyond the server's own end of the watch
 # Seconds. Whoever has sent one bookmark sends one every minute, whether or not anything changed; a quarter is
@@ -82,7 +83,7 @@ class WatchStream:
     def __next__(self) -> WatchEvent:
         line = next(self._lines)
         try:
-            event = _decode(line)
+            event = decoded(_decode, line)
         except (msgspec.DecodeError, UnicodeError) as error:
             raise DecodeError(f"watch of {self._what}: a line is no event: {one_line(str(error))}") from error
         if event.type == "BOOKMARK" and self.silence > BOOKMARK_SILENCE:

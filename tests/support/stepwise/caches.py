@@ -14,6 +14,7 @@ from lws.controllers.informers import Informers, make_informers
 from lws.kube.client import Client
 from lws.kube.resources import RESOURCE_CLAIMS
 from lws.kube.selectors import exists
+from lws.kube.shallow import decoded
 from lws.objects import ObjectT
 from lws.runtime.informers import Informer, Selection
 from support.apimodel.answers import request, selection
@@ -44,7 +45,8 @@ class SteppedInformer(Informer[ObjectT], Generic[ObjectT]):
         assert asked.where is not None
         kind, selects = asked.where.kind, selection(asked)
         found = store.as_of(kind, version) if behind else store.objects[kind]
-        listed = (self._decoder.decode(store.encoded(x)).object for x in found.values() if selects(x))
+        whole = (decoded(_raw, store.encoded(x)) for x in found.values() if selects(x))
+        listed = (self._decoder.decode(x).object for x in whole)
         self._watch = WatchFeed(store, asked)
         readable = [x for x in listed if x is not None]
         self._feed.replace(readable, resource_version=version, rewound=False, keep=())
@@ -60,7 +62,7 @@ class SteppedInformer(Informer[ObjectT], Generic[ObjectT]):
         line = self._watch.read()
         if not line:
             return
-        event = _decode(line)
+        event = decoded(_decode, line)
         obj, identity = self._decoder.decode(event.object)
         if event.type == "DELETED" and identity is not None:
             self._feed.delete(identity, obj)
@@ -68,7 +70,7 @@ class SteppedInformer(Informer[ObjectT], Generic[ObjectT]):
             self._feed.upsert(obj)
 
 
-_decode = msgspec.json.Decoder(_Event).decode
+_decode, _raw = msgspec.json.Decoder(_Event).decode, msgspec.json.Decoder(msgspec.Raw).decode
 
 
 class SteppedCache:

@@ -146,7 +146,7 @@ def test_a_leader_whose_annotations_were_edited_and_whose_revision_is_gone(size:
         b'{"spec":{"leaderWorkerTemplate":{"workerTemplate":[]}}}',
         b'{"spec":{"leaderWorkerTemplate":{"subGroupPolicy":{"subGroupSize":"x"}}}}',
         b'{"spec":{"leaderWorkerTemplate":{"volumeClaimTemplates":[null]}}}',
-        b'{"spec":{"leaderWorkerTemplate":{"workerTemplate":' + b'{"x":' * 600 + b"1" + b"}" * 603,
+        b'{"spec":{"leaderWorkerTemplate":{"workerTemplate":' + b'{"x":' * 3000 + b"1" + b"}" * 3003,
     ],
 )
 def test_revisions_that_somebody_has_written_to(data: bytes) -> None:

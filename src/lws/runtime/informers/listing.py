@@ -17,6 +17,7 @@ from msgspec import Raw, Struct
 from lws.kube.connection import Connection, Stream
 from lws.kube.errors import DecodeError, Gone, NotFound, one_line
 from lws.kube.resources import Resource
+from lws.kube.shallow import decoded
 from lws.objects import Key, ObjectT
 from lws.runtime import logs
 from lws.runtime.informers.decoding import Data, Decoder
@@ -147,7 +148,7 @@ class Lister(Generic[ObjectT]):
         with stream, self._holding(stream):
             data = b"".join(stream)
         try:
-            body = _split(data)
+            body = decoded(_split, data)
         except ValueError as error:
             raise DecodeError(
                 f"LIST of {selection.path}: not a whole list: {one_line(str(error))}"
