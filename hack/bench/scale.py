@@ -23,10 +23,11 @@ from urllib.request import urlopen
 
 from hack.bench.audit import AuditLog, is_event
 from hack.bench.controllers import Contender, Manager, add_arguments, chosen, cluster
+from hack.bench.floor import await_plain, measure_floor, plain, remove_floor
 from hack.bench.latency import latencies
 from hack.bench.process import Usage, usage
 from hack.bench.results import circumstances, keep
-from hack.bench.sets import SETS, a_set, apply, change_image, done, plain
+from hack.bench.sets import SETS, a_set, apply, change_image, done
 from hack.bench.waiting import DEADLINE, NAMESPACE, await_all, await_quiet
 from hack.controlplane.layout import COMPONENTS
 from hack.controlplane.processes import read_pid
@@ -81,30 +82,20 @@ class Bench:
 
     def floor(self) -> None:
         """The same pods by plain StatefulSets: made, and ended and made anew; no controller runs."""
-        names = [f"floor-{i}" for i in range(self._shape.sets)]
-        replicas = self._shape.groups * self._shape.size
-        began = time.monotonic()
-        for name in names:
-            self._client.create(STATEFULSETS, dict, plain(name, replicas, "server:1"))
-        self._await_plain(replicas)
-        made = time.monotonic()
-        self._scale_plain(names, 0)
-        self._await_plain(0)
-        self._scale_plain(names, replicas)
-        self._await_plain(replicas)
+        sets, pods = self._shape.sets, self._shape.groups * self._shape.size
+        floor = measure_floor(self._client, sets=sets, pods=pods)
         self.phases["floor"] = {
-            "createSeconds": round(made - began, 1),
-            "rollSeconds": round(time.monotonic() - made, 1),
+            "createSeconds": round(floor.create, 1),
+            "rollSeconds": round(floor.roll, 1),
         }
-        for name in names:
-            self._client.delete(STATEFULSETS, dict, name, namespace=NAMESPACE)
+        remove_floor(self._client, sets=sets)
         self._await_gone()
 
     def strangers(self, count: int) -> None:
         """Pods of no set, which a controller of sets should not pay for."""
         if count:
             self._client.create(STATEFULSETS, dict, plain("foreign", count, "server:1"))
-            self._await_plain(count)
+            await_plain(self._client)
 
     def run(self) -> None:
         """Every phase, in this order."""
@@ -213,22 +204,6 @@ class Bench:
     def _leaders(self) -> set[str]:
         leaders = self._client.list(PODS, dict, NAMESPACE, label_selector=equals(c.WORKER_INDEX_LABEL, "0"))
         return {x["metadata"]["uid"] for x in leaders}
-
-    def _scale_plain(self, names: list[str], replicas: int) -> None:
-        for name in names:
-            self._client.merge_patch(
-                STATEFULSETS, dict, name, {"spec": {"replicas": replicas}}, namespace=NAMESPACE
-            )
-
-    def _await_plain(self, replicas: int) -> None:
-        def settled() -> bool:
-            found = self._client.list(STATEFULSETS, dict, NAMESPACE)
-            return all(
-                x["status"].get("replicas", 0) == x["status"].get("readyReplicas", 0) == x["spec"]["replicas"]
-                for x in found
-            )
-
-        self._await(f"plain StatefulSets of {replicas} pods", settled)
 
     def _await_gone(self) -> None:
         """Of strangers, which have no such label, nothing is said."""

@@ -15,18 +15,18 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from hack.bench.audit import AuditLog, is_event
 from hack.bench.controllers import Manager, add_arguments, chosen, cluster
-from hack.bench.waiting import DEADLINE, NAMESPACE, await_all, await_quiet, report
+from hack.bench.floor import measure_floor
+from hack.bench.waiting import NAMESPACE, await_all, await_quiet, report
 from lws.kube.client import Client
 from lws.kube.connection import connect
 from lws.kube.errors import Conflict
-from lws.kube.resources import STATEFULSETS, Resource
+from lws.kube.resources import Resource
 
 SETS = Resource("leaderworkerset.x-k8s.io", "v1", "leaderworkersets", "LeaderWorkerSet")
 
@@ -107,54 +107,6 @@ def bench_roll(client: Client, audit: AuditLog, options: argparse.Namespace) -> 
     )
 
 
-def plain(name: str, replicas: int, image: str) -> dict[str, Any]:
-    labels = {"floor": name}
-    containers = [{"name": "server", "image": image, "resources": {"requests": {"cpu": "50m"}}}]
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "StatefulSet",
-        "metadata": {"name": name, "namespace": NAMESPACE},
-        "spec": {
-            "replicas": replicas,
-            "podManagementPolicy": "Parallel",
-            "selector": {"matchLabels": labels},
-            "template": {"metadata": {"labels": labels}, "spec": {"containers": containers}},
-        },
-    }
-
-
-def bench_floor(client: Client, options: argparse.Namespace) -> None:
-    """The same number of pods, ended and made anew by plain StatefulSets, all at once: the floor."""
-    replicas = options.groups * options.size
-
-    def ready() -> bool:
-        sets = client.list(STATEFULSETS, dict, NAMESPACE)
-        return all(x.get("status", {}).get("readyReplicas", 0) == x["spec"]["replicas"] for x in sets)
-
-    def scale(count: int) -> None:
-        for i in range(options.sets):
-            client.merge_patch(
-                STATEFULSETS, dict, f"floor-{i}", {"spec": {"replicas": count}}, namespace=NAMESPACE
-            )
-
-    def wait(condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + DEADLINE
-        while not condition():
-            if time.monotonic() > deadline:
-                raise SystemExit("the plain StatefulSets did not settle")
-            time.sleep(0.5)
-
-    for i in range(options.sets):
-        client.create(STATEFULSETS, dict, plain(f"floor-{i}", replicas, "server:1"))
-    wait(ready)
-    began = time.monotonic()
-    scale(0)
-    wait(lambda: all(not x["status"].get("replicas") for x in client.list(STATEFULSETS, dict, NAMESPACE)))
-    scale(replicas)
-    wait(ready)
-    report("floor", seconds=round(time.monotonic() - began, 1))
-
-
 def apply(client: Client, documents: list[dict[str, Any]], *, dry_run: bool = False) -> float:
     """Create all, eight at a time; the seconds that it took. A dry run is admitted, and nothing starts."""
     query = {"dryRun": "All"} if dry_run else {}
@@ -217,7 +169,9 @@ def bench(options: argparse.Namespace, directory: Path) -> None:
             report("idle", seconds=options.idle, writes=dict(audit.writes()))
         manager.stop()
     with cluster(str(directory / "floor"), *flags) as kubeconfig:
-        bench_floor(Client(connect(kubeconfig=kubeconfig, user_agent="bench")), options)
+        client = Client(connect(kubeconfig=kubeconfig, user_agent="bench"))
+        floor = measure_floor(client, sets=options.sets, pods=options.groups * options.size)
+        report("floor", seconds=round(floor.roll, 1))
 
 
 def main() -> int:
