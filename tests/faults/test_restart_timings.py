@@ -2,7 +2,7 @@
 
 Thousands of random timings: pods die in every way there is while caches lag, calls and their answers get
 lost, and the controller dies between any two calls and comes back with caches of before. The reconcilers are
-the real ones (support.controller_model), the cluster is a model. When all has settled, of every leader pod
+the real ones (support.stepwise), the cluster is a model. When all has settled, of every leader pod
 that ever was:
 
 - the controller deleted it at most once, and only if its group had suffered: with an after-start policy, once
@@ -25,17 +25,18 @@ from typing import NamedTuple
 
 import pytest
 from msgspec.structs import replace
-from support.cluster_model import Cluster, Move, failed, orphaned, owner_uid, restarted
-from support.controller_model import Crash, ModelClient, Process, trouble
 from support.groups import a_set
+from support.stepwise.cluster import Cluster, Move, owner_uid
+from support.stepwise.life import Life, new_cluster
+from support.stepwise.process import Process
+from support.stepwise.wire import Crash
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Pod, StatefulSet
 from lws.planning.recreation.backoff import backoff, decided
-from lws.runtime.clock import FakeClock
 
-RUNS = int(os.environ.get("LWS_TIMINGS", "2000"))  # docs/benchmarks.md has five times as many
+RUNS = int(os.environ.get("LWS_TIMINGS", "500"))  # docs/benchmarks.md has four times as many
 BATCHES = 20
 SIZE = 3
 
@@ -48,40 +49,27 @@ class Suffering(NamedTuple):
     seen: bool
 
 
-class Story:
+class Story(Life):
     """One run: a cluster, a controller or none, and what has happened."""
 
-    def __init__(
-        self, seed: int, *, cluster: Cluster, calm: bool = False, drops_groups: bool = False
-    ) -> None:
-        self.random = random = Random(seed)
-        self.cluster = cluster
-        self.clock = FakeClock()
+    def __init__(self, seed: int, *, cluster: Cluster, calm: bool = False) -> None:
+        random = Random(seed)
         chances = (0.0, 0.0) if calm else (random.choice([0, 0, 0.01, 0.05]), random.choice([0, 0.02]))
-        self.strike = trouble(random, crash=chances[0], fail=chances[1])
-        self._trouble = True
-        self.client = ModelClient(cluster, self._strike_or_not, drops_groups=drops_groups)
-        self.crashes = 0
+        super().__init__(seed, cluster, crash=chances[0], fail=chances[1])
+        self.faults = True
         self.suffered: defaultdict[str, list[Suffering]] = defaultdict(list)
         self.recreated: defaultdict[str, list[tuple[float, int]]] = defaultdict(
             list
         )  # when, how often in a row
-        self.process: Process | None = None
-        self.start(lag=0)
+        self.begin(lag=0)
 
-    def _strike_or_not(self) -> None:
-        if self._trouble:
-            self.strike()
-
-    def start(self, *, lag: int) -> None:
+    def begin(self, *, lag: int) -> Process:
         """A new process, whose caches are up to so many versions behind."""
-        self.process = Process(
-            self.cluster, self.client, self.clock, lambda _kind: self.random.randint(0, lag)
-        )
+        return self.start(lambda _kind: self.random.randint(0, lag))
 
     @property
-    def lws(self) -> LeaderWorkerSet:
-        return self.cluster.all(LeaderWorkerSet)[0]
+    def running(self) -> Process:
+        return self.process or self.begin(lag=self.random.choice([0, 5, 40]))
 
     def leaders(self) -> list[Pod]:
         return [x for x in self.cluster.all(Pod) if x.labels[c.WORKER_INDEX_LABEL] == "0"]
@@ -103,46 +91,29 @@ class Story:
         pods = (leader, *self.workers(leader))
         return len(pods) == SIZE and all(x.status.phase != "Pending" and not x.deleting for x in pods)
 
-    def step(self, moves: list[Move]) -> None:
-        """One of the moves; the process may die of it."""
-        before = len(self.client.deleted)
-        alive = {x.uid: x for x in self.leaders()}
-        try:
-            self.random.choice(moves)()
-        except Crash:
-            self.process = None
-            self.crashes += 1
-        for uid in self.client.deleted[before:]:
-            entry = self.lws.status.groups.get(alive[uid].labels[c.GROUP_INDEX_LABEL])
+    def do(self, move: Move) -> None:
+        before = len(self.wire.deleted)
+        super().do(move)
+        for uid in self.wire.deleted[before:]:
+            was = self.wire.ended[uid]["metadata"]
+            entry = self.lws.status.groups.get(was["labels"][c.GROUP_INDEX_LABEL])
             count = entry.restarts if entry is not None else 0
-            self.recreated[alive[uid].name].append((self.clock.now().timestamp(), count))
-
-    def settle(self) -> None:
-        """Faults stop; whatever can happen happens, in any order, until nothing is left to do."""
-        self._trouble = False
-        if self.process is None:
-            self.start(lag=self.random.choice([0, 5, 40]))
-        for _ in range(20_000):
-            process = self.process
-            assert process is not None
-            moves = [*self.cluster.moves(), *process.deliveries(), *process.reconciles()]
-            if moves:
-                self.step(moves)
-            elif (due := process.next()) is not None:
-                self.clock.advance(max(0.0, due - self.clock.monotonic()))
-            else:
-                return
-        raise AssertionError("it never settles")
+            self.recreated[was["name"]].append((self.clock.now().timestamp(), count))
 
 
 # What can happen to a group. Each gives what the group cannot outlive, or nothing.
 
 
-def _hurt_worker(story: Story, leader: Pod, do: Callable[[Pod], object]) -> bool:
-    workers = [x for x in story.workers(leader) if not x.deleting]
+def _hurt_worker(story: Story, leader: Pod, do: Callable[[Pod], object], *, started: bool = False) -> bool:
+    """``started``: one whose containers have."""
+    workers = [x for x in story.workers(leader) if not x.deleting and (_has_started(x) or not started)]
     if workers:
         do(story.random.choice(workers))
     return bool(workers)
+
+
+def _has_started(pod: Pod) -> bool:
+    return bool(pod.status.container_statuses)
 
 
 def _delete_worker(story: Story, leader: Pod) -> bool:
@@ -154,16 +125,17 @@ def _kill_worker(story: Story, leader: Pod) -> bool:
 
 
 def _fail_worker(story: Story, leader: Pod) -> bool:
-    return _hurt_worker(story, leader, lambda pod: story.cluster.put(failed(pod)))
+    return _hurt_worker(story, leader, story.cluster.fail)
 
 
 def _restart_worker(story: Story, leader: Pod) -> bool:
-    return _hurt_worker(story, leader, lambda pod: story.cluster.put(restarted(pod)))
+    return _hurt_worker(story, leader, story.cluster.restart, started=True)
 
 
 def _restart_leader(story: Story, leader: Pod) -> bool:
-    story.cluster.put(restarted(leader))
-    return True
+    if _has_started(leader):
+        story.cluster.restart(leader)
+    return _has_started(leader)
 
 
 def _delete_leader(story: Story, leader: Pod) -> bool:
@@ -183,20 +155,17 @@ def _delete_both(story: Story, leader: Pod) -> bool:
 
 
 def _delete_worker_set(story: Story, leader: Pod) -> bool:
+    """The StatefulSet controller may still make its pods, which then lack an owner."""
     sets = [x for x in story.cluster.all(StatefulSet) if owner_uid(x) == leader.uid and not x.deleting]
-    workers = story.workers(leader)
     for one in sets:
         story.cluster.delete(one)
-    return bool(sets and workers)
+    return bool(sets)
 
 
 def _orphan_workers(story: Story, leader: Pod) -> bool:
-    workers = story.workers(leader)
     for one in story.cluster.all(StatefulSet):
         if owner_uid(one) == leader.uid and not one.deleting:
-            for worker in workers:
-                story.cluster.put(orphaned(worker))
-            story.cluster.delete(one)
+            story.cluster.delete(one, orphan=True)
     return False  # they are adopted again
 
 
@@ -222,7 +191,7 @@ def hurt(story: Story, incidents: tuple[Callable[[Story, Pod], bool], ...] = INC
 
 def verify(story: Story) -> None:
     """What the module's docstring promises."""
-    deleted = story.client.deleted
+    deleted = story.wire.deleted
     assert len(deleted) == len(set(deleted)), "a leader was deleted twice"
     assert set(deleted) <= story.suffered.keys(), "a healthy group was recreated"
     leaders = story.leaders()
@@ -246,16 +215,23 @@ def verify(story: Story) -> None:
 
 
 @functools.cache
-def _base(replicas: int, restart: str, whole: bool) -> Cluster:
-    """A set just created, or one at rest."""
-    cluster = Cluster()
-    cluster.create(replace(a_set(replicas=replicas, size=SIZE, restart=restart)))
+def _base(replicas: int, restart: str, whole: bool, prunes: tuple[str, ...] = ()) -> Cluster:
+    """A set just created, or one at rest. ``prunes``: members of its status that its CRD does not know."""
+    cluster = new_cluster(a_set(replicas=replicas, size=SIZE, restart=restart), prunes=prunes)
     if whole:
         story = Story(0, cluster=cluster, calm=True)
         story.settle()
         verify(story)
-        assert sorted(story.client.records) == sorted(x.uid for x in story.leaders())
+        assert sorted(_records(story)) == sorted(x.uid for x in story.leaders())
     return cluster
+
+
+def _records(story: Story) -> Iterator[str]:
+    """UIDs of the leaders whose incarnation a set's pass recorded."""
+    for asked in story.wire.accepted:
+        if asked.subresource == "status" and "resourceVersion" in asked.body["metadata"]:
+            entries = asked.body["status"].get("groups", {}).values()
+            yield from (x["leader"] for x in entries if x and "leader" in x)
 
 
 def random_story(seed: int) -> None:
@@ -264,8 +240,9 @@ def random_story(seed: int) -> None:
     after_start = random.random() < 0.25
     restart = c.RESTART_RECREATE_GROUP_AFTER_START if after_start else c.RESTART_RECREATE_GROUP
     drops_groups = random.random() < 0.1
-    base = _base(random.choice([1, 1, 2]), restart, random.random() < 0.7 and not drops_groups)
-    story = Story(seed, cluster=base.copy(), drops_groups=drops_groups)
+    prunes = ("groups",) if drops_groups else ()
+    base = _base(random.choice([1, 1, 2]), restart, random.random() < 0.7 and not drops_groups, prunes)
+    story = Story(seed, cluster=base.copy())
     live(story, incidents=random.choice([1, 1, 2, 3]))
     story.settle()
     verify(story)
@@ -277,20 +254,20 @@ def live(story: Story, *, incidents: int, of: tuple[Callable[[Story, Pod], bool]
     """Some time passes, with so many incidents at most."""
     random = story.random
     paces = [random.choice([1, 5, 20]) for _ in range(3)]
-    for _ in range(random.randint(10, 80)):
+    for _ in range(random.randint(20, 160)):
         if story.process is None:
             if random.random() < 0.1:
-                story.start(lag=random.choice([0, 5, 40]))
+                story.begin(lag=random.choice([0, 5, 40]))
             moves = story.cluster.moves()
         else:
             process = story.process
             sources = (story.cluster.moves, process.deliveries, process.reconciles)
             moves = random.choices(sources, paces)[0]()
         if moves:
-            story.step(moves)
+            story.do(random.choice(moves))
         else:
-            story.clock.advance(random.choice([0.05, 0.2, 1.0, 15.0]))
-        if incidents and random.random() < 0.05:
+            story.cluster.advance(random.choice([0.05, 0.2, 1.0, 15.0]))
+        if incidents and random.random() < 0.025:
             incidents -= 1
             hurt(story, of)
 
@@ -316,7 +293,7 @@ def _at_rest(seed: int = 0, *, replicas: int = 1, limit: int | None = None) -> S
 
 def test_workers_that_are_adopted_by_a_new_stateful_set_are_no_death() -> None:
     """``kubectl delete statefulset --cascade=orphan`` of a worker StatefulSet, which comes back at once."""
-    for seed in range(500):
+    for seed in range(150):
         story = _at_rest(seed, replicas=2)
         before = {x.uid for x in story.cluster.all(Pod)}
         live(story, incidents=2, of=(_orphan_workers,))
@@ -329,20 +306,26 @@ def test_the_workers_of_a_former_leader_do_not_make_a_group_of_its_successor() -
     """After-start: a successor that restarts while they are still there has not started with its group."""
     base = _base(1, c.RESTART_RECREATE_GROUP_AFTER_START, True)
     story = Story(0, cluster=base.copy(), calm=True)
-    assert story.process is not None
     [leader] = story.leaders()
+    story.cluster.collector.away = True
     story.cluster.delete(leader, force=True)
     while not [x for x in story.leaders() if x.ready]:
         story.cluster.moves()[0]()
     [successor] = story.leaders()
     assert len([x for x in story.cluster.all(Pod) if not x.deleting]) == SIZE
-    for state in (successor, restarted(successor)):
-        story.cluster.put(state)
-        while moves := story.process.deliveries():
-            moves[0]()
+    hear(story)
+    story.cluster.restart(successor)
+    hear(story)
+    story.cluster.collector.away = False
     story.settle()
     verify(story)
-    assert story.leaders() == [story.cluster.by_uid[successor.uid]]
+    assert [x.uid for x in story.leaders()] == [successor.uid]
+
+
+def hear(story: Story) -> None:
+    """The caches take in all there is to hear of."""
+    while moves := story.running.deliveries():
+        moves[0]()
 
 
 def test_an_old_cache_replaces_no_record() -> None:
@@ -353,16 +336,12 @@ def test_an_old_cache_replaces_no_record() -> None:
     story.settle()
     [entry] = story.lws.status.groups.values()
     assert entry.restarts == 1
-    story.process = process = Process(
-        story.cluster,
-        story.client,
-        story.clock,
-        lambda kind: 0 if kind is LeaderWorkerSet else story.cluster.version - version,
-    )
+    late = story.cluster.version - version
+    process = story.start(lambda kind: 0 if kind is LeaderWorkerSet else late)
     for _ in range(20):
         for move in process.reconciles():
             move()
-        story.clock.advance(1.0)
+        story.cluster.advance(1.0)
     assert list(story.lws.status.groups.values()) == [entry]
     story.settle()
     verify(story)
@@ -372,15 +351,11 @@ def test_an_old_cache_replaces_no_record() -> None:
 def test_dying_between_any_two_calls_of_a_recreation_neither_loses_nor_repeats_it() -> None:
     """The death is seen once only, by the process that dies: the group is not recorded, the pod soon gone."""
     begun = []
-    for fatal in range(1, 12):
+    for fatal in itertools.count(1):
         story = Story(0, cluster=_base(1, c.RESTART_RECREATE_GROUP, False).copy(), calm=True)
-        while not (story.leaders() and len(story.workers(story.leaders()[0])) == SIZE - 1):
-            assert story.process is not None
-            moves = [*story.cluster.moves(), *story.process.deliveries(), *story.process.reconciles()]
-            if moves:
-                story.step(moves)
-            else:
-                story.clock.advance(0.1)
+        while not (story.leaders() and _are_placed(story.workers(story.leaders()[0]))):
+            assert story.step()
+        assert not story.recorded(story.leaders()[0])
         hurt(story, (_delete_worker,))
         calls = itertools.count(1)
 
@@ -388,18 +363,25 @@ def test_dying_between_any_two_calls_of_a_recreation_neither_loses_nor_repeats_i
             if next(calls) == fatal:
                 raise Crash
 
-        story.strike = strike
-        story.start(lag=0)
+        story.begin(lag=0)
+        story._strike = strike
         while story.process is not None and (story.process.pods.ready() or story.process.commits.ready()):
-            story.step(story.process.reconciles())
-        begun.append((any(x.restarting for x in story.lws.status.groups.values()), len(story.client.deleted)))
+            story.do(story.random.choice(story.process.reconciles()))
+        if not story.crashes:
+            break
+        begun.append((any(x.restarting for x in story.lws.status.groups.values()), len(story.wire.deleted)))
         while moves := story.cluster.moves():
-            story.step(moves)
-        story.start(lag=0)  # an older list would show the pod once more, and its end
+            story.do(story.random.choice(moves))
+        story.begin(lag=0)  # an older list would show the pod once more, and its end
         story.settle()
         verify(story)
-        assert len(story.client.deleted) == any(begun[-1])
+        assert len(story.wire.deleted) == any(begun[-1])
     assert {(False, 0), (True, 0), (True, 1)} <= set(begun)
+
+
+def _are_placed(workers: list[Pod]) -> bool:
+    """All are there, and on nodes, where a pod takes its time to end."""
+    return len(workers) == SIZE - 1 and all(x.spec.node_name for x in workers)
 
 
 def test_what_upstream_drops_restarts_nothing() -> None:
@@ -427,16 +409,15 @@ def test_a_bound_leaves_the_group_failed_until_it_is_resumed(resume: str) -> Non
         assert _restart_worker(story, leader)
         story.settle()
     [first, second] = sorted(story.leaders(), key=lambda pod: pod.name)
-    assert len(story.client.deleted) == 2
+    assert len(story.wire.deleted) == 2
     entry = story.lws.status.groups["0"]
     assert (entry.leader, entry.failed, entry.restarts) == (first.uid, True, 2)
-    assert (_failed_condition(story), second.uid in story.client.deleted) == ("True", False)
+    assert (_failed_condition(story), second.uid in story.wire.deleted) == ("True", False)
     if resume == "delete-leader":
         story.cluster.delete(first)
     else:
         spec = replace(story.lws.spec, max_group_restarts=3 if resume == "raise" else None)
-        metadata = replace(story.lws.metadata, generation=2)
-        story.cluster.put(replace(story.lws, spec=spec, metadata=metadata))
+        story.cluster.put(replace(story.lws, spec=spec))
     story.settle()
     assert _failed_condition(story) == "False"
     assert first.uid not in {x.uid for x in story.leaders()}
@@ -462,4 +443,4 @@ def test_a_group_that_was_up_long_enough_starts_anew() -> None:
         assert _fail_worker(story, story.leaders()[0])
         story.settle()
         assert story.lws.status.groups["0"].restarts == restarts
-        story.clock.advance(601 if restarts == 1 and len(story.client.deleted) == 1 else 300)
+        story.cluster.advance(601 if restarts == 1 and len(story.wire.deleted) == 1 else 300)

@@ -29,6 +29,10 @@ class Nodes:
         self.away = False
         self.stuck: Callable[[Document], bool] = lambda _pod: False
 
+    def know(self, other: Nodes) -> None:
+        """What runs on the other ones runs here."""
+        self._images, self._started = {x: dict(y) for x, y in other._images.items()}, other._started
+
     def moves(self) -> Iterator[Callable[[], object]]:
         """Everything that they could do now."""
         for pod in () if self.away else self._store.objects[PODS].values():

@@ -62,6 +62,10 @@ class Server:
         self._now = now
         self._uids = 0
 
+    def take(self, other: Server) -> None:
+        """What the other one holds."""
+        self.store, self._uids = other.store.copy(), other._uids
+
     @property
     def seconds(self) -> float:
         """Now, as a timestamp."""

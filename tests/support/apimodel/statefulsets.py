@@ -53,6 +53,11 @@ class StatefulSets:
         self._waits: dict[str, float] = {}  # how long it waits after the next failure
         self.deaf = False  # its watches bring nothing for now
 
+    def know(self, other: StatefulSets) -> None:
+        """What the other one has heard, which is in the middle of nothing."""
+        assert not other.busy
+        self._sets, self._pods, self._heard = dict(other._sets), dict(other._pods), dict(other._heard)
+
     # What it hears.
 
     @property

@@ -101,6 +101,15 @@ class Store:
         self.by_uid: dict[str, Where] = {}
         self._bytes: dict[int, tuple[Document, bytes]] = {}  # by version
 
+    def copy(self) -> Store:
+        """The same objects and the same past; what happens from now on is each one's own."""
+        other = Store()
+        other.version, other.compacted = self.version, self.compacted
+        other.objects = {kind: dict(x) for kind, x in self.objects.items()}
+        other.log = {kind: list(x) for kind, x in self.log.items()}
+        other.by_uid, other._bytes = dict(self.by_uid), dict(self._bytes)
+        return other
+
     def find(self, where: Where) -> Document | None:
         return self.objects[where.kind].get((where.namespace, where.name))
 

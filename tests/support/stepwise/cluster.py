@@ -32,14 +32,30 @@ class Cluster:
 
     def __init__(self, clock: FakeClock, *, admission: Collection[str] = ADMISSION, **server: Any) -> None:
         self.clock = clock
+        self._options: dict[str, Any] = {"admission": admission, **server}
         self.server = Server(lambda: clock.now().timestamp(), **server)
-        self.store = self.server.store
-        self.sets, self.nodes = StatefulSets(self.server), Nodes(self.server)
-        self.collector = Collector(self.server)
         self.server.admission.webhooks = {x: ADMISSION[x] for x in admission}
+        self._surround()
         self._typed: dict[tuple[type, str], KubeObject] = {}
         self._moves: list[Move] = []
         self._moves_at: object = None
+
+    def _surround(self) -> None:
+        self.store = self.server.store
+        self.sets, self.nodes = StatefulSets(self.server), Nodes(self.server)
+        self.collector = Collector(self.server)
+
+    def copy(self) -> Cluster:
+        """The same state, in which nobody is in the middle of anything, with a future of its own."""
+        clock = FakeClock()
+        clock.advance(self.clock.monotonic())
+        other = Cluster(clock, **self._options)
+        other.server.take(self.server)
+        other._surround()
+        other.sets.know(self.sets)
+        other.nodes.know(self.nodes)
+        other._typed = dict(self._typed)
+        return other
 
     # What there is.
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from unittest import mock
 
 from lws.api import constants as c
-from lws.controllers.wiring import make_reconcilers
+from lws.controllers import wiring
+from lws.controllers.settling import Settling
 from lws.kube.client import Client
 from lws.kube.errors import ApiError, Conflict, TransportError
 from lws.objects import Key, KubeObject
@@ -19,6 +21,8 @@ from support.stepwise.wire import Wire
 RETRY = 10.0
 """Seconds until a pass that the API server failed is made again; the real queue's times grow up to that."""
 
+_timeless = partial(Settling, cpu=lambda: 0.0)
+"""What a pass costs is no part of a run that is to repeat."""
 Behind = Callable[[type[KubeObject]], int]
 
 
@@ -65,16 +69,17 @@ class Process:
         claims = SteppedClaims(cluster.server, client)
         self.sets, self.pods, self.commits = (Queue(self._clock) for _ in range(3))
         self.recorder = Events()
-        reconcilers = make_reconcilers(
-            self.informers,
-            self.sets,
-            self.pods,
-            self.commits,
-            client=client,
-            recorder=self.recorder,
-            clock=self._clock,
-            claims=claims,
-        )
+        with mock.patch.object(wiring, "Settling", _timeless):
+            reconcilers = wiring.make_reconcilers(
+                self.informers,
+                self.sets,
+                self.pods,
+                self.commits,
+                client=client,
+                recorder=self.recorder,
+                clock=self._clock,
+                claims=claims,
+            )
         self._watched: list[SteppedInformer[Any]] = [*self.informers, claims.informer]  # type: ignore[list-item]
         self._reconcilers = dict(zip((self.sets, self.pods, self.commits), reconcilers, strict=True))
         for informer in self._watched:

@@ -22,7 +22,7 @@ class Wire(ModelConnection):
     """``strike`` is called before and after every request, and may raise; ``refuse`` judges each first.
 
     ``asked``: everything. ``accepted``: writes that took effect. ``deleted``: UIDs, each when its deletion
-    began.
+    began; ``ended``: and what they were then.
     """
 
     def __init__(self, server: Server, strike: Callable[[], None] = lambda: None) -> None:
@@ -32,6 +32,7 @@ class Wire(ModelConnection):
         self.asked: list[Request] = []
         self.accepted: list[Request] = []
         self.deleted: list[str] = []
+        self.ended: dict[str, Document] = {}
 
     def request(
         self,
@@ -68,6 +69,7 @@ class Wire(ModelConnection):
         self.accepted.append(asked)
         if asked.method == "DELETE" and before is not None and "deletionTimestamp" not in before["metadata"]:
             self.deleted.append(before["metadata"]["uid"])
+            self.ended[self.deleted[-1]] = before
 
 
 def trouble(random: Random, *, crash: float, fail: float) -> Callable[[], None]:
