@@ -222,16 +222,17 @@ def test_deletion_in_mid_roll(sets: Sets) -> None:
     lws.until("everything to go", lambda: not lws.children())
 
 
-def test_groups_on_probation(sets: Sets) -> None:
-    """minReadySeconds, a gate, and a leader that is awaited: between the last start of one group's containers
-    and the first change of the next are six seconds, and every leader serves again.
+@pytest.mark.parametrize("gate", [c.GROUP_READINESS_LEADER_GATE, None])
+def test_groups_on_probation(sets: Sets, gate: str | None) -> None:
+    """minReadySeconds, and a leader that is awaited: between the last start of one group's containers and the
+    first of the next are six seconds, with a gate and where no kubelet says that anything was down.
     """
     lws = create(
         sets,
         replicas=2,
         size=2,
         minReadySeconds=6,
-        groupReadiness=c.GROUP_READINESS_LEADER_GATE,
+        groupReadiness=gate,
         startupPolicy=c.STARTUP_LEADER_READY,
     )
     before = lws.uids()

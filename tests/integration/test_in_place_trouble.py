@@ -12,7 +12,7 @@ import pytest
 from support.audit import AuditLog
 from support.cluster import Cluster
 from support.editing import edit
-from support.image_sets import NEW, PULLED, SAME, create, images, nodes, restarts
+from support.image_sets import BAD, NEW, PULLED, SAME, await_image, create, images, nodes, restarts
 from support.kubectl import Kubectl
 from support.latewatch import late_watch_of_pods
 from support.manager import Manager
@@ -20,12 +20,12 @@ from support.policies import policy
 from support.scene import Scene
 from support.sets import IMAGE, Document, LiveSet, Sets
 from support.snapshots import snapshot
-from support.wholeness import await_whole
+from support.wholeness import await_whole, problems
 
 from hack.tools.run import apply_crds
 from lws.api import constants as c
 from lws.kube.client import Client
-from lws.kube.errors import Invalid
+from lws.kube.errors import Invalid, NotFound
 from lws.kube.resources import CRDS, NODES, PODS
 
 pytestmark = pytest.mark.integration
@@ -209,6 +209,27 @@ def test_under_upstreams_crd_groups_are_recreated(sets: Sets) -> None:
         lws.change(**images())
         lws.await_replaced(updated)
         await_whole(lws)
+
+
+def test_under_upstreams_crd_what_is_under_way_is_finished(sets: Sets) -> None:
+    """beyond.md, 0: the field vanishes in mid-roll; the groups that are left are recreated."""
+    lws = create(sets, replicas=2, size=2)
+    before = {index: lws.uids(index) for index in (0, 1)}
+    lws.change(**images(BAD, BAD))
+    await_image(lws, 1, BAD)
+    with upstreams_crd(sets.client):
+        lws.until("the field to go", lambda: pruned(lws))
+        lws.until("the end", lambda: pull(lws) or problems(lws), lambda seen: not seen)
+    assert lws.uids(1) == before[1]
+    assert not lws.uids(0) & before[0]
+
+
+def pull(lws: LiveSet) -> None:
+    """From now on the image that could not be pulled can."""
+    for pod in lws.pods():
+        if pod.document["metadata"]["annotations"]["hollow.lws/images"] != "{}":
+            with contextlib.suppress(NotFound):  # it went meanwhile
+                lws.annotate_pod(pod.name, "hollow.lws/images", "{}")
 
 
 def pruned(lws: LiveSet) -> bool:
