@@ -28,6 +28,7 @@ from lws.controllers.livereads import LiveReader
 from lws.controllers.nodes import NodeReader
 from lws.controllers.outcomes import Outcome
 from lws.controllers.problems import ProblemMemory
+from lws.kube.errors import ApiError
 from lws.objects import Key
 from lws.planning.claims import wanted_claims
 from lws.planning.gate import waits
@@ -131,6 +132,7 @@ class PodReconciler:
         workers = worker_set_of(leader, worker_sets)
         revisions = tuple(self._informers.revisions.by_index(BY_REVISION, (key, _revision(leader))))
         claims, claims_known = self._claims_of(lws, leader, worker_sets, revisions)
+        node, node_refused = self._node_of(lws, leader) if workers is None else (None, "")
         in_place = any(open_mark(x) for x in (leader, workers) if x is not None)
         leader_set = self._informers.stateful_sets.get(key) if in_place else None
         return ObservedGroup(
@@ -143,7 +145,8 @@ class PodReconciler:
             revisions=tuple(self._informers.revisions.by_index(BY_SET, key)) if in_place else revisions,
             leader_set=leader_set,
             updated_leaders=self._updated(leader_set) if leader_set is not None else 0,
-            node=self._node_of(lws, leader),
+            node=node,
+            node_refused=node_refused,
             service=self._informers.services.get(leader.key),
             pod_group=self._gang.pod_group_of(leader) if self._gang is not None else None,
             pod_groups_known=self._gang is None or self._gang.known,
@@ -197,11 +200,18 @@ class PodReconciler:
             return NO_KEYS
         return self._inherited.among(unexplained(lws, leader, workers), workers)
 
-    def _node_of(self, lws: LeaderWorkerSet | None, leader: Pod) -> Node | None:
-        """Read only where exclusive placement asks for it."""
+    def _node_of(self, lws: LeaderWorkerSet | None, leader: Pod) -> tuple[Node | None, str]:
+        """Read only where exclusive placement asks for it; or why it may not be, which keeps workers from
+        being made and nothing else.
+        """
         if lws is None or c.EXCLUSIVE_TOPOLOGY_ANNOTATION not in lws.annotations or not leader.spec.node_name:
-            return None
-        return self._read_node(leader.spec.node_name)
+            return None, ""
+        try:
+            return self._read_node(leader.spec.node_name), ""
+        except ApiError as error:
+            if not error.refused:
+                raise
+            return None, error.message or error.reason
 
 
 def _revision(leader: Pod) -> str:

@@ -166,7 +166,7 @@ def _make_workers(group: ObservedGroup, lws: LeaderWorkerSet, own: Group) -> tup
     if isinstance(template, Problem):
         return (template, Requeue(REVISION_RETRY))
     try:
-        placement = place_workers(lws, leader, group.node)
+        placement = place_workers(lws, leader, group.node, refused=group.node_refused)
     except PlacementError as error:
         told = _creation_failed(lws, leader, f": {error}")
         return (Problem(error.reason, str(error)), told, Requeue(NODE_RETRY))

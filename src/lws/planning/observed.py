@@ -108,9 +108,10 @@ class ObservedGroup(Struct, frozen=True, gc=False):
 
     ``pods``: all pods with the set's name and the group's index, whoever owns them, the leader included.
     ``worker_sets``: StatefulSets named like the leader or with the group's index. ``revisions``: those with
-    the set's name label and the leader's key. ``node``: the leader's. ``service``: the one named like it.
-    ``leader_set``: the leader StatefulSet, ``updated_leaders``: how many leaders carry its newest template's
-    name; these and the set's other ``revisions`` are there while the group is updated in place.
+    the set's name label and the leader's key. ``node``: the leader's, while it lacks workers;
+    ``node_refused``: why it may not be read, in the server's words. ``service``: the one named like the
+    leader. ``leader_set``: the leader StatefulSet, ``updated_leaders``: how many leaders carry its newest
+    template's name; these and the set's other ``revisions`` are there while the group is updated in place.
     ``pod_group``: with gang scheduling, the object that stands for the group, or None; it cannot be told
     without ``pod_groups_known``. ``claims``: the ResourceClaims that its pods name in common; what of them is
     there cannot be told without ``claims_known``. ``stale_keys``: labels and annotations that the worker
@@ -124,6 +125,7 @@ class ObservedGroup(Struct, frozen=True, gc=False):
     worker_sets: tuple[StatefulSet, ...] = ()
     revisions: tuple[ControllerRevision, ...] = ()
     node: Node | None = None
+    node_refused: str = ""
     service: Service | None = None
     leader_set: StatefulSet | None = None
     updated_leaders: int = 0

@@ -19,7 +19,7 @@ class PlacementError(Exception):
 
 
 class NodeMissingError(PlacementError):
-    """The leader is bound to a node that is not there."""
+    """The leader is bound to a node that is not there, or that we may not read."""
 
     reason = c.REASON_NODE_MISSING
 
@@ -31,14 +31,15 @@ class Placement(NamedTuple):
     waiting: bool = False
 
 
-def place_workers(lws: LeaderWorkerSet, leader: Pod, node: Node | None) -> Placement:
+def place_workers(lws: LeaderWorkerSet, leader: Pod, node: Node | None, *, refused: str = "") -> Placement:
     """The node selector that keeps the workers in the leader's topology domain; empty if not exclusive.
 
     An empty annotation value counts as not set, as it does for pods at admission; upstream would look up the
-    label ``""`` and fail for ever.
+    label ``""`` and fail for ever. ``refused``: why the node may not be read.
 
     Raises:
-        NodeMissingError: the leader's node is not there; workers without selector could run anywhere.
+        NodeMissingError: the leader's node is not there, or not to be read; workers without selector could
+            run anywhere.
         PlacementError: the node lacks the topology label.
     """
     topology = lws.annotations.get(c.EXCLUSIVE_TOPOLOGY_ANNOTATION)
@@ -46,6 +47,10 @@ def place_workers(lws: LeaderWorkerSet, leader: Pod, node: Node | None) -> Place
         return Placement({})
     if not leader.spec.node_name:
         return Placement({}, waiting=True)
+    if refused:
+        raise NodeMissingError(
+            f"node {leader.spec.node_name} of leader pod {leader.key} may not be read: {refused}"
+        )
     if node is None:
         raise NodeMissingError(f"node {leader.spec.node_name} of leader pod {leader.key} not found")
     if topology not in node.labels:

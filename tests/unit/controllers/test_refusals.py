@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from support.apimodel.answers import Request
 from support.apimodel.store import Document
 from support.child_world import GROUP, KEY, QUOTA, Refuse, World, answer
 from support.groups import NAME, NAMESPACE, a_set
@@ -465,6 +466,43 @@ def test_a_leader_set_without_its_label_is_found_by_name() -> None:
     assert found.labels[c.NAME_LABEL] == NAME
     assert found.spec.update_strategy.rolling_update.partition == 3
     assert not any(pod.deleting for pod in world.cluster.all(Pod))
+
+
+TOPOLOGY = "example.com/rack"
+
+
+class TestNodesThatMayNotBeRead:
+    @staticmethod
+    def may_not(world: World) -> None:
+        children = world.wire.refuse
+
+        def refuse(asked: Request) -> ApiError | None:
+            nodes = asked.where is not None and asked.where.kind.kind == "Node"
+            return answer(403, "no right to read nodes") if nodes else children(asked)
+
+        world.wire.refuse = refuse
+
+    def test_a_failed_group_is_recreated_all_the_same_and_its_workers_wait(self) -> None:
+        world = World(metadata={"annotations": {c.EXCLUSIVE_TOPOLOGY_ANNOTATION: TOPOLOGY}}, replicas=1)
+        node = {"kind": "Node", "metadata": {"name": "a-node", "labels": {TOPOLOGY: "r1"}}, "spec": {}}
+        world.cluster.create(node)
+        world.settle(seconds=20.0)
+        assert world.conditions == {c.AVAILABLE}
+        leader, allowed = world.cluster.get(Pod, GROUP), world.wire.refuse
+        assert leader is not None
+        self.may_not(world)
+        world.start()
+        world.settle(seconds=20.0)
+        assert world.conditions == {c.AVAILABLE}, "a group that is whole needs no node"
+        world.cluster.restart(leader)
+        world.settle(seconds=60.0)
+        assert world.wire.deleted == [leader.uid]
+        stalled = world.condition(c.STALLED)
+        assert (stalled.status, stalled.reason) == ("True", c.REASON_NODE_MISSING)
+        assert "no right to read nodes" in stalled.message
+        world.wire.refuse = allowed
+        world.settle(seconds=20.0)
+        assert world.conditions == {c.AVAILABLE}
 
 
 class TestPodsThatWereNotAdmitted:

@@ -40,6 +40,11 @@ def test_a_missing_node_is_an_error_of_its_own() -> None:
         place_workers(EXCLUSIVE, a_leader(node="node-1"), None)
 
 
+def test_a_node_that_may_not_be_read_is_told_with_the_servers_words() -> None:
+    with pytest.raises(NodeMissingError, match=r"node node-1 of .* may not be read: no right"):
+        place_workers(EXCLUSIVE, a_leader(node="node-1"), None, refused="no right")
+
+
 def test_a_node_without_the_label_is_an_error() -> None:
     with pytest.raises(PlacementError, match=f"has no label {TOPOLOGY}") as caught:
         place_workers(EXCLUSIVE, a_leader(node="node-1"), Node(metadata=ObjectMeta(name="node-1")))
