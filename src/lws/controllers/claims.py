@@ -13,7 +13,7 @@ from lws.api import constants as c
 from lws.api.resourceclaims import ResourceClaim, ResourceClaimTemplate
 from lws.controllers.watched import Watched
 from lws.kube.client import Client
-from lws.kube.errors import NotFound
+from lws.kube.errors import ApiError, NotFound
 from lws.kube.resources import RESOURCE_CLAIM_TEMPLATES, RESOURCE_CLAIMS
 from lws.kube.selectors import exists
 from lws.objects import Key
@@ -66,6 +66,10 @@ class GroupClaims(Watched[ResourceClaim]):
             )
         except NotFound:
             return ObservedClaim(want)
+        except ApiError as error:
+            if not error.refused:
+                raise
+            return ObservedClaim(want, refused=error.message or error.reason)
         return ObservedClaim(want, template=template)
 
     def _awaken(self) -> None:

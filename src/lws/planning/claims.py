@@ -156,6 +156,8 @@ def _plan_claim(
         return _judge(lws, leader, workers, one.found, want)
     if one.template is None:
         missing = f"there is no ResourceClaimTemplate {want.template}"
+        if one.refused:
+            missing = f"ResourceClaimTemplate {want.template} may not be read: {one.refused}"
         problem = Problem(c.REASON_WAITING_FOR_CLAIM, f"{KIND} {want.claim} cannot be made: {missing}")
         told = warning(
             lws, c.REASON_FAILED_CREATE, "Create", f"{failed}: {missing}", related=pod_reference(leader)

@@ -96,11 +96,14 @@ class WantedClaim(NamedTuple):
 
 
 class ObservedClaim(NamedTuple):
-    """``found``: what has the name. ``template`` is looked for where nothing has."""
+    """``found``: what has the name. ``template`` is looked for where nothing has; ``refused``: why it may not
+    be read, in the server's words.
+    """
 
     want: WantedClaim
     found: ResourceClaim | None = None
     template: ResourceClaimTemplate | None = None
+    refused: str = ""
 
 
 class ObservedGroup(Struct, frozen=True, gc=False):

@@ -9,7 +9,7 @@ import pytest
 
 from lws.api.resourceclaims import ResourceClaim, ResourceClaimTemplate
 from lws.controllers.claims import GroupClaims
-from lws.kube.errors import NotFound
+from lws.kube.errors import Forbidden, KubeError, NotFound, Unavailable
 from lws.kube.resources import RESOURCE_CLAIM_TEMPLATES
 from lws.objects import Key, ObjectMeta
 from lws.planning.observed import ObservedClaim, WantedClaim
@@ -54,12 +54,13 @@ class Server:
 
     def __init__(self) -> None:
         self.asked, self.template = 0, True
+        self.error: KubeError = NotFound(404)
 
     def get(self, resource: Any, _type: Any, name: str, namespace: str) -> ResourceClaimTemplate:
         assert (resource, name, namespace) == (RESOURCE_CLAIM_TEMPLATES, "rack-of-8", "default")
         self.asked += 1
         if not self.template:
-            raise NotFound(404)
+            raise self.error
         return TEMPLATE
 
 
@@ -96,6 +97,15 @@ def test_a_template_is_read_for_a_missing_claim_only(world: World) -> None:
     world.watch.found[Key("default", WANT.claim)] = CLAIM
     assert world.look() == ObservedClaim(WANT, CLAIM)
     assert world.server.asked == 2
+
+
+def test_a_template_that_may_not_be_read_ends_no_pass(world: World) -> None:
+    """The group is recreated, and gets its workers, all the same."""
+    world.server.template, world.server.error = False, Forbidden(403, message="no right")
+    assert world.look() == ObservedClaim(WANT, refused="no right")
+    world.server.error = Unavailable(503)
+    with pytest.raises(Unavailable):
+        world.look()
 
 
 def test_a_server_without_claims_is_waited_for_once(world: World) -> None:

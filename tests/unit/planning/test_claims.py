@@ -164,6 +164,13 @@ def test_a_missing_claim_is_made() -> None:
             ObservedClaim(want()), True, c.REASON_WAITING_FOR_CLAIM, c.REASON_FAILED_CREATE, id="no-template"
         ),
         pytest.param(
+            ObservedClaim(want(), refused="no right"),
+            True,
+            c.REASON_WAITING_FOR_CLAIM,
+            c.REASON_FAILED_CREATE,
+            id="template-refused",
+        ),
+        pytest.param(
             ObservedClaim(want(), a_claim()), True, c.REASON_NAME_TAKEN, c.REASON_FAILED_CREATE, id="foreign"
         ),
         pytest.param(
@@ -186,6 +193,7 @@ def test_what_is_in_the_way_is_told_and_looked_at_again(
     assert isinstance(told, Record)
     assert isinstance(again, Requeue)
     assert (problem.reason, told.reason) == (reason, event)
+    assert observed.refused in problem.message
 
 
 PLACED = a_leader(node="n1")
