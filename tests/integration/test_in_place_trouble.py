@@ -219,9 +219,14 @@ def test_under_upstreams_crd_what_is_under_way_is_finished(sets: Sets) -> None:
     await_image(lws, 1, BAD)
     with upstreams_crd(sets.client):
         lws.until("the field to go", lambda: pruned(lws))
+        lws.until("the controller to see that", lws.get, seen_by_the_controller)
         lws.until("the end", lambda: pull(lws) or problems(lws), lambda seen: not seen)
     assert lws.uids(1) == before[1]
     assert not lws.uids(0) & before[0]
+
+
+def seen_by_the_controller(lws: Document) -> bool:
+    return bool(lws["status"].get("observedGeneration") == lws["metadata"]["generation"])
 
 
 def pull(lws: LiveSet) -> None:
