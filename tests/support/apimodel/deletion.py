@@ -28,7 +28,7 @@ def ended_document(
     metadata = live["metadata"]
     ending = "deletionTimestamp" in metadata
     if ending and metadata["deletionGracePeriodSeconds"]:
-        return _hastened(live, grace)
+        return _hastened(live, propagation, grace)
     finalizers = _finalizers(metadata.get("finalizers", []), propagation)
     if not finalizers and (ending or live["kind"] != "Pod"):
         return None
@@ -41,11 +41,15 @@ def ended_document(
     return {**live, "metadata": left}
 
 
-def _hastened(pod: Document, grace: int | None) -> Document:
-    """A pod that ends already may only be given less time."""
-    if grace is None or grace >= pod["metadata"]["deletionGracePeriodSeconds"]:
+def _hastened(pod: Document, propagation: str, grace: int | None) -> Document:
+    """A pod that ends already may only be given less time, and with that another end of its dependents."""
+    metadata = pod["metadata"]
+    if grace is None or grace >= metadata["deletionGracePeriodSeconds"]:
         return pod
-    return {**pod, "metadata": {**pod["metadata"], "deletionGracePeriodSeconds": grace}}
+    left = {x: y for x, y in metadata.items() if x != "finalizers"}
+    finalizers = _finalizers(metadata.get("finalizers", []), propagation)
+    left |= {"finalizers": finalizers} if finalizers else {}
+    return {**pod, "metadata": {**left, "deletionGracePeriodSeconds": grace}}
 
 
 def _finalizers(present: list[str], propagation: str) -> list[str]:

@@ -12,6 +12,7 @@ from lws.api.workloads import Pod
 from lws.controllers.refusals import FIRST, LONGEST
 from lws.kube.errors import ApiError
 
+WORKER = GROUP._replace(name=f"{GROUP.name}-1")
 POLICY = "admission webhook denied the request: pods of this namespace stay"
 
 
@@ -110,3 +111,25 @@ def test_what_is_no_verdict_is_a_pass_that_fails(error: ApiError) -> None:
     recreated = world.cluster.get(Pod, GROUP)
     assert recreated is not None
     assert recreated.uid != leader.uid
+
+
+def test_a_leader_that_kubectl_deletes_keeps_its_name_until_its_workers_are_gone() -> None:
+    """In the background, which takes the finalizer off: it is deleted once more."""
+    world = World(replicas=1)
+    world.edit(
+        lambda lws: replace(lws, spec=replace(lws.spec, pod_termination_policy=c.TERMINATION_PARALLEL))
+    )
+    world.settle(seconds=10.0)
+    leader, worker = (world.cluster.get(Pod, x) for x in (GROUP, WORKER))
+    assert leader is not None
+    assert worker is not None
+    world.cluster.delete(leader)
+    while (now := world.cluster.get(Pod, WORKER)) is not None and now.uid == worker.uid:
+        there = world.cluster.get(Pod, GROUP)
+        assert there is not None
+        assert there.uid == leader.uid
+        moves = [*world.process.deliveries(), *world.process.reconciles(), *world.cluster.moves()]
+        moves[0]()
+    world.settle(seconds=10.0)
+    assert world.conditions == {c.AVAILABLE}
+    assert [world.cluster.get(Pod, GROUP) == leader, world.cluster.get(Pod, WORKER) == worker] == [False] * 2
