@@ -16,7 +16,7 @@ from lws.planning.actions import PatchStatus
 class Hasty(StatusPace):
     """Nothing waits."""
 
-    def delay(self, uid: str, patch: PatchStatus) -> float:
+    def delay(self, uid: str, patch: PatchStatus, *, meets: bool = False) -> float:
         return 0.0
 
 
