@@ -29,7 +29,9 @@ class ModelConnection:
         **_: Any,
     ) -> bytes:
         """Raises ApiError."""
-        asked = self._asked(method, path, query or {}, body, content_type)
+        return self._answer(self._asked(method, path, query or {}, body, content_type))
+
+    def _answer(self, asked: Request) -> bytes:
         answer = self.server.handle(asked)
         if answer.status >= 300:
             raise api_error(answer.status, answer.headers, answer.body)

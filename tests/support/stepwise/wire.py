@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from random import Random
-from typing import Any
 
 from lws.api import constants as c
-from lws.kube.errors import ApiError, TransportError, api_error
+from lws.kube.errors import ApiError, TransportError
 from support.apimodel.answers import Request
 from support.apimodel.calling import ModelConnection
 from support.apimodel.server import Server
@@ -34,30 +33,18 @@ class Wire(ModelConnection):
         self.deleted: list[str] = []
         self.ended: dict[str, Document] = {}
 
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: bytes | None = None,
-        content_type: str = "application/json",
-        **_: Any,
-    ) -> bytes:
-        asked = self._asked(method, path, query or {}, body, content_type)
+    def _answer(self, asked: Request) -> bytes:
         self.asked.append(asked)
         self.strike()
         error = self.refuse(asked)
         if error is not None:
             raise error
         before = self.server.store.find(asked.where) if asked.where is not None else None
-        answer = self.server.handle(asked)
-        if answer.status >= 300:
-            raise api_error(answer.status, answer.headers, answer.body)
+        answer = super()._answer(asked)
         if asked.writes:
             self._note(asked, before)
         self.strike()
-        return answer.body
+        return answer
 
     @property
     def patched(self) -> list[tuple[str, Document]]:
