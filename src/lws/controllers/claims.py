@@ -69,7 +69,7 @@ class GroupClaims(Watched[ResourceClaim]):
         except ApiError as error:
             if not error.refused:
                 raise
-            return ObservedClaim(want, refused=error.message or error.reason)
+            return ObservedClaim(want, refused=error.words)
         return ObservedClaim(want, template=template)
 
     def _awaken(self) -> None:

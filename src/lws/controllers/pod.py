@@ -211,7 +211,7 @@ class PodReconciler:
         except ApiError as error:
             if not error.refused:
                 raise
-            return None, error.message or error.reason
+            return None, error.words
 
 
 def _revision(leader: Pod) -> str:

@@ -91,7 +91,7 @@ class RefusalMemory:
             before, now = known.pop(digest(document), None), self._clock.monotonic()
             since = now if before is None else before.since
             delay = min(LONGEST, self._persistence.wait(now - since, least=FIRST)) * random.uniform(0.8, 1.0)
-            found = Refusal(error.message or error.reason, since, now + delay)
+            found = Refusal(error.words, since, now + delay)
             kept = list(known.items())[1 - _DOCUMENTS :]
             self._objects[kind, key] = dict((*kept, (digest(document), found)))
             self._waiting.pop((kind, key), None)

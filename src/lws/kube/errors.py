@@ -82,6 +82,11 @@ class ApiError(KubeError):
         self.details: dict[str, Any] = details or {}
         self.retry_after = retry_after
 
+    @property
+    def words(self) -> str:
+        """What the server says of it."""
+        return self.message or self.reason
+
     def has_cause(self, reason: str) -> bool:
         """Whether the server names this among the causes, for instance ``NamespaceTerminating``."""
         causes = self.details.get("causes")
