@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import subprocess
 from collections.abc import Sequence
 from functools import cache
@@ -68,3 +70,10 @@ def account_kubeconfig(cluster: Cluster, path: Path) -> Path:
     document["users"] = [{"name": x["name"], "user": {"token": token}} for x in document["users"]]
     path.write_text(yaml.safe_dump(document))
     return path
+
+
+def token_id(kubeconfig: Path) -> str:
+    """As the audit log has it, from the payload of the token in the file."""
+    token: str = yaml.safe_load(kubeconfig.read_text())["users"][0]["user"]["token"]
+    payload = token.split(".")[1]
+    return f"JTI={json.loads(base64.urlsafe_b64decode(payload + '=='))['jti']}"

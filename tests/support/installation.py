@@ -30,7 +30,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from lws.kube.errors import NotFound
 from lws.kube.resources import LEASES, SECRETS, Resource
 from lws.webhooks.certificates import Secret
-from support.accounts import account_kubeconfig, run_kubectl, token_of
+from support.accounts import account_kubeconfig, run_kubectl, token_id, token_of
+from support.audit import AuditLog
 from support.cluster import ROOT, Cluster
 from support.manager import Sample, http_get
 from support.ports import free_port
@@ -70,14 +71,21 @@ class Installation:
     """The manifests, applied.
 
     ``replicas`` are those started so far, ended ones included; ``published`` those that are called.
-    ``python``: what to run in place of this interpreter, for a replica's directory and the kubeconfig.
+    ``python``: what to run in place of this interpreter, for a replica's directory and its kubeconfig, which
+    ``account`` writes with a token of its own.
     """
 
-    def __init__(self, cluster: Cluster, directory: Path, *, python: Python = this_python) -> None:
-        self.cluster, self.directory, self.python = cluster, directory, python
+    def __init__(
+        self,
+        cluster: Cluster,
+        directory: Path,
+        *,
+        python: Python = this_python,
+        account: Callable[[Cluster, Path], Path] = account_kubeconfig,
+    ) -> None:
+        self.cluster, self.directory, self.python, self.account = cluster, directory, python, account
         self.address = host_address()
         self.documents = self._apply()
-        self.kubeconfig = account_kubeconfig(cluster, directory / "kubeconfig")
         self.token = token_of(cluster.client)
         self.replicas: list[Replica] = []
         self.published: tuple[Replica, ...] = ()
@@ -180,8 +188,14 @@ class Replica:
         self.name = f"replica-{len(installation.replicas)}"
         self.port, self._metrics_port, self._health_port = (free_port() for _ in range(3))
         self._directory = Path(tempfile.mkdtemp(prefix=f"{self.name}-", dir=installation.directory))
+        self.kubeconfig = installation.account(installation.cluster, self._directory / "kubeconfig")
         self.log = self._directory / "log"
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def audit(self) -> AuditLog:
+        """What reached the API server with the token of this replica, which no other has."""
+        return AuditLog(self._installation.cluster.audit_log, token=token_id(self.kubeconfig))
 
     @property
     def running(self) -> bool:
@@ -202,13 +216,13 @@ class Replica:
         assert python == "python"
         words = [f"--config={file}" if x.startswith("--config=") else x for x in rest]
         environment = {
-            "KUBECONFIG": str(self._installation.kubeconfig),
+            "KUBECONFIG": str(self.kubeconfig),
             "TMPDIR": str(self._directory),
             "HOME": str(self._directory),
             "PYTHONPATH": os.environ.get("PYTHONPATH", ""),  # of the tree under test
         }
         with self.log.open("wb") as log:
-            program = self._installation.python(self._directory, self._installation.kubeconfig)
+            program = self._installation.python(self._directory, self.kubeconfig)
             self._process = subprocess.Popen([*program, *words], stderr=log, env=environment)
 
     def ready(self) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import json
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -12,15 +11,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from hack.tools.run import apply_crds
 from lws.api import constants as c
 from lws.kube.errors import ApiError
 from lws.kube.resources import MUTATING_WEBHOOKS, SECRETS, VALIDATING_WEBHOOKS
 from lws.webhooks.certificates import MUTATING_CONFIGURATION, VALIDATING_CONFIGURATION
 from support.accounts import account_kubeconfig
-from support.audit import AuditLog
 from support.cluster import Cluster, running_cluster
 from support.installation import FLAGS, SECRET, Installation, Replica
 from support.namespaces import make_namespace
@@ -45,7 +41,6 @@ class Installed(Arena):
 
     def __init__(self, cluster: Cluster, sets: Sets, proxy: TcpProxy, installation: Installation) -> None:
         self.installation, self.proxy = installation, proxy
-        self.tokens: dict[str, str] = {}  # by replica, the ID by which the audit log names it
         self.frozen: Replica | None = None
         directory = installation.directory / "strange"
         directory.mkdir()
@@ -61,19 +56,15 @@ class Installed(Arena):
         super().reset()
 
     def fill_up(self) -> None:
-        """Two replicas, each with a token of its own."""
+        """Two replicas."""
         while len(self.installation.running) < 2:
-            path = self.installation.directory / f"kubeconfig-{len(self.installation.replicas)}"
-            self.installation.kubeconfig = account_kubeconfig(self.installation.cluster, path)
-            by_way_of(self.proxy, path)
             self.installation.scale(len(self.installation.running) + 1)
-            self.tokens[self.installation.replicas[-1].name] = token_id(path)
 
     def wake(self) -> None:
         """One that was frozen ends without a write but the event that it leads no more."""
         if self.frozen is None:
             return
-        log = AuditLog(self.cluster.audit_log, token=self.tokens[self.frozen.name])
+        log = self.frozen.audit
         log.mark()
         self.frozen.send(signal.SIGCONT)
         code, self.frozen = self.frozen.wait(), None
@@ -87,13 +78,6 @@ class Installed(Arena):
             lambda x: x["holderIdentity"] not in ("", former),
         )
         return datetime.fromisoformat(lease["acquireTime"]).timestamp()
-
-
-def token_id(kubeconfig: Path) -> str:
-    """As the audit log has it, from the payload of the token in the file."""
-    token: str = yaml.safe_load(kubeconfig.read_text())["users"][0]["user"]["token"]
-    payload = token.split(".")[1]
-    return f"JTI={json.loads(base64.urlsafe_b64decode(payload + '=='))['jti']}"
 
 
 def gone(end: Callable[[Installed, Replica], None]) -> Callable[[Installed], float]:
@@ -165,7 +149,12 @@ def installed(directory: Path) -> Iterator[Installed]:
     ):
         apply_crds(cluster.client)
         apply_crd(cluster.client)
-        installation = Installation(cluster, directory)
+
+        def account(cluster: Cluster, path: Path) -> Path:
+            by_way_of(proxy, account_kubeconfig(cluster, path))
+            return path
+
+        installation = Installation(cluster, directory, account=account)
         sets = Sets(cluster.client, make_namespace(cluster.client))
         try:
             yield Installed(cluster, sets, proxy, installation)
