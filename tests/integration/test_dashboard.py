@@ -92,7 +92,9 @@ def test_nothing_is_done_without_a_question_and_a_refusal_is_told(seen: Seen) ->
 
 def test_it_is_worked_by_keys_alone(seen: Seen) -> None:
     expect(seen.page.locator(".tile")).to_have_count(4)
-    seen.page.get_by_role("button", name="index", exact=True).press("Enter")
+    by_index = seen.page.get_by_role("button", name="index", exact=True)
+    by_index.press("Enter")
+    expect(by_index).to_have_attribute("aria-pressed", "true")
     seen.tile(NAME, 0).focus()
     seen.page.keyboard.press("ArrowRight")
     expect(seen.tile(NAME, 1)).to_be_focused()
@@ -103,6 +105,17 @@ def test_it_is_worked_by_keys_alone(seen: Seen) -> None:
     seen.page.get_by_role("tab", name="Why").focus()
     seen.page.keyboard.press("ArrowRight")
     expect(seen.page.get_by_role("tab", name="Steps")).to_have_attribute("aria-selected", "true")
+
+
+def test_whoever_is_on_a_tile_stays_there_when_it_is_laid_out_elsewhere(seen: Seen) -> None:
+    """Laid out by a click that takes no focus, as by a change that the stream brings."""
+    expect(seen.page.locator(".tile")).to_have_count(4)
+    seen.tile(NAME, 1).focus()
+    before = seen.tile(NAME, 1).element_handle()
+    seen.page.get_by_role("button", name="index", exact=True).evaluate("each => each.click()")
+    expect(seen.page.locator(".lanes.single")).to_be_visible()
+    assert not before.evaluate("each => each.isConnected"), "it was laid out anew"
+    expect(seen.tile(NAME, 1)).to_be_focused()
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

@@ -16,13 +16,22 @@ function draw() {
   requestAnimationFrame(() => {
     planned = false;
     choose();
+    const held = document.activeElement?.dataset.key;
     render(page(actions), root);
+    hold(held);
     dialogs();
     if (fresh && document.querySelector("nav [aria-current=page]")) {
       fresh = false;
       document.querySelector("nav [aria-current=page]").scrollIntoView({ block: "nearest", inline: "center" });
     }
   });
+}
+
+/** A tile that lies elsewhere now is another element: whoever was on it stays on it. */
+function hold(key) {
+  if (key && document.activeElement === document.body) {
+    document.querySelector(`.tile[data-key="${CSS.escape(key)}"]`)?.focus();
+  }
 }
 
 /** The only set there is needs no choosing. */
