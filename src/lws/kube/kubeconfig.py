@@ -21,7 +21,7 @@ SECTIONS = {"contexts": "context", "clusters": "cluster", "users": "user"}
 
 
 class Kubeconfig(NamedTuple):
-    """The chosen entries. ``paths``: as given, several joined by ``os.pathsep``."""
+    """The chosen entries, with absolute paths. ``paths``: as given, several joined by ``os.pathsep``."""
 
     paths: str
     context: str
@@ -30,7 +30,7 @@ class Kubeconfig(NamedTuple):
     token_file: str | None  # absolute path of the user's tokenFile, when that is the credential in force
     namespace: str = ""  # the context's own, empty where it names none
     impersonation: Headers = ()  # as whom requests are made, when not as the user itself
-    overridden: bool = False  # the entries are not as the files have them, and their paths are absolute
+    overridden: bool = False  # the entries are not as the files have them
 
     @property
     def where(self) -> str:
@@ -70,13 +70,12 @@ def read_kubeconfig(paths: str, context: str | None = None, overrides: Overrides
     wanted = cluster_name or not overrides.server
     cluster, cluster_base = _entry(merged, "clusters", cluster_name, named) if wanted else nowhere
     user, base = _entry(merged, "users", user_name, named) if user_name else nowhere
-    if overrides != NOTHING:
-        cluster = overrides.of_cluster(absolute(cluster, str(cluster_base)))
-        user = overrides.of_user(absolute(user, str(base)))
+    cluster = overrides.of_cluster(absolute(cluster, str(cluster_base)))
+    user = overrides.of_user(absolute(user, str(base)))
     _check_server(cluster, f"{where}, cluster {cluster_name!r}")
     acting = impersonation(user, f"{where}, user {user_name!r}")
     token_file = user.get("tokenFile") if not user.get("token") else None
-    token_path = str(base / str(token_file)) if token_file else None
+    token_path = str(token_file) if token_file else None
     namespace = str(chosen.get("namespace") or "")
     return Kubeconfig(paths, name, cluster, user, token_path, namespace, acting, overrides != NOTHING)
 

@@ -224,18 +224,24 @@ class TestTls:
         ("user", "cluster", "message"),
         [
             pytest.param(
-                {}, {"certificate-authority": "none"}, r"File does not exist: .*none$", id="CA missing"
+                {},
+                {"certificate-authority": "none"},
+                r"context 'test': certificate-authority .*/none does not exist$",
+                id="CA missing",
             ),
             pytest.param(
                 {}, {"certificate-authority": "junk"}, r"certificate authority cannot be used: ", id="CA junk"
             ),
             pytest.param(
-                {}, {"certificate-authority-data": "?"}, r"context 'test': .+", id="data that are not base64"
+                {},
+                {"certificate-authority-data": "?"},
+                r"context 'test': certificate-authority-data is not base64$",
+                id="data that are not base64",
             ),
             pytest.param(
                 {"client-certificate": "none", "client-key": "junk"},
                 {},
-                r"File does not exist: .*none$",
+                r"context 'test': client-certificate .*/none does not exist$",
                 id="certificate missing",
             ),
             pytest.param(
