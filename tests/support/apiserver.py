@@ -21,10 +21,11 @@ answered 404 NotFound.
 
 Answers are callables ``(Exchange) -> None``. Ready-made: ``json_answer``, ``status_answer``, ``raw_answer``,
 ``chunked_answer`` (chunks exactly as given), ``events_answer`` (a finished watch), ``cut_answer`` (dies
-mid-body), ``drop_answer`` (no answer at all, the request is read), ``silent_answer`` (never answers) and
-``Feed`` (for one request). For anything else write a function: ``exchange.request`` is what came,
-``exchange.head/chunk/send/end/drop`` what goes out, ``exchange.wait(event)`` holds the answer back until the
-test sets the event (or the server or the client goes away).
+mid-body), ``drop_answer`` (no answer at all, the request is read), ``silent_answer`` (never answers),
+``tunnel_answer`` (a proxy's, to CONNECT) and ``Feed`` (for one request). For anything else write a function:
+``exchange.request`` is what came, ``exchange.head/chunk/send/end/drop`` what goes out, and
+``exchange.wait(event)`` holds the answer back until the test sets the event (or the server or the client goes
+away).
 
 Records. ``server.requests`` lists all requests in order of arrival; ``wait_for(count, method, path,
 watch=...)`` blocks until so many came, then returns the matching ones. ``server.connections`` counts accepted
@@ -61,6 +62,7 @@ from support.exchange import (
     silent_answer,
     status_answer,
     status_document,
+    tunnel_answer,
 )
 
 __all__ = [
@@ -80,6 +82,7 @@ __all__ = [
     "silent_answer",
     "status_answer",
     "status_document",
+    "tunnel_answer",
     "write_kubeconfig",
 ]
 

@@ -98,6 +98,18 @@ class Exchange:
             self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         raise Hangup
 
+    def tunnel(self, port: int) -> None:
+        """Pass on what comes from either side, until one of them ends."""
+        client = self._connection
+        with socket.create_connection(("127.0.0.1", port)) as server:
+            while not self._stopping.is_set():
+                buffered = isinstance(client, ssl.SSLSocket) and client.pending()
+                readable = [client] if buffered else select.select([client, server], [], [], 1.0)[0]
+                for source in readable:
+                    if not (data := source.recv(65536)):
+                        raise Hangup
+                    (server if source is client else client).sendall(data)
+
     @property
     def client_gone(self) -> bool:
         """True when the client closed its end (it never pipelines, so readable means end of file)."""
@@ -145,6 +157,16 @@ def status_document(code: int, reason: str = "", message: str = "", **details: A
     outcome = "Success" if code < 400 else "Failure"
     status = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": outcome, "code": code}
     return status | {"reason": reason, "message": message, "details": details}
+
+
+def tunnel_answer(port: int) -> Answer:
+    """Of a proxy, to CONNECT: a way to the server at this port."""
+
+    def answer(exchange: Exchange) -> None:
+        exchange.send(b"HTTP/1.1 200 Connected\r\n\r\n")
+        exchange.tunnel(port)
+
+    return answer
 
 
 def status_answer(

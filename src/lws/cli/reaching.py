@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from os.path import exists, expanduser
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def kubeconfig_of(given: str | None, environment: Mapping[str, str]) -> str | No
     """The file as kubectl chooses it; None inside a pod without one."""
     if paths := given or environment.get("KUBECONFIG"):
         return paths
-    return DEFAULT_KUBECONFIG if Path(DEFAULT_KUBECONFIG).expanduser().exists() else None
+    return DEFAULT_KUBECONFIG if exists(expanduser(DEFAULT_KUBECONFIG)) else None
 
 
 def _namespace(paths: str | None, context: str | None, overrides: Overrides) -> str:

@@ -6,7 +6,7 @@ What is sent, and when it is sent again, lives elsewhere.
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from os.path import exists, expanduser
 from typing import NamedTuple
 
 import urllib3
@@ -15,12 +15,13 @@ from lws.kube.credentials import Credentials, bearer_from_file
 from lws.kube.errors import ConfigurationError
 from lws.kube.kubeconfig import Kubeconfig, read_kubeconfig, without_file
 from lws.kube.overrides import NOTHING, Overrides
+from lws.kube.proxies import proxy_from_environment, server_url
 from lws.kube.ratelimit import RateLimit
-from lws.kube.route import Route, proxy_from_environment
+from lws.kube.route import Route
 from lws.kube.stream import Stream
 from lws.kube.transport import Connection, Endpoint, OnResponse
 from lws.kube.trust import Files, Trust
-from lws.kube.users import user_of
+from lws.kube.users import User
 
 __all__ = ["Connection", "Stream", "connect"]
 
@@ -72,11 +73,11 @@ def _configure(kubeconfig: str | None, context: str | None, overrides: Overrides
     paths = kubeconfig or os.environ.get("KUBECONFIG")
     if paths:
         return _from_kubeconfig(read_kubeconfig(paths, context, overrides))
-    token = Path(SERVICE_ACCOUNT, "token")
+    token = f"{SERVICE_ACCOUNT}/token"
     in_cluster = bool(os.environ.get(HOST_VARIABLE) and os.environ.get(PORT_VARIABLE))
-    if in_cluster and token.exists():
-        return _in_cluster(str(token), overrides)
-    if Path(DEFAULT_KUBECONFIG).expanduser().exists():
+    if in_cluster and exists(token):
+        return _in_cluster(token, overrides)
+    if exists(expanduser(DEFAULT_KUBECONFIG)):
         return _from_kubeconfig(read_kubeconfig(DEFAULT_KUBECONFIG, context, overrides))
     if overrides.server:
         return _from_kubeconfig(without_file({}, {}, overrides))
@@ -90,7 +91,9 @@ def _configure(kubeconfig: str | None, context: str | None, overrides: Overrides
 
 def _in_cluster(token: str, overrides: Overrides) -> _Way:
     host, authority = os.environ[HOST_VARIABLE], f"{SERVICE_ACCOUNT}/ca.crt"
-    server = f"https://{f'[{host}]' if ':' in host else host}:{os.environ[PORT_VARIABLE]}"
+    server = server_url(
+        f"https://{f'[{host}]' if ':' in host else host}:{os.environ[PORT_VARIABLE]}", HOST_VARIABLE
+    )
     if overrides != NOTHING:
         cluster = {"server": server, "certificate-authority": authority}
         return _from_kubeconfig(without_file(cluster, {"tokenFile": token}, overrides))
@@ -100,15 +103,14 @@ def _in_cluster(token: str, overrides: Overrides) -> _Way:
 
 
 def _from_kubeconfig(chosen: Kubeconfig) -> _Way:
-    server, user = str(chosen.cluster["server"]).rstrip("/"), user_of(chosen)
+    server, user = str(chosen.cluster["server"]), User(chosen)
     verify = not chosen.cluster.get("insecure-skip-tls-verify")
     if not verify:  # asked for in the kubeconfig; once is enough
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     # For a server that is spoken to by TLS; certificates are loaded now, not with the first request.
     tls = server.startswith("https://")
     user.trust = Trust(user.files(), verify=verify, where=chosen.where) if tls else None
-    read = bearer_from_file(chosen.token_file) if chosen.token_file is not None else user.read
-    credentials = Credentials(read, trust=user.trust, impersonation=chosen.impersonation)
+    credentials = Credentials(user.read, trust=user.trust, impersonation=chosen.impersonation)
     proxy = str(chosen.cluster.get("proxy-url") or proxy_from_environment(server))
     name = str(chosen.cluster.get("tls-server-name") or "")
     return _Way(Route(server, user.trust, proxy, name), credentials)

@@ -6,6 +6,7 @@ file (rotation is not atomic everywhere) leaves the old ones in use. Where they 
 
 from __future__ import annotations
 
+import base64
 import logging
 import re
 import ssl
@@ -112,3 +113,8 @@ def bearer_from_file(path: str) -> Callable[[bool], str]:
         return f"Bearer {token}"
 
     return read
+
+
+def basic(name: str, password: str) -> str:
+    """The header's value for a user with a password."""
+    return f"Basic {base64.b64encode(f'{name}:{password}'.encode()).decode()}"

@@ -1,7 +1,7 @@
 """Reading kubeconfig files far enough to say in one line what is wrong with them.
 
-The kubernetes client reads them too and makes the connection; its complaints name Python types and internal
-paths, so everything a user can get wrong is found here first. No secrets are kept and nothing is sent.
+Everything a user can get wrong is found here first and named by its field. No secrets are kept and nothing
+is sent.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 import yaml
 
 from lws.kube.errors import ConfigurationError, one_line
+from lws.kube.fields import check_kinds
 from lws.kube.impersonation import Headers, impersonation
 from lws.kube.overrides import NOTHING, Entry, Overrides, absolute
+from lws.kube.proxies import proxy_url, server_url
 
 SECTIONS = {"contexts": "context", "clusters": "cluster", "users": "user"}
 
@@ -27,7 +29,6 @@ class Kubeconfig(NamedTuple):
     context: str
     cluster: Mapping[str, Any]
     user: Mapping[str, Any]
-    token_file: str | None  # absolute path of the user's tokenFile, when that is the credential in force
     namespace: str = ""  # the context's own, empty where it names none
     impersonation: Headers = ()  # as whom requests are made, when not as the user itself
     overridden: bool = False  # the entries are not as the files have them
@@ -42,8 +43,8 @@ class Kubeconfig(NamedTuple):
         return {
             "current-context": name,
             "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
-            "clusters": [{"name": name, "cluster": dict(self.cluster)}],
-            "users": [{"name": name, "user": dict(self.user)}],
+            "clusters": [{"name": name, "cluster": _filled(self.cluster)}],
+            "users": [{"name": name, "user": _filled(self.user)}],
         }
 
 
@@ -72,21 +73,18 @@ def read_kubeconfig(paths: str, context: str | None = None, overrides: Overrides
     user, base = _entry(merged, "users", user_name, named) if user_name else nowhere
     cluster = overrides.of_cluster(absolute(cluster, str(cluster_base)))
     user = overrides.of_user(absolute(user, str(base)))
-    _check_server(cluster, f"{where}, cluster {cluster_name!r}")
+    cluster = _checked_cluster(cluster, f"{where}, cluster {cluster_name!r}")
     acting = impersonation(user, f"{where}, user {user_name!r}")
-    token_file = user.get("tokenFile") if not user.get("token") else None
-    token_path = str(token_file) if token_file else None
     namespace = str(chosen.get("namespace") or "")
-    return Kubeconfig(paths, name, cluster, user, token_path, namespace, acting, overrides != NOTHING)
+    return Kubeconfig(paths, name, cluster, user, namespace, acting, overrides != NOTHING)
 
 
 def without_file(cluster: Entry, user: Entry, overrides: Overrides) -> Kubeconfig:
     """What a command line says where there is no kubeconfig. Raises ConfigurationError."""
     cluster, user = overrides.of_cluster(cluster), overrides.of_user(user)
-    _check_server(cluster, "command line")
+    cluster = _checked_cluster(cluster, "command line")
     acting = impersonation(user, "command line")
-    token_file = user.get("tokenFile")
-    return Kubeconfig("", "", cluster, user, token_file, "", acting, True)
+    return Kubeconfig("", "", cluster, user, "", acting, True)
 
 
 def names_in(paths: str, section: str) -> list[str]:
@@ -95,13 +93,8 @@ def names_in(paths: str, section: str) -> list[str]:
 
 
 def _merge(paths: str) -> _Merged:
-    files = [Path(path).expanduser() for path in paths.split(os.pathsep) if path]
-    present = [path for path in files if path.exists()]
-    if not present:
-        raise ConfigurationError(f"kubeconfig {paths} does not exist; give --kubeconfig or set KUBECONFIG")
     merged = _Merged({section: {} for section in SECTIONS}, "")
-    for path in present:
-        document = _load(path)
+    for path, document in _documents(paths):
         for section, member in SECTIONS.items():
             for name, entry in _named(document, section, member, path):
                 merged.entries[section].setdefault(name, (entry, path.parent.resolve()))
@@ -111,12 +104,32 @@ def _merge(paths: str) -> _Merged:
     return merged
 
 
-def _load(path: Path) -> dict[str, Any]:
+def _documents(paths: str) -> list[tuple[Path, dict[str, Any]]]:
+    """Of several files some may be missing or empty, as kubectl has it."""
+    files = [Path(os.path.expanduser(path)) for path in paths.split(os.pathsep) if path]
+    there = [(path, text) for path in files if (text := _text(path)) is not None]
+    if not there:
+        raise ConfigurationError(f"kubeconfig {paths} does not exist; give --kubeconfig or set KUBECONFIG")
+    written = [(path, text) for path, text in there if text.strip()] or there
+    return [(path, _parsed(path, text)) for path, text in written]
+
+
+def _text(path: Path) -> str | None:
+    """None where there is no such file."""
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
     except OSError as error:
         raise ConfigurationError(f"kubeconfig {path} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeError) as error:
+    except UnicodeError as error:
+        raise ConfigurationError(f"kubeconfig {path} is not YAML: {one_line(str(error))}") from error
+
+
+def _parsed(path: Path, text: str) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # of what looks like a date, too
         raise ConfigurationError(f"kubeconfig {path} is not YAML: {_yaml_problem(error)}") from error
     if not isinstance(document, dict):
         raise ConfigurationError(f"kubeconfig {path}: no mapping with clusters, contexts and users in it")
@@ -148,6 +161,7 @@ def _entry(merged: _Merged, section: str, name: str, where: str) -> tuple[dict[s
         raise ConfigurationError(
             f"{where}: there is no {SECTIONS[section]} {name!r}; {_choices(merged, section)}"
         )
+    check_kinds(section, found[0], f"{where}, {SECTIONS[section]} {name!r}")
     return found
 
 
@@ -156,7 +170,19 @@ def _choices(merged: _Merged, section: str) -> str:
     return f"{section} in it: {names or 'none'}"
 
 
-def _check_server(cluster: Mapping[str, Any], where: str) -> None:
-    server = str(cluster.get("server") or "")
-    if not server.startswith(("https://", "http://")):
-        raise ConfigurationError(f"{where}: server {server!r} is not a URL like https://host:6443")
+def _checked_cluster(cluster: Entry, where: str) -> Entry:
+    """With its URLs as they are used."""
+    server, proxy = str(cluster.get("server") or ""), cluster.get("proxy-url")
+    authority = cluster.get("certificate-authority-data") or cluster.get("certificate-authority")
+    if cluster.get("insecure-skip-tls-verify") and authority:
+        raise ConfigurationError(
+            f"{where}: insecure-skip-tls-verify leaves no use for a certificate authority"
+        )
+    urls = {"server": server_url(server, where)}
+    if proxy:
+        urls["proxy-url"] = proxy_url(proxy, f"{where}: proxy-url")
+    return {**cluster, **urls}
+
+
+def _filled(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: x for name, x in entry.items() if x not in (None, "")}

@@ -54,6 +54,8 @@ class Overrides(NamedTuple):
         kept = dict(entry)
         if self.token or self.client_certificate:
             kept = _without(entry, (*_TOKENS, *_CERTIFICATES))
+        if self.client_key:
+            kept = _without(kept, _CERTIFICATES[2:])
         given = {"token": self.token, "as": self.acting_as, "as-uid": self.acting_uid}
         files = {
             "client-certificate": _path(self.client_certificate),
@@ -73,9 +75,17 @@ def _url(server: str, secure: bool) -> str:
 
 
 def absolute(entry: Mapping[str, Any], base: str) -> Entry:
-    """Relative paths in an entry are relative to its kubeconfig, ``base``."""
+    """Relative paths in an entry are relative to its kubeconfig, ``base``; that of a plugin, too."""
     paths = {x: entry[x] for x in (_AUTHORITIES[0], *_CERTIFICATES[::2], "tokenFile") if entry.get(x)}
-    return {**entry, **{name: abspath(f"{base}/{x}") if x[0] != "/" else x for name, x in paths.items()}}
+    changed = {**entry, **{name: _from(base, x) for name, x in paths.items()}}
+    plugin = entry.get("exec") or {}
+    if "/" in (command := str(plugin.get("command") or "")):
+        changed["exec"] = {**plugin, "command": _from(base, command)}
+    return changed
+
+
+def _from(base: str, path: str) -> str:
+    return path if path.startswith("/") else abspath(f"{base}/{path}")
 
 
 def _with(entry: Mapping[str, Any], **given: Any) -> Entry:

@@ -5,23 +5,23 @@ Where the address comes from and as whom we speak live elsewhere.
 
 from __future__ import annotations
 
-import ipaddress
 import socket
+import ssl
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any, NamedTuple
-from urllib.parse import SplitResult, urlsplit
-from urllib.request import getproxies_environment
+from urllib.parse import unquote, urlsplit
 
 import urllib3
 from urllib3.connection import HTTPConnection
 
+from lws.kube.credentials import basic
 from lws.kube.errors import ConfigurationError
+from lws.kube.proxies import shown
 from lws.kube.trust import Trust
 
 # As client-go's: a probe after 30 s of silence, then one every 15 s; nine without an answer end a connection.
 _KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPALIVE": 30, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 9}
-_TLS_PORT, _PLAIN_PORT = 443, 80
 
 
 class Route(NamedTuple):
@@ -52,55 +52,30 @@ class Route(NamedTuple):
         options: dict[str, Any] = {"maxsize": size, "socket_options": _socket_options()}
         if self.trust is not None:
             options["cert_reqs"] = self.trust.current.verify_mode
-        if self.tls_server_name:
-            options["server_hostname"] = self.tls_server_name
+            if self.tls_server_name:
+                options["server_hostname"] = _name(self.tls_server_name, self.trust)
         if not self.proxy:
             return urllib3.PoolManager(**options)
         if urlsplit(self.proxy).scheme.startswith("socks"):
             return _socks(self.proxy, options)
-        return urllib3.ProxyManager(self.proxy, **options)
+        return urllib3.ProxyManager(shown(self.proxy), proxy_headers=_login(self.proxy), **options)
 
 
-def proxy_from_environment(server: str) -> str:
-    """HTTPS_PROXY or HTTP_PROXY, by the server's scheme, unless NO_PROXY names it; empty for none."""
-    proxies = getproxies_environment()
-    proxy = proxies.get(urlsplit(server).scheme, "")
-    return "" if bypassed(server, proxies.get("no", "")) else proxy
+def _login(proxy: str) -> dict[str, str]:
+    """For the proxy alone, by the user and the password in its URL."""
+    url = urlsplit(proxy)
+    if "@" not in url.netloc:
+        return {}
+    return {"proxy-authorization": basic(unquote(url.username or ""), unquote(url.password or ""))}
 
 
-def bypassed(server: str, no_proxy: str) -> bool:
-    """Whether NO_PROXY names this server, as Go's programs read it (golang.org/x/net/http/httpproxy).
-
-    Names, which stand for their subdomains as well, addresses, networks, each with a port perhaps; or ``*``.
-    """
-    url = urlsplit(server)
-    entries = (x.strip().lower() for x in no_proxy.split(","))
-    return any(x == "*" or _names(x, url) for x in entries if x)
-
-
-def _names(entry: str, url: SplitResult) -> bool:
-    host = url.hostname or ""
+def _name(name: str, trust: Trust) -> str:
+    """One that TLS takes; later it would be no error of a connection. Raises ConfigurationError."""
     try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        address = None
-    else:
-        try:
-            return address in ipaddress.ip_network(entry, strict=False)
-        except ValueError:
-            pass  # a port behind it perhaps, or a name, which no address has
-    name, _, port = entry.rpartition(":")
-    if name and port.isdecimal() and (address is None or name.strip("[]") == host):
-        ours = url.port or (_TLS_PORT if url.scheme == "https" else _PLAIN_PORT)
-        return int(port) == ours and (address is not None or _is_below(host, name))
-    return address is None and _is_below(host, entry)
-
-
-def _is_below(host: str, name: str) -> bool:
-    name = name.removeprefix("*")
-    if name.startswith("."):
-        return host.endswith(name)
-    return host == name or host.endswith(f".{name}")
+        trust.current.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname=name)
+    except (ValueError, TypeError) as error:
+        raise ConfigurationError(f"tls-server-name {name!r} is not the name of a server") from error
+    return name
 
 
 def _socket_options() -> list[tuple[int, int, int]]:
@@ -114,7 +89,9 @@ def _socket_options() -> list[tuple[int, int, int]]:
 
 def _socks(proxy: str, options: Mapping[str, Any]) -> urllib3.PoolManager:
     if find_spec("socks") is None:
-        raise ConfigurationError(f"proxy {proxy}: this kind needs the package PySocks, which is not here")
+        raise ConfigurationError(
+            f"proxy {shown(proxy)}: this kind needs the package PySocks, which is not here"
+        )
     from urllib3.contrib.socks import SOCKSProxyManager  # noqa: PLC0415 - few have it
 
     return SOCKSProxyManager(proxy, **options)
@@ -134,6 +111,11 @@ def _trusting(connection: Any, trust: Trust) -> Any:
 
         def connect(self) -> None:
             self.ssl_context = trust.context()
+            config: Any = getattr(self, "proxy_config", None)
+            if config is not None:  # a proxy that is spoken to by TLS is trusted alike, as kubectl does
+                self.proxy_config = config._replace(ssl_context=self.ssl_context)
             super().connect()
+            if not hasattr(self.sock, "shutdown"):  # TLS within TLS; what ends a watch needs it
+                self.sock.shutdown = self.sock.socket.shutdown
 
     return Trusting

@@ -1,4 +1,4 @@
-"""As whom a kubeconfig says that we speak: its tokens and certificates, read anew after a refusal.
+"""As whom a kubeconfig says that we speak: its tokens, passwords and certificates, read anew after a refusal.
 
 The only module that imports ``kubernetes``, for users whom the official client has to find out, by credential
 plugins above all (runtime.md, B4). That takes a third of a second and 17 MB, which nobody else has to spend
@@ -7,34 +7,33 @@ plugins above all (runtime.md, B4). That takes a third of a second and 17 MB, wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
 from typing import Any
 
+from lws.kube.credentials import basic, bearer_from_file
 from lws.kube.errors import ConfigurationError, one_line
 from lws.kube.inline import Inline
 from lws.kube.kubeconfig import Kubeconfig, read_kubeconfig
 from lws.kube.trust import Files, Trust
 
-TO_BE_FOUND_OUT = ("exec", "auth-provider", "username", "password")
-_ONLY = "only"  # entry of a kubeconfig that is made up of what a command line says
+_SAID = ("token", "tokenFile", "username")  # whoever has one of these is not found out, as kubectl has it
+_ONLY = "only"  # entry of a kubeconfig that is made up of the chosen ones
 
-
-def user_of(chosen: Kubeconfig) -> User:
-    """Raises ConfigurationError, one line."""
-    asks = any(chosen.user.get(x) not in (None, "") for x in TO_BE_FOUND_OUT)
-    return FoundOutUser(chosen) if asks else User(chosen)
+_log = logging.getLogger(__name__)
 
 
 class User:
-    """One whose entry says who it is: by a token, a certificate, both, or not at all.
+    """One whose entry says who it is, by a token, a password, a certificate; or who has to be found out.
 
-    After a refusal the kubeconfig is read anew: it may have been rewritten. ``trust`` follows it, where there
-    is one; ``inline`` keeps what its entries hold.
+    The official client runs a plugin again once its token nears its end. After a refusal everything is read
+    anew: the kubeconfig may have been rewritten, and some plugins name no end or give certificates. ``trust``
+    follows, where there is one; ``inline`` keeps what entries hold. Raises ConfigurationError, one line.
     """
 
     def __init__(self, chosen: Kubeconfig) -> None:
         self._chosen, self.inline = chosen, Inline()
         self.trust: Trust | None = None
+        self._found = self._find_out(chosen)
 
     def files(self) -> Files:
         """Raises ConfigurationError."""
@@ -44,77 +43,94 @@ class User:
     def read(self, refused: bool) -> str | None:
         """The Authorization header, as ``Credentials`` asks for it."""
         if refused:
-            self._renew()
+            chosen = self._latest()
+            self._found, self._chosen = self._find_out(chosen), chosen
             if self.trust is not None:
                 files = self.files()
                 former = self.trust.follow(files)
                 self.inline.discard(*set(former) - set(files))
         return self._header()
 
-    def _renew(self) -> None:
-        if not self._chosen.overridden:
-            self._chosen = read_kubeconfig(self._chosen.paths, self._chosen.context)
+    def _latest(self) -> Kubeconfig:
+        """The kubeconfig as it is now; as it was, if that is of no use: tokens' files may be, or plugins."""
+        former = self._chosen
+        if former.overridden:
+            return former
+        try:
+            latest = read_kubeconfig(former.paths, former.context)
+            if _aim(latest) != _aim(former):
+                raise ConfigurationError(f"{latest.where}: now another server, or as somebody else; restart")
+        except ConfigurationError as error:
+            _log.warning("the kubeconfig of before stays in use: %s", error)
+            return former
+        return latest
 
     def _header(self) -> str | None:
-        token = str(self._chosen.user.get("token") or "").strip()
-        return f"Bearer {token}" if token else None
+        user = self._chosen.user
+        if token := self._token():
+            return token
+        if user.get("username"):
+            return basic(user["username"], user.get("password") or "")
+        setting = self._found.auth_settings().get("BearerToken") if self._found else None
+        return str(setting["value"]).strip() if setting and setting["value"] else None
+
+    def _token(self) -> str | None:
+        """Of the file, as it was last; the one beside it counts where there is none in the file."""
+        path, token = self._chosen.user.get("tokenFile"), (self._chosen.user.get("token") or "").strip()
+        said = f"Bearer {token}" if token else None
+        if not path:
+            return said
+        try:
+            return bearer_from_file(path)(False)
+        except (OSError, ValueError) as error:
+            if said is None:
+                detail = getattr(error, "strerror", None) or str(error)
+                raise ConfigurationError(f"{self._chosen.where}: tokenFile {path}: {detail}") from error
+            return said
 
     def _pair(self) -> tuple[str | None, str | None]:
         user, where = self._chosen.user, self._chosen.where
         certificate = self.inline.path(user, "client-certificate", where)
+        if certificate is None and self._found is not None and self._found.cert_file:
+            return self._found.cert_file, self._found.key_file
         return certificate, self.inline.path(user, "client-key", where)
 
-
-class FoundOutUser(User):
-    """One whom the official client finds out: by a credential plugin, a password, a provider of old.
-
-    It runs a plugin again once its token nears its end. After a refusal everything is loaded anew, which
-    catches plugins that name no end or give certificates.
-    """
-
-    def __init__(self, chosen: Kubeconfig) -> None:
-        super().__init__(chosen)
-        self._configuration = self._load()
-
-    def _renew(self) -> None:
-        super()._renew()
-        self._configuration = self._load()
-
-    def _header(self) -> str | None:
-        setting = self._configuration.auth_settings().get("BearerToken")
-        return str(setting["value"]).strip() if setting and setting["value"] else None
-
-    def _pair(self) -> tuple[str | None, str | None]:
-        return self._configuration.cert_file, self._configuration.key_file
-
-    def _load(self) -> Any:
-        """Raises ConfigurationError. Certificates that a plugin gives become files of the directory."""
-        from kubernetes.client import Configuration  # noqa: PLC0415
-
-        configuration, chosen = Configuration(), self._chosen
+    def _find_out(self, chosen: Kubeconfig) -> Any:
+        """What the official client finds, with certificates as files; None where it is not needed."""
+        user = chosen.user
+        asked = next((x for x in ("exec", "auth-provider") if user.get(x) is not None), None)
+        if asked is None or any(user.get(x) for x in _SAID):
+            return None
+        if asked == "exec" and not _command(chosen):
+            raise ConfigurationError(f"{chosen.where}: exec has no command")
         try:
-            self._read_into(configuration)
+            configuration = self._load(chosen)
         except Exception as error:  # its own type, and whatever an odd file makes it stumble over
-            raise ConfigurationError(f"{chosen.where}: {one_line(str(error))}") from error
-        if "exec" in chosen.user and not configuration.api_key and not configuration.cert_file:
-            plugin = chosen.user["exec"]
-            command = str(plugin.get("command", "")) if isinstance(plugin, Mapping) else ""
-            raise ConfigurationError(
-                f"{chosen.where}: the credential plugin {command!r} gave nothing; run it by hand"
-            )
+            raise ConfigurationError(f"{chosen.where}: {asked}: {one_line(str(error))}") from error
+        if not configuration.api_key and not configuration.cert_file:
+            what = "auth-provider" if asked != "exec" else f"the credential plugin {_command(chosen)!r}"
+            raise ConfigurationError(f"{chosen.where}: {what} gave nothing; run it by hand")
         return configuration
 
-    def _read_into(self, configuration: Any) -> None:
-        """From the files, which may change; entries that a command line changed are in none."""
-        from kubernetes.config import load_kube_config, load_kube_config_from_dict  # noqa: PLC0415
+    def _load(self, chosen: Kubeconfig) -> Any:
+        from kubernetes.client import Configuration  # noqa: PLC0415
+        from kubernetes.config import load_kube_config_from_dict  # noqa: PLC0415
 
-        chosen = self._chosen
-        common: dict[str, Any] = {
-            "client_configuration": configuration,
-            "persist_config": False,
-            "temp_file_path": self.inline.directory,
-        }
-        if chosen.overridden:
-            load_kube_config_from_dict(chosen.document(_ONLY), context=_ONLY, **common)  # type: ignore[no-untyped-call]
-        else:
-            load_kube_config(config_file=chosen.paths, context=chosen.context, **common)  # type: ignore[no-untyped-call]
+        configuration = Configuration()
+        load_kube_config_from_dict(  # type: ignore[no-untyped-call]
+            chosen.document(_ONLY),
+            context=_ONLY,
+            client_configuration=configuration,
+            persist_config=False,
+            temp_file_path=self.inline.directory,
+        )
+        return configuration
+
+
+def _aim(chosen: Kubeconfig) -> tuple[object, ...]:
+    """Never changed while we run: what a token was made for, and how few rights are wanted."""
+    return chosen.cluster["server"], chosen.impersonation
+
+
+def _command(chosen: Kubeconfig) -> str:
+    return str(chosen.user["exec"].get("command") or "")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,6 @@ def test_the_current_context(tmp_path: Path) -> None:
         "https://one:6443",
         "t",
     )
-    assert chosen.token_file is None
 
 
 def test_a_context_by_name_without_a_user(tmp_path: Path) -> None:
@@ -52,14 +52,12 @@ def test_a_context_by_name_without_a_user(tmp_path: Path) -> None:
     [
         pytest.param({"tokenFile": "token"}, "dir/token", id="beside the kubeconfig"),
         pytest.param({"tokenFile": "/run/token"}, "/run/token", id="absolute"),
-        pytest.param({"tokenFile": "token", "token": "t"}, None, id="a token comes first"),
     ],
 )
-def test_token_file(tmp_path: Path, user: dict[str, str], expected: str | None) -> None:
+def test_token_file(tmp_path: Path, user: dict[str, str], expected: str) -> None:
     (tmp_path / "dir").mkdir()
     path = write(tmp_path / "dir" / "config", document(users=[{"name": "u1", "user": user}]))
-    found = read_kubeconfig(path).token_file
-    assert found == (None if expected is None else str(tmp_path / expected))
+    assert read_kubeconfig(path).user["tokenFile"] == str(tmp_path / expected)
 
 
 def test_of_several_files_the_first_that_says_something_counts(tmp_path: Path) -> None:
@@ -77,6 +75,8 @@ def test_of_several_files_the_first_that_says_something_counts(tmp_path: Path) -
         pytest.param(
             "a: b: c", None, r"is not YAML: line 1: mapping values are not allowed", id="bad mapping"
         ),
+        pytest.param("at: 2026-13-40", None, r"is not YAML: month must be in 1..12", id="no date"),
+        pytest.param("[" * 5000, None, r"is not YAML: ", id="deep"),
         pytest.param("\x00", None, r"is not YAML: ", id="binary"),
         pytest.param("", None, r"no mapping with clusters, contexts and users", id="empty"),
         pytest.param("- a", None, r"no mapping with clusters", id="a list"),
@@ -134,6 +134,96 @@ def test_mistakes_are_named_in_one_line(
         read_kubeconfig(path, context)
     assert len(str(caught.value).splitlines()) == 1
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [5, True, 1.5, ["a"], {"a": "b"}], ids=str)
+@pytest.mark.parametrize(
+    ("section", "member", "field"),
+    [
+        *(("clusters", "cluster", x) for x in ("server", "proxy-url", "tls-server-name")),
+        *(("clusters", "cluster", f"certificate-authority{x}") for x in ("", "-data")),
+        *(("users", "user", x) for x in ("token", "tokenFile", "username", "password")),
+        *(("users", "user", f"client-{x}") for x in ("certificate", "certificate-data", "key", "key-data")),
+        *(("contexts", "context", x) for x in ("cluster", "user", "namespace")),
+    ],
+)
+def test_what_is_no_string_is_named(
+    tmp_path: Path, section: str, member: str, field: str, value: object
+) -> None:
+    """And its value is not: it may be a secret."""
+    whole = document()
+    whole[section][0][member][field] = value
+    path = write(tmp_path / "config", whole)
+    with pytest.raises(ConfigurationError) as caught:
+        read_kubeconfig(path)
+    name = whole[section][0]["name"]
+    assert str(caught.value).startswith(f"kubeconfig {path}")
+    assert str(caught.value).endswith(f"{member} {name!r}: {field} must be a string; put it in quotes")
+
+
+@pytest.mark.parametrize(
+    ("section", "member", "entry", "message"),
+    [
+        (
+            "clusters",
+            "cluster",
+            {"insecure-skip-tls-verify": "false"},
+            "insecure-skip-tls-verify must be true or",
+        ),
+        (
+            "clusters",
+            "cluster",
+            {"insecure-skip-tls-verify": 1},
+            "insecure-skip-tls-verify must be true or false",
+        ),
+        (
+            "clusters",
+            "cluster",
+            {"insecure-skip-tls-verify": True, "certificate-authority-data": "eA=="},
+            "insecure-skip-tls-verify leaves no use for a certificate authority",
+        ),
+        (
+            "clusters",
+            "cluster",
+            {"proxy-url": "proxy:1"},
+            "proxy-url 'proxy:1' is not a URL of http, https or",
+        ),
+        ("users", "user", {"exec": "aws"}, "exec must be a mapping"),
+        ("users", "user", {"auth-provider": []}, "auth-provider must be a mapping"),
+    ],
+)
+def test_mistakes_in_an_entry(
+    tmp_path: Path, section: str, member: str, entry: dict[str, Any], message: str
+) -> None:
+    whole = document()
+    whole[section][0][member] |= entry
+    with pytest.raises(ConfigurationError, match=message):
+        read_kubeconfig(write(tmp_path / "config", whole))
+
+
+def test_entries_that_are_null_are_none(tmp_path: Path) -> None:
+    empty = {"proxy-url": None, "tls-server-name": None, "certificate-authority": None}
+    users = [{"name": "u1", "user": None}]
+    whole = document(clusters=[{"name": "c1", "cluster": {"server": "https://one", **empty}}], users=users)
+    chosen = read_kubeconfig(write(tmp_path / "config", whole))
+    assert (chosen.cluster["server"], dict(chosen.user)) == ("https://one", {})
+
+
+def test_of_several_files_one_may_be_empty(tmp_path: Path) -> None:
+    files = [write(tmp_path / "empty", "\n"), write(tmp_path / "config", document())]
+    assert read_kubeconfig(os.pathsep.join(files)).context == "one"
+
+
+def test_a_home_that_nobody_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user by a number, as OpenShift gives to pods."""
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    with pytest.raises(ConfigurationError, match=r"^kubeconfig ~/.kube/config does not exist; "):
+        read_kubeconfig("~/.kube/config")
+
+
+def nobody(_uid: int) -> Any:
+    raise KeyError
 
 
 def test_a_missing_file(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from lws.kube.overrides import Overrides, absolute
 
 SECURE = {"server": "https://one", "certificate-authority-data": "eA==", "tls-server-name": "one"}
 BY_CERTIFICATE = {"client-certificate-data": "eA==", "client-key-data": "eA==", "as": "ann"}
+CERTIFICATE_ALONE = {"client-certificate-data": "eA=="}
 
 
 @pytest.mark.parametrize(
@@ -56,6 +57,7 @@ def test_a_cluster(given: dict[str, Any], entry: dict[str, Any], expected: dict[
             {"token": "t"},
             {"client-certificate": "/c", "client-key": "/k"},
         ),
+        ({"client_key": "/k"}, BY_CERTIFICATE, {**CERTIFICATE_ALONE, "as": "ann", "client-key": "/k"}),
         (
             {"acting_as": "bob", "acting_groups": ("g", "h"), "acting_uid": "1"},
             BY_CERTIFICATE,

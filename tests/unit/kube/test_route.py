@@ -4,66 +4,93 @@ from __future__ import annotations
 
 import socket
 import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from support.apiserver import ApiServer, Feed, json_answer, tunnel_answer, write_kubeconfig
+from support.pki import Authority
 
+from lws.kube.connection import Connection, connect
 from lws.kube.errors import ConfigurationError
-from lws.kube.route import Route, bypassed, proxy_from_environment
+from lws.kube.route import Route
+from lws.kube.trust import Files, Trust
 
-NAME, ADDRESS, SIX = "https://api.example.org:6443", "https://10.0.0.1", "https://[fd00::1]:443"
-PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy")
+PATH = "/api/v1/pods"
 
-
-@pytest.mark.parametrize(
-    ("server", "no_proxy", "expected"),
-    [
-        (NAME, "", False),
-        (NAME, " , ", False),
-        (NAME, "*", True),
-        (NAME, "api.example.org", True),
-        (NAME, "API.Example.org", True),
-        (NAME, "other, example.org", True),
-        (NAME, ".example.org", True),
-        (NAME, "*.example.org", True),
-        (NAME, "ample.org", False),
-        (NAME, ".api.example.org", False),  # subdomains alone
-        (NAME, "api.example.org:6443", True),
-        (NAME, "api.example.org:443", False),
-        (NAME, "10.0.0.0/8", False),
-        (ADDRESS, "10.0.0.1", True),
-        (ADDRESS, "10.0.0.0/8", True),
-        (ADDRESS, "10.1.0.0/16", False),
-        (ADDRESS, "10.0.0.1:443", True),
-        (ADDRESS, "10.0.0.1:6443", False),
-        (ADDRESS, "0.0.1", False),  # no domain
-        (SIX, "fd00::1", True),
-        (SIX, "fd00::/64", True),
-        (SIX, "[fd00::1]:443", True),
-        (SIX, "fd00::2", False),
-        ("http://10.0.0.1", "10.0.0.1:80", True),
-    ],
-)
-def test_no_proxy_is_read_as_programs_in_go_read_it(server: str, no_proxy: str, expected: bool) -> None:
-    assert bypassed(server, no_proxy) is expected
-
-
-def test_a_proxy_is_chosen_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in PROXIES:
-        monkeypatch.delenv(name, raising=False)
-    assert proxy_from_environment(NAME) == ""
-    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
-    assert (proxy_from_environment(NAME), proxy_from_environment("http://plain")) == (
-        "http://proxy:3128",
-        "",
-    )
-    monkeypatch.setenv("NO_PROXY", "10.0.0.0/8,example.org")
-    assert (proxy_from_environment(NAME), proxy_from_environment(ADDRESS)) == ("", "")
+NAME = "https://api.example.org:6443"
 
 
 def test_a_kind_of_proxy_that_cannot_be_spoken_to_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "socks", None)
     with pytest.raises(ConfigurationError, match=r"^proxy socks5://p:1: this kind needs the package PySocks"):
         Route(NAME, None, "socks5://p:1").pool(1)
+
+
+@pytest.mark.parametrize("name", ["a..b", ".a", "a" * 70 + ".b", "a\0b"])
+def test_a_name_that_tls_cannot_ask_for(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^tls-server-name '.*' is not the name of a server$"):
+        Route(NAME, Trust(Files(), verify=True, where="here"), "", name).pool(1)
+
+
+@pytest.fixture
+def secure(authority: Authority) -> Iterator[ApiServer]:
+    with ApiServer(ssl_context=authority.server_context()) as server:
+        server.on("GET", PATH, json_answer({}))
+        yield server
+
+
+def to(server: ApiServer, proxy: str, tmp_path: Path, authority: Authority) -> Connection:
+    cluster = {"certificate-authority": str(authority.path), "proxy-url": proxy}
+    path = write_kubeconfig(tmp_path, server.url, user={"token": "t"}, **cluster)
+    return connect(kubeconfig=path, user_agent="x")
+
+
+def test_a_proxy_is_told_who_asks_and_the_server_is_not(
+    tmp_path: Path, authority: Authority, secure: ApiServer
+) -> None:
+    with ApiServer() as proxy:
+        proxy.on("CONNECT", f"127.0.0.1:{secure.port}", tunnel_answer(secure.port))
+        connection = to(secure, proxy.url.replace("//", "//me:p%40ss@"), tmp_path, authority)
+        connection.request("GET", PATH)
+        connection.close()
+        (asked,), (got,) = proxy.requests, secure.requests
+    assert asked.headers["proxy-authorization"] == "Basic bWU6cEBzcw=="
+    assert "authorization" not in asked.headers
+    assert "proxy-authorization" not in got.headers
+
+
+def test_a_plain_proxy_is_told_so_with_each_request(tmp_path: Path) -> None:
+    with ApiServer() as proxy:
+        proxy.on("GET", PATH, json_answer({}))
+        cluster = {"proxy-url": proxy.url.replace("//", "//me:p%40ss@")}
+        path = write_kubeconfig(tmp_path, "http://api.invalid", **cluster)
+        connection = connect(kubeconfig=path, user_agent="x")
+        connection.request("GET", PATH)
+        connection.close()
+        assert proxy.requests[0].headers["proxy-authorization"] == "Basic bWU6cEBzcw=="
+
+
+def test_a_proxy_that_speaks_tls_is_trusted_as_the_server_is(
+    tmp_path: Path, authority: Authority, secure: ApiServer
+) -> None:
+    """And a watch through it ends when it is told to."""
+    feed, ended = Feed(), threading.Event()
+    secure.on("GET", PATH, feed, watch=True)
+    with ApiServer(ssl_context=authority.server_context()) as proxy:
+        proxy.on("CONNECT", f"127.0.0.1:{secure.port}", tunnel_answer(secure.port))
+        connection = to(secure, proxy.url, tmp_path, authority)
+        connection.request("GET", PATH)
+        with connection.stream(PATH, query={"watch": "1"}, read_timeout=60.0) as stream:
+            feed.send(b"one")
+            assert next(stream) == b"one"
+            reader = threading.Thread(target=lambda: (list(stream), ended.set()), daemon=True)
+            reader.start()
+            stream.close()
+            assert ended.wait(20.0)
+            reader.join()
+        connection.close()
 
 
 @pytest.mark.parametrize(
