@@ -39,12 +39,13 @@ class Kubeconfig(NamedTuple):
         return f"kubeconfig {self.paths}, context {self.context!r}" if self.paths else "command line"
 
     def document(self, name: str) -> dict[str, Any]:
-        """A kubeconfig of these entries alone, all called ``name``."""
+        """A kubeconfig of these entries alone, all called ``name``, without the client's certificate."""
+        user = {x: value for x, value in self.user.items() if not x.startswith("client-")}
         return {
             "current-context": name,
             "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
             "clusters": [{"name": name, "cluster": _filled(self.cluster)}],
-            "users": [{"name": name, "user": _filled(self.user)}],
+            "users": [{"name": name, "user": _filled(user)}],
         }
 
 

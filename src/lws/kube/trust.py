@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ssl
+import tempfile
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -16,13 +17,16 @@ from typing import NamedTuple
 
 from lws.kube.errors import ConfigurationError
 
+Source = str | bytes
+"""The path of a file, or what it would hold."""
+
 
 class Files(NamedTuple):
-    """Paths. ``authority``: None for the system's. ``certificate`` and ``key``: the client's, if any."""
+    """``authority``: None for the system's. ``certificate`` and ``key``: the client's, if any."""
 
-    authority: str | None = None
-    certificate: str | None = None
-    key: str | None = None
+    authority: Source | None = None
+    certificate: Source | None = None
+    key: Source | None = None
 
 
 class Trust:
@@ -44,12 +48,11 @@ class Trust:
             self._look()
             return self.current
 
-    def follow(self, files: Files) -> Files:
-        """From now on these; gives those before. The context stays the same if they hold the same."""
+    def follow(self, files: Files) -> None:
+        """From now on these. The context stays the same if they hold the same."""
         with self._lock:
-            former, self._files = self._files, files
+            self._files = files
             self._look()
-            return former
 
     def _look(self) -> None:
         content = _contents(self._files)
@@ -63,14 +66,14 @@ class Trust:
         if not self._verify:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         files = self._files
-        if files.authority:
+        if authority := files.authority:
             what = f"{self._where}: certificate authority"
-            _try(lambda: context.load_verify_locations(files.authority), what)
+            _try(lambda: _load_authority(context, authority), what)
         else:
             context.load_default_certs()
         if certificate := files.certificate:
             what = f"{self._where}: client certificate and key"
-            _try(lambda: context.load_cert_chain(certificate, files.key, password=b""), what)
+            _try(lambda: _load_pair(context, certificate, files.key), what)
         return context
 
 
@@ -89,13 +92,36 @@ class _Context(ssl.SSLContext):
         """Nothing: urllib3 calls this for each connection, and it frees what other threads may be reading."""
 
 
+def _load_authority(context: ssl.SSLContext, authority: Source) -> None:
+    if isinstance(authority, bytes):  # PEM: whatever is no ASCII is remarks
+        context.load_verify_locations(cadata=authority.decode("ascii", "ignore"))
+    else:
+        context.load_verify_locations(authority)
+
+
+def _load_pair(context: ssl.SSLContext, certificate: Source, key: Source | None) -> None:
+    """TLS takes these from files alone: then they are there for that long, for nobody else to read."""
+    with contextlib.ExitStack() as files:
+        paths = _path(certificate, files), None if key is None else _path(key, files)
+        context.load_cert_chain(*paths, password=b"")
+
+
+def _path(source: Source, files: contextlib.ExitStack) -> str:
+    if isinstance(source, str):
+        return source
+    file = files.enter_context(tempfile.NamedTemporaryFile(prefix="lws-"))  # noqa: SIM115 - entered
+    file.write(source)
+    file.flush()
+    return file.name
+
+
 def _contents(files: Files) -> tuple[bytes | None, ...]:
     return tuple(_content(path) for path in files)
 
 
-def _content(path: str | None) -> bytes | None:
+def _content(source: Source | None) -> bytes | None:
     try:
-        return Path(path).read_bytes() if path else None
+        return Path(source).read_bytes() if isinstance(source, str) else source
     except OSError:
         return None
 

@@ -132,7 +132,7 @@ def test_watches_are_opened_in_the_new_name(
     connection.close()
 
 
-def test_keys_of_a_plugin_do_not_pile_up(
+def test_keys_of_a_plugin_are_not_left_on_the_disk(
     tmp_path: Path, authority: Authority, server: Server, plugin: Plugin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     directory = tmp_path / "temporary"
@@ -145,7 +145,22 @@ def test_keys_of_a_plugin_do_not_pile_up(
         server.taken = name
         later(connection)
         connection.request("GET", PATH)
-    assert len([x for x in directory.rglob("*") if x.is_file()]) == 2
+    assert list(directory.iterdir()) == []
+    connection.close()
+
+
+def test_a_plugin_may_give_a_certificate_again(
+    tmp_path: Path, authority: Authority, server: Server, plugin: Plugin
+) -> None:
+    pairs = {name: authority.issue(name) for name in ("one", "two")}
+    plugin.gives(pairs["one"])
+    connection = to(server, tmp_path, authority, plugin.user)
+    for name in ("one", "two", "one"):
+        plugin.gives(pairs[name])
+        server.taken = name
+        later(connection)
+        connection.request("GET", PATH)
+    assert server.seen == ["one", "one", "two", "two", "one"]
     connection.close()
 
 

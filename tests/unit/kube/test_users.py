@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import shutil
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 from support.apiserver import ApiServer, json_answer, status_answer, write_kubeconfig
-from support.pki import Authority, Pair
+from support.pki import Authority
 
+from lws.kube import users
 from lws.kube.connection import connect
 from lws.kube.errors import ConfigurationError
 from lws.kube.kubeconfig import read_kubeconfig
@@ -54,7 +55,7 @@ def test_the_official_client_is_loaded_where_it_is_needed(
     assert said.stdout.strip() == loaded
 
 
-def test_data_count_before_files_and_are_kept_from_others(tmp_path: Path, authority: Authority) -> None:
+def test_data_count_before_files(tmp_path: Path, authority: Authority) -> None:
     pair = authority.issue("client")
     user = {
         "client-certificate": "elsewhere",
@@ -62,11 +63,7 @@ def test_data_count_before_files_and_are_kept_from_others(tmp_path: Path, author
         "client-key-data": data(pair.key),
     }
     path = write_kubeconfig(tmp_path, "https://127.0.0.1:1", user=user)
-    files = User(read_kubeconfig(path)).files()
-    assert files.certificate is not None
-    assert files.key is not None
-    assert Path(files.key).read_bytes() == pair.key.read_bytes()
-    assert Path(files.key).parent.stat().st_mode & 0o077 == 0
+    assert User(read_kubeconfig(path)).files() == (None, pair.certificate.read_bytes(), pair.key.read_bytes())
 
 
 def test_a_rewritten_kubeconfig_counts_after_a_refusal(tmp_path: Path, authority: Authority) -> None:
@@ -89,16 +86,6 @@ def test_a_rewritten_kubeconfig_counts_after_a_refusal(tmp_path: Path, authority
         connection.request("GET", PATH)
         connection.close()
     assert [x.headers["authorization"] for x in server.requests] == ["Bearer old"] * 2 + ["Bearer new"]
-
-
-def test_a_key_that_is_not_used_any_more_is_nowhere(tmp_path: Path, authority: Authority) -> None:
-    pair = authority.issue("client")
-    path = write_kubeconfig(tmp_path, "https://127.0.0.1:1", user={"client-key-data": data(pair.key)})
-    user = User(read_kubeconfig(path))
-    key = user.files().key
-    assert key is not None
-    user.inline.discard(key, str(pair.key))
-    assert (Path(key).exists(), pair.key.exists()) == (False, True)
 
 
 def test_what_a_command_line_says_outlives_the_file(tmp_path: Path) -> None:
@@ -166,6 +153,13 @@ def test_a_token_file_that_is_missing_is_named(tmp_path: Path) -> None:
         User(read_kubeconfig(path)).read(False)
 
 
+def test_the_plugin_of_another_connection_is_not_waited_for(tmp_path: Path) -> None:
+    """A lease would be lost meanwhile."""
+    user = User(read_kubeconfig(write_kubeconfig(tmp_path, "https://127.0.0.1:1", user=PLUGIN)))
+    with users._alone:
+        assert user.read(False) == "Bearer t"
+
+
 class TestRewritten:
     """The kubeconfig, by the time of a refusal."""
 
@@ -221,8 +215,8 @@ class TestRewritten:
         assert running.read(True) == "Bearer ours"
 
 
-class TestFiles:
-    """What entries hold, on the disk."""
+class TestDisk:
+    """What entries hold is on it for as long as TLS reads it, so that no end of the process leaves a key."""
 
     @pytest.fixture(autouse=True)
     def temporary(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -231,32 +225,44 @@ class TestFiles:
         monkeypatch.setattr(tempfile, "tempdir", str(place))
         return place
 
-    def user(self, tmp_path: Path, pair: Pair) -> User:
-        entry = {"client-certificate-data": data(pair.certificate), "client-key-data": data(pair.key)}
-        return User(read_kubeconfig(write_kubeconfig(tmp_path, "https://127.0.0.1:1", user=entry)))
+    def kubeconfig(self, tmp_path: Path, authority: Authority, name: str) -> str:
+        pair = authority.issue(name)
+        user = {"client-certificate-data": data(pair.certificate), "client-key-data": data(pair.key)}
+        return write_kubeconfig(tmp_path, "https://127.0.0.1:1", user=user)
 
-    def test_nobody_else_may_read_them(self, tmp_path: Path, authority: Authority) -> None:
-        files = self.user(tmp_path, authority.issue("client")).files()
-        assert [Path(str(x)).stat().st_mode & 0o777 for x in files[1:]] == [0o600, 0o600]
-
-    def test_they_come_again_after_somebody_tidied_up(
-        self, tmp_path: Path, authority: Authority, temporary: Path
+    def test_nothing_is_left(
+        self, tmp_path: Path, authority: Authority, temporary: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """As systemd does with what is ten days old."""
-        user = self.user(tmp_path, authority.issue("former"))
-        user.files()
-        for directory in temporary.iterdir():
-            shutil.rmtree(directory)
-        later = authority.issue("later")
-        self.user(tmp_path, later)
-        assert user.read(True) is None
-        user.trust = Trust(user.files(), verify=True, where="here")
-        assert Path(str(user.files().key)).read_bytes() == later.key.read_bytes()
+        read: list[int] = []
+        load = ssl.SSLContext.load_cert_chain
 
-    def test_no_place_for_them(self, tmp_path: Path, authority: Authority, temporary: Path) -> None:
-        user = self.user(tmp_path, authority.issue("client"))
+        def loaded(context: ssl.SSLContext, certificate: str, key: str, password: bytes) -> None:
+            read.extend(Path(x).stat().st_mode & 0o777 for x in (certificate, key))
+            load(context, certificate, key, password)
+
+        monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", loaded)
+        user = User(read_kubeconfig(self.kubeconfig(tmp_path, authority, "former")))
+        user.trust = Trust(user.files(), verify=True, where="here")
+        former = user.trust.current
+        self.kubeconfig(tmp_path, authority, "later")
+        user.read(True)
+        assert user.trust.current is not former
+        assert read == [0o600] * 4
+        assert list(temporary.iterdir()) == []
+
+    def test_no_place_for_a_key(self, tmp_path: Path, authority: Authority, temporary: Path) -> None:
+        path = self.kubeconfig(tmp_path, authority, "client")
         temporary.rmdir()
-        with pytest.raises(
-            ConfigurationError, match=r"certificate-data cannot be kept in a temporary file: No such"
-        ):
-            user.files()
+        with pytest.raises(ConfigurationError, match=r"client certificate and key cannot be read: No such"):
+            connect(kubeconfig=path, user_agent="x")
+
+    def test_an_authority_needs_none(self, tmp_path: Path, authority: Authority, temporary: Path) -> None:
+        """And may have remarks in it."""
+        temporary.rmdir()
+        content = "# f\u00fcr alle\n".encode() + authority.path.read_bytes()
+        cluster = {"certificate-authority-data": base64.b64encode(content).decode()}
+        with ApiServer(ssl_context=authority.server_context()) as server:
+            server.on("GET", PATH, json_answer({}))
+            connection = connect(kubeconfig=write_kubeconfig(tmp_path, server.url, **cluster), user_agent="x")
+            connection.request("GET", PATH)
+            connection.close()
