@@ -69,7 +69,7 @@ NOTHING = Overrides()
 
 
 def _url(server: str, secure: bool) -> str:
-    """An address without a scheme is one of TLS where anything is said about that, as kubectl has it."""
+    """An address without a scheme is one of TLS where anything is said about that; to kubectl it never is."""
     scheme = "https" if secure else "http"
     return server if not server or "://" in server else f"{scheme}://{server}"
 

@@ -155,8 +155,10 @@ def _find_out(chosen: Kubeconfig) -> _Found | None:
     except Exception as error:  # its own type, and whatever an odd file makes it stumble over
         raise ConfigurationError(f"{chosen.where}: {asked}: {one_line(str(error))}") from error
     if found.header() is None and found.pair is None:
-        what = "auth-provider" if asked != "exec" else f"the credential plugin {_command(chosen)!r}"
-        raise ConfigurationError(f"{chosen.where}: {what} gave nothing; run it by hand")
+        said = "auth-provider gave nothing; log in anew"
+        if asked == "exec":
+            said = f"the credential plugin {_command(chosen)!r} gave nothing; run it by hand"
+        raise ConfigurationError(f"{chosen.where}: {said}")
     return found
 
 
