@@ -8,6 +8,7 @@ lack them), and which loads every file for every connection. See docs/decisions/
 from __future__ import annotations
 
 import contextlib
+import re
 import ssl
 import tempfile
 import threading
@@ -19,6 +20,15 @@ from lws.kube.errors import ConfigurationError
 
 Source = str | bytes
 """The path of a file, or what it would hold."""
+
+_PLACE = re.compile(r" \(_ssl\.c:\d+\)$")
+_PLAINER = {
+    "no start line: cadata does not contain a certificate": "no certificate found",
+    "[ssl] pem lib": "not a certificate and its key in PEM",
+    "[x509] pem lib": "not certificates in PEM",
+    "[pem] asn1 lib": "not certificates in PEM",
+}
+"""What OpenSSL says in its own names."""
 
 
 class Files(NamedTuple):
@@ -130,7 +140,8 @@ def _try(load: Callable[[], object], what: str) -> None:
     try:
         load()
     except ssl.SSLError as error:
-        detail = (getattr(error, "reason", None) or str(error)).lower().replace("_", " ")
+        detail = (getattr(error, "reason", None) or _PLACE.sub("", str(error))).lower().replace("_", " ")
+        detail = _PLAINER.get(detail, detail)
         raise ConfigurationError(f"{what} cannot be used: {detail}") from error
     except (OSError, ValueError) as error:
         detail = getattr(error, "strerror", None) or str(error)

@@ -239,6 +239,24 @@ class TestTls:
                 id="data that are not base64",
             ),
             pytest.param(
+                {},
+                {"certificate-authority-data": "eA=="},
+                r"certificate authority cannot be used: no certificate found$",
+                id="data that are no CA",
+            ),
+            pytest.param(
+                {},
+                {"certificate-authority": "cut.crt"},
+                r"certificate authority cannot be used: (?i:.*pem)",
+                id="CA cut short",
+            ),
+            pytest.param(
+                {"client-certificate": "right.crt"},
+                {},
+                r"client certificate and key cannot be used: (?i:.*pem)",
+                id="no key",
+            ),
+            pytest.param(
                 {"client-certificate": "none", "client-key": "junk"},
                 {},
                 r"context 'test': client-certificate .*/none does not exist$",
@@ -274,6 +292,7 @@ class TestTls:
     ) -> None:
         (tmp_path / "junk").write_text("junk")
         (tmp_path / "right.crt").write_bytes(authority.issue("right").certificate.read_bytes())
+        (tmp_path / "cut.crt").write_bytes(authority.path.read_bytes()[:200])
         (tmp_path / "locked.key").write_bytes(locked_key())
         (tmp_path / "wrong.key").write_bytes(authority.issue("wrong").key.read_bytes())
         path = write_kubeconfig(tmp_path, "https://127.0.0.1:1", user=user, **cluster)
@@ -281,6 +300,7 @@ class TestTls:
             connect(kubeconfig=path, user_agent="x")
         assert len(str(caught.value).splitlines()) == 1
         assert path in str(caught.value)
+        assert "ssl.c" not in str(caught.value)
 
 
 class TestUser:
