@@ -17,32 +17,65 @@ from typing import Final
 from urllib3 import HTTPConnectionPool
 
 REST: Final = 10.0
-"""Seconds between two times: requests of the same moment tell of the same trouble."""
+"""Seconds between two times: what a server without strength is asked anew must not take the rest of it."""
 
 ALIVE: Final = 3.0
 """Seconds: a watch that said something since is alive, and a long list on its way is not begun anew."""
 
 
-class Doubt:
-    """``share`` what shall be done when any of the connections fell silent, as ``silence`` tells."""
+def _later(seconds: float, call: Callable[[], object]) -> None:
+    timer = threading.Timer(seconds, call)
+    timer.daemon = True
+    timer.start()
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+
+class Doubt:
+    """``share`` what shall be done when any of the connections fell silent, as ``silence`` tells.
+
+    ``clock``: seconds, those of ``silence``; ``later`` calls after so many of them.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        later: Callable[[float, Callable[[], object]], object] = _later,
+    ) -> None:
+        self._clock, self._later = clock, later
         self._renewals: list[Callable[[], object]] = []
-        self._next = -REST
+        self._renewed = float("-inf")
+        self._planned = False
         self._lock = threading.Lock()
 
     def share(self, renew: Callable[[], object]) -> None:
         """Once for each connection."""
         self._renewals.append(renew)
 
-    def silence(self) -> None:
-        """There was a connection, and an answer did not come in time."""
+    def silence(self, since: float) -> None:
+        """There was a connection, and nothing has come since that moment, at which something was asked.
+
+        What began before the last time tells of the trouble of then. Any other is never let pass: those who
+        could find out are few, and one of them has just found out.
+        """
         now = self._clock()
         with self._lock:
-            if now < self._next:
+            if since <= self._renewed or self._planned:
                 return
-            self._next = now + REST
+            rest = self._renewed + REST - now
+            if rest > 0:
+                self._planned = True
+            else:
+                self._renewed = now
+        if rest > 0:
+            self._later(rest, self._after_rest)
+        else:
+            self._renew()
+
+    def _after_rest(self) -> None:
+        with self._lock:
+            self._planned, self._renewed = False, self._clock()
+        self._renew()
+
+    def _renew(self) -> None:
         for renew in self._renewals:
             renew()
 

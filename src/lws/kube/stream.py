@@ -30,9 +30,9 @@ class Stream:
         what: str,
         *,
         read_timeout: float,
-        on_silence: Callable[[], None] = lambda: None,
+        on_silence: Callable[[float], None] = lambda _since: None,
     ) -> None:
-        """``what``: the request in words; ``on_silence`` is called when the connection fell silent."""
+        """``what``: the request in words; ``on_silence`` is told since when nothing came."""
         self._on_silence = on_silence
         self._response = response
         self._what = what
@@ -97,7 +97,7 @@ class Stream:
             if isinstance(error, HTTPError):
                 lost = transport_error(error, self._what)
                 if lost.silent:
-                    self._on_silence()
+                    self._on_silence(self._heard)
                 raise lost from error
             raise
 

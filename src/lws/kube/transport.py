@@ -56,6 +56,7 @@ class _Call(NamedTuple):
     what: str
     read_timeout: float
     deadline: float
+    sent: float = 0.0  # when it went out last
 
 
 class Connection:
@@ -142,6 +143,7 @@ class Connection:
         ``read_timeout``: longest silence in seconds once the answer has begun. Raises as ``request`` does.
         """
         call = self._call("GET", path, query, accept, None, read_timeout=read_timeout, timeout=HEAD_TIMEOUT)
+        call = call._replace(sent=self._clock())
         response = self._exchange(self._endpoint.streams, call)
         if not 200 <= response.status < 300:
             raise api_error(response.status, response.headers, self._read(response, call))
@@ -213,14 +215,13 @@ class Connection:
             return self._answer(call)
 
     def _answer(self, call: _Call) -> bytes:
+        call = call._replace(sent=self._clock())
         response = self._exchange(self._endpoint.requests, call)
         body = self._read(response, call)
         if not 200 <= response.status < 300:
             raise api_error(response.status, response.headers, body)
         self._check_type(response, call)
-        if (
-            not body and "json" in call.headers["Accept"]
-        ):  # http.client takes a head cut short for a whole one
+        if not body and "json" in call.headers["Accept"]:  # to http.client a head cut short is a whole one
             raise TransportError(f"{call.what}: {LOST.format(detail='an empty answer')}")
         return body
 
@@ -284,7 +285,7 @@ class Connection:
     def _lost(self, error: HTTPError, call: _Call) -> TransportError:
         lost = transport_error(error, call.what)
         if lost.silent:
-            self._doubt.silence()
+            self._doubt.silence(call.sent)
         return lost
 
     def _check_type(self, response: BaseHTTPResponse, call: _Call) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 
 import pytest
 from support.apiserver import ApiServer, Feed, json_answer, silent_answer
 from support.waits import Waits
 
 from lws.kube.connection import Connection, connect
-from lws.kube.doubt import ALIVE, REST, Doubt
+from lws.kube.doubt import ALIVE, REST, Doubt, _later
 from lws.kube.errors import TransportError
 from lws.kube.resources import PODS
 from lws.kube.stream import Stream
@@ -95,15 +96,66 @@ def test_a_connection_that_was_closed_is_left_closed(
         connection.request("GET", PATH)
 
 
-def test_silences_of_one_moment_are_one() -> None:
-    clock, renewed = FakeClock(), list[str]()
-    doubt = Doubt(clock.monotonic)
-    doubt.share(lambda: renewed.append("a"))
-    doubt.share(lambda: renewed.append("b"))
-    doubt.silence()
-    clock.advance(REST - 1.0)
-    doubt.silence()
-    assert renewed == ["a", "b"]
-    clock.advance(1.0)
-    doubt.silence()
-    assert renewed == ["a", "b"] * 2
+class Renewals:
+    """A doubt on a fake clock: when it had all made anew."""
+
+    def __init__(self) -> None:
+        self.clock, self.at = FakeClock(), list[float]()
+        self._began, self._planned = self.clock.monotonic(), list[tuple[float, Callable[[], object]]]()
+        self._doubt = Doubt(self.clock.monotonic, self._later)
+        self._doubt.share(lambda: self.at.append(self.now))
+
+    @property
+    def now(self) -> float:
+        return self.clock.monotonic() - self._began
+
+    def silence(self, *, asked: float) -> None:
+        self._doubt.silence(self._began + asked)
+
+    def pass_until(self, moment: float) -> None:
+        due = [x for x in self._planned if x[0] <= moment]
+        self._planned = [x for x in self._planned if x[0] > moment]
+        for at, call in due:
+            self.clock.advance(at - self.now)
+            call()
+        self.clock.advance(moment - self.now)
+
+    def _later(self, seconds: float, call: Callable[[], object]) -> None:
+        self._planned.append((self.now + seconds, call))
+
+
+def test_silences_of_one_trouble_are_one() -> None:
+    """Requests that were under way when all was made anew, however late they find out."""
+    renewals = Renewals()
+    renewals.pass_until(5.0)
+    renewals.silence(asked=0.0)
+    renewals.pass_until(6.0)
+    renewals.silence(asked=4.0)
+    renewals.pass_until(30.0)
+    renewals.silence(asked=4.9)
+    renewals.pass_until(100.0)
+    assert renewals.at == [5.0]
+
+
+def test_one_that_comes_soon_after_another_is_not_let_pass() -> None:
+    """Nobody else may find out: what asks after it uses a new connection, and watches hear nothing."""
+    renewals = Renewals()
+    renewals.pass_until(5.0)
+    renewals.silence(asked=0.0)
+    renewals.pass_until(12.0)
+    renewals.silence(asked=7.0)
+    renewals.silence(asked=7.1)
+    renewals.pass_until(100.0)
+    assert renewals.at == [5.0, 5.0 + REST]
+    renewals.silence(asked=95.0)
+    assert renewals.at == [5.0, 5.0 + REST, 100.0], "at once after a rest"
+
+
+def test_it_is_looked_after_by_a_thread_of_its_own() -> None:
+    renewed = threading.Semaphore(0)
+    doubt = Doubt(lambda: 0.0, lambda _seconds, call: _later(0.0, call))
+    doubt.share(renewed.release)
+    doubt.silence(-1.0)
+    doubt.silence(1.0)
+    assert renewed.acquire(timeout=10.0)
+    assert renewed.acquire(timeout=10.0)

@@ -11,6 +11,7 @@ from lws.kube.watch import BOOKMARK_SILENCE
 from lws.runtime.clock import Clock
 
 STUCK_AFTER = 300.0  # seconds beyond the moment by which the thread must be back; lists take their time
+MUTE_AFTER = 3  # watches in a row lost by silence, without a bookmark: so this server sends none
 
 
 class Pulse:
@@ -19,7 +20,7 @@ class Pulse:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._heard = self._due = clock.monotonic()
-        self._punctual = False  # this server sends bookmarks by itself
+        self._without = 0  # watches in a row that were lost by silence without a bookmark of its own
         self._marked = False  # one has come on this watch
 
     @property
@@ -42,15 +43,18 @@ class Pulse:
         self._due = self._clock.monotonic() + seconds
 
     def opening(self) -> float | None:
-        """A watch is opened; for how long it may be silent before its first bookmark. None: as is usual."""
+        """A watch is opened; for how long it may be silent before its first bookmark. None: while it lasts.
+
+        It may be dead within its first minute, before any bookmark: bad networks are bad more than once.
+        """
         self._marked = False
-        return BOOKMARK_SILENCE if self._punctual else None
+        return BOOKMARK_SILENCE if self._without < MUTE_AFTER else None
 
     def bookmark(self, *, initial: bool) -> None:
         """A bookmark came. ``initial``: it ends a streamed list, and need not have successors."""
         if not initial:
-            self._marked = self._punctual = True
+            self._marked, self._without = True, 0
 
     def fell_silent(self) -> None:
         """The watch was lost by its silence. If no bookmark came by itself, perhaps none ever do."""
-        self._punctual = self._marked
+        self._without = 0 if self._marked else self._without + 1

@@ -6,7 +6,7 @@ import pytest
 
 from lws.kube.watch import BOOKMARK_SILENCE
 from lws.runtime.clock import FakeClock
-from lws.runtime.informers.pulse import STUCK_AFTER, Pulse
+from lws.runtime.informers.pulse import MUTE_AFTER, STUCK_AFTER, Pulse
 
 
 @pytest.fixture
@@ -30,21 +30,25 @@ def watched(pulse: Pulse, *bookmarks: str, lost: bool) -> float | None:
 
 
 class TestTheNextWatch:
-    def test_is_believed_as_usual_at_first(self, pulse: Pulse) -> None:
-        assert pulse.opening() is None
-
-    def test_is_short_of_patience_once_a_bookmark_came_by_itself(self, pulse: Pulse) -> None:
+    def test_is_short_of_patience(self, pulse: Pulse) -> None:
+        assert pulse.opening() == BOOKMARK_SILENCE
         assert watched(pulse, "initial", "plain", lost=False) == BOOKMARK_SILENCE
-        assert watched(pulse, lost=False) == BOOKMARK_SILENCE
-
-    def test_also_when_the_watch_was_lost_by_silence_afterwards(self, pulse: Pulse) -> None:
         assert watched(pulse, "plain", lost=True) == BOOKMARK_SILENCE
 
-    def test_is_believed_again_when_a_whole_watch_had_none(self, pulse: Pulse) -> None:
+    def test_also_after_some_that_died_before_their_first_bookmark(self, pulse: Pulse) -> None:
+        """A network that forgets connections twice in a minute."""
+        for _ in range(5):
+            for _ in range(MUTE_AFTER - 1):
+                assert watched(pulse, "initial", lost=True) == BOOKMARK_SILENCE
+            assert watched(pulse, "plain", lost=True) == BOOKMARK_SILENCE
+
+    def test_is_believed_when_no_bookmark_ever_comes(self, pulse: Pulse) -> None:
         """A server whose watch cache is off ends lists with a bookmark, and sends no others."""
-        assert watched(pulse, "plain", lost=False) == BOOKMARK_SILENCE
+        for _ in range(MUTE_AFTER - 1):
+            assert watched(pulse, "initial", lost=True) == BOOKMARK_SILENCE
         assert watched(pulse, lost=True) is None
         assert watched(pulse, "initial", lost=True) is None
+        assert watched(pulse, "plain", lost=False) == BOOKMARK_SILENCE, "until one comes"
 
 
 def test_silence_counts_from_the_last_word(pulse: Pulse, clock: FakeClock) -> None:
