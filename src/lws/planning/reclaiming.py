@@ -23,16 +23,21 @@ from lws.planning.revisions import owned_revisions
 
 
 def made_by(managed_fields: Iterable[Mapping[str, Any]], manager: str) -> bool:
-    """Whether ``manager`` created the object: it owns what can only be set then, or nobody else would set.
+    """Whether ``manager`` made the object, or took it over: it owns what nobody else would set.
 
-    ``managed_fields`` as in ``metadata``.
+    What only a creation sets, of which an edit may have taken part; or the role of a StatefulSet, which is
+    written on those of another controller once they are ours. ``managed_fields`` as in ``metadata``.
     """
-    for entry in managed_fields:
-        fields = entry.get("fieldsV1") or {}
-        created = "f:data" in fields or "f:selector" in fields.get("f:spec", {})
-        if created and entry.get("manager") == manager:
-            return True
-    return False
+    return any(_ours(x.get("fieldsV1") or {}) for x in managed_fields if x.get("manager") == manager)
+
+
+def _ours(fields: Mapping[str, Any]) -> bool:
+    labels = fields.get("f:metadata", {}).get("f:labels", {})
+    return (
+        "f:data" in fields
+        or any(x in fields.get("f:spec", {}) for x in ("f:selector", "f:clusterIP"))
+        or f"f:{c.ROLE_LABEL}" in labels
+    )
 
 
 def may_be_ours(found: KubeObject, labels: Mapping[str, str], owner: KubeObject) -> bool:

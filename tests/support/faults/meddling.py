@@ -40,6 +40,8 @@ def meddle(world: Place, random: Random, deeds: Sequence[tuple[str, Edit]] | Non
     if not found:
         return
     document = random.choice(found)
+    if not _is_put_right(world, edit, document):
+        return
     try:
         _do(world, where_of(document), edit(changed(document), random))
     except Refused as refused:
@@ -63,6 +65,21 @@ def _stays(world: Place, document: Document) -> bool:
     lws = world.store.find(named)
     index = labels.get(c.GROUP_INDEX_LABEL, "0")
     return lws is None or (index.isdigit() and int(index) < lws["spec"]["replicas"])
+
+
+def _is_put_right(world: Place, edit: Edit, document: Document) -> bool:
+    """Pods of another template are put right by their death, unless the policy is to do nothing then."""
+    if edit is not _image:
+        return True
+    metadata = document["metadata"]
+    named = Where(SETS, metadata.get("namespace", ""), metadata["labels"][c.NAME_LABEL])
+    lws = world.store.find(named)
+    return lws is None or lws["spec"]["leaderWorkerTemplate"]["restartPolicy"] != c.RESTART_NONE
+
+
+def _revision(document: Document) -> str:
+    found: str = (document["metadata"].get("labels") or {}).get(c.REVISION_LABEL, "")
+    return found
 
 
 def _do(world: Place, where: Where, edited: Document) -> None:
@@ -183,3 +200,26 @@ EDITS: tuple[tuple[str, Edit], ...] = (
     ("ControllerRevision", _no_owners),
 )
 """With what cuts a child off: that of a group which goes before it is found again is nobody's, and stays."""
+
+
+def is_nobodys(store: Store) -> bool:
+    """Whether something was cut off from an owner that has gone since: left alone, and told (decision 113).
+
+    What is neither older than its owner nor of another revision is not excused: that owner was there to find
+    it again.
+    """
+    return any(_owner_has_gone(store, x) for kind in ("StatefulSet", "Service") for x in store.all(kind))
+
+
+def _owner_has_gone(store: Store, child: Document) -> bool:
+    metadata = child["metadata"]
+    labels = metadata.get("labels") or {}
+    if metadata.get("ownerReferences") or not labels.get(c.NAME_LABEL):
+        return False
+    kind, name = (
+        (BY_KIND["Pod"], metadata["name"]) if c.GROUP_INDEX_LABEL in labels else (SETS, labels[c.NAME_LABEL])
+    )
+    owner = store.find(Where(kind, metadata.get("namespace", ""), name))
+    if owner is None or metadata["creationTimestamp"] < owner["metadata"]["creationTimestamp"]:
+        return True
+    return kind is not SETS and _revision(child) != _revision(owner)

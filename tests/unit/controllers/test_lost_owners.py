@@ -82,6 +82,29 @@ def test_what_is_ours_gets_its_owner_back(kind: type[Any], of_leader: bool, memb
     assert len(world.sent) == 1, world.sent
 
 
+def test_also_where_somebody_else_owns_what_we_once_set() -> None:
+    """A Service's selector is one field, and whoever edits it has it from then on."""
+    world = at_rest()
+    service = child(world, Service, KEY)
+    spec = replace(service.spec, selector={"app": "meddled"})
+    world.cluster.put(replace(orphaned(service), spec=spec))
+    world.settle(seconds=40.0)
+    found = child(world, Service, KEY)
+    assert controlled_by(found, world.set.uid)
+    assert found.spec.selector == service.spec.selector
+
+
+def test_also_where_another_controller_made_it_and_we_took_it_over() -> None:
+    """The role was written on it while it had its owner, and by us."""
+    world = at_rest("manager")
+    workers = child(world, StatefulSet, GROUP)
+    labels = {x: y for x, y in workers.labels.items() if x != c.ROLE_LABEL}
+    world.cluster.plant(workers, metadata={"labels": labels})
+    world.settle(seconds=40.0)
+    assert child(world, StatefulSet, GROUP).labels[c.ROLE_LABEL] == "worker"
+    assert controlled_by(orphan(world, StatefulSet, GROUP), child(world, Pod, GROUP).uid)
+
+
 def test_references_to_others_stay() -> None:
     world = at_rest()
     somebody = {"kind": "Service", "metadata": {"name": "somebody", "namespace": KEY.namespace}, "spec": {}}
