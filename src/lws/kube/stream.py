@@ -31,6 +31,7 @@ class Stream:
         *,
         read_timeout: float,
         on_silence: Callable[[float], None] = lambda _since: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``what``: the request in words; ``on_silence`` is told since when nothing came."""
         self._on_silence = on_silence
@@ -38,7 +39,8 @@ class Stream:
         self._what = what
         self._closed = False
         self._finished = False
-        self._heard = time.monotonic()
+        self._clock = clock
+        self._heard = clock()
         # The time to wait for data differs from the time the headers may take. The socket is out of reach
         # only when the server will close it after the answer; the shorter time then stays in force.
         self._socket = getattr(response.connection, "sock", None)
@@ -72,7 +74,7 @@ class Stream:
     @property
     def silence(self) -> float:
         """Seconds since anything came."""
-        return time.monotonic() - self._heard
+        return self._clock() - self._heard
 
     def limit(self, read_timeout: float) -> None:
         """So many seconds without a byte are a lost connection from now on. For the reading thread."""
@@ -88,7 +90,7 @@ class Stream:
     def _read(self) -> bytes:
         try:
             data = self._response.read1(CHUNK)
-            self._heard = time.monotonic()
+            self._heard = self._clock()
             return data
         except Exception as error:
             self._finish()

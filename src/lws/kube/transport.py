@@ -56,7 +56,7 @@ class _Call(NamedTuple):
     what: str
     read_timeout: float
     deadline: float
-    sent: float = 0.0  # when it went out last
+    sent: float  # when it went out last
 
 
 class Connection:
@@ -143,12 +143,12 @@ class Connection:
         ``read_timeout``: longest silence in seconds once the answer has begun. Raises as ``request`` does.
         """
         call = self._call("GET", path, query, accept, None, read_timeout=read_timeout, timeout=HEAD_TIMEOUT)
-        call = call._replace(sent=self._clock())
         response = self._exchange(self._endpoint.streams, call)
         if not 200 <= response.status < 300:
             raise api_error(response.status, response.headers, self._read(response, call))
         self._check_type(response, call)
-        stream = Stream(response, call.what, read_timeout=read_timeout, on_silence=self._doubt.silence)
+        told, clock = self._doubt.silence, self._clock
+        stream = Stream(response, call.what, read_timeout=read_timeout, on_silence=told, clock=clock)
         with self._lock:
             self._streams.add(stream)
         if self._closed:
@@ -204,7 +204,7 @@ class Connection:
             target += "?" + urlencode(query, quote_via=quote)
         fields = {"Accept": accept, "User-Agent": self._user_agent, **(headers or {})}
         what = f"{method} {self.host}{path}"
-        return _Call(method, target, None, fields, what, read_timeout, self._clock() + timeout)
+        return _Call(method, target, None, fields, what, read_timeout, self._clock() + timeout, self._clock())
 
     def _attempt(self, call: _Call) -> bytes:
         if self._limit is not None and (wait := self._limit.reserve()) > 0:

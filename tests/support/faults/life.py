@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
@@ -22,6 +23,7 @@ from lws.config import Configuration, Health, LeaderElection, MetricsServer
 from lws.controllers import wiring
 from lws.controllers.settling import Settling
 from lws.kube.credentials import Credentials
+from lws.kube.doubt import Doubt
 from lws.kube.transport import Connection, Endpoint
 from lws.objects import Key, prepare_types
 from lws.runtime import manager as manager_module
@@ -91,10 +93,15 @@ class Life(Process):
             self._connections.append(made)
             return made
 
+        def later(seconds: float, call: Callable[[], object]) -> None:
+            stop = VirtualEvent(self._tasks)
+            threading.Thread(target=lambda: clock.sleep(seconds, stop) or call()).start()
+
         timeless = functools.partial(Settling, cpu=lambda: 0.0)
         with ExitStack() as stack:
             for module, name, value in (
                 (connections, "connect", connect),
+                (connections, "Doubt", lambda: Doubt(clock.monotonic, later)),
                 (app_module, "SystemClock", lambda: clock),
                 (recorder, "SystemClock", lambda: clock),
                 (wiring, "Settling", timeless),

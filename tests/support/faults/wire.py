@@ -33,6 +33,8 @@ class Trouble(Protocol):
 class Pool:
     """``urllib3.HTTPConnectionPool`` as ``lws.kube.transport`` uses it. ``actor``: who sends by it."""
 
+    pool = None  # no connection waits to be used again
+
     def __init__(
         self, tasks: Tasks, server: Server, trouble: Trouble, actor: str, seen: Callable[[Request], None]
     ) -> None:

@@ -257,7 +257,7 @@ def test_it_knows_since_when_nothing_came(
     connection: Connection, feed: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = FakeClock()
-    monkeypatch.setattr("lws.kube.stream.time", clock)
+    monkeypatch.setattr(connection, "_clock", clock.monotonic)
     with opened(connection) as stream:
         clock.advance(2.0)
         assert stream.silence == 2.0
