@@ -24,7 +24,6 @@ from lws.runtime.events.series import FINISH_AFTER, Folder, Reference, Series, S
 from lws.runtime.logs import get_logger
 
 QUEUE = 1000
-WINDOW = 2.0  # seconds: groups of a set come to the same point within that, more often than not
 TRIES = 12
 RETRY_DELAY = 10.0  # seconds
 CALL_TIMEOUT = 30.0  # seconds
@@ -47,7 +46,7 @@ class EventRecorder:
         controller: str,
         instance: str,
         clock: Clock | None = None,
-        window: float = WINDOW,
+        window: float = 1.0,
         on_dropped: Callable[[str], None] = lambda _reason: None,
         token: Callable[[], str] = lambda: secrets.token_hex(8),
         random: Callable[[], float] = _random.random,

@@ -5,7 +5,7 @@ Two rules keep a busy controller from flooding the API server (runtime.md, B3):
 - *Equal* events (regarding, related, type, reason, action, note) form a series: one object whose count is
   written when the series starts and every 30 minutes, and once more when it has been quiet for 6.
 - *Similar* events (equal but for the object they relate to, and its name in the note) that come in one
-  batch become one, whose note names the others' objects.
+  batch: up to two are written as they are; three or more become one, whose note names the others' objects.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ NAME_LIMIT = 253
 FINISH_AFTER = 360.0  # seconds of quiet that end a series
 REFRESH_AFTER = 1800.0  # seconds between two writes of a running one
 MEMORY = 4096  # events remembered as possible repeats
+AS_THEY_ARE = 2  # similar events in one batch that are not folded
 
 Reference = tuple[tuple[str, str], ...]
 
@@ -45,7 +46,7 @@ class Sighting(NamedTuple):
     def similar_key(self) -> tuple[Any, ...]:
         name = dict(self.related or ()).get("name", "")
         shape = tuple("" if word == name else word for word in self.note.split(" "))
-        return self.regarding, self.related is None, self.type, self.reason, self.action, shape
+        return self.regarding, self.type, self.reason, self.action, shape
 
 
 @dataclass(eq=False)
@@ -145,8 +146,10 @@ class Folder:
         for equal in fresh.values():
             similar.setdefault(equal[0].similar_key, []).append(equal)
         for kinds in similar.values():
-            first = kinds[0][0] if len(kinds) == 1 else _told_in_one(kinds)
-            yield self._new(first, [one for equal in kinds for one in equal])
+            if len(kinds) <= AS_THEY_ARE:
+                yield from (self._new(equal[0], equal) for equal in kinds)
+            else:
+                yield self._new(_told_in_one(kinds), [one for equal in kinds for one in equal])
 
     def _new(self, first: Sighting, sightings: Sequence[Sighting]) -> Series:
         """Remembered under each event it stands for, so that a repeat of any counts here."""

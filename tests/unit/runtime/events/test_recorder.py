@@ -93,7 +93,6 @@ class Setting:
             controller="leaderworkerset",
             instance="lws-manager-0",
             clock=self.clock,
-            window=1.0,
             on_dropped=lambda why: self.dropped.update([why]),
             random=lambda: 0.0,
         )

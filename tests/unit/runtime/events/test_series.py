@@ -162,13 +162,14 @@ def created(told: Told, *names: str) -> list[Sighting]:
     return [told.sighting(f"Created worker StatefulSet {name}", related=pod(name)) for name in names]
 
 
-def test_two_alike_are_told_in_one(told: Told) -> None:
+def test_two_alike_are_told_apart(told: Told) -> None:
     assert told.flush(*created(told, "lws-0", "lws-1")) == [
-        "new lws.1 x2: Created worker StatefulSet lws-0, and 1 more: lws-1"
+        "new lws.1 x1: Created worker StatefulSet lws-0",
+        "new lws.2 x1: Created worker StatefulSet lws-1",
     ]
 
 
-def test_however_many_are_alike_their_names_are_told(told: Told) -> None:
+def test_three_alike_are_told_in_one(told: Told) -> None:
     (series,) = told.folder.fold(created(told, "lws-0", "lws-1", "lws-2", "lws-3"))
     document = series.document("c", "i")
     assert document["note"] == "Created worker StatefulSet lws-0, and 3 more: lws-1, lws-2, lws-3"
