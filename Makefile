@@ -111,13 +111,13 @@ release: setup .venv-sbom/installed ## What is published, in dist/: install.yaml
 
 # Sets of strings have another order in each process otherwise, and a seed would not tell what happens.
 faults: setup ## Every fault during every operation, in a model of the control plane: the table of docs/faults.md
-	PYTHONHASHSEED=0 PYTHONPATH=tests:. $(BIN)/python -m support.faults $(FAULTS_FLAGS)
+	PYTHONHASHSEED=0 PYTHONPATH=src:tests:. $(BIN)/python -m support.faults $(FAULTS_FLAGS)
 
 recovery: setup ## Faults on a real control plane, ten times each, and how soon sets are whole: the table of docs/recovery.md
-	PYTHONPATH=tests:. $(BIN)/python -m support.recovery $(RECOVERY_FLAGS)
+	PYTHONPATH=src:tests:. $(BIN)/python -m support.recovery $(RECOVERY_FLAGS)
 
 soak: setup ## Half an hour of random edits, deaths, strangers and kills: what the manager takes, and that all is right in the end
-	PYTHONPATH=tests:. $(BIN)/python -m support.soak $(SOAK_FLAGS)
+	PYTHONPATH=src:tests:. $(BIN)/python -m support.soak $(SOAK_FLAGS)
 
 fuzz: .venv-fuzz/installed ## Admission is asked what a coverage-guided fuzzer thinks of, for an hour; what it finds is in build/fuzz
 	PYTHONPATH=src:tests:. .venv-fuzz/bin/python -m support.fuzz $(or $(FUZZ_FLAGS),-max_total_time=3600)
