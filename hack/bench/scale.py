@@ -158,7 +158,9 @@ class Bench:
         before = self._leaders()
         with self._phase("workersDie", manager):
             query = {"labelSelector": equals(c.WORKER_INDEX_LABEL, "1")}
-            self._client.connection.request("DELETE", PODS.path(NAMESPACE), query=query, timeout=DEADLINE)
+            self._client.connection.request(
+                "DELETE", PODS.path(NAMESPACE), query=query, read_timeout=DEADLINE, timeout=DEADLINE
+            )
             self._await("every group to be another", lambda: not before & self._leaders(), every=LOOK)
             await_all(self._client, SETS, done)
 
