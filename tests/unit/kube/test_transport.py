@@ -20,6 +20,7 @@ from support.apiserver import (
     status_answer,
     write_kubeconfig,
 )
+from support.waiting import until
 from support.waits import Waits, record_waits
 
 from lws.kube import transport
@@ -98,12 +99,13 @@ def test_a_connection_the_server_closed_while_idle_is_replaced(
         json_answer({})(exchange)
         exchange.drop()
 
+    def kept() -> bool:
+        return any(x is not None and x.is_connected for x in connection._endpoint.requests.pool.queue)
+
     server.on("POST", PATH, answer_and_leave)
     for _ in range(3):
         connection.request("POST", PATH, body=b"{}")
-        left = threading.Event()
-        while server._sockets:  # the server's side of the connection is still being closed
-            left.wait(0.001)
+        until("its end to be heard of", kept, lambda seen: not seen)
     assert (len(server.requests), server.connections, waits.seconds) == (3, 3, [])
 
 
