@@ -185,8 +185,8 @@ def test_signals_leave_all_stacks_and_change_the_level_and_work_goes_on(
         try:
             until("the controllers", lambda: log.read_text().count("Starting workers") >= 3)
             process.send_signal(signal.SIGUSR1)
-            until("the stacks", lambda: log.read_text().count("Thread 0x") > 10)
-            assert "_next_batch" in log.read_text()
+            until("many stacks", lambda: log.read_text().count("Thread 0x") > 10)
+            until("that of the events' thread", lambda: "_next_batch" in log.read_text())
             for level in ("info", "debug"):
                 process.send_signal(signal.SIGUSR2)
                 until(f"level {level}", lambda sought=level: f'"to":"{sought}"' in log.read_text())
