@@ -42,7 +42,7 @@ class Managed(Struct, rename="camel"):
 
 
 class Makers:
-    """Whether this controller made an object; asked once, because that does not change."""
+    """Whether this controller made an object or took it over; asked once, of one that has lost its owner."""
 
     def __init__(self, client: Client, kinds: Mapping[str, Kind], *, maxsize: int = 4096) -> None:
         self._client = client

@@ -88,10 +88,14 @@ class Watch:
                 yield f"foreign object touched: {asked}"
 
 
-def at_the_end(world: World, wanted: State, left: tuple[str, ...] = ()) -> list[str]:
-    """The state is as a fresh one, and stays so when everything is looked at again and by another process."""
+def at_the_end(world: World, wanted: State | None, left: tuple[str, ...] = ()) -> list[str]:
+    """The state is as a fresh one, and stays so when everything is looked at again and by another process.
+
+    ``wanted`` None: whatever it is, it stays.
+    """
     state = state_of(world.store)
-    found = differences({x: y for x, y in state.items() if x not in left}, wanted)
+    kept = {x: y for x, y in state.items() if x not in left}
+    found = [] if wanted is None else differences(kept, wanted)
     version = world.store.version
     world.resync()
     world.settle()
