@@ -11,8 +11,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPConnection, HTTPSConnection
 from typing import Final, NamedTuple
 
@@ -20,7 +20,7 @@ from hack.bench.hostile import insecure
 from hack.bench.podserver import compact, pod
 from lws.webhooks.paths import MUTATE_POD
 
-RATE: Final = 200.0  # reviews a second
+RATE: Final = 200  # reviews a second of one such process
 NEW: Final = 20  # every how many a new connection is made, and liveness asked for
 JSON: Final = {"Content-Type": "application/json"}
 AHEAD: Final = -15  # nice, where it is allowed: that this process waits for a core is no wait of the server's
@@ -81,14 +81,29 @@ def load(ports: Ports) -> None:
 
 
 @contextmanager
-def asking(ports: Ports, seconds: float) -> Iterator[subprocess.Popen[str]]:
-    """Another process that begins to ask now; its waits are for ``communicate``."""
+def asking(ports: Ports, seconds: float, *, rate: int = RATE) -> Iterator[Callable[[], Waits]]:
+    """Processes that begin to ask now, ``rate`` times a second together; call what is given for the waits."""
     command = [sys.executable, "-m", "hack.bench.asking", *map(str, ports)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
-        assert client.stdin is not None
-        client.stdin.write(f"{seconds}\n")
-        client.stdin.flush()
-        yield client
+    with ExitStack() as stack:
+        clients = [
+            stack.enter_context(
+                subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            )
+            for _ in range(rate // RATE)
+        ]
+        for client in clients:
+            assert client.stdin is not None
+            client.stdin.write(f"{seconds}\n")
+            client.stdin.flush()
+        yield lambda: _together([json.loads(x.communicate()[0]) for x in clients])
+
+
+def _together(answers: Iterable[Waits]) -> Waits:
+    found = Waits()
+    for answer in answers:
+        for kind, those in answer.items():
+            found.setdefault(kind, []).extend(those)
+    return found
 
 
 def percentiles(waits: Waits) -> dict[str, Percentiles]:

@@ -23,23 +23,28 @@ KUBECONFIG: Final = "{kubeconfig}"
 
 
 class Contender(NamedTuple):
-    """A controller. ``command``: with a place for the kubeconfig; ``agent``: how its user agent begins."""
+    """A controller.
+
+    ``command``: with a place for the kubeconfig; ``agent``: how its user agent begins; ``name``: in results.
+    """
 
     command: tuple[str, ...] = (str(HACK / "run"), "--kubeconfig", KUBECONFIG)
     agent: str = "lws/"
+    name: str = "ours"
 
 
 OURS: Final = Contender()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """``--controller`` and ``--user-agent``; see :func:`chosen`."""
+    """``--controller``, ``--user-agent`` and ``--name``; see :func:`chosen`."""
     parser.add_argument(
         "--controller",
         metavar="CMD",
         help=f"measure this one instead of ours; {KUBECONFIG} stands for the file",
     )
     parser.add_argument("--user-agent", metavar="UA", help="how the user agent of its requests begins")
+    parser.add_argument("--name", help="what results call it, if not by its user agent")
 
 
 def chosen(options: argparse.Namespace) -> Contender:
@@ -48,7 +53,8 @@ def chosen(options: argparse.Namespace) -> Contender:
         raise SystemExit("--controller and --user-agent go together: requests are counted by user agent")
     if not options.controller:
         return OURS
-    return Contender(tuple(shlex.split(options.controller)), options.user_agent)
+    agent: str = options.user_agent
+    return Contender(tuple(shlex.split(options.controller)), agent, options.name or agent.rstrip("/"))
 
 
 class Manager:

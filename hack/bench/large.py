@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import sys
 import tempfile
 import time
@@ -51,10 +50,10 @@ class Bench:
     def create(self, size: int, *, reviews: bool, in_place: bool) -> None:
         """With ``reviews`` the webhooks are asked meanwhile, at 200 a second."""
         asked = asking(self._manager.ports, STARTING) if reviews else contextlib.nullcontext()
-        with asked as client:
+        with asked as waits:
             self._create(size, in_place=in_place)
-            if client is not None:
-                found = percentiles(json.loads(client.communicate()[0]))
+            if waits is not None:
+                found = percentiles(waits())
                 report("reviews meanwhile", **{f"{x}Ms": y._asdict() for x, y in found.items()})
 
     def _create(self, size: int, *, in_place: bool) -> None:

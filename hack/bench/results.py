@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from hack.bench.controllers import HACK, OURS, Contender
+from hack.bench.controllers import HACK, Contender
 
 RESULTS: Final = HACK.parent / "docs" / "benchmarks"
 
@@ -25,7 +25,7 @@ def circumstances(contender: Contender) -> Document:
     )
     return {
         "at": f"{datetime.now(UTC):%Y-%m-%d %H:%M}",
-        "controller": "ours" if contender == OURS else contender.agent,
+        "controller": contender.name,
         "commit": commit.stdout.strip(),
         "cores": os.cpu_count(),
         "kernel": platform.release(),

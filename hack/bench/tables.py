@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any, Final
 
+from hack.bench.growth import COSTS, families, fitted
 from hack.bench.results import RESULTS, groups, kept, pods
 
 PAGE: Final = RESULTS.parent / "benchmarks.md"
@@ -24,6 +25,7 @@ PHASES: Final = {
     "delete": "deleted",
     "restart": "controller restarted",
 }
+GROWING: Final = ("create", "roll", "rollWithSurge")
 FLOORS: Final = {"create": "createSeconds", "roll": "rollSeconds", "rollWithSurge": "rollSeconds"}
 COLOURS: Final = {"create": "#1f6feb", "roll": "#1a7f37", "rollWithSurge": "#9a6700"}
 WIDTH, ROW, BAR, LEFT = 640, 22, 16, 190
@@ -35,7 +37,7 @@ Document = dict[str, Any]
 def title_of(result: Document) -> str:
     """Which controller, what shape, and what else was there."""
     foreign = f", {result['foreignPods']} foreign pods" if result["foreignPods"] else ""
-    controller = "" if result["controller"] == "ours" else f"{result['controller'].rstrip('/')}: "
+    controller = "" if result["controller"] == "ours" else f"{result['controller']}: "
     return f"{controller}{result['shape'].replace('x', ' x ')}{foreign}"
 
 
@@ -89,6 +91,22 @@ def table(result: Document) -> str:
     return "\n".join(lines)
 
 
+def growth(results: Sequence[Document]) -> Iterable[str]:
+    """A table for each family of results that differ in one number: the exponents of its costs."""
+    for family in families(results):
+        numbers = ", ".join(str(n) for n, _ in family.members)
+        lines = [
+            f"**{family.name}**, N = {numbers}: what a phase costs grows as N to the power of",
+            "",
+            f"| Phase | {' | '.join(COSTS)} |",
+            f"|{' --- |' * (1 + len(COSTS))}",
+        ]
+        for phase in GROWING:
+            powers = [fitted(family, phase, cost) for cost in COSTS]
+            lines.append(f"| {PHASES[phase]} | {' | '.join('' if x is None else f'{x:g}' for x in powers)} |")
+        yield "\n".join(lines)
+
+
 def plot(results: Sequence[Document]) -> str:
     """Bars: seconds as a multiple of what plain StatefulSets took for the same pods in the same run."""
     bars = [(x, phase, times) for x in results for phase in FLOORS if (times := ratio(x, phase)) is not None]
@@ -121,7 +139,7 @@ def _text(x: float, y: float, words: str) -> str:
 
 def page(text: str, results: Sequence[Document]) -> str:
     """The page with the tables of these results between its marks."""
-    made = "\n\n".join([BEGIN, *(table(x) for x in results), END])
+    made = "\n\n".join([BEGIN, *(table(x) for x in results), *growth(results), END])
     return re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: made, text, flags=re.DOTALL)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from hack.bench import results, tables
+from hack.bench.growth import exponent, families, fitted
 from hack.bench.latency import latencies, percentile
 from hack.bench.scale import Shape, shape
 
@@ -46,7 +47,7 @@ def test_a_phase_is_a_row() -> None:
 
 
 def test_another_controller_and_strangers_are_named() -> None:
-    other = a_result("1x10x1", controller="lws-controller/", foreignPods=500)
+    other = a_result("1x10x1", controller="lws-controller", foreignPods=500)
     assert tables.title_of(other) == "lws-controller: 1 x 10 x 1, 500 foreign pods"
 
 
@@ -68,7 +69,7 @@ def test_results_are_kept_by_controller_and_shape(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(results, "RESULTS", tmp_path / "new")
     paths = [
         results.keep(x)
-        for x in (a_result("10x9x2"), a_result(), a_result(foreignPods=5), a_result(controller="other/"))
+        for x in (a_result("10x9x2"), a_result(), a_result(foreignPods=5), a_result(controller="other"))
     ]
     assert [x.name for x in paths] == [
         "ours-10x9x2.json",
@@ -77,7 +78,7 @@ def test_results_are_kept_by_controller_and_shape(monkeypatch: pytest.MonkeyPatc
         "other-3x2x2.json",
     ]
     assert [(x["shape"], x["foreignPods"], x["controller"]) for x in results.kept()] == [
-        ("3x2x2", 0, "other/"),
+        ("3x2x2", 0, "other"),
         ("3x2x2", 0, "ours"),
         ("3x2x2", 5, "ours"),
         ("10x9x2", 0, "ours"),
@@ -113,3 +114,43 @@ def test_latencies_are_those_of_a_phase_of_all_controllers() -> None:
     assert latencies(exposition(0, 50), exposition(100, 50)) == {"queueP99Ms": 10.0}
     assert latencies(exposition(0, 0), exposition(50, 50)) == {"queueP99Ms": 1000.0}
     assert latencies("", "") == {}
+
+
+def growing(name: str, cpu: float, **changes: Any) -> dict[str, Any]:
+    """A result whose creation takes so many ms of CPU per group."""
+    phases = {"create": {**PHASE, "cpuMsPerGroup": cpu}}
+    return a_result(name, phases=phases, **changes)
+
+
+def test_costs_that_grow_as_fast_as_the_number_have_the_power_1() -> None:
+    (family,) = families([growing(f"{n}x4x2", 20.0) for n in (100, 25, 50)])
+    assert family.name == "N x 4 x 2"
+    assert [n for n, _ in family.members] == [25, 50, 100]
+    assert fitted(family, "create", "controller CPU") == 1.0
+    assert fitted(family, "create", "API server CPU") == 0.0, "the same for all"
+    assert fitted(family, "roll", "writes") is None, "not measured"
+
+
+def test_a_cost_per_group_that_grows_with_the_groups_has_the_power_2() -> None:
+    (family,) = families([growing(f"1x{n}x2", n / 10) for n in (250, 500, 1000)])
+    assert family.name == "1 x N x 2"
+    assert fitted(family, "create", "controller CPU") == 2.0
+    assert next(iter(tables.growth([x for _, x in family.members]))).splitlines()[-3:] == [
+        "| created | 2 | 1 | 0 |",
+        "| rolled |  |  |  |",
+        "| rolled with surge |  |  |  |",
+    ]
+
+
+def test_a_line_needs_three_of_ours_that_differ_in_one_number() -> None:
+    two = [growing("25x4x2", 1), growing("50x4x2", 1)]
+    others = [
+        growing("100x4x2", 1, controller="other"),
+        growing("100x4x2", 1, foreignPods=9),
+        growing("100x4x4", 1),
+    ]
+    assert not list(families([*two, *others]))
+
+
+def test_what_costs_nothing_has_no_power() -> None:
+    assert exponent([(1, 0.0), (2, 5.0), (3, 5.0)]) is None
