@@ -160,7 +160,7 @@ class Executor:
         return Outcome()
 
     def _reclaim(self, action: Reclaim) -> Outcome:
-        if not self._makers.made_by_us(action.kind, action.key, action.uid):
+        if not self._makers.made_by_us(action.kind, action.key, action.uid, action.resource_version):
             return self.run(action.otherwise)
         metadata: Document = {
             "name": action.key.name,

@@ -42,27 +42,36 @@ class Managed(Struct, rename="camel"):
 
 
 class Makers:
-    """Whether this controller made an object or took it over; asked once, of one that has lost its owner."""
+    """Whether this controller made an object or took it over, which is asked of one that has lost its owner.
+
+    Who made it stays true. Who did not may take it over, which the object then says: it is asked once for
+    each of its versions.
+    """
 
     def __init__(self, client: Client, kinds: Mapping[str, Kind], *, maxsize: int = 4096) -> None:
         self._client = client
         self._kinds = kinds
-        self._known: LRUCache[str, bool] = LRUCache(maxsize)
+        self._ours: LRUCache[str, bool] = LRUCache(maxsize)
+        self._strange: LRUCache[str, str] = LRUCache(maxsize)
         self._lock = threading.Lock()
 
-    def made_by_us(self, kind: str, key: Key, uid: str) -> bool:
-        """False of what is gone or another object by now."""
+    def made_by_us(self, kind: str, key: Key, uid: str, resource_version: str) -> bool:
+        """``resource_version``: as the cache shows it. False of what is gone or another object by now."""
         with self._lock:
-            known = self._known.get(uid)
-        if known is not None:
-            return known
+            if uid in self._ours:
+                return True
+            if self._strange.get(uid) == resource_version:
+                return False
         try:
             live = self._client.get(self._kinds[kind].resource, Managed, key.name, key.namespace)
         except NotFound:
             return False
         found = live.metadata.uid == uid and made_by(live.fields, FIELD_MANAGER)
         with self._lock:
-            self._known[uid] = found
+            if found:
+                self._ours[uid] = True
+            else:
+                self._strange[uid] = resource_version
         return found
 
 
