@@ -14,7 +14,7 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -39,6 +39,7 @@ from lws.kube.resources import PODS, STATEFULSETS
 from lws.kube.selectors import equals, exists
 
 SHAPES: Final = ("50x4x4", "200x4x2", "10x100x2", "1x1000x2", "1x5000x1")
+OPTIONAL: Final = ("floor", "roll", "rollWithSurge", "workersDie", "delete")  # phases
 LOOK: Final = 1.0  # seconds between two looks at very many pods
 
 Document = dict[str, Any]
@@ -98,13 +99,15 @@ class Bench:
             self._client.create(STATEFULSETS, dict, plain("foreign", count, "server:1"))
             await_plain(self._client)
 
-    def run(self) -> None:
-        """Every phase, in this order."""
+    def run(self, without: Collection[str]) -> None:
+        """Every phase, in this order, but those that are left out."""
         manager = self._manager()
         try:
             self._create(manager)
-            self._roll(manager, "roll", "server:2", self._unavailable)
-            self._roll(manager, "rollWithSurge", "server:3", self._surge)
+            if "roll" not in without:
+                self._roll(manager, "roll", "server:2", self._unavailable)
+            if "rollWithSurge" not in without:
+                self._roll(manager, "rollWithSurge", "server:3", self._surge)
         finally:
             manager.stop()
         self._audit.mark()
@@ -114,9 +117,10 @@ class Bench:
             ready = time.monotonic() - began
             await_quiet(self._audit)
             self._note("restart", ready, manager.usage().cpu, manager)
-            if self._shape.size > 1:
+            if self._shape.size > 1 and "workersDie" not in without:
                 self._kill_workers(manager)
-            self._delete(manager)
+            if "delete" not in without:
+                self._delete(manager)
         finally:
             manager.stop()
 
@@ -246,9 +250,10 @@ def measure(one: Shape, options: argparse.Namespace) -> Document:
         flags = [f"--nodes={options.nodes}", f"--kcm-qps={options.kcm_qps}"]
         with cluster(str(Path(directory) / "cluster"), *flags) as kubeconfig:
             bench = Bench(kubeconfig, Path(directory), one, contender)
-            bench.floor()
+            if "floor" not in options.without:
+                bench.floor()
             bench.strangers(options.foreign)
-            bench.run()
+            bench.run(options.without)
     return {"shape": str(one), "foreignPods": options.foreign, **before, "phases": bench.phases}
 
 
@@ -256,6 +261,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="hack/bench/scale", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--shapes", type=shape, nargs="+", default=[shape(x) for x in SHAPES])
     parser.add_argument("--foreign", type=int, default=0, metavar="PODS", help="pods of no set beside them")
+    parser.add_argument("--without", nargs="*", default=(), choices=OPTIONAL, help="phases to leave out")
     parser.add_argument("--nodes", type=int, default=8)
     parser.add_argument("--kcm-qps", type=int, default=200, help="of kube-controller-manager")
     parser.add_argument("--keep", action="store_true", help="leave the result in the tree")

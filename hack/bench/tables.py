@@ -42,9 +42,10 @@ def title_of(result: Document) -> str:
 
 
 def ratio(result: Document, phase: str) -> float | None:
-    """How many times what plain StatefulSets took for the same pods; None where that was not measured."""
-    floor = result["phases"]["floor"].get(FLOORS.get(phase, ""))
-    return round(result["phases"][phase]["seconds"] / floor, 2) if floor else None
+    """How many times what plain StatefulSets took for the same pods; None where one was not measured."""
+    phases = result["phases"]
+    floor = phases.get("floor", {}).get(FLOORS.get(phase, ""))
+    return round(phases[phase]["seconds"] / floor, 2) if floor and phase in phases else None
 
 
 def rows(result: Document) -> Iterable[Sequence[str]]:

@@ -44,6 +44,9 @@ def test_a_phase_is_a_row() -> None:
     create, roll = tables.rows(a_result())
     assert create == ("created", "8 (2x)", "2.25 (3.5)", "1", "20.5", "200", "80", "5 / 50")
     assert roll[1] == "8", "its floor was not measured"
+    (alone,) = tables.rows(a_result(phases={"create": PHASE}))
+    assert alone[1] == "8", "no floor was measured"
+    assert tables.ratio(a_result(phases={"floor": {"rollSeconds": 4.0}}), "roll") is None
 
 
 def test_another_controller_and_strangers_are_named() -> None:
