@@ -16,6 +16,7 @@ from lws.kube.errors import ApiError, KubeError, TransportError
 ASKED_TRIES = 10  # tries in all when the server asks to come back later (client-go rest/request.go)
 ASKED_WAIT = 1.0  # seconds, for a 429 that names no time
 LONGEST_WAIT = 10.0  # seconds; when the server asks for more, the caller's own queue waits, not a worker
+LONGEST_RETRY_AFTER = 60.0  # seconds; the most that a server, or a proxy before it, may make a loop wait
 UNSENT_REPEATS = 3
 READ_REPEATS = 3  # lost answers of a GET
 FIRST_WAIT = 0.1  # seconds before repeating a lost request; doubles
@@ -27,6 +28,12 @@ def may_have_worked(error: KubeError) -> bool:
     if isinstance(error, ApiError):
         return error.status >= 500
     return not (isinstance(error, TransportError) and (error.refused or error.permanent))
+
+
+def asked_wait(error: BaseException) -> float:
+    """Seconds that the server asks a loop to wait, a minute at most; 0.0 where it names none."""
+    asked = error.retry_after if isinstance(error, ApiError) else None
+    return min(asked or 0.0, LONGEST_RETRY_AFTER)
 
 
 class Retries:

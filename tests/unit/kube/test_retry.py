@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from lws.kube.errors import ApiError, DecodeError, KubeError, TransportError, api_error
-from lws.kube.retry import ASKED_TRIES, LONGEST_WAIT, READ_REPEATS, UNSENT_REPEATS, Retries
+from lws.kube.retry import ASKED_TRIES, LONGEST_WAIT, READ_REPEATS, UNSENT_REPEATS, Retries, asked_wait
 
 LOST = TransportError("lost")
 REFUSED = TransportError("refused", refused=True)
@@ -77,3 +77,16 @@ def test_nothing_is_tried_beyond_the_deadline() -> None:
 
 def test_jitter_only_adds() -> None:
     assert rule(random=0.5).delay(answer(429, "1")) == pytest.approx(1.1)
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds"),
+    [
+        pytest.param(answer(503, "7"), 7.0, id="named"),
+        pytest.param(answer(503, "900000"), 60.0, id="a day and more"),
+        pytest.param(answer(503), 0.0, id="not named"),
+        pytest.param(LOST, 0.0, id="no answer"),
+    ],
+)
+def test_what_a_server_may_ask_of_a_loop(error: KubeError, seconds: float) -> None:
+    assert asked_wait(error) == seconds

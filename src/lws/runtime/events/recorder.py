@@ -19,6 +19,7 @@ import msgspec
 from lws.kube.client import Client
 from lws.kube.errors import AlreadyExists, ApiError, KubeError, NotFound
 from lws.kube.resources import EVENTS
+from lws.kube.retry import asked_wait
 from lws.runtime.clock import Clock, SystemClock
 from lws.runtime.events.series import FINISH_AFTER, Folder, Reference, Series, Sighting, cut
 from lws.runtime.logs import get_logger
@@ -175,8 +176,7 @@ class EventRecorder:
             return
 
     def _delay(self, error: KubeError) -> float:
-        named = error.retry_after if isinstance(error, ApiError) else None
-        return named or RETRY_DELAY * (1.0 + 0.25 * self._random())
+        return asked_wait(error) or RETRY_DELAY * (1.0 + 0.25 * self._random())
 
     def _drop(self, why: str, reason: str, error: KubeError | None = None) -> None:
         self._on_dropped(why)

@@ -16,6 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from lws.kube.connection import Connection
 from lws.kube.errors import ApiError, DecodeError, Gone, KubeError, NotFound, TransportError
+from lws.kube.retry import asked_wait
 from lws.kube.transport import HEAD_TIMEOUT
 from lws.kube.watch import WatchEvent, WatchStream, watch
 from lws.objects import Key, KubeObject, ObjectT
@@ -31,7 +32,6 @@ from lws.runtime.queue import Backoff
 SHORTEST_WATCH = 1.0  # seconds; one that ends sooner without an event would make a busy loop
 WATCH_SECONDS = (300, 600)  # timeoutSeconds is drawn from here, so that watches do not all end at once
 UNANSWERED = (0.3, 0.6)  # seconds, drawn from: where nobody answers, nobody has to be spared
-LONGEST_RETRY_AFTER = 60.0  # seconds; the most a server may ask for
 LONGEST_ABSENCE = 10.0  # seconds between two looks whether a CRD has been applied
 
 Object_contra = TypeVar("Object_contra", bound=KubeObject, contravariant=True)
@@ -263,9 +263,7 @@ class Reflector(Generic[ObjectT]):
         if isinstance(error, Gone) and not self._forgotten:  # it answers again: no need to spare it any more
             self._backoff.reset()
         self._forgotten = isinstance(error, Gone)
-        delay = self._backoff.next()
-        if isinstance(error, ApiError) and error.retry_after:
-            delay = max(delay, min(error.retry_after, LONGEST_RETRY_AFTER))
+        delay = max(self._backoff.next(), asked_wait(error))
         if isinstance(error, NotFound):
             delay = min(delay, LONGEST_ABSENCE)
         if verdicts.unanswered(error):

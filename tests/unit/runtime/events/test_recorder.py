@@ -239,6 +239,15 @@ def test_the_server_names_the_time(at: Setting) -> None:
     at.client.wait_for(2)
 
 
+def test_no_server_makes_events_wait_for_more_than_a_minute(at: Setting) -> None:
+    at.client.answers = [TooManyRequests(429, retry_after=900_000.0)]
+    at.event()
+    at.pass_time(1)
+    at.client.wait_for(1)
+    at.pass_time(60)
+    at.client.wait_for(2)
+
+
 def test_twelve_tries_are_enough(at: Setting) -> None:
     at.client.answers = [TransportError("refused")] * TRIES
     at.event("lost")

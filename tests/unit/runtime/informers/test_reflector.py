@@ -32,6 +32,7 @@ from support.waiting import until
 
 from lws.kube import watch as watching
 from lws.kube.connection import Connection, connect
+from lws.kube.retry import LONGEST_RETRY_AFTER
 from lws.objects import Key, KubeObject
 from lws.runtime.clock import FakeClock
 from lws.runtime.informers import pulse as pulsing
@@ -358,7 +359,7 @@ class TestWatch:
         rig.watches(status_answer(429, headers={"Retry-After": "99999"}), initial(Feed(), 10))
         rig.start()
         rig.await_pause()
-        rig.clock.advance(module.LONGEST_RETRY_AFTER)
+        rig.clock.advance(LONGEST_RETRY_AFTER)
         rig.told(1)
 
 
