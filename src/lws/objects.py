@@ -116,7 +116,7 @@ def controlled_by(obj: KubeObject, uid: str) -> bool:
 def resource_version(obj: KubeObject) -> int:
     """``resourceVersion`` as a number that grows with every write (KEP-5504); 0 when it is not one."""
     text = obj.metadata.resource_version
-    return int(text) if text.isdigit() else 0
+    return int(text) if text.isdecimal() else 0
 
 
 def canonical_json(document: Any) -> bytes:

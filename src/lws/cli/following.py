@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
 from rich.text import Text
 
+from lws.cli.patience import AGAIN, Wait, pause_after, until
 from lws.cli.session import CommandError, Session
-from lws.kube.errors import Gone, TransportError
+from lws.kube.errors import DecodeError, KubeError
 from lws.kube.resources import Resource
 from lws.kube.selectors import equals
+from lws.kube.shallow import decoded
 from lws.kube.watch import error_of, watch
 from lws.objects import KubeObject, resource_version
 
 _WATCH_SECONDS = 300
-_RETRY_SECONDS = 1.0
+_GRACE = 2.0  # seconds of silence beyond the end of the watch: a command does not outlive its --timeout
 _decode = msgspec.json.Decoder(KubeObject).decode
 
 
@@ -51,7 +52,7 @@ def run(session: Session, options: Any, subject: Subject, draw: Callable[[Any], 
         session.show(view, draw(view))
         return 0
     said = ""
-    for view in changes(session, subject, timeout=options.timeout):
+    for view in changes(session, subject, until(options.timeout)):
         if view.message != said:
             session.show_line(view, draw(view))
             said = view.message
@@ -60,29 +61,28 @@ def run(session: Session, options: Any, subject: Subject, draw: Callable[[Any], 
     raise CommandError(f"{subject.called}: timed out after {options.timeout:g}s: {said}")
 
 
-def changes(
-    session: Session, subject: Subject, *, timeout: float, clock: Callable[[], float] = time.monotonic
-) -> Iterator[Progress]:
-    """How far it is now, and after each change of the set, for ``timeout`` seconds (0: for ever).
+def changes(session: Session, subject: Subject, wait: Wait) -> Iterator[Progress]:
+    """How far it is now, and after each change of the set, for as long as ``wait`` lasts.
 
     Raises CommandError when it is deleted.
     """
-    end = clock() + timeout if timeout else float("inf")
-    uid = ""
+    seen, view = subject.look()
     while True:
-        seen, view = subject.look()
-        if uid not in ("", seen.uid):
-            raise CommandError(f"{subject.called} was deleted and made anew")
-        uid = seen.uid
         yield view
-        left = end - clock()
-        if left <= 0:
+        if not wait.left:
             return
-        _await_change(session, subject, seen, seconds=min(_WATCH_SECONDS, left))
+        wait.pause(_await_change(session, subject, seen, seconds=min(_WATCH_SECONDS, wait.left)))
+        uid = seen.uid
+        seen, view = wait.read(subject.look)
+        if seen.uid != uid:
+            raise CommandError(f"{subject.called} was deleted and made anew")
 
 
-def _await_change(session: Session, subject: Subject, seen: KubeObject, *, seconds: float) -> None:
-    """Return at the next change of the set, or after about so many seconds."""
+def _await_change(session: Session, subject: Subject, seen: KubeObject, *, seconds: float) -> float:
+    """Return at the next change of the set, or after about so many seconds, or when the watch fails.
+
+    Then the set is to be read, after so many seconds as are returned: that says what is wrong.
+    """
     try:
         with watch(
             session.client.connection,
@@ -91,6 +91,7 @@ def _await_change(session: Session, subject: Subject, seen: KubeObject, *, secon
             field_selector=equals("metadata.name", seen.name),
             resource_version=seen.metadata.resource_version,
             timeout_seconds=max(1, round(seconds)),
+            silence=seconds + _GRACE,
         ) as events:
             for event in events:
                 if event.type == "ERROR":
@@ -98,12 +99,14 @@ def _await_change(session: Session, subject: Subject, seen: KubeObject, *, secon
                 if event.type == "DELETED":
                     raise CommandError(f"{subject.called} was deleted")
                 if event.type != "BOOKMARK" and _newer(event.object, seen):
-                    return
-    except Gone:
-        return
-    except TransportError:
-        time.sleep(_RETRY_SECONDS)  # then the set is read: that says whether the server is there
+                    return 0.0
+    except KubeError as error:
+        return pause_after(error)
+    return AGAIN  # a proxy may end every watch at once
 
 
 def _newer(text: msgspec.Raw, seen: KubeObject) -> bool:
-    return resource_version(_decode(text)) > resource_version(seen)
+    try:
+        return resource_version(decoded(_decode, text)) > resource_version(seen)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise DecodeError(f"an event holds no object: {error}") from error

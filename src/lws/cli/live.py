@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
@@ -18,17 +19,18 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from lws.cli.patience import AGAIN, pause_after, until
 from lws.cli.session import CommandError, Session, make_console
-from lws.kube.errors import ApiError, Gone, TransportError
+from lws.kube.errors import DecodeError, KubeError, TransportError
 from lws.kube.resources import Resource
-from lws.kube.watch import watch
+from lws.kube.shallow import decoded
+from lws.kube.watch import error_of, watch
 
 TICK: Final = 5.0
 """Seconds after which ages are drawn anew, though nothing has changed."""
 CALM: Final = 0.5
 """Seconds between two pictures at least: what changes together is read together."""
 _WATCH_SECONDS: Final = 300
-_RETRY_SECONDS: Final = 1.0
 
 
 class Source(NamedTuple):
@@ -63,41 +65,46 @@ class _List(msgspec.Struct):
     metadata: _Metadata = msgspec.field(default_factory=_Metadata)
 
 
+_decode_list = msgspec.json.Decoder(_List).decode
+
+
 def follow(session: Session, sources: Sequence[Source], picture: Picture, *, timeout: float = 0.0) -> int:
     """Until there is an end to it, or for ``timeout`` seconds (0: for ever), which is no success."""
-    end = time.monotonic() + timeout if timeout else float("inf")
-    changed = threading.Event()
+    wait, changed = until(timeout), threading.Event()
     for source in sources:
         threading.Thread(target=_tell, args=(session, source, changed), daemon=True).start()
+    read = picture.look  # the first time nothing is borne: a mistake shows at once
     with _showing(session) as show:
         while True:
             began = time.monotonic()
-            view = picture.look()
+            view = read()
+            read = partial(wait.read, picture.look)
             calm = max(CALM, 2 * (time.monotonic() - began))
             show(view, picture.draw(view))
             if (code := picture.end(view)) is not None:
                 return code
-            while not changed.wait(min(TICK, max(0.0, end - time.monotonic()))):
-                if time.monotonic() >= end:
+            while not changed.wait(min(TICK, wait.left)):
+                if not wait.left:
                     raise CommandError(f"timed out after {timeout:g}s")
                 show(view, picture.draw(view))
-            time.sleep(min(calm, max(0.0, end - time.monotonic())))
+            wait.pause(calm)
             changed.clear()
 
 
 def _tell(session: Session, source: Source, changed: threading.Event) -> None:
-    """Set ``changed`` with each change, for as long as the connection is open."""
+    """Set ``changed`` with each change, for as long as the connection is open.
+
+    Also when the watch has failed: who looks then is told why, or sees changes without it.
+    """
     while True:
+        pause = AGAIN  # a proxy may end every watch at once
         try:
             _tell_once(session, source, changed)
-        except Gone:
-            pass
-        except ApiError:
-            time.sleep(TICK)  # for who may read, but not watch
-        except TransportError as error:
-            if error.permanent:
-                return
-            time.sleep(_RETRY_SECONDS)
+        except KubeError as error:
+            if isinstance(error, TransportError) and error.permanent:
+                return changed.set()
+            pause = pause_after(error)
+        time.sleep(pause)
         changed.set()
 
 
@@ -105,21 +112,29 @@ def _tell_once(session: Session, source: Source, changed: threading.Event) -> No
     path = source.resource.path(session.namespace)
     selectors = {"labelSelector": source.label_selector, "fieldSelector": source.field_selector}
     query = {name: x for name, x in selectors.items() if x} | {"limit": "1"}
-    answer = session.client.connection.request("GET", path, query=query)
+    version = _version_of(session.client.connection.request("GET", path, query=query))
+    changed.set()  # what was drawn may have been read before
     with watch(
         session.client.connection,
         source.resource,
         namespace=session.namespace,
         label_selector=source.label_selector,
         field_selector=source.field_selector,
-        resource_version=msgspec.json.decode(answer, type=_List).metadata.resource_version,
+        resource_version=version,
         timeout_seconds=_WATCH_SECONDS,
     ) as events:
         for event in events:
+            if event.type == "ERROR":
+                raise error_of(event)
             if event.type != "BOOKMARK":
                 changed.set()
-            if event.type == "ERROR":
-                return
+
+
+def _version_of(answer: bytes) -> str:
+    try:
+        return decoded(_decode_list, answer).metadata.resource_version
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise DecodeError(f"an answer is no list: {error}") from error
 
 
 Show = Callable[[Any, RenderableType], None]

@@ -12,14 +12,25 @@ from typing import Any
 import pytest
 from rich.console import RenderableType
 from rich.text import Text
-from support.apiserver import ApiServer, Feed, json_answer, status_answer, write_kubeconfig
+from support.apiserver import (
+    Answer,
+    ApiServer,
+    Feed,
+    chunked_answer,
+    events_answer,
+    json_answer,
+    status_answer,
+    write_kubeconfig,
+)
 from support.cli import conditions, seen_of
 from support.clichat import DEFAULT, document
 from support.groups import a_set
+from support.waiting import until
 
-from lws.cli import live
+from lws.cli import live, patience
 from lws.cli.arguments import parse
 from lws.cli.session import CommandError, Session, open_session
+from lws.kube.errors import DecodeError, Unauthorized
 from lws.kube.resources import PODS
 
 Run = Callable[..., int]
@@ -52,40 +63,70 @@ def session(server: ApiServer, directory: Path) -> Iterator[Session]:
 
 
 def test_a_change_is_looked_at(server: ApiServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """From where the list ended, so that none is missed."""
-    feed = Feed()
+    """From where the list ended, so that none is missed: what was looked at before is looked at again."""
+    feed, picture = Feed(), Counting(3)
     server.on("GET", DEFAULT.pods, json_answer(LIST), watch=False)
     server.on("GET", DEFAULT.pods, feed, watch=True)
 
     def change() -> None:
-        server.wait_for(1, "GET", DEFAULT.pods, watch=True)
+        until("the second look", lambda: picture.looks == 2)
         feed.event("MODIFIED", {"metadata": {"name": "x"}})
 
     threading.Thread(target=change, daemon=True).start()
-    picture = Counting(2)
     with session(server, tmp_path) as opened:
         assert live.follow(opened, [live.Source(PODS, "a=b")], picture) == 3
     (watched,) = server.wait_for(1, "GET", DEFAULT.pods, watch=True)
     assert (watched.query["resourceVersion"], watched.query["labelSelector"]) == ("7", "a=b")
-    assert capsys.readouterr().out == "looked 1\n\nlooked 2\n"
+    assert capsys.readouterr().out == "looked 1\n\nlooked 2\n\nlooked 3\n"
     feed.end()
 
 
-def test_who_may_not_watch_sees_changes_later(
+FAILING = {
+    "may not watch": status_answer(403, reason="Forbidden"),
+    "too old": status_answer(410, reason="Expired"),
+    "busy": status_answer(503, headers={"Retry-After": "30"}),
+    "a page of a proxy": chunked_answer([b"<html>\n"]),
+    "an error within": events_answer(("ERROR", {"kind": "Status", "code": 500})),
+}
+
+
+@pytest.mark.parametrize("answer", FAILING.values(), ids=FAILING)
+@pytest.mark.parametrize("watch", [True, False], ids=["watch", "list"])
+def test_who_sees_no_changes_looks_again_later(
+    server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: Answer, watch: bool
+) -> None:
+    monkeypatch.setattr(live, "pause_after", lambda _: 0.01)
+    monkeypatch.setattr(live, "CALM", 0.01)
+    server.on("GET", DEFAULT.pods, json_answer(LIST), watch=False)
+    server.on("GET", DEFAULT.pods, answer, watch=watch)
+    with session(server, tmp_path) as opened:
+        assert live.follow(opened, [live.Source(PODS)], Counting(4)) == 3
+
+
+class Interrupted(Counting):
+    """As if the server went away for the second look."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(3)
+        self.error = error
+
+    def look(self) -> dict[str, int]:
+        view = super().look()
+        if self.looks == 2:
+            raise self.error
+        return view
+
+
+def test_a_look_that_fails_ends_no_picture(
     server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "TICK", 0.01)
+    monkeypatch.setattr(patience, "AGAIN", 0.01)
     server.on("GET", DEFAULT.pods, json_answer(LIST), watch=False)
-    server.on("GET", DEFAULT.pods, status_answer(403, reason="Forbidden"), watch=True)
+    server.on("GET", DEFAULT.pods, Feed(), watch=True)
     with session(server, tmp_path) as opened:
-        assert live.follow(opened, [live.Source(PODS)], Counting(3)) == 3
-
-
-def test_a_watch_that_is_too_old_begins_anew(server: ApiServer, tmp_path: Path) -> None:
-    server.on("GET", DEFAULT.pods, json_answer(LIST), watch=False)
-    server.on("GET", DEFAULT.pods, status_answer(410, reason="Expired"), watch=True)
-    with session(server, tmp_path) as opened:
-        assert live.follow(opened, [live.Source(PODS)], Counting(2)) == 3
+        assert live.follow(opened, [live.Source(PODS)], Interrupted(DecodeError("<html>"))) == 3
+        with pytest.raises(Unauthorized):
+            live.follow(opened, [live.Source(PODS)], Interrupted(Unauthorized(401)))
 
 
 def test_the_time_is_up(server: ApiServer, tmp_path: Path) -> None:

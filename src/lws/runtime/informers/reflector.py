@@ -306,4 +306,4 @@ def default_backoff(clock: Clock) -> Backoff:
 
 
 def _number(version: str | None) -> int:
-    return int(version) if version and version.isdigit() else 0
+    return int(version) if version and version.isdecimal() else 0

@@ -17,6 +17,7 @@ from support.cliroles import seen_child, seen_roles
 from support.disaggregated import a_role, a_set
 from support.groups import a_set as a_plain_set
 
+from lws.cli import patience
 from lws.cli.disaggregated.observing import SeenRoles
 from lws.objects import KubeObject
 
@@ -178,8 +179,12 @@ def test_status_with_its_groups(server: ApiServer, run_in_ns: Run, capsys: Captu
     assert not [x for x in lines if "pod/" in x or "statefulset/" in x]
 
 
-def test_trees_of_all_sets_are_drawn_anew(server: ApiServer, run_in_ns: Run, capsys: Captured) -> None:
-    """Sets of both kinds and pods are watched; a right that is taken away ends it."""
+def test_trees_of_all_sets_are_drawn_anew(
+    server: ApiServer, run_in_ns: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sets of both kinds and pods are watched; a right that is taken away, and not given back, ends it."""
+    monkeypatch.setattr(patience, "PATIENCE", 0.2)
+    monkeypatch.setattr(patience, "REFUSED", 0.1)
     serve_roles(server, WHOLE)
     feeds = {path: Feed() for path in (NS.disaggregated, NS.sets, NS.pods)}
     for path, feed in feeds.items():
