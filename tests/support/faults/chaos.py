@@ -1,6 +1,7 @@
 """What goes wrong around the manager while an operation goes on: watches, order, other controllers.
 
-Each is told of every step; ``end`` puts right what would not heal by itself.
+Each is told of every step until all is at rest, those between two edits of an operation too; ``end`` puts
+right what would not heal by itself. Blows become rarer the longer it goes on, or nothing would ever be done.
 """
 
 from __future__ import annotations
@@ -10,16 +11,28 @@ from random import Random
 from support.faults.meddling import meddle
 from support.faults.world import Choice, Move, World
 
+HALF = 300
+"""Steps after which a blow is half as likely as at the beginning."""
+
 
 class Chaos:
-    """Nothing does, for so many ``steps``."""
+    """Nothing does. ``steps``: so many there have been."""
 
-    steps = 0
     streams = True  # of the server
     lenient = False  # only what is there at the end counts
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
+        self.steps = 0
+
+    def each(self, world: World) -> None:
+        """Before every step."""
+        self.steps += 1
+        self.step(world)
+
+    def strikes(self, chance: float) -> bool:
+        """``chance``: at the beginning."""
+        return self.random.random() < chance * HALF / (HALF + self.steps)
 
     def begin(self, world: World) -> None: ...
 
@@ -31,21 +44,18 @@ class Chaos:
 class Restarts(Chaos):
     """The process ends at any step, and comes back."""
 
-    steps = 250
-
     def step(self, world: World) -> None:
-        if self.random.random() < 0.02:
+        if self.strikes(0.02):
             world.crash()
 
 
 class OlderView(Chaos):
     """Whoever takes over, or connects anew, sees at first what was a while ago."""
 
-    steps = 250
     streams = False
 
     def step(self, world: World) -> None:
-        if self.random.random() < 0.02:
+        if self.strikes(0.02):
             world.server.behind = self.random.randint(1, 30)
             world.crash()
 
@@ -56,13 +66,11 @@ class OlderView(Chaos):
 class Hidden(Chaos):
     """Watches tell nothing for a while, and what happened meanwhile is forgotten."""
 
-    steps = 300
-
     def step(self, world: World) -> None:
-        if self.random.random() < 0.02:
+        if self.strikes(0.02):
             for feed in world.server.feeds:
                 feed.blind = self.random.random() < 0.7
-        elif self.random.random() < 0.01:
+        elif self.strikes(0.01):
             self._forget(world)
 
     def _forget(self, world: World) -> None:
@@ -79,10 +87,8 @@ class Hidden(Chaos):
 class CutWatches(Chaos):
     """Watches end, or break, at any step."""
 
-    steps = 300
-
     def step(self, world: World) -> None:
-        if world.server.feeds and self.random.random() < 0.05:
+        if world.server.feeds and self.strikes(0.05):
             feed = self.random.choice(world.server.feeds)
             world.server.feeds.remove(feed)
             feed.cut = self.random.random() < 0.5
@@ -92,10 +98,8 @@ class CutWatches(Chaos):
 class Order(Chaos):
     """The StatefulSet controller hears nothing, kubelets are away, nothing is collected: each for a while."""
 
-    steps = 400
-
     def step(self, world: World) -> None:
-        if self.random.random() < 0.03:
+        if self.strikes(0.03):
             world.sets.deaf = self.random.random() < 0.4
             world.nodes.away = self.random.random() < 0.4
             world.collector.away = self.random.random() < 0.4
@@ -111,7 +115,6 @@ class Priorities(Chaos):
     so is met with a chance that is known.
     """
 
-    steps = 600
     changes = 4
 
     def begin(self, world: World) -> None:
@@ -125,7 +128,7 @@ class Priorities(Chaos):
             self._ranks.setdefault(name, self.random.random())
         self._done += 1
         name, move = max(choices, key=lambda x: self._ranks[x[0]])
-        if self._done in self._at or self.random.random() < 0.01:
+        if self._done in self._at or self.strikes(0.01):
             self._ranks[name] = -self.random.random()
         return move
 
@@ -139,9 +142,8 @@ class Meddling(Chaos):
     What that does to groups meanwhile is theirs, so only the end counts.
     """
 
-    steps = 400
     lenient = True
 
     def step(self, world: World) -> None:
-        if self.random.random() < 0.02:
+        if self.strikes(0.02):
             meddle(world, self.random)

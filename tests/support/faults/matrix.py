@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from random import Random
 from typing import NamedTuple
 
@@ -33,10 +34,8 @@ def run(operation: Operation, seed: int, trouble: Calm | None = None, chaos: Cha
         found: list[str] = []
         trouble.armed = True
         chaos.begin(world)
-        operation.act(world)
         try:
-            world.run(max(chaos.steps, trouble.steps), lambda: chaos.step(world))
-            chaos.end(world)
+            _amid_chaos(world, operation, chaos)
             trouble.armed = trouble.lasts
             world.settle()
             trouble.armed = False
@@ -50,6 +49,21 @@ def run(operation: Operation, seed: int, trouble: Calm | None = None, chaos: Cha
         if operation.after is None:
             found += forgotten(world)
         return Run(tuple(found), trouble.writes, watch.made())
+
+
+LONGEST = 4_000
+"""Steps of chaos at most: there are some that it lets come to rest only by chance."""
+
+
+def _amid_chaos(world: World, operation: Operation, chaos: Chaos) -> None:
+    """What is done, and chaos around it until all is at rest, which is more than that nobody could go on."""
+    each = partial(chaos.each, world)
+    operation.act(world, each)
+    while True:
+        world.run(LONGEST - chaos.steps, each)
+        chaos.end(world)
+        if world.still or chaos.steps >= LONGEST:
+            return
 
 
 def _prepared(world: World, operation: Operation) -> Watch:

@@ -16,6 +16,11 @@ NAME = "s"
 SET = "LeaderWorkerSet"
 
 
+Each = Callable[[], object]
+Act = Callable[[World, Each], None]
+"""What is done, and what happens before every step between two deeds of it."""
+
+
 class Operation(NamedTuple):
     """``before``: None: nothing is there; ``after``: None: nothing is left. ``serving`` and ``most``: groups
     that are ready, and that there are, at any time. ``recreated``: leaders that the manager deletes, at most.
@@ -24,7 +29,7 @@ class Operation(NamedTuple):
 
     name: str
     before: Document | None
-    act: Callable[[World], None]
+    act: Act
     after: Document | None
     serving: int = 0
     most: int = 10**6
@@ -38,13 +43,13 @@ def a_set(image: str = "a", **spec: Any) -> Document:
     return an_lws(metadata={"name": NAME}, **spec)
 
 
-def _edit(*edits: Document) -> Callable[[World], None]:
+def _edit(*edits: Document) -> Act:
     """One after the other, some steps apart."""
 
-    def act(world: World) -> None:
+    def act(world: World, each: Each) -> None:
         for number, changes in enumerate(edits):
             if number:
-                world.run(world.random.randint(5, 150))
+                world.run(world.random.randint(5, 150), each)
             world.edit(SET, NAME, changes)
 
     return act
@@ -54,35 +59,33 @@ def _image(name: str) -> Document:
     return spec_patch(workerTemplate={"spec": {"containers": [{"name": "c", "image": name}]}})
 
 
-def _create(world: World) -> None:
+def _create(world: World, _: Each) -> None:
     world.create(SET, a_set())
 
 
-def _delete(world: World) -> None:
+def _delete(world: World, _: Each) -> None:
     world.delete(SET, NAME)
 
 
-def _delete_in_foreground(world: World) -> None:
+def _delete_in_foreground(world: World, _: Each) -> None:
     world.delete(SET, NAME, propagation="Foreground")
 
 
-def _restart(world: World) -> None:
+def _restart(world: World, _: Each) -> None:
     """A container of a worker of one group ends."""
     pod = world.find("Pod", f"{NAME}-1-1")
     assert pod is not None
     world.nodes.restart(pod)
 
 
-def _fail(world: World) -> None:
+def _fail(world: World, _: Each) -> None:
     """A worker fails for good."""
     pod = world.find("Pod", f"{NAME}-1-1")
     assert pod is not None
     world.nodes.fail(pod)
 
 
-def _operation(
-    name: str, act: Callable[[World], None], *, of: Document | None = None, **to: Any
-) -> Operation:
+def _operation(name: str, act: Act, *, of: Document | None = None, **to: Any) -> Operation:
     """From the set with two groups of two, or ``of``. ``to``: members of the operation."""
     after = to.pop("after", {})
     return Operation(name, of or a_set(), act, after and a_set(**after) if after is not None else None, **to)
@@ -105,16 +108,16 @@ SPECS: tuple[Document, ...] = (
 FINAL = {"replicas": 2, "size": 2, "maxSurge": 0, "image": "d", "networkConfig": UNIQUE}
 
 
-def _many_edits(world: World) -> None:
+def _many_edits(world: World, each: Each) -> None:
     """Several at random, and one that says everything."""
     for _ in range(world.random.randint(1, 4)):
         world.edit(SET, NAME, world.random.choice(SPECS))
-        world.run(world.random.randint(0, 120))
+        world.run(world.random.randint(0, 120), each)
     bare = {"metadata": {"labels": {"team": None}, "annotations": {"note": None}}}
     world.edit(SET, NAME, {**bare, "spec": a_set(**FINAL)["spec"]})
 
 
-def _take_over(world: World) -> None:
+def _take_over(world: World, _: Each) -> None:
     """The set was another controller's: without what only we write, and written by somebody else."""
     world.crash()
     for where, document in list(world.store.everything()):
@@ -149,19 +152,19 @@ def roles(*, prefill: int = 2, decode: int = 2, image: str = "a", slices: int = 
     return {"apiVersion": d.API_VERSION, "kind": ROLES, "metadata": metadata, "spec": spec}
 
 
-def _roles_to(*wanted: Document) -> Callable[[World], None]:
+def _roles_to(*wanted: Document) -> Act:
     """The spec of each, one after the other."""
 
-    def act(world: World) -> None:
+    def act(world: World, each: Each) -> None:
         for number, document in enumerate(wanted):
             if number:
-                world.run(world.random.randint(5, 250))
+                world.run(world.random.randint(5, 250), each)
             world.edit(ROLES, "d", {"spec": document["spec"]})
 
     return act
 
 
-def _create_roles(world: World) -> None:
+def _create_roles(world: World, _: Each) -> None:
     world.create(ROLES, roles())
 
 

@@ -14,10 +14,10 @@ QUIET_KINDS = ("Event", "Lease")
 class Calm:
     """Nothing does. ``armed``: whether what a fault does has begun; ``kill``: ends the process that asks.
 
-    ``steps``: for how long it is so, at least; ``lasts``: until all is at rest.
+    ``lasts``: to the very end; else until all is at rest for the first time.
     """
 
-    steps, lasts = 0, True
+    lasts = True
 
     def __init__(self) -> None:
         self.armed = False
@@ -63,7 +63,7 @@ class CrashAt(Calm):
 class Faulty(Calm):
     """Some requests fail, in one way or in all of them. ``chance``: of each request, while it lasts."""
 
-    steps, lasts = 300, False
+    lasts = False
 
     def __init__(self, random: Random, *ways: str, chance: float, writes_only: bool = False) -> None:
         super().__init__()

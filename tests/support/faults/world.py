@@ -209,6 +209,11 @@ class World:
             and self._ripens() is None
         )
 
+    @property
+    def still(self) -> bool:
+        """Nobody can do anything now, and nothing is awaited."""
+        return self.at_rest and not self._possible()
+
     def resync(self) -> None:
         """Everything is looked at again, as once in some hours."""
         if self.life is not None:
