@@ -38,6 +38,7 @@ from lws.runtime.informers import Cache, Informer, InformerMetrics
 from lws.runtime.logs import get_logger
 from lws.runtime.manager import Manager, ManagerError, Phase
 from lws.runtime.metrics import Metrics
+from lws.runtime.resync import Resync
 from lws.runtime.serving import AuthFilter
 from lws.servers import (
     Server,
@@ -215,10 +216,11 @@ class App:
         )
         self.manager.add(cache, phase=Phase.CACHES, name="caches")
         self.manager.add(measures, phase=Phase.CONTROLLERS, name="workload metrics")
-        roles = self._role_controller(informers.sets, clock, watching, measures)
+        roles, resync_of_roles = self._role_controller(informers.sets, clock, watching, measures)
         for controller in (*controllers, roles):
             self.manager.add(controller, phase=Phase.CONTROLLERS, name=f"controller {controller.name}")
         self.manager.add(resync, phase=Phase.CONTROLLERS, name="resync")
+        self.manager.add(resync_of_roles, phase=Phase.CONTROLLERS, name="resync of disaggregatedsets")
         self.manager.add(Patience(self._connections.controllers), phase=Phase.CONTROLLERS, name="patience")
         watching.declare(*cache.silences())
         self.metrics.silences(cache.silences)
@@ -231,7 +233,7 @@ class App:
         clock: SystemClock,
         watching: InformerMetrics,
         measures: WorkloadMetrics,
-    ) -> Controller[Key]:
+    ) -> tuple[Controller[Key], Resync[Key]]:
         """DisaggregatedSets; nothing waits for their watches, because their CRDs may come later."""
         watches = RoleWatches(self.client, children, clock=clock, metrics=watching)
         self.manager.add(watches, phase=Phase.OTHERS, name="watches of disaggregatedsets")

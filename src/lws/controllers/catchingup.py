@@ -42,7 +42,13 @@ class CatchingUp:
         self._waiting: dict[Key, tuple[tuple[Informer[Any], _Versions], ...]] = {}
 
     def behind(self, key: Key) -> bool:
-        """Whether nothing may be decided about the set ``key`` yet. Raises what ``Client`` raises."""
+        """Whether nothing may be decided about the set ``key`` yet. Raises what ``Client`` raises.
+
+        Without the set nothing of it is decided, and its groups, which go after it, ask in vain: nothing is
+        read, and nothing remembered, which nobody would forget.
+        """
+        if self._informers.sets.get(key) is None:
+            return False
         with self._lock:
             if key in self._known:
                 return False
@@ -51,7 +57,7 @@ class CatchingUp:
             wanted = tuple(self._look(key))
         shown = all(_shows(informer, versions) for informer, versions in wanted)
         with self._lock:
-            if shown:
+            if shown and self._informers.sets.get(key) is not None:
                 self._known.add(key)
             if shown or _lacks(wanted):
                 self._waiting.pop(key, None)

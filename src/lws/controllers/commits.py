@@ -79,7 +79,7 @@ class Committer:
         self._groups = groups
         self._clock = clock
         self._free: LRUCache[Key, float] = LRUCache(10_000)  # from when on the next patch may go
-        self._backoff = ItemExponentialBackoff(cap=60.0)
+        self.backoff = ItemExponentialBackoff(cap=60.0)
         self._lock = threading.Lock()
 
     def reconcile(self, key: Key) -> Result:
@@ -97,22 +97,32 @@ class Committer:
         try:
             stale = self._commit(key, asked)
         except BaseException:
-            self._look_again(asked, after=self._backoff.when(key))
+            self._look_again(asked, after=self.backoff.when(key))
             raise
         finally:
             ended = self._clock.monotonic()
             with self._lock:
                 self._free[key] = ended + REST * (ended - began)
+        if stale is None:
+            self.forget(key)
+            self._look_again(asked, after=REST)
+            return Result()
         if len(stale) < len(asked):  # one of many that is old is no reason to be slow with the next
-            self._backoff.forget(key)
+            self.backoff.forget(key)
         old = {x.index for x in stale}
         self._look_again((x for x in asked if x.index not in old), after=0.0)
         if stale:
-            self._look_again(stale, after=self._backoff.when(key))
+            self._look_again(stale, after=self.backoff.when(key))
         return Result()
 
-    def _commit(self, key: Key, asked: list[StoreEntry]) -> tuple[StoreEntry, ...]:
-        """Entries that were not written, because something else is the case by now.
+    def forget(self, key: Key) -> None:
+        """The set is gone."""
+        self.backoff.forget(key)
+        with self._lock:
+            self._free.pop(key, None)
+
+    def _commit(self, key: Key, asked: list[StoreEntry]) -> tuple[StoreEntry, ...] | None:
+        """Entries that were not written, because something else is the case by now; None: the set is gone.
 
         After a lost answer the set tells whether the patch was accepted; if not, it is sent once more.
         """
@@ -123,20 +133,17 @@ class Committer:
                 raise
             return self._try(key, asked)
 
-    def _try(self, key: Key, asked: list[StoreEntry]) -> tuple[StoreEntry, ...]:
-        live = self._read(key)
-        patch, stale = plan_commit(key, asked, self._ledger.overlay(live) if live is not None else None)
-        if live is not None and stale:
+    def _try(self, key: Key, asked: list[StoreEntry]) -> tuple[StoreEntry, ...] | None:
+        try:
+            live = self._client.get(LEADERWORKERSETS, LeaderWorkerSet, key.name, key.namespace)
+        except NotFound:
+            return None
+        patch, stale = plan_commit(key, asked, self._ledger.overlay(live))
+        if stale:
             self._observe(live)
         if patch is not None:
             self._executor.run([patch])
         return stale
-
-    def _read(self, key: Key) -> LeaderWorkerSet | None:
-        try:
-            return self._client.get(LEADERWORKERSETS, LeaderWorkerSet, key.name, key.namespace)
-        except NotFound:
-            return None
 
     def _look_again(self, entries: Iterable[StoreEntry], *, after: float) -> None:
         for one in entries:

@@ -29,6 +29,7 @@ from lws.runtime.controller import Controller
 from lws.runtime.informers import Adder, EnqueueRequests, Informer
 from lws.runtime.metrics import Metrics
 from lws.runtime.queue import WorkQueue, persistent_backoff
+from lws.runtime.resync import Resync
 
 
 def make_role_controller(
@@ -40,8 +41,8 @@ def make_role_controller(
     clock: Clock,
     workers: int,
     measures: WorkloadMetrics,
-) -> Controller[Key]:
-    """The DisaggregatedSet controller, watching but not started."""
+) -> tuple[Controller[Key], Resync[Key]]:
+    """The DisaggregatedSet controller, watching but not started, and its resync."""
     queue = WorkQueue[Key](
         d.REPORTING_CONTROLLER,
         limiter=persistent_backoff(clock),
@@ -57,7 +58,7 @@ def make_role_controller(
         awaken=watches.awaken,
         measures=measures,
     )
-    return Controller(
+    controller = Controller(
         d.REPORTING_CONTROLLER,
         reconciler.reconcile,
         queue=queue,
@@ -66,6 +67,8 @@ def make_role_controller(
         clock=clock,
         quiet=part_of_life,
     )
+    sets = watches.informers.sets.indexer
+    return controller, Resync((lambda: [x.key for x in sets.list()], queue), clock=clock)
 
 
 def make_role_reconciler(
@@ -99,8 +102,9 @@ def make_role_reconciler(
     )
     _measure(informers, ledger, measures)
 
-    def news(_: KubeObject | None, new: KubeObject) -> bool:
-        return not executor.wrote(new)
+    def news(old: KubeObject | None, new: KubeObject) -> bool:
+        """The answer to our own write is none, unless it is the first to tell of what somebody changed."""
+        return not executor.wrote(new) or old is None or _intent(old) != _intent(new)
 
     def changed(old: LeaderWorkerSet | None, new: LeaderWorkerSet) -> bool:
         return old is None or _aspects(old) != _aspects(new)
@@ -141,6 +145,11 @@ def _edited(old: Service | None, new: Service) -> bool:
 def _reowned(old: KubeObject | None, new: KubeObject) -> bool:
     """A revision matters when it is gone, or no longer the set's."""
     return old is not None and old.metadata.owner_references != new.metadata.owner_references
+
+
+def _intent(one: KubeObject) -> object:
+    """What users and autoscalers change of an object, its spec by its generation."""
+    return (one.deleting, one.metadata.generation, one.labels, one.annotations, one.metadata.owner_references)
 
 
 def _aspects(child: LeaderWorkerSet) -> object:

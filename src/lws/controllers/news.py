@@ -70,15 +70,18 @@ def member_aspects(pod: Pod) -> object:
 
 
 def pod_aspects(pod: Pod) -> object:
-    """What a group's pass reads of a pod; of readiness and node only the leader's."""
+    """What a group's pass reads of a pod; of readiness only the leader's, of the node also whether one that
+    uses a claim of its group has any."""
     led = (pod.serves, pod.gated and pod.gate_open, pod.spec.node_name) if is_leader(pod) else ()
+    placed = bool(pod.spec.node_name) if c.GROUP_CLAIMS_ANNOTATION in pod.annotations else None
     owners = pod.metadata.owner_references  # a worker may be adopted by a new StatefulSet
     place = tuple(pod.labels.get(x) for x in _PLACE)
-    return (pod.deleting, pod.status.phase, pod.restarts, pod.resizing, owners, place, *led)
+    return (pod.deleting, pod.status.phase, pod.restarts, pod.resizing, owners, place, placed, *led)
 
 
 def leader_aspects(pod: Pod) -> object:
-    return (pod.deleting, pod.ready, pod.labels)
+    """What a set's pass reads of a leader pod; one without workers bears the mark of its group's update."""
+    return (pod.deleting, pod.ready, pod.labels, pod.annotations.get(c.IN_PLACE_ANNOTATION))
 
 
 def course_aspects(one: StatefulSet) -> object:

@@ -150,6 +150,11 @@ class WorkloadMetrics:
             case RoleRolloutStepped():
                 self._steps.inc()
 
+    def forget(self, key: Key) -> None:
+        """The set is gone."""
+        with self._lock:
+            self._recreated.pop(key, None)
+
     def watch_sets(self, sets: SetReader) -> None:
         """Where the gauges come from: all sets with what is known of their rollouts."""
         self._sets = sets

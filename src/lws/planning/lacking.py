@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Final
 
 from msgspec import Struct
@@ -19,6 +20,9 @@ from lws.objects import controlled_by, resource_version
 from lws.planning.actions import Action, Problem, Requeue
 from lws.planning.events import pod_reference, warning
 from lws.planning.ownership import name_taken
+
+NAMED: Final = 100
+"""Missing pods that are looked for; a set may ask for a million."""
 
 REFUSED_GRACE: Final = 5.0
 """Seconds that a pod is missing before what was said of one of its name, perhaps a while ago, counts."""
@@ -43,13 +47,13 @@ class Lack(Struct, frozen=True, gc=False):
 
 
 def missing_pods(owner: StatefulSet, pods: Iterable[Pod]) -> tuple[str, ...]:
-    """Names of the pods of ``owner`` that are not among ``pods``, those on their way out included."""
+    """Names of the first pods of ``owner`` that are not among ``pods``, those on their way out included."""
     there = {x.name for x in pods if controlled_by(x, owner.uid)}
     if len(there) >= owner.spec.replicas:
         return ()
     first = owner.spec.ordinals.start
     names = (f"{owner.name}-{x}" for x in range(first, first + owner.spec.replicas))
-    return tuple(x for x in names if x not in there)
+    return tuple(islice((x for x in names if x not in there), NAMED))
 
 
 def refusals_in(failures: Iterable[CreationFailure]) -> dict[str, str]:

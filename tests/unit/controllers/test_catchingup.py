@@ -117,3 +117,18 @@ def test_a_set_that_is_gone_is_forgotten() -> None:
     world.caches.forget(world.lws.key)
     assert not world.caches.known(world.lws.key)
     assert not world.caches.behind(Key("default", "none"))
+
+
+def test_a_set_that_is_gone_costs_its_groups_nothing() -> None:
+    """The garbage collector takes them after it; nothing is read for them, and nothing stays."""
+    world = World(a_set(replicas=1))
+    world.list()
+    assert not world.behind()
+    world.cluster.delete(world.lws, force=True)
+    for informer in world.stepped:
+        informer.list(behind=0)
+    world.caches.forget(world.key)
+    world.wire.accepted.clear()
+    assert not world.behind()
+    assert world.wire.accepted == []
+    assert not world.caches.known(world.key)

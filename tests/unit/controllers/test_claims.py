@@ -6,8 +6,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from support.apimodel.store import BY_KIND, Where
+from support.child_world import World as ChildWorld
+from support.groups import NAMESPACE, a_set
 
+from lws.api import constants as c
 from lws.api.resourceclaims import ResourceClaim, ResourceClaimTemplate
+from lws.api.workloads import Pod
 from lws.controllers.claims import GroupClaims
 from lws.kube.errors import Forbidden, KubeError, NotFound, Unavailable
 from lws.kube.resources import RESOURCE_CLAIM_TEMPLATES
@@ -120,3 +125,34 @@ def test_after_the_end_no_watch_is_begun(world: World) -> None:
     world.claims.stop()
     world.look()
     assert world.watch.starts == 0
+
+
+def shared(image: str) -> dict[str, Any]:
+    """A pod template that uses a claim of its group."""
+    entry = {"name": "rack", "resourceClaimTemplateName": WANT.template}
+    return {
+        "metadata": {"annotations": {c.GROUP_CLAIMS_ANNOTATION: "rack"}},
+        "spec": {"containers": [{"name": "c", "image": image}], "resourceClaims": [entry]},
+    }
+
+
+def test_groups_whose_pods_have_a_node_do_not_wait_for_their_claim() -> None:
+    """The scheduler allocates first and binds a moment later; kubelets then pull for minutes."""
+    roles = {"leaderTemplate": shared("a"), "workerTemplate": shared("a")}
+    world = ChildWorld(stored=True, lws=a_set(replicas=1, size=3, template=roles))
+    store, nodes = world.cluster.store, world.cluster.nodes
+    kind = BY_KIND["ResourceClaimTemplate"]
+    metadata = {"name": WANT.template, "namespace": NAMESPACE, "uid": "uid-template"}
+    store.put(Where(kind, NAMESPACE, WANT.template), {"metadata": metadata, "spec": {"spec": {}}})
+    nodes.away = True
+    world.settle(seconds=3)
+    for where, claim in [x for x in store.everything() if x[0].kind.kind == "ResourceClaim"]:
+        store.put(where, {**claim, "status": {"allocation": {"devices": {}}}})
+    world.settle()
+    for where, pod in [x for x in store.everything() if x[0].kind.kind == "Pod"]:
+        store.put(where, {**pod, "spec": {**pod["spec"], "nodeName": "n"}})
+        world.settle()
+    world.settle(seconds=100)
+    assert {x.spec.node_name for x in world.cluster.all(Pod)} == {"n"}
+    assert c.STALLED not in world.conditions
+    assert c.REASON_WAITING_FOR_CLAIM not in {x.reason for x in world.set.status.groups.values()}

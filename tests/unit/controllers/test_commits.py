@@ -340,3 +340,12 @@ def test_entries_do_not_wait_for_a_status_that_failed() -> None:
     world.server.during = lambda: None
     world.commit()
     assert world.restarting() == {0}
+
+
+def test_of_sets_that_are_gone_nothing_is_remembered() -> None:
+    world = World()
+    world.ask(0)
+    key = world.lws.key
+    world.cluster.delete(world.lws, force=True)
+    world.committer.reconcile(key)
+    assert len(world.committer.backoff) == 0

@@ -504,3 +504,31 @@ def test_what_a_former_set_of_its_name_left_is_awaited() -> None:
     cluster.settle()
     assert true(cluster) == {d.AVAILABLE}
     assert d.REASON_SCALER_CONFLICT not in cluster.server.events
+
+
+def test_an_autoscalers_word_that_comes_with_our_own_write_is_heard() -> None:
+    """A list anew shows the scaler as our status patch left it, which the autoscaler had written before."""
+    cluster = Cluster(a_role("prefill", 2, external=True), a_role("decode", 2))
+    cluster.settle()
+    (name,) = cluster.names(d.SCALER_KIND)
+    view = next(x for x in cluster.views if x.kind == d.SCALER_KIND)
+    before = view.list()[0]
+    stored = cluster.server.objects[d.SCALER_KIND, name]
+    metadata = {**stored["metadata"], "generation": stored["metadata"]["generation"] + 1}
+    scaled = stored | {"spec": {"replicas": 5}, "metadata": metadata}
+    cluster.server.put(d.SCALER_KIND, scaled | {"status": {**stored["status"], "replicas": 0}})
+    cluster.reconcile()
+    after = view.list()[0]
+    assert after.status.replicas == before.status.replicas, "our own write is the last"
+    for old, words in ((before, "heard of it once"), (None, "heard of it for the first time")):
+        cluster.queued.clear()
+        for handler in view.handlers:
+            if old is None:
+                handler.on_add(after, initial=True)
+            else:
+                handler.on_update(old, after)
+        assert cluster.queued == [cluster.ds().key], words
+    cluster.queued.clear()
+    for handler in view.handlers:
+        handler.on_update(after, after)
+    assert cluster.queued == [], "our own write alone is no news"

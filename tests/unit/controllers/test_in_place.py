@@ -384,3 +384,25 @@ def test_the_statefulset_controller_may_see_labels_late() -> None:
     world.settle()
     world.assert_whole()
     assert (world.uids(), world.deleted_by_sets) == (before, [])
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_a_roll_that_is_taken_back_before_any_kubelet_has_seen_it_ends(size: int) -> None:
+    """The update of the first group is settled when its set was told of the last pod long ago."""
+    shape: dict[str, Any] = {"replicas": 3, "size": size}
+    world = Life(1, **shape, template=pods_of("a", "a"))
+    world.cluster.nodes.away = True
+    began = world.clock.monotonic()
+
+    def pass_time(seconds: float) -> None:
+        while world.moves() or (world.next() or began + seconds) < began + seconds:
+            world.step()
+
+    world.edit(**shape, template=pods_of("b", "a"))
+    pass_time(8)
+    world.edit(**shape, template=pods_of("a", "a"))
+    pass_time(30)
+    world.cluster.nodes.away = False
+    world.settle()
+    world.assert_whole()
+    world.assert_at_rest()

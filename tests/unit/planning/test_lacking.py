@@ -10,7 +10,7 @@ from lws.api import constants as c
 from lws.api.workloads import CreationFailure, InvolvedObject, Pod, StatefulSet
 from lws.objects import ObjectMeta, OwnerReference
 from lws.planning.actions import Problem, Record, Requeue
-from lws.planning.lacking import REFUSED_GRACE, Lack, missing_pods, plan_lack, refusals_in
+from lws.planning.lacking import NAMED, REFUSED_GRACE, Lack, missing_pods, plan_lack, refusals_in
 
 LEADER = a_leader(0)
 QUOTA = 'pods "x" is forbidden: exceeded quota: small, requested: pods=1, used: pods=2, limited: pods=2'
@@ -118,3 +118,9 @@ class TestPlan:
             f"Pod {found.name} exists and is not this group's: it belongs to ReplicaSet web"
         )
         assert isinstance(event, Record)
+
+
+def test_of_a_million_only_the_first_are_named() -> None:
+    """Whatever number somebody asks for, a pass takes as long as with a few."""
+    missing = missing_pods(workers(1_000_000), [a_worker(LEADER, 1)])
+    assert missing == tuple(f"{LEADER.name}-{x}" for x in range(2, 2 + NAMED))

@@ -117,7 +117,7 @@ def plan_scaler_status(
         "observedGeneration": generation,
         "conditions": [condition_document(x) for x in wanted.conditions],
     }
-    return PatchStatus(d.SCALER_KIND, scaler.key, status)
+    return PatchStatus(d.SCALER_KIND, scaler.key, status, uid=scaler.uid)
 
 
 def _conditions(stored: tuple[Condition, ...], generation: int, now: str) -> tuple[Condition, ...]:

@@ -25,8 +25,8 @@ class Commit(NamedTuple):
     stale: tuple[StoreEntry, ...]
 
 
-def plan_commit(key: Key, asked: Iterable[StoreEntry], live: LeaderWorkerSet | None) -> Commit:
-    """What becomes of these entries of the set ``key``, which the API server has as ``live`` (None: gone).
+def plan_commit(key: Key, asked: Iterable[StoreEntry], live: LeaderWorkerSet) -> Commit:
+    """What becomes of these entries of the set ``key``, which the API server has as ``live``.
 
     An entry is written only where what it was decided on still holds: this very set, its spec, its
     annotations, and the entry that it replaces. One that is there already counts as written, for then the
@@ -36,14 +36,14 @@ def plan_commit(key: Key, asked: Iterable[StoreEntry], live: LeaderWorkerSet | N
     then: list[Effect] = []
     stale = []
     for one in asked:
-        stored = None if live is None else recorded_of(live, one.index)
-        if live is None or edited(one.lws, live) or stored not in (one.base, one.entry):
+        stored = recorded_of(live, one.index)
+        if edited(one.lws, live) or stored not in (one.base, one.entry):
             stale.append(one)
             continue
         then += one.then
         if stored != one.entry:
             groups[one.index] = entry_difference(stored, one.entry)
-    if live is None or not (groups or then):
+    if not (groups or then):
         return Commit(None, tuple(stale))
     status = {"groups": groups} if groups else {}
     return Commit(PatchStatus(c.KIND, key, status, then=tuple(then), uid=live.uid), tuple(stale))

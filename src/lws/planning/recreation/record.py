@@ -41,6 +41,9 @@ from lws.planning.recreation.evidence import (
     workers_of,
 )
 
+DIGITS: Final = 10
+"""Of the largest number of groups there is, an int32."""
+
 _RECREATING: Final = (c.RESTART_RECREATE_GROUP, c.RESTART_RECREATE_GROUP_AFTER_START)
 
 
@@ -198,5 +201,12 @@ def _removed(lws: LeaderWorkerSet, groups: Groups, leader_set: StatefulSet | Non
     if leader_set is None:
         return {}
     alive = {str(x.index) for x in groups.all}
-    wanted = {str(x) for x in range(leader_set.spec.replicas)} if lws.status.groups else set()
-    return {x: None for x in lws.status.groups if x not in alive and x not in wanted}
+    wanted = leader_set.spec.replicas
+    return {x: None for x in lws.status.groups if x not in alive and not _is_one_of(x, wanted)}
+
+
+def _is_one_of(index: str, wanted: int) -> bool:
+    """Whether it is the index of one of so many groups, as we write it."""
+    if len(index) > DIGITS or not (index.isascii() and index.isdigit()):
+        return False
+    return index == str(int(index)) and int(index) < wanted

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable
 from typing import Generic, Protocol, TypeVar
 
-from lws.objects import ObjectT
+from lws.objects import Key, ObjectT
 from lws.runtime.queue import LOW_PRIORITY
 
 K = TypeVar("K", bound=Hashable)
@@ -19,6 +19,22 @@ class Adder(Protocol[K_contra]):
     """The part of a work queue that a handler needs."""
 
     def add(self, item: K_contra, *, priority: int = 0, after: float = 0.0) -> None: ...
+
+
+class Gone(Generic[ObjectT]):
+    """Tells ``forget`` the key of every object that is gone, and of nothing else."""
+
+    def __init__(self, forget: Callable[[Key], object]) -> None:
+        self._forget = forget
+
+    def on_add(self, obj: ObjectT, *, initial: bool) -> None:
+        """It is there."""
+
+    def on_update(self, old: ObjectT, new: ObjectT) -> None:
+        """It is still there."""
+
+    def on_delete(self, obj: ObjectT) -> None:
+        self._forget(obj.key)
 
 
 class EnqueueRequests(Generic[ObjectT, K]):

@@ -47,7 +47,6 @@ def test_entries_of_several_groups_are_one_patch_of_what_differs() -> None:
 @pytest.mark.parametrize(
     "live",
     [
-        pytest.param(None, id="the-set-is-gone"),
         pytest.param(a_set(metadata={"uid": "another"}, status={"groups": {"0": BEFORE}}), id="another-set"),
         pytest.param(a_set(metadata={"generation": 2}, status={"groups": {"0": BEFORE}}), id="spec-edited"),
         pytest.param(
@@ -61,7 +60,7 @@ def test_entries_of_several_groups_are_one_patch_of_what_differs() -> None:
         pytest.param(seen(), id="no-entry-any-more"),
     ],
 )
-def test_what_was_decided_on_an_old_picture_is_not_written(live: LeaderWorkerSet | None) -> None:
+def test_what_was_decided_on_an_old_picture_is_not_written(live: LeaderWorkerSet) -> None:
     one = store(seen(g0=BEFORE), then=(EVENT,))
     assert plan_commit(KEY, [one], live) == (None, (one,))
 
