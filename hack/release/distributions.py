@@ -19,6 +19,7 @@ PLUGIN_PARTS: Final = (
     "__init__.py",
     "api/",
     "cli/",
+    "documents.py",
     "kube/",
     "objects.py",
     "planning/",

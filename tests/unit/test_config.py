@@ -232,6 +232,24 @@ class TestDecoding:
                 ["is not YAML: line 1, column 11: expected the node content, but found '<stream end>'"],
                 id="no YAML",
             ),
+            pytest.param(
+                "clientConnection: {qps: " + "9" * 400 + "}",
+                ["is not YAML: clientConnection.qps: no number may have so many digits"],
+                id="a number of 400 digits",
+            ),
+            pytest.param(
+                "webhook: {port: !!int abc}",
+                ["is not YAML: line 1, column 17: what stands here is no int"],
+                id="no number",
+            ),
+            pytest.param(
+                "metrics: {bindAddress: 2026-02-30}",
+                [
+                    "metrics.bindAddress: '2026-02-30' is not an address to listen on; allowed: "
+                    '":PORT" or "HOST:PORT" with a port from 1 to 65535, or "0" for off'
+                ],
+                id="looks like a date",
+            ),
             pytest.param(b"\xff\xfe", ["is not UTF-8 text: byte 0 cannot be decoded"], id="no text"),
         ],
     )
@@ -503,6 +521,12 @@ def test_durations(text: str, seconds: float) -> None:
 )
 def test_no_durations(text: str) -> None:
     with pytest.raises(ValueError, match="is not a duration"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize("text", ["9" * 400 + "h", "-2600000h"])
+def test_no_duration_is_longer_than_go_s(text: str) -> None:
+    with pytest.raises(ValueError, match="more than 292 years"):
         parse_duration(text)
 
 

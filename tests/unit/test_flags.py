@@ -86,6 +86,12 @@ def test_typed(arguments: list[str], typed: dict[str, Any]) -> None:
             ["--kube-api-qps=x"], "invalid value 'x' for flag --kube-api-qps: need a number", id="float"
         ),
         pytest.param(
+            [f"--leader-elect-retry-period={'9' * 400}h"],
+            f"invalid value '{'9' * 400}h' for flag --leader-elect-retry-period: "
+            "need a duration with its unit, such as 15s",
+            id="a duration without end",
+        ),
+        pytest.param(
             ["--leader-elect-retry-period=2"],
             "invalid value '2' for flag --leader-elect-retry-period: "
             "need a duration with its unit, such as 15s",

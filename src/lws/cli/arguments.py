@@ -30,9 +30,19 @@ def parse(arguments: Sequence[str] | None) -> Any:
     name, rest = find_command(words, COMMANDS, EVERY_FLAG)
     command = COMMANDS.get(name)
     try:
+        _check_text(words)
         return _options(command, rest) if command is not None else _no_command(name, rest)
     except UsageError as error:
         raise SystemExit(complain(name, error)) from None
+
+
+def _check_text(words: Sequence[str]) -> None:
+    """Nothing else can be sent, or written. Raises UsageError."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"{word!a} is not UTF-8 text") from None
 
 
 def complain(name: str, error: UsageError) -> int:

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-import yaml
 
 from lws.cli.kinds import DISAGGREGATEDSETS, LEADERWORKERSETS
 from lws.cli.observing import absence
 from lws.cli.session import FIELD_MANAGER, CommandError, Session
 from lws.cli.values import Target
+from lws.documents import Unreadable
+from lws.documents import read_documents as read_texts
 from lws.kube.client import APPLY, MERGE_PATCH
 from lws.kube.errors import ApiError, NotFound
 from lws.kube.resources import Resource
@@ -31,24 +32,39 @@ _UNKNOWN = "strict decoding error: "
 
 def read_documents(source: str) -> list[Document]:
     """The objects in a file of YAML or JSON documents; ``-`` is standard input. Raises CommandError."""
-    text = _read(source)
     try:
-        documents = [x for x in yaml.safe_load_all(text) if x is not None]
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}: {getattr(error, 'problem', '')}" if mark is not None else str(error)
-        raise CommandError(f"{source} is not YAML: {' '.join(where.split())}") from error
-    return [x for x in documents if isinstance(x, dict)]
+        found = [x for x in read_texts(_read(source)) if isinstance(x, dict)]
+    except Unreadable as error:
+        raise CommandError(f"{source} is not YAML: {error}") from error
+    for document in found:
+        _check(source, document)
+    return found
+
+
+def _check(source: str, document: Document) -> None:
+    """That what is read here of any object is what it should be; of the rest the server judges."""
+    metadata = document.get("metadata")
+    if not isinstance(metadata, dict | None):
+        raise CommandError(f"{source}: metadata must be a mapping")
+    for member, kind, words in (
+        ("name", str, "a string; put it in quotes"),
+        ("namespace", str, "a string; put it in quotes"),
+        ("labels", dict, "a mapping"),
+        ("annotations", dict, "a mapping"),
+    ):
+        if not isinstance((metadata or {}).get(member), kind | None):
+            raise CommandError(f"{source}: metadata.{member} must be {words}")
 
 
 def name_of_only_set(source: str, documents: Iterable[Document]) -> Target:
     """Which set is meant where none is named. Raises CommandError where that is not sure."""
     kinds = (LEADERWORKERSETS, DISAGGREGATEDSETS)
     found = [
-        Target(kind.kind, str((x.get("metadata") or {}).get("name")))
+        Target(kind.kind, name)
         for x in documents
         for kind in kinds
         if (x.get("kind"), x.get("apiVersion")) == (kind.kind, kind.api_version)
+        and (name := (x.get("metadata") or {}).get("name"))
     ]
     if len(found) != 1:
         names = ", ".join(x.name for x in found) or "none"
@@ -69,9 +85,9 @@ def find_set(source: str, documents: Iterable[Document], kind: Resource, name: s
 
 
 def _read(source: str) -> str:
-    if source == "-":
-        return sys.stdin.read()
     try:
+        if source == "-":
+            return sys.stdin.read()
         return Path(source).read_text(encoding="utf-8")
     except OSError as error:
         raise CommandError(f"{source} cannot be read: {error.strerror}") from error
@@ -101,7 +117,7 @@ def merge_patch(live: Document, manifest: Document) -> Document:
     last = (live.get("metadata", {}).get("annotations") or {}).get(LAST_APPLIED)
     try:
         original = msgspec.json.decode(last) if last else {}
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         original = {}
     return dict(merged(removed(original, manifest), manifest))
 

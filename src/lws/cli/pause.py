@@ -7,6 +7,7 @@ anew (docs/decisions/061).
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from lws.api import constants as c
@@ -46,7 +47,7 @@ def resuming(seen: Seen) -> tuple[Patch | None, str]:
     if lws.partition != HELD:
         return forget, f"resumed: its partition was changed to {lws.partition} meanwhile, and stays so"
     kept = lws.annotations[c.PAUSED_PARTITION_ANNOTATION]
-    own = int(kept) if kept.isascii() and kept.isdigit() else None
+    own = int(kept) if re.fullmatch("[0-9]{1,10}", kept) else None
     return _partition(own) | forget, f"resumed: its partition is {own or 0}"
 
 

@@ -14,7 +14,9 @@ _KINDS: Final = {
     **dict.fromkeys(("ds", "dset", "disaggregatedset", "disaggregatedsets"), d.KIND),
 }
 _GROUPS: Final = {c.KIND: c.GROUP, d.KIND: d.GROUP}
-_DURATION: Final = re.compile(r"([0-9]+)(ms|s|m|h)?")
+_DURATION: Final = re.compile(r"([0-9]{1,15})(ms|s|m|h)?")
+_YEAR: Final = 365 * 24 * 3600.0
+"""Seconds; whoever waits longer waits for ever, and no clock of the system can count it."""
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 _IMAGE: Final = re.compile(r"(?:(leader|worker)/)?([a-z0-9]([-a-z0-9]*[a-z0-9])?|\*)=(\S+)")
 
@@ -80,7 +82,7 @@ def seconds(text: str) -> float:
     match = _DURATION.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is no duration; write 90s, 5m or 1h")
-    return int(match[1]) * _SECONDS[match[2]]
+    return min(int(match[1]) * _SECONDS[match[2]], _YEAR)
 
 
 def new_image(text: str) -> NewImage:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import msgspec
-import yaml
 from msgspec import Struct
 from msgspec.structs import FieldInfo
 
@@ -27,42 +26,13 @@ from lws.config.types import (
     InvalidConfiguration,
 )
 from lws.config.validation import problems_of
+from lws.documents import Fields, Unreadable, read_document
 
 StructT = TypeVar("StructT", bound=Struct)
 
 
 class Refused(ValueError):  # noqa: N818 - a value was
     """A value of the wrong type; the text says what is wanted."""
-
-
-class _Mapping(dict[Any, Any]):
-    """A mapping that remembers which of its keys were given more than once."""
-
-    twice: list[str]
-
-    @classmethod
-    def of(cls, pairs: Iterable[tuple[Any, Any]]) -> _Mapping:
-        mapping = cls()
-        mapping.twice = []
-        for key, value in pairs:
-            if key in mapping:
-                mapping.twice.append(str(key))
-            mapping[key] = value
-        return mapping
-
-
-class _Loader(yaml.SafeLoader):
-    """Plain YAML whose mappings remember their repeated keys."""
-
-    def pairs(self, node: yaml.MappingNode) -> _Mapping:
-        own = [(self.construct_object(key), None) for key, _ in node.value if key.tag != _MERGE]
-        mapping = _Mapping(self.construct_mapping(node, deep=True))
-        mapping.twice = _Mapping.of(own).twice
-        return mapping
-
-
-_MERGE: Final = "tag:yaml.org,2002:merge"
-_Loader.add_constructor("tag:yaml.org,2002:map", _Loader.pairs)
 
 
 def read_configuration(path: Path) -> Configuration:
@@ -79,7 +49,7 @@ def decode_configuration(content: bytes) -> Configuration:
     tree = _parse(content)
     if tree is None:
         return Configuration()
-    if not isinstance(tree, _Mapping):
+    if not isinstance(tree, Fields):
         raise InvalidConfiguration([f"must be a mapping of fields, not {_describe(tree)}"])
     problems = _identity_problems(tree)
     configuration = _fill(Configuration, tree, "", problems)
@@ -105,27 +75,14 @@ def document_of(configuration: Configuration) -> dict[str, Any]:
 
 def _parse(content: bytes) -> Any:
     try:
-        text = content.decode("utf-8-sig")
-        if text.lstrip().startswith("{"):  # YAML takes most JSON, but not tabs
-            try:
-                return json.loads(text, object_pairs_hook=_Mapping.of)
-            except json.JSONDecodeError:
-                pass  # a YAML mapping in braces
-        return next(yaml.load_all(text, _Loader), None)
+        return read_document(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise InvalidConfiguration([f"is not UTF-8 text: byte {error.start} cannot be decoded"]) from error
-    except yaml.YAMLError as error:
-        raise InvalidConfiguration([f"is not YAML: {_yaml_cause(error)}"]) from error
+    except Unreadable as error:
+        raise InvalidConfiguration([f"is not YAML: {error}"]) from error
 
 
-def _yaml_cause(error: yaml.YAMLError) -> str:
-    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
-        return " ".join(str(error).split())
-    mark = error.problem_mark
-    return f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
-
-
-def _identity_problems(tree: _Mapping) -> list[str]:
+def _identity_problems(tree: Fields) -> list[str]:
     """Takes ``apiVersion`` and ``kind`` out of the tree; missing ones are taken for granted."""
     problems = []
     for field, wanted in (("apiVersion", API_VERSION), ("kind", KIND)):
@@ -135,7 +92,7 @@ def _identity_problems(tree: _Mapping) -> list[str]:
     return problems
 
 
-def _fill(type_: type[StructT], mapping: _Mapping, path: str, problems: list[str]) -> StructT:
+def _fill(type_: type[StructT], mapping: Fields, path: str, problems: list[str]) -> StructT:
     """A ``type_`` of the mapping's values; what is wrong is added to ``problems``."""
     fields = {info.encode_name: info for info in msgspec.structs.fields(type_)}
     problems += [f"{path}{field}: given twice" for field in mapping.twice]
@@ -155,7 +112,7 @@ def _fill(type_: type[StructT], mapping: _Mapping, path: str, problems: list[str
 def _set(values: dict[str, Any], info: FieldInfo, value: Any, path: str, problems: list[str]) -> None:
     type_ = GangSchedulingManagement if info.name == "gang_scheduling_management" else info.type
     if isinstance(type_, type) and issubclass(type_, Struct):
-        if not isinstance(value, _Mapping):
+        if not isinstance(value, Fields):
             raise Refused("a mapping of fields")
         values[info.name] = _fill(type_, value, f"{path}.", problems)
         return

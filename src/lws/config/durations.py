@@ -17,6 +17,7 @@ _SECONDS: Final = {
 }
 _TERM: Final = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 _WHOLE: Final = re.compile(rf"([-+]?)((?:{_TERM.pattern})+|0)", re.ASCII)
+_LONGEST: Final = 2**63 / 1e9  # Go's, in nanoseconds
 
 ALLOWED: Final = "a duration with its unit, such as 15s, 500ms or 1m30s"
 
@@ -27,6 +28,8 @@ def parse_duration(text: str) -> float:
     if whole is None:
         raise ValueError(f"{text!r} is not a duration")
     seconds = sum(float(number) * _SECONDS[unit] for number, unit in _TERM.findall(whole[2]))
+    if seconds > _LONGEST:
+        raise ValueError("a duration of more than 292 years")
     return -seconds if whole[1] == "-" else seconds
 
 

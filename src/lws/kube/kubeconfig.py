@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
+from lws.documents import Unreadable, read_documents
 from lws.kube.errors import ConfigurationError, one_line
 from lws.kube.fields import check_kinds
 from lws.kube.impersonation import Headers, impersonation
@@ -129,18 +128,12 @@ def _text(path: Path) -> str | None:
 
 def _parsed(path: Path, text: str) -> dict[str, Any]:
     try:
-        document = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # of what looks like a date, too
-        raise ConfigurationError(f"kubeconfig {path} is not YAML: {_yaml_problem(error)}") from error
-    if not isinstance(document, dict):
+        documents = read_documents(text)
+    except Unreadable as error:
+        raise ConfigurationError(f"kubeconfig {path} is not YAML: {error}") from error
+    if len(documents) != 1 or not isinstance(documents[0], dict):
         raise ConfigurationError(f"kubeconfig {path}: no mapping with clusters, contexts and users in it")
-    return document
-
-
-def _yaml_problem(error: Exception) -> str:
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        return f"line {error.problem_mark.line + 1}: {error.problem}"
-    return one_line(str(error))
+    return documents[0]
 
 
 def _named(

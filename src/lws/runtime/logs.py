@@ -78,7 +78,7 @@ def parse_level(text: str) -> int:
     name = text.strip().lower()
     if name in _LEVELS:
         return _LEVELS[name]
-    if name.isdecimal() and int(name) > 0:
+    if name.isdecimal() and name.strip("0"):
         return logging.DEBUG
     raise ValueError(f"log level {text!r}: need one of {', '.join(_LEVELS)}, or a number from 1 up")
 

@@ -32,6 +32,9 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (["status", "ds/"], "'ds/' is no name"),
         (["status", "x", "--timeout", "soon"], "argument --timeout: 'soon' is no duration"),
         (["status", "x", "--request-timeout=soon"], "argument --request-timeout: 'soon' is no duration"),
+        (["status", "x", "--timeout", "9" * 400 + "s"], "argument --timeout: '9"),
+        (["status", "x", "--request-timeout", "9" * 5000], "argument --request-timeout: '9"),
+        (["list", "-l", "a\udcff"], r"'a\udcff' is not UTF-8 text"),
         (["status", "x", "--timeout"], "flag needs an argument: --timeout"),
         (["status", "x", "-n"], "flag needs an argument: -n"),
         (["status", "x", "--watch=maybe"], "argument --watch: 'maybe' is neither true nor false"),
@@ -119,7 +122,8 @@ def test_names_may_be_as_kubectl_prints_them(text: str, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("90s", 90), ("5m", 300), ("1h", 3600), ("500ms", 0.5), ("7", 7)]
+    ("text", "seconds"),
+    [("90s", 90), ("5m", 300), ("1h", 3600), ("500ms", 0.5), ("7", 7), ("9" * 9 + "h", 31_536_000)],
 )
 def test_durations(text: str, seconds: float) -> None:
     assert parse(["status", "x", "--timeout", text]).timeout == seconds

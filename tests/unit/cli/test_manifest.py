@@ -56,6 +56,12 @@ def test_the_set_is_found_among_other_documents(tmp_path: Path, monkeypatch: pyt
     ("text", "problem"),
     [
         pytest.param("a: [", "is not YAML: line 1", id="no-yaml"),
+        pytest.param("a: " + "[" * 3000, "is not YAML: line 1.*: it is nested too deep", id="deep"),
+        pytest.param("metadata: [a]", "x.yaml: metadata must be a mapping", id="metadata-list"),
+        pytest.param("metadata: a", "x.yaml: metadata must be a mapping", id="metadata-text"),
+        pytest.param("metadata: {name: 5}", "metadata.name must be a string; put it in quotes", id="name"),
+        pytest.param("metadata: {annotations: [b]}", "metadata.annotations must be a map", id="annotations"),
+        pytest.param("spec: {? : 1}", "is not YAML: line 1, column 9: this can be no key", id="null-key"),
         pytest.param(SET, "holds no LeaderWorkerSet 'x'; in it: a", id="another-name"),
         pytest.param("", "in it: none", id="empty"),
         pytest.param("[1, 2]", "in it: none", id="a-list"),
@@ -71,6 +77,25 @@ def test_a_file_that_is_of_no_use(tmp_path: Path, text: str | bytes | None, prob
     with pytest.raises(CommandError, match=problem) as caught:
         read_manifest(str(path), "x")
     assert "\n" not in str(caught.value)
+
+
+def test_what_looks_like_a_date_is_text_as_kubectl_has_it(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(SET.replace("name: a", "name: a, annotations: {released: 2026-02-30}"))
+    manifest = as_applied(read_manifest(str(path), "a"), "ns")
+    assert manifest["metadata"]["annotations"]["released"] == "2026-02-30"
+
+
+def test_standard_input_that_is_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\xff"), encoding="utf-8"))
+    with pytest.raises(CommandError, match="- is not UTF-8 text"):
+        read_manifest("-", "a")
+
+
+@pytest.mark.parametrize("last", ["[" * 3000, '"\\ud800"'], ids=["deep", "half-a-character"])
+def test_what_others_noted_as_applied_is_no_manifest(last: str) -> None:
+    odd = {"metadata": {"annotations": {LAST_APPLIED: last}}}
+    assert merge_patch(odd, a_manifest(replicas=1))["spec"] == {"replicas": 1}
 
 
 def test_another_namespace_is_a_mistake() -> None:
