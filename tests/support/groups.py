@@ -83,6 +83,13 @@ def a_set(
     return msgspec.json.decode(msgspec.json.encode(document), type=LeaderWorkerSet)
 
 
+def unreadable_set(**metadata: Any) -> LeaderWorkerSet:
+    """One that got past admission: no rule can make anything of its template."""
+    container = {"name": "c", "image": "a", "resources": {"limits": {"cpu": "many"}}}
+    worker = {"spec": {"containers": [container]}}
+    return a_set(metadata=metadata, template={"workerTemplate": worker})
+
+
 def a_leader(
     index: int | str = 0,
     *,

@@ -23,6 +23,8 @@ from lws.cli.observing import Seen, see
 from lws.cli.session import CommandError, Session
 from lws.planning.revisions import SETS, Marks, Template, history_limit, owned_revisions, restore
 
+UNREADABLE: Final = "cannot be read"
+
 
 class RevisionView(Struct, rename="camel"):
     """``groups``: how many groups are made from it now. ``images``: of leader and workers. ``change``: what
@@ -109,7 +111,8 @@ def describe(seen: Seen) -> HistoryView:
     views: list[RevisionView] = []
     before: Shown | None = None
     for x in revisions_of(seen):
-        own, template = x.labels.get(c.REVISION_LABEL, ""), shown(stored(seen, x).leader_worker_template)
+        own = x.labels.get(c.REVISION_LABEL, "")
+        template = _shown(seen, x)
         views.append(
             RevisionView(
                 revision=x.revision,
@@ -118,14 +121,22 @@ def describe(seen: Seen) -> HistoryView:
                 created=x.metadata.creation_timestamp or "",
                 current=own == key,
                 groups=groups[own],
-                size=template.size,
-                leader_images=template.leader,
-                worker_images=template.worker,
-                change="" if before is None else change(before, template),
+                size=template.size if template is not None else 0,
+                leader_images=template.leader if template is not None else [],
+                worker_images=template.worker if template is not None else [],
+                change=UNREADABLE if template is None else "" if before is None else change(before, template),
             )
         )
-        before = template
+        before = template or before
     return HistoryView(seen.lws.namespace, seen.lws.name, history_limit(seen.lws.annotations), views)
+
+
+def _shown(seen: Seen, revision: ControllerRevision) -> Shown | None:
+    """None of one that nobody can read, which hides no other."""
+    try:
+        return shown(stored(seen, revision).leader_worker_template)
+    except CommandError:
+        return None
 
 
 class Shown(NamedTuple):

@@ -24,7 +24,7 @@ from lws.cli.drawing import age, count, table
 from lws.cli.history import shown
 from lws.cli.kinds import reference
 from lws.cli.pause import is_paused
-from lws.cli.session import Session
+from lws.cli.session import CommandError, Session
 from lws.cli.states import STYLES, state_of
 from lws.cli.tree import nothing
 from lws.objects import Condition
@@ -76,7 +76,6 @@ def listed(lws: LeaderWorkerSet) -> Listed:
     state, found = state_of(lws, paused=is_paused(lws))
     groups = lws.status.groups
     worst = _worst(groups.values())
-    images = shown(template_of(lws).leader_worker_template)
     return Listed(
         c.KIND,
         lws.namespace,
@@ -89,14 +88,27 @@ def listed(lws: LeaderWorkerSet) -> Listed:
         found.message if found is not None else "",
         lws.metadata.creation_timestamp or "",
         groups["0"].revision if "0" in groups else "",
-        list(dict.fromkeys((*images.leader, *images.worker))),
+        _images_of(lws),
         size=lws.live_size,
     )
 
 
+def _images_of(lws: LeaderWorkerSet) -> list[str]:
+    """None of a template that nobody can read: the set is Stalled, and no other must be hidden by it."""
+    try:
+        images = shown(template_of(lws).leader_worker_template)
+    except ValueError:
+        return []
+    return list(dict.fromkeys((*images.leader, *images.worker)))
+
+
 def listed_roles(seen: SeenRoles) -> Listed:
     """By its status, and that of its LeaderWorkerSets."""
-    ds, roles = seen.ds, progress(seen)
+    try:
+        roles, revision = progress(seen), seen.revision
+    except CommandError:
+        return _listed_alone(seen)
+    ds = seen.ds
     state, found = state_of(ds, paused=ds.paused)
     worst = _worst(x for lws in seen.children for x in lws.status.groups.values())
     images = [shown(_template(x)) for x in ds.spec.roles]
@@ -112,9 +124,30 @@ def listed_roles(seen: SeenRoles) -> Listed:
         _reason(found, worst),
         found.message if found is not None else "",
         ds.metadata.creation_timestamp or "",
-        seen.revision,
+        revision,
         list(dict.fromkeys(image for x in images for image in (*x.leader, *x.worker))),
         roles={x.name: f"{x.ready}/{'?' if x.wanted is None else x.wanted}" for x in roles},
+    )
+
+
+def _listed_alone(seen: SeenRoles) -> Listed:
+    """By its own status alone, where nobody can read its spec."""
+    ds, roles = seen.ds, seen.ds.status.role_statuses
+    state, found = state_of(ds, paused=ds.paused)
+    return Listed(
+        d.KIND,
+        ds.namespace,
+        ds.name,
+        sum(x.ready_replicas for x in roles),
+        None,
+        sum(x.updated_replicas for x in roles),
+        state,
+        _reason(found, ""),
+        found.message if found is not None else "",
+        ds.metadata.creation_timestamp or "",
+        "",
+        [],
+        roles={x.name: f"{x.ready_replicas}/?" for x in roles},
     )
 
 

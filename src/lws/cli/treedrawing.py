@@ -65,10 +65,15 @@ def share(ready: int, wanted: int) -> Text:
     return mark(f"{ready}/{wanted}", good=ready >= wanted)
 
 
+def revision_of(view: Any) -> str:
+    """Of a view of either kind; it has none where nobody can read the set."""
+    return f"revision {view.revision}" if view.revision else "cannot be read"
+
+
 def root_of(view: SetView, drawing: Drawing, more: Cell = "") -> Node:
     """The set, and everything below it. ``more``: to be told of it beside its revision."""
     updated = "" if view.updated >= view.replicas else f"{view.updated}/{view.replicas} updated"
-    info = line(Text(updated, style=BUSY), f"revision {view.revision}", more)
+    info = line(Text(updated, style=BUSY), revision_of(view), more)
     status = Text(view.state, style=STYLES.get(view.state, style_of(view.state)))
     cells = drawing.cells(share(view.ready, view.replicas), status, view.created, info)
     return Node(drawing.name(view.kind, view), cells, _below(view, drawing))

@@ -14,6 +14,7 @@ from lws.cli.observing import Group, Seen, groups_of, tally_of
 from lws.cli.pause import is_paused
 from lws.cli.podcauses import Cause
 from lws.cli.podstates import pod_state
+from lws.cli.session import CommandError
 from lws.cli.states import state_of
 from lws.objects import KubeObject
 
@@ -115,6 +116,27 @@ def describe(seen: Seen, *, now: float) -> SetView:
         groups=[_group(x, key, causes) for x in groups],
         created=seen.lws.metadata.creation_timestamp or "",
         state=state_of(seen.lws, paused=is_paused(seen.lws))[0],
+    )
+
+
+def describe_anyway(seen: Seen, *, now: float) -> SetView:
+    """As ``describe``; of a set whose template nobody can read what it says itself, without its groups."""
+    try:
+        return describe(seen, now=now)
+    except CommandError:
+        lws, leader = seen.lws, seen.leader
+    return SetView(
+        namespace=lws.namespace,
+        name=lws.name,
+        replicas=lws.replicas,
+        size=lws.live_size,
+        ready=lws.status.ready_replicas,
+        updated=lws.status.updated_replicas,
+        revision="",
+        leader_stateful_set=_stateful_set(leader, leading=True) if leader is not None else None,
+        groups=[],
+        created=lws.metadata.creation_timestamp or "",
+        state=state_of(lws, paused=is_paused(lws))[0],
     )
 
 

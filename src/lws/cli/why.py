@@ -13,14 +13,14 @@ from rich.text import Text
 
 from lws.api import constants as c
 from lws.api.workloads import Node
-from lws.cli.causes import Events, group_causes, set_causes, update_causes
+from lws.cli.causes import Events, group_causes, own_causes, set_causes, update_causes
 from lws.cli.drawing import GOOD, QUIET, line, numbers
 from lws.cli.kinds import CORE_EVENTS, Event, reference
 from lws.cli.observing import Seen, groups_of, see
 from lws.cli.placing import asks_for_nodes
 from lws.cli.podcauses import Cause
-from lws.cli.session import Session
-from lws.cli.status import StatusView, ready_of, to_go
+from lws.cli.session import CommandError, Session
+from lws.cli.status import AnySet, StatusView, ready_of, to_go
 from lws.cli.status import describe as describe_status
 from lws.cli.urgency import style_of
 from lws.kube.errors import Forbidden
@@ -61,6 +61,15 @@ def causes_of(seen: Seen, events: Events, *, now: float, nodes: Sequence[Node] |
     """``now``: seconds since 1970. ``nodes``: as for ``group_causes``."""
     of_groups = group_causes(seen, events, now=now, nodes=nodes)
     return [*set_causes(seen, events), *of_groups, *update_causes(seen)]
+
+
+def unreadable(one: AnySet, kind: str, error: CommandError) -> WhyView:
+    """Of a set that nobody can read, among others: what it says itself, or why nothing more is said."""
+    return WhyView(one.namespace, one.name, False, "cannot be read", causes_of_unreadable(one, error), kind)
+
+
+def causes_of_unreadable(one: AnySet, error: CommandError) -> list[Cause]:
+    return own_causes(one) or [Cause(c.STALLED, str(error))]
 
 
 def _summary(status: StatusView) -> str:
@@ -135,7 +144,7 @@ def warnings(session: Session, seen: Seen) -> Events:
 
     Pods say in their status what is wrong with them, so theirs are not asked for.
     """
-    groups = groups_of(seen, seen.revision.key)
+    groups = groups_of(seen, "")  # what they are made from says nothing about events
     suspects = {seen.lws.uid}
     if seen.leader is not None and len(seen.observed.leaders) < seen.leader.spec.replicas:
         suspects.add(seen.leader.uid)
@@ -170,6 +179,14 @@ def run(session: Session, options: Any) -> int:
     view = look(session, seen, nodes_of(session, [seen]))
     session.show(view, draw(view, wide=session.output.format == "wide"))
     return 0
+
+
+def look_anyway(session: Session, seen: Seen, nodes: Sequence[Node] | None) -> WhyView:
+    """As ``look``, for one of many, of which none must hide another."""
+    try:
+        return look(session, seen, nodes)
+    except CommandError as error:
+        return unreadable(seen.lws, c.KIND, error)
 
 
 def look(session: Session, seen: Seen, nodes: Sequence[Node] | None) -> WhyView:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 from support.cli import key_of, seen_of
@@ -149,6 +150,14 @@ def test_history_shows_each_template_once_with_its_groups() -> None:
     assert rows == [(1, key_of(FORMER), False, 1, ["nginx"]), (3, key_of(lws), True, 2, ["nginx"])]
     assert view.limit == 4
     assert one(seen, 1).leader_worker_template["restartPolicy"] == "None"
+
+
+def test_a_revision_that_nobody_can_read_hides_no_other() -> None:
+    seen = seen_of(a_set(replicas=3), former=FORMER)
+    bad, own = seen.revisions
+    view = describe_history(seen._replace(revisions=(replace(bad, data=msgspec.Raw(b'"?"')), own)))
+    rows = [(x.revision, x.worker_images, x.change) for x in view.revisions]
+    assert rows == [(1, [], "cannot be read"), (2, ["nginx"], "")]
 
 
 def a_template(leader: str, worker: str, size: int = 2) -> Document:

@@ -15,7 +15,7 @@ from support.clichat import NS, document, serve_roles
 from support.cliroles import seen_child, seen_roles
 from support.disaggregated import a_role
 from support.disaggregated import a_set as a_roles_set
-from support.groups import a_set
+from support.groups import a_set, unreadable_set
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
@@ -50,6 +50,18 @@ def test_a_crash_loop_has_a_reason_between_two_crashes(record: dict[str, Any], r
     """Of the record, before a reason has lasted long enough for the controller to tell it."""
     lws = conditions(a_set(status={"groups": {"0": {"leader": "l", **record}}}), Progressing="m")
     assert listing.listed(lws).reason == reason
+
+
+def test_a_set_that_nobody_can_read_hides_no_other() -> None:
+    bad = conditions(unreadable_set(name="bad"), Stalled="cpu: many")
+    worse = conditions(a_roles_set(a_role("a", 1), slices=200), Stalled="spec.slices")
+    view = listing.describe([seen_roles(worse)], [a_set(), bad])
+    found = {x.name: (x.state, bool(x.images), x.message) for x in view.items}
+    assert found == {
+        "test-sample": ("Pending", True, ""),
+        "bad": ("Stalled", False, "cpu: many"),
+        "llm": ("Stalled", False, "spec.slices"),
+    }
 
 
 def paused(lws: LeaderWorkerSet) -> LeaderWorkerSet:

@@ -20,6 +20,7 @@ from lws.cli.disaggregated import history as roles_history
 from lws.cli.disaggregated import status as roles_status
 from lws.cli.disaggregated.observing import SeenRoles
 from lws.cli.observing import Seen
+from lws.cli.session import CommandError
 from lws.planning.disaggregated.history import MARKS
 from lws.planning.disaggregated.names import revision_of_child, role_of, slice_of
 from lws.planning.revisions import owned_revisions
@@ -122,9 +123,7 @@ def picture_of_roles(
     asked = topologies(seen.children, of_slices=policy.topology if policy is not None else "")
     where = Map(asked, ground, [x.name for x in seen.children])
     children = _in_order(seen)
-    tiles = [
-        tile for x in children for tile in tiles_of(x, where, now=now, whose=_whose(x.lws, told.revision))
-    ]
+    tiles = [tile for x in children for tile in _tiles(x, where, now, _whose(x.lws, told.revision))]
     own = owned_revisions(ds, revisions, MARKS)
     focus = Focus(
         kind=d.KIND,
@@ -145,6 +144,14 @@ def picture_of_roles(
         formers=_formers(seen, own),
     )
     return Picture(focus, tiles)
+
+
+def _tiles(seen: Seen, where: Map, now: float, whose: Whose) -> list[Tile]:
+    """None of a child that nobody can read, which hides no other: why it stalls is among the causes."""
+    try:
+        return list(tiles_of(seen, where, now=now, whose=whose))
+    except CommandError:
+        return []
 
 
 def _in_order(seen: SeenRoles) -> list[Seen]:

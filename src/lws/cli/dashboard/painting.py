@@ -10,15 +10,18 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from msgspec import Struct
 
 from lws.api import constants as c
 from lws.api import disaggregation as d
+from lws.api.disaggregatedset import DisaggregatedSet
+from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.cli.dashboard.board import Board
-from lws.cli.dashboard.overview import line_of_roles, line_of_set
+from lws.cli.dashboard.overview import Line, line_of_roles, line_of_set
 from lws.cli.dashboard.scene import Scene
+from lws.cli.dashboard.tiles import BAD
 from lws.cli.dashboard.watching import EVENTS, EVERYTHING, LINES, Watched
 from lws.objects import Key
 from lws.runtime.logs import get_logger
@@ -34,6 +37,7 @@ STALE: Final = 5.0
 KEPT: Final = 8
 """Sets whose steps are remembered after nobody looks at them any more."""
 
+SetT = TypeVar("SetT", LeaderWorkerSet, DisaggregatedSet)
 _log = get_logger("dashboard")
 
 
@@ -124,7 +128,11 @@ class Painter:
         now = self._clock()
         for topic in self.looked_at:
             if dirty & {topic, EVENTS, EVERYTHING} or self._is_due(topic, now):
-                self._paint(watched, topic, now)
+                try:
+                    self._paint(watched, topic, now)
+                except Exception:  # noqa: BLE001 - a set that nobody foresaw must not hide the others
+                    _log.exception("Picture failed", set=topic)
+                    self._painted[topic] = now
 
     def _behind(self) -> bool:
         """Something of what is looked at is still to be worked out."""
@@ -138,7 +146,7 @@ class Painter:
 
     def _paint_common(self, watched: Watched) -> None:
         sets, roles = watched.shown
-        lines = [*map(line_of_set, sets), *map(line_of_roles, roles)]
+        lines = [*(_line(line_of_set, x) for x in sets), *(_line(line_of_roles, x) for x in roles)]
         documents: dict[str, Any] = {f"line/{x.kind}/{x.namespace}/{x.name}": x for x in lines}
         blind = watched.blind
         self._about.ready = watched.synced
@@ -157,6 +165,16 @@ class Painter:
             if topic not in self._lookers:
                 self._board.drop(topic)
                 self._painted.pop(topic, None)
+
+
+def _line(make: Callable[[SetT], Line], one: SetT) -> Line:
+    """A set that nobody foresaw has its line, too, and hides no other."""
+    try:
+        return make(one)
+    except Exception:  # noqa: BLE001 - of any kind
+        _log.exception("Line failed", set=str(one.key))
+        kind = c.KIND if isinstance(one, LeaderWorkerSet) else d.KIND
+        return Line(kind, *one.key, ready=0, updated=0, wanted=0, tone=BAD, note="cannot be shown")
 
 
 def _which(topic: str) -> tuple[str, Key]:

@@ -18,8 +18,9 @@ from lws.cli.drawing import count
 from lws.cli.kinds import ROLE_SCALERS
 from lws.cli.observing import Seen
 from lws.cli.podcauses import Cause
+from lws.cli.session import CommandError
 from lws.cli.status import standing_condition
-from lws.cli.why import causes_of
+from lws.cli.why import causes_of, causes_of_unreadable
 from lws.planning.disaggregated.demand import Demand, Wanted
 from lws.planning.disaggregated.names import revision_of_child, role_of, slice_of
 from lws.planning.disaggregated.rollout import stable
@@ -34,9 +35,14 @@ def roles_causes(
     """
     wanted = seen.wanted
     children = sorted(seen.sets, key=lambda x: (revision_of_child(x.lws) != wanted.revision, x.lws.name))
-    of_children = [
-        cause for one in children for cause in _placed(one, causes_of(one, events, now=now, nodes=nodes))
-    ]
+
+    def of_child(one: Seen) -> list[Cause]:
+        try:
+            return causes_of(one, events, now=now, nodes=nodes)
+        except CommandError as error:  # of one alone: the others have causes of their own
+            return causes_of_unreadable(one.lws, error)
+
+    of_children = [cause for one in children for cause in _placed(one, of_child(one))]
     return [
         *_own_causes(seen.ds, of_children),
         *_scaler_causes(seen, wanted),

@@ -17,7 +17,18 @@ from lws.api import disaggregation as d
 from lws.api.workloads import ControllerRevision
 from lws.cli.disaggregated.observing import SeenRoles, see_children
 from lws.cli.drawing import age, table
-from lws.cli.history import COMMON, Shown, change, common, newest_of_each, numbered, short, shown, with_hint
+from lws.cli.history import (
+    COMMON,
+    UNREADABLE,
+    Shown,
+    change,
+    common,
+    newest_of_each,
+    numbered,
+    short,
+    shown,
+    with_hint,
+)
 from lws.cli.kinds import reference
 from lws.cli.session import CommandError, Session
 from lws.kube.resources import CONTROLLER_REVISIONS
@@ -107,13 +118,18 @@ def describe(kept: Kept) -> RolesHistoryView:
     before: Templates | None = None
     for x in newest_of_each(kept.own, MARKS):
         roles = _templates(x)
-        views.append(_view(kept, x, key, roles, "" if before is None else changes(before, roles)))
-        before = roles
+        told = UNREADABLE if roles is None else "" if before is None else changes(before, roles)
+        views.append(_view(kept, x, key, roles or {}, told))
+        before = before if roles is None else roles
     return RolesHistoryView(ds.namespace, ds.name, history_limit(ds.annotations), views)
 
 
-def _templates(revision: ControllerRevision) -> Templates:
-    roles = ((str(x.get("name")), x.get("spec") or {}) for x in roles_of(revision))
+def _templates(revision: ControllerRevision) -> Templates | None:
+    """None of one that nobody can read, which hides no other."""
+    try:
+        roles = [(str(x.get("name")), x.get("spec") or {}) for x in roles_of(revision)]
+    except CommandError:
+        return None
     return {name: spec.get("leaderWorkerTemplate") or {} for name, spec in roles}
 
 

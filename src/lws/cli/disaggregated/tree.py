@@ -18,12 +18,12 @@ from lws.cli.kinds import DISAGGREGATEDSETS, LEADERWORKERSETS, reference
 from lws.cli.live import Source, follow
 from lws.cli.observing import Seen
 from lws.cli.outline import Node
-from lws.cli.session import Session
+from lws.cli.session import CommandError, Session
 from lws.cli.states import STYLES, state_of
-from lws.cli.treedrawing import Drawing, share
+from lws.cli.treedrawing import Drawing, revision_of, share
 from lws.cli.treedrawing import root_of as set_root
 from lws.cli.treeviews import SetView
-from lws.cli.treeviews import describe as describe_set
+from lws.cli.treeviews import describe_anyway as describe_set
 from lws.kube.resources import PODS
 from lws.kube.selectors import equals, exists
 from lws.planning.disaggregated.demand import Demand
@@ -112,6 +112,17 @@ def describe(seen: SeenRoles, *, now: float) -> RolesView:
     )
 
 
+def describe_anyway(seen: SeenRoles, *, now: float) -> RolesView:
+    """As ``describe``; of a set whose spec nobody can read what it says itself, without its slices."""
+    try:
+        return describe(seen, now=now)
+    except CommandError:
+        ds = seen.ds
+    state, _ = state_of(ds, paused=ds.paused)
+    created = ds.metadata.creation_timestamp or ""
+    return RolesView(ds.namespace, ds.name, "", ds.paused, [], [], created=created, state=state)
+
+
 def _wanted(number: int, demand: Demand | None) -> int:
     """``demand``: None for what is to go."""
     return 0 if demand is None else demand.in_slice(number, otherwise=0)
@@ -132,7 +143,7 @@ def _set(seen: Seen, revision: str, now: float) -> RoleSetView:
 def root_of(view: RolesView, drawing: Drawing) -> Node:
     """The set, and everything below it."""
     roles = [x for one in view.slices for x in one.roles]
-    info = line(_updated(roles), f"revision {view.revision}")
+    info = line(_updated(roles), revision_of(view))
     status = Text(view.state, style=STYLES[view.state])
     cells = drawing.cells(_ready(roles), status, view.created, info)
     below = [_drawn_slice(x, drawing) for x in view.slices]
@@ -199,7 +210,7 @@ def run_all(session: Session, options: Any) -> int:
 
     def look() -> list[RolesView | SetView]:
         (roles, alone), now = see_everything(session), time.time()
-        return [*(describe(x, now=now) for x in roles), *(describe_set(x, now=now) for x in alone)]
+        return [*(describe_anyway(x, now=now) for x in roles), *(describe_set(x, now=now) for x in alone)]
 
     if options.watch:
         sources = [Source(DISAGGREGATEDSETS), Source(LEADERWORKERSETS), Source(PODS, exists(c.NAME_LABEL))]

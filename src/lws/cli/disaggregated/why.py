@@ -17,7 +17,7 @@ from lws.cli.disaggregated.causes import roles_causes, troubled
 from lws.cli.disaggregated.observing import SeenRoles, see_everything, see_roles
 from lws.cli.disaggregated.status import progress
 from lws.cli.drawing import count
-from lws.cli.session import Session
+from lws.cli.session import CommandError, Session
 from lws.cli.tree import nothing
 from lws.cli.why import WhyView, draw, nodes_of, warnings
 
@@ -49,6 +49,14 @@ def run(session: Session, options: Any) -> int:
     return 0
 
 
+def look_anyway(session: Session, seen: SeenRoles, nodes: Sequence[Node] | None) -> WhyView:
+    """As ``look``, for one of many, of which none must hide another."""
+    try:
+        return look(session, seen, nodes)
+    except CommandError as error:
+        return sets.unreadable(seen.ds, d.KIND, error)
+
+
 def with_blanks(drawn: Iterable[RenderableType]) -> Iterator[RenderableType]:
     """A blank line between two sets."""
     for place, x in enumerate(drawn):
@@ -61,7 +69,8 @@ def run_all(session: Session, _: Any) -> int:
     """All sets there are, as ``tree`` has them."""
     roles, alone = see_everything(session)
     nodes = nodes_of(session, [*(y for x in roles for y in x.sets), *alone])
-    views = [*(look(session, x, nodes) for x in roles), *(sets.look(session, x, nodes) for x in alone)]
+    views = [look_anyway(session, x, nodes) for x in roles]
+    views += [sets.look_anyway(session, x, nodes) for x in alone]
     wide = session.output.format == "wide"
     drawn = Lines(*with_blanks(draw(x, namespaced=not session.namespace, wide=wide) for x in views))
     session.show({"items": views}, drawn if views else nothing(session))

@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
-from support.cli import key_of, seen_of
+from msgspec.structs import replace
+from support.cli import conditions, key_of, seen_of
 from support.cliroles import seen_child, seen_roles
 from support.disaggregated import a_role, revision
 from support.disaggregated import a_set as a_roles_set
-from support.groups import a_set
+from support.groups import a_set, unreadable_set
 
 from lws.api import constants as c
 from lws.cli.dashboard.focus import picture_of_roles, picture_of_set
 from lws.cli.dashboard.places import HOST, Ground
+from lws.cli.disaggregated import tree
+from lws.cli.disaggregated.causes import roles_causes
 
 FORMER = a_set(replicas=3, template={"restartPolicy": "None"})
 OLD = a_roles_set(a_role("prefill", 2, image="nginx:0.9"), a_role("decode", 2, image="nginx:0.9"))
 NEW = a_roles_set(a_role("prefill", 2), a_role("decode", 2))
+
+
+def test_a_part_that_nobody_can_read_hides_no_other() -> None:
+    """It has no groups here; why it stalls is among the causes, and ``tree`` has its line."""
+    bad = seen_child(NEW, "prefill", 2)
+    spec = replace(bad.lws.spec, leader_worker_template=unreadable_set().spec.leader_worker_template)
+    bad = bad._replace(lws=conditions(replace(bad.lws, spec=spec), Stalled="cpu: many"))
+    seen = seen_roles(NEW, bad, seen_child(NEW, "decode", 2))
+    focus, tiles = picture_of_roles(seen, Ground(), [], now=0.0)
+    assert [x.role for x in focus.sections] == ["prefill", "decode"]
+    assert [x.role for x in tiles] == ["decode", "decode"]
+    causes = roles_causes(seen, {}, now=0.0)
+    assert ("prefill", "Stalled", "cpu: many") in [(x.role, x.reason, x.message) for x in causes]
+    (only,) = tree.describe(seen, now=0.0).slices
+    assert [(x.name, [y.set.state for y in x.sets]) for x in only.roles] == [
+        ("prefill", ["Stalled"]),
+        ("decode", ["Progressing"]),
+    ]
 
 
 def test_a_set_that_rolls() -> None:

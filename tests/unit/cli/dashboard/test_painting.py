@@ -11,10 +11,12 @@ from support.cli import READY, seen_of
 from support.groups import a_set
 from support.pictures import Pictures
 
+from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.cli.dashboard import overview, painting
 from lws.cli.dashboard.board import Board
 from lws.cli.dashboard.kinds import Event
 from lws.cli.dashboard.painting import COMMON, KEPT, STALE, About, Painter
-from lws.cli.dashboard.scene import WHY_EVERY, findings, name_test, said
+from lws.cli.dashboard.scene import WHY_EVERY, Scene, findings, name_test, said
 from lws.cli.dashboard.watching import EVENTS, Blind
 from lws.cli.observing import Seen
 from lws.cli.podcauses import Cause
@@ -45,6 +47,29 @@ def test_all_sets_have_a_line_though_nobody_looks(easel: Easel) -> None:
     easel.paint()
     assert easel.shown(COMMON)["line/LeaderWorkerSet/default/test-sample"]["wanted"] == 2
     assert (easel.pictures.looks, easel.shown()) == (0, {})
+
+
+def test_a_set_that_nobody_foresaw_hides_no_other(easel: Easel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither its line the others' lines, nor its picture theirs."""
+    other = "lws/default/other"
+
+    def line(lws: LeaderWorkerSet) -> overview.Line:
+        raise RecursionError
+
+    def documents(scene: Scene, *_: Any, **__: Any) -> dict[str, Any]:
+        if scene._key.name != "other":
+            raise RecursionError
+        return {"seen": True}
+
+    monkeypatch.setattr(painting, "line_of_set", line)
+    monkeypatch.setattr(Scene, "documents", documents)
+    easel.painter.enter(TOPIC)
+    easel.painter.enter(other)
+    easel.paint()
+    shown = easel.shown(COMMON)
+    assert shown["line/LeaderWorkerSet/default/test-sample"]["note"] == "cannot be shown"
+    assert "about" in shown
+    assert (easel.shown(), easel.shown(other)) == ({}, {"seen": True})
 
 
 def test_what_is_looked_at_is_painted_when_it_changes(easel: Easel) -> None:

@@ -16,9 +16,11 @@ from support.clichat import LLM, NS, document, not_found, serve_roles
 from support.cliroles import seen_child, seen_roles
 from support.disaggregated import a_role, a_set
 from support.groups import a_set as a_plain_set
+from support.groups import unreadable_set
 
 from lws.cli import patience
 from lws.cli.disaggregated.observing import SeenRoles
+from lws.cli.observing import Seen
 from lws.objects import KubeObject
 
 Run = Callable[..., int]
@@ -204,3 +206,33 @@ def test_trees_of_all_sets_are_drawn_anew(
     assert err == "error: the API server refuses: not any more\n"
     for feed in feeds.values():
         feed.end()
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("tree", [("llm", "Stalled"), ("bad", "Stalled"), ("good", "Available")]),
+        ("list", [("bad", "Stalled"), ("good", "Available"), ("llm", "Stalled")]),
+        (
+            "why",
+            [
+                ("llm", "cannot be read"),
+                ("bad", "cannot be read"),
+                ("good", "0 of 2 groups ready, 0 updated"),
+            ],
+        ),
+    ],
+)
+def test_a_set_that_nobody_can_read_hides_no_other(
+    server: ApiServer, run_in_ns: Run, capsys: Captured, command: str, told: list[tuple[str, str]]
+) -> None:
+    bad = conditions(unreadable_set(name="bad", namespace="ns"), Stalled="cpu: many")
+    good = conditions(a_plain_set(metadata={"name": "good", "namespace": "ns"}), Available="ready")
+    ds = conditions(a_set(a_role("a", 1), slices=200), Stalled="spec.slices")
+    serve_roles(server, SeenRoles(ds, (Seen(bad), Seen(good))))
+    assert run_in_ns(command, "-o", "json") == 0
+    views = json.loads(capsys.readouterr().out)["items"]
+    assert [(x["name"], x["summary" if command == "why" else "state"]) for x in views] == told
+    assert run_in_ns(command) == 0
+    if command == "why":
+        assert [x["causes"][0]["message"] for x in views[:2]] == ["spec.slices", "cpu: many"]

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 from support.apiserver import ApiServer, json_answer
@@ -52,6 +53,18 @@ def test_history(server: ApiServer, run_in_ns: Run, capsys: Captured) -> None:
     assert run_in_ns("history", "ds/llm", "--revision", "1", "-o", "json") == 0
     view = json.loads(capsys.readouterr().out)
     assert (view["key"], [x["name"] for x in view["roles"]]) == (revision(BEFORE), ["prefill", "decode"])
+
+
+def test_a_revision_that_nobody_can_read_hides_no_other(
+    server: ApiServer, run_in_ns: Run, capsys: Captured
+) -> None:
+    serve(server, [replace(REVISIONS[0], data=msgspec.Raw(b'"?"')), REVISIONS[1]])
+    assert run_in_ns("history", "ds/llm", "-o", "json") == 0
+    found = json.loads(capsys.readouterr().out)["revisions"]
+    assert [(x["images"], x["change"]) for x in found] == [
+        ({}, "cannot be read"),
+        ({"prefill": ["b"], "decode": ["b"]}, ""),
+    ]
 
 
 @pytest.mark.parametrize(
