@@ -189,8 +189,14 @@ def relabel(llm: LiveRoles, name: str, **members: Any) -> None:
 
 @pytest.mark.parametrize(
     "edit",
-    [{d.SLICE_LABEL: "9"}, {d.REVISION_LABEL: None}, {d.ROLE_LABEL: "other"}, {d.NAME_LABEL: "other"}],
-    ids=["slice", "revision", "role", "set"],
+    [
+        {d.SLICE_LABEL: "9"},
+        {d.REVISION_LABEL: None},
+        {d.ROLE_LABEL: "other"},
+        {d.NAME_LABEL: "other"},
+        {d.APP_LABEL: None},
+    ],
+    ids=["slice", "revision", "role", "set", "app"],
 )
 def test_labels_that_somebody_edits_are_put_back(
     llm: LiveRoles, cluster: Cluster, edit: dict[str, str | None]

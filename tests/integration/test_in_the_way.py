@@ -295,3 +295,33 @@ def test_a_pod_of_somebody_that_has_a_needed_name(sets: Sets, namespace: str) ->
     assert stalled["reason"] == "NameTaken"
     found = sets.client.get(PODS, dict, "mine-0-1", namespace)
     assert found["metadata"]["uid"] == theirs["metadata"]["uid"]
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("mine-1", c.NAME_LABEL),
+        ("mine-1", c.WORKER_INDEX_LABEL),
+        ("mine-1-1", c.NAME_LABEL),
+        ("mine-1-1", c.GROUP_INDEX_LABEL),
+    ],
+)
+def test_a_pod_that_its_stateful_set_let_go(sets: Sets, namespace: str, name: str, label: str) -> None:
+    """Decision 251: the label is not put back, but told; put back by hand, the pod is adopted."""
+    lws = sets.create("mine", replicas=2, size=2, restartPolicy=c.RESTART_NONE)
+    await_whole(lws)
+    before = lws.uids()
+    value = sets.client.get(PODS, dict, name, namespace)["metadata"]["labels"][label]
+    relabel(sets, namespace, name, label, None)
+    stalled = await_stalled(lws, f"Pod {name} exists and is not this", "has no owner", f"{label}={value}")
+    assert stalled["reason"] == "NameTaken"
+    assert label not in sets.client.get(PODS, dict, name, namespace)["metadata"]["labels"]
+    relabel(sets, namespace, name, label, value)
+    await_whole(lws)
+    assert lws.uids() == before
+    lws.until("the end of it", lambda: condition(lws, c.STALLED)["status"], lambda seen: seen == "False")
+
+
+def relabel(sets: Sets, namespace: str, name: str, label: str, value: str | None) -> None:
+    patch = {"metadata": {"labels": {label: value}}}
+    sets.client.merge_patch(PODS, dict, name, patch, namespace=namespace)

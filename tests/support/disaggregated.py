@@ -66,6 +66,8 @@ def a_child(
     """
     middle = "" if number is None else f"{number}-"
     labels = {d.NAME_LABEL: "llm", d.ROLE_LABEL: role, d.REVISION_LABEL: revision}
+    if number is not None:
+        labels |= {d.SLICE_LABEL: str(number), d.APP_LABEL: f"llm-{number}-{role}"}
     has = replicas if ready is None else ready
     document = {
         "metadata": {
@@ -73,7 +75,7 @@ def a_child(
             "namespace": "ns",
             "uid": f"uid-{middle}{revision}-{role}",
             "resourceVersion": "5",
-            "labels": labels if number is None else {**labels, d.SLICE_LABEL: str(number)},
+            "labels": labels,
             "annotations": {} if initial is None else {d.INITIAL_REPLICAS_ANNOTATION: str(initial)},
             "ownerReferences": [owner],
             "creationTimestamp": f"2026-01-01T1{created // 60}:{created % 60:02}:00Z",

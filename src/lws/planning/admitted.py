@@ -38,6 +38,8 @@ def _problem(pod: Pod, label: str, wanted: str) -> Problem:
     if found:
         fault = f"has the label {label}={found}, which somebody edited: it has to be {wanted}"
     else:
-        fault = f"was made while the webhook for pods was not registered, and lacks the label {label}"
+        fault = (
+            f"lacks the label {label}: it lost it, or was made while the webhook for pods was not registered"
+        )
     advice = "Delete the pod, so that it is made anew"
     return Problem(c.REASON_POD_NOT_ADMITTED, f"Pod {pod.name} {fault}. {advice}")

@@ -12,11 +12,12 @@ from itertools import islice
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import CreationFailure, Pod, StatefulSet
-from lws.objects import controlled_by, resource_version
+from lws.objects import controlled_by, controller_of, resource_version
 from lws.planning.actions import Action, Problem, Requeue
 from lws.planning.events import pod_reference, warning
 from lws.planning.ownership import name_taken
@@ -29,6 +30,9 @@ REFUSED_GRACE: Final = 5.0
 
 _FAILED: Final = re.compile(r"Pod (\S+) in StatefulSet \S+ failed error: (.*)", re.DOTALL)
 """As the StatefulSet controller puts it, of a pod or of a claim that it needs, be several told in one."""
+
+_SIGNS: Final = frozenset({c.NAME_LABEL, c.WORKER_INDEX_LABEL, c.GROUP_INDEX_LABEL, c.GROUP_KEY_LABEL})
+"""Labels of pods of groups; whoever takes all of them from one makes a stranger of it."""
 
 
 class Lack(Struct, frozen=True, gc=False):
@@ -66,7 +70,7 @@ def plan_lack(lws: LeaderWorkerSet, lack: Lack | None, leader: Pod | None = None
     """Tell what keeps the pods away, as far as it is known. ``leader``: of the group that lacks them."""
     if lack is None:
         return ()
-    problem = _problem(lack)
+    problem = _problem(lack, _identity(lws, leader))
     if problem is None:
         return (Requeue(lack.again),)
     note = f"Failed to create pods of statefulset {lack.owner.name}: {problem.message}"
@@ -75,12 +79,32 @@ def plan_lack(lws: LeaderWorkerSet, lack: Lack | None, leader: Pod | None = None
     return (problem, told, Requeue(lack.again))
 
 
-def _problem(lack: Lack) -> Problem | None:
+def _identity(lws: LeaderWorkerSet, leader: Pod | None) -> dict[str, str]:
+    """The labels by which the StatefulSet selects its pods. Workers share those of their leader."""
+    if leader is None:
+        return {c.NAME_LABEL: lws.name, c.WORKER_INDEX_LABEL: "0"}
+    return {x: leader.labels.get(x, "") for x in (c.NAME_LABEL, c.GROUP_INDEX_LABEL, c.GROUP_KEY_LABEL)}
+
+
+def _problem(lack: Lack, identity: Mapping[str, str]) -> Problem | None:
     if lack.found is not None:
         owner = {"kind": "StatefulSet", "name": lack.owner.name, "uid": lack.owner.uid}
-        return name_taken(lack.found, {"kind": "Pod", "metadata": {"ownerReferences": [owner]}})
+        taken = name_taken(lack.found, {"kind": "Pod", "metadata": {"ownerReferences": [owner]}})
+        return replace(taken, message=taken.message + _let_go(lack.found, identity))
     refused = next((x for x in lack.missing if x in lack.refusals), None)
     if refused is None:
         return None
     message = f"The API server refuses Pod {refused}: {lack.refusals[refused]}"
     return Problem(c.REASON_PODS_REFUSED, message, grace=REFUSED_GRACE)
+
+
+def _let_go(pod: Pod, identity: Mapping[str, str]) -> str:
+    """What a pod without an owner has lost by which its StatefulSet knew it; empty of a stranger.
+
+    The StatefulSet controller takes its reference off a pod that it does not select any more, and makes no
+    other of this name (docs/decisions/251).
+    """
+    lost = [f"{key}={value}" for key, value in identity.items() if pod.labels.get(key) != value]
+    if controller_of(pod) is not None or not lost or not _SIGNS & pod.labels.keys():
+        return ""
+    return f" and has lost the label {', '.join(lost)}, so it was let go. Put it back, or delete the pod"

@@ -6,7 +6,7 @@ what they showed when it began, and makes one call at a time. A pod is deleted b
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from support.apimodel.answers import Refused
 from support.apimodel.podstates import (
@@ -111,24 +111,45 @@ class StatefulSets:
             self._again[uid], self._waits[uid] = self._now + wait, min(2 * wait, LONGEST)
 
     def _sync(self, one: Document) -> Iterator[None]:
-        pods = {uid: x for uid, x in self._pods.items() if owner_of(x) == uid_of(one)}
-        for pod in list(self._pods.values()):
-            orphan = not owner_of(pod) and selects(one, pod) and name_fits(one, pod)
-            if orphan and not going(pod) and not going(one):
-                yield from self._adopt(one, pod)
-                pods[uid_of(pod)] = pod
         if going(one):
             return
+        pods = yield from self._claim(one)
         revisions = yield from self._revisions.of(one, list(self._pods.values()))
         failed: Refused | None = None
         try:
             yield from self._manage(one, list(pods.values()), revisions)
         except Refused as refused:  # what is there is told all the same
             failed = refused
-        left = [x for uid, x in self._pods.items() if uid in pods or owner_of(x) == uid_of(one)]
+        left = [x for uid, x in self._pods.items() if uid in pods or _belongs(one, x)]
         yield from self._report(one, left, revisions)
         if failed is not None:
             raise failed
+
+    def _claim(self, one: Document) -> Generator[None, None, dict[str, Document]]:
+        """ClaimPods: what fits is adopted if it is nobody's, and what does not any more is let go."""
+        pods: dict[str, Document] = {}
+        for uid, pod in list(self._pods.items()):
+            owner = owner_of(pod)
+            if owner not in ("", uid_of(one)):
+                continue
+            if not _fits(one, pod):
+                if owner:
+                    yield from self._release(one, pod)
+            elif owner or not going(pod):
+                if not owner:
+                    yield from self._adopt(one, pod)
+                pods[uid] = pod
+        return pods
+
+    def _release(self, one: Document, pod: Document) -> Iterator[None]:
+        references = [{"$patch": "delete", "uid": uid_of(one)}]
+        patch = {"metadata": {"uid": uid_of(pod), "ownerReferences": references}}
+        try:
+            self._server.patch(where_of(pod), patch, ME, strategic=True)
+        except Refused as refused:
+            if refused.status not in (404, 422):  # it is gone, or another one has its name
+                raise
+        yield
 
     def _adopt(self, one: Document, pod: Document) -> Iterator[None]:
         live = self._store.find(where_of(one))
@@ -259,6 +280,14 @@ class StatefulSets:
         self._dirty |= dict.fromkeys(x for x in late if x in self._sets)
         ripe = (owner_of(x) for x in self._pods.values() if self._ripens(x) is not None)
         self._dirty |= dict.fromkeys(x for x in ripe if x in self._sets)
+
+
+def _belongs(one: Document, pod: Document) -> bool:
+    return owner_of(pod) == uid_of(one) and _fits(one, pod)
+
+
+def _fits(one: Document, pod: Document) -> bool:
+    return selects(one, pod) and name_fits(one, pod)
 
 
 def _first(one: Document) -> int:

@@ -16,6 +16,7 @@ from lws.controllers.outcomes import FOREIGN_RETRY
 from lws.objects import Key, OwnerReference
 from lws.runtime.clock import FakeClock
 
+WORKER = GROUP._replace(name=f"{GROUP.name}-1")
 OWNER = OwnerReference("apps/v1", "ReplicaSet", "web", "uid-web", controller=True)
 
 
@@ -32,7 +33,7 @@ def theirs(world: World, key: Key) -> Pod:
 @pytest.mark.parametrize("labelled", [False, True])
 @pytest.mark.parametrize(
     ("key", "group"),
-    [(GROUP, ""), (GROUP._replace(name=f"{GROUP.name}-1"), "group 0: ")],
+    [(GROUP, ""), (WORKER, "group 0: ")],
     ids=["leader", "worker"],
 )
 def test_a_pod_of_somebody_that_has_a_needed_name(key: Key, group: str, labelled: bool) -> None:
@@ -56,6 +57,36 @@ def test_a_pod_of_somebody_that_has_a_needed_name(key: Key, group: str, labelled
     world.settle(seconds=FOREIGN_RETRY + 5.0)
     assert world.conditions == {c.AVAILABLE}
     assert world.condition(c.STALLED).status == "False"
+
+
+LOST = [
+    *((GROUP, x) for x in (c.NAME_LABEL, c.WORKER_INDEX_LABEL)),
+    *((WORKER, x) for x in (c.NAME_LABEL, c.GROUP_INDEX_LABEL, c.GROUP_KEY_LABEL)),
+]
+
+
+@pytest.mark.parametrize("policy", [c.RESTART_NONE, c.RESTART_RECREATE_GROUP])
+@pytest.mark.parametrize(("key", "label"), LOST)
+def test_a_pod_that_lost_what_its_stateful_set_knows_it_by(key: Key, label: str, policy: str) -> None:
+    """It is let go, and no other of its name can be made: decision 251."""
+    world = World(restart=policy)
+    world.settle()
+    pod = world.cluster.get(Pod, key)
+    assert pod is not None
+    kept = {x: y for x, y in pod.labels.items() if x != label}
+    pod = world.cluster.put(replace(pod, metadata=replace(pod.metadata, labels=kept)))
+    world.settle(seconds=2 * FIRST + 1.0)
+    stalled = world.condition(c.STALLED)
+    assert (stalled.status, stalled.reason) == ("True", "NameTaken")
+    assert f"Pod {key.name} exists and is not this group's: it has no owner" in stalled.message
+    assert f"has lost the label {label}=" in stalled.message
+    assert c.AVAILABLE not in world.conditions
+    writes = len(world.sent)
+    world.settle(seconds=3 * FOREIGN_RETRY)
+    assert len(world.sent) == writes, "nothing is written while a user is waited for"
+    world.cluster.delete(pod, force=True)
+    world.settle(seconds=FOREIGN_RETRY + 5.0)
+    assert world.conditions == {c.AVAILABLE}
 
 
 class Server:

@@ -119,6 +119,25 @@ class TestPlan:
         )
         assert isinstance(event, Record)
 
+    @pytest.mark.parametrize(
+        ("labels", "words"),
+        [
+            pytest.param(
+                {c.GROUP_INDEX_LABEL: "7"}, f" and has lost the label {c.GROUP_INDEX_LABEL}=0,", id="edited"
+            ),
+            pytest.param({}, "", id="a-stranger"),
+        ],
+    )
+    def test_a_pod_that_was_let_go_is_told_what_it_lost(self, labels: dict[str, str], words: str) -> None:
+        pod = a_worker(LEADER, 1)
+        labels = {**pod.labels, **labels} if labels else {"app": "web"}
+        found = replace(pod, metadata=replace(pod.metadata, labels=labels, owner_references=()))
+        problem, *_ = plan_lack(self.SET, Lack(workers(2), self.MISSING, found=found), LEADER)
+        assert isinstance(problem, Problem)
+        told = f"Pod {found.name} exists and is not this group's: it has no owner{words}"
+        assert problem.message.startswith(told)
+        assert words or problem.message == told
+
 
 def test_of_a_million_only_the_first_are_named() -> None:
     """Whatever number somebody asks for, a pass takes as long as with a few."""

@@ -47,7 +47,7 @@ def scaler_name(ds: DisaggregatedSet, role: str) -> str:
 def system_labels(ds: DisaggregatedSet, index: int, revision: str, role: str) -> dict[str, str]:
     """The labels of a child and of its pods, which win over the user's."""
     return {
-        d.APP_LABEL: f"{ds.name}-{index}-{role}",
+        d.APP_LABEL: _app(ds.name, index, role),
         d.ROLE_LABEL: role,
         d.SLICE_LABEL: str(index),
         d.NAME_LABEL: ds.name,
@@ -107,7 +107,15 @@ def _labels_by_name(obj: KubeObject) -> dict[str, str]:
         return {}
     number, revision, role = match.groups()
     labels = {d.NAME_LABEL: owner.name, d.REVISION_LABEL: revision, d.ROLE_LABEL: role}
-    return labels if number is None else {**labels, d.SLICE_LABEL: number}
+    if number is not None:
+        labels[d.SLICE_LABEL] = number
+        if isinstance(obj, LeaderWorkerSet):
+            labels[d.APP_LABEL] = _app(owner.name, number, role)
+    return labels
+
+
+def _app(name: str, number: int | str, role: str) -> str:
+    return f"{name}-{number}-{role}"
 
 
 def role_of(obj: KubeObject) -> str:

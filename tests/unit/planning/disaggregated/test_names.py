@@ -54,7 +54,9 @@ def test_what_the_controller_makes_has_lost_nothing(obj: KubeObject) -> None:
 def test_labels_follow_from_names(name: str, labels: tuple[str | None, str, str]) -> None:
     number, revision, role = labels
     wanted = {d.NAME_LABEL: "llm", d.REVISION_LABEL: revision, d.ROLE_LABEL: role}
-    assert lost_labels(bare(name)) == (wanted if number is None else {**wanted, d.SLICE_LABEL: number})
+    if number is not None:
+        wanted |= {d.SLICE_LABEL: number, d.APP_LABEL: f"llm-{number}-{role}"}
+    assert lost_labels(bare(name)) == wanted
 
 
 @pytest.mark.parametrize(
