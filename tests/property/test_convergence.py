@@ -12,7 +12,8 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from support.faults.meddling import MENDED, meddle
+from support.faults.edits import MENDED
+from support.faults.meddling import meddle
 from support.faults.states import State, differences, state_of
 from support.groups import a_set
 from support.stepwise import life as stepwise

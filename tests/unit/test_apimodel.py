@@ -119,6 +119,29 @@ def test_a_streamed_list_ends_with_its_bookmark(asked: Asked) -> None:
     assert told[1]["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize(("wanted", "shown"), [("0", 0), ("first", 1), ("second", 2), ("", 2)])
+def test_a_server_that_is_behind_shows_what_it_is_asked_for(
+    asked: Asked, wanted: str, shown: int, *, streamed: bool
+) -> None:
+    """Not older than the version that is named, and the newest where none is; a stream goes on from there."""
+    versions = {"0": "0", "": ""}
+    for name in ("first", "second"):
+        made = asked.read(asked.ask("POST", f"{NAMESPACE}/configmaps", a_map(name)), 201)
+        versions[name] = made["metadata"]["resourceVersion"]
+    asked.server.behind = 2
+    version = versions[wanted]
+    if streamed:
+        query = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
+        feed = asked.feed(resourceVersion=version, **query)
+        told = [msgspec.json.decode(line)["type"] for line in iter(feed.read, b"")]
+        assert told.index("BOOKMARK") == shown
+        assert len(told) == 3
+    else:
+        found = asked.read(asked.ask("GET", f"{NAMESPACE}/configmaps", resourceVersion=version))
+        assert len(found["items"]) == shown
+
+
 def test_what_was_compacted_cannot_be_watched(asked: Asked) -> None:
     version = asked.server.store.version
     asked.ask("POST", f"{NAMESPACE}/configmaps", a_map())

@@ -58,7 +58,7 @@ class Server:
         self.streams, self.max_unavailable, self.schemas = streams, max_unavailable, schemas
         self._prunes = frozenset(prunes)
         self.feeds: list[WatchFeed] = []
-        self.behind = 0  # so many versions are not in the watch cache yet from which lists of any age come
+        self.behind = 0  # so many versions are not in the watch cache yet, from which lists of some age come
         self._now = now
         self._uids = 0
 
@@ -88,7 +88,7 @@ class Server:
             raise invalid("sendInitialEvents: Forbidden: sendInitialEvents is forbidden for watch")
         if "sendInitialEvents" in request.query and "resourceVersionMatch" not in request.query:
             raise invalid("resourceVersionMatch: Forbidden: is required where sendInitialEvents is set")
-        feed = WatchFeed(self.store, request)
+        feed = WatchFeed(self.store, request, at=self._shown(request))
         self.feeds.append(feed)
         return feed
 
@@ -130,13 +130,15 @@ class Server:
         return found
 
     def _list(self, request: Request, where: Where) -> Answer:
-        selects, version = selection(request), self.store.version
-        found = self.store.objects[where.kind]
-        if self.behind and request.query.get("resourceVersion") == "0":
-            version -= min(self.behind, version)
-            found = self.store.as_of(where.kind, version)
+        selects, version = selection(request), self._shown(request)
+        found = self.store.as_of(where.kind, version)
         items = [self.store.encoded(x) for _, x in sorted(found.items()) if selects(x)]
         return listed(where.kind, items, version)
+
+    def _shown(self, request: Request) -> int:
+        """The version of a list: not older than asked for, and the newest where nothing is."""
+        newest, asked = self.store.version, request.query.get("resourceVersion", "")
+        return max(newest - self.behind, int(asked)) if asked and self.behind else newest
 
     # Verbs.
 

@@ -144,6 +144,8 @@ class Store:
 
     def as_of(self, kind: Kind, version: int) -> dict[tuple[str, str], Document]:
         """The objects of a kind as they were."""
+        if version >= self.version:
+            return self.objects[kind]
         found: dict[tuple[str, str], Document] = {}
         for change in self.log[kind]:
             if change.version > version:

@@ -26,8 +26,10 @@ class WatchFeed:
     ``blind``: it has no news before this moves on (a lagging server, a network that holds events back).
     """
 
-    def __init__(self, store: Store, request: Request) -> None:
+    def __init__(self, store: Store, request: Request, *, at: int | None = None) -> None:
+        """``at``: the version of the list that it begins with, if it does; by default the newest."""
         assert request.where is not None
+        at = store.version if at is None else at
         self._store, self._kind = store, request.where.kind
         self.resource = self._kind.plural
         self._selects = selection(request)
@@ -36,12 +38,12 @@ class WatchFeed:
         self.blind = False
         asked = int(request.query.get("resourceVersion") or 0)
         if request.query.get("sendInitialEvents") == "true":
-            self._begin_with_list()
-            self._waiting.append(self._bookmark({INITIAL_EVENTS_END: "true"}))
-            asked = store.version
+            self._begin_with_list(at)
+            self._waiting.append(self._bookmark({INITIAL_EVENTS_END: "true"}, at))
+            asked = at
         elif not asked:
-            self._begin_with_list()
-            asked = store.version
+            self._begin_with_list(at)
+            asked = at
         elif asked > store.version:
             raise Refused(
                 504, "Timeout", "Too large resource version", causes=[{"reason": "ResourceVersionTooLarge"}]
@@ -52,20 +54,20 @@ class WatchFeed:
         log = store.log[self._kind]
         self._next = bisect.bisect_right(log, asked, key=lambda x: x.version)
 
-    def _begin_with_list(self) -> None:
-        for _, document in sorted(self._store.objects[self._kind].items()):
+    def _begin_with_list(self, version: int) -> None:
+        for _, document in sorted(self._store.as_of(self._kind, version).items()):
             if self._selects(document):
                 self._waiting.append(event("ADDED", self._store.encoded(document)))
 
-    def _bookmark(self, annotations: dict[str, str]) -> bytes:
-        metadata = {"resourceVersion": str(self._store.version), "annotations": annotations}
+    def _bookmark(self, annotations: dict[str, str], version: int) -> bytes:
+        metadata = {"resourceVersion": str(version), "annotations": annotations}
         body = {"kind": self._kind.kind, "apiVersion": self._kind.api_version, "metadata": metadata}
         return event("BOOKMARK", msgspec.json.encode(body))
 
     def mark(self) -> None:
         """A bookmark, once everything up to now has been told."""
         if not self.pending and not self.blind:
-            self._waiting.append(self._bookmark({}))
+            self._waiting.append(self._bookmark({}, self._store.version))
 
     @property
     def pending(self) -> bool:
@@ -76,6 +78,10 @@ class WatchFeed:
             or self._waiting
             or (not self.blind and self._next < len(self._store.log[self._kind]))
         )
+
+    def garble(self) -> None:
+        """The next line is none."""
+        self._waiting.append(b"{\n")
 
     def forget(self) -> None:
         """The server has forgotten what this watch has not told yet, and says so."""

@@ -6,10 +6,14 @@ right what would not heal by itself. Blows become rarer the longer it goes on, o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 
+from lws.api import constants as c
+from support.apimodel.store import Document
+from support.faults.edits import EDITS, HARMLESS, MENDED, RELABELLED, Deed
 from support.faults.meddling import meddle
-from support.faults.world import Choice, Move, World
+from support.faults.world import QUIET, Choice, Move, World
 
 HALF = 300
 """Steps after which a blow is half as likely as at the beginning."""
@@ -40,6 +44,10 @@ class Chaos:
 
     def end(self, world: World) -> None: ...
 
+    def mend(self, world: World) -> list[str]:
+        """What users do when all is at rest, and what is wrong with what they were told."""
+        return []
+
 
 class Restarts(Chaos):
     """The process ends at any step, and comes back."""
@@ -58,6 +66,33 @@ class OlderView(Chaos):
         if self.strikes(0.02):
             world.server.behind = self.random.randint(1, 30)
             world.crash()
+
+    def end(self, world: World) -> None:
+        world.server.behind = 0
+
+
+class OlderReconnect(Chaos):
+    """Watches end, break or tell nonsense, and whoever answers then is behind: by a list in half of all runs,
+    by a stream in the others. Not behind what was heard already, as that is asked for.
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.streams = self.random.random() < 0.5
+
+    def step(self, world: World) -> None:
+        feeds = world.server.feeds
+        if not feeds or not self.strikes(0.05):
+            return
+        world.server.behind = self.random.randint(0, 30)
+        feed = feeds.pop(self.random.randrange(len(feeds)))
+        match self.random.choice(("cut", "failed", "garbled", "garbled")):
+            case "cut":
+                feed.cut = True
+            case "failed":
+                feed.failed = True
+            case "garbled":  # an event was lost, so a list is needed, which a mere reconnect is without
+                feed.garble()
 
     def end(self, world: World) -> None:
         world.server.behind = 0
@@ -142,8 +177,65 @@ class Meddling(Chaos):
     What that does to groups meanwhile is theirs, so only the end counts.
     """
 
+    deeds: Sequence[Deed] = EDITS
     lenient = True
 
     def step(self, world: World) -> None:
         if self.strikes(0.02):
-            meddle(world, self.random)
+            meddle(world, self.random, self.deeds)
+
+
+class MeddlingMended(Meddling):
+    """Nothing that cuts a child off."""
+
+    deeds = MENDED
+
+
+class Harmless(Meddling):
+    """Only what costs no pod."""
+
+    deeds, lenient = HARMLESS, False
+
+
+class Relabelled(Meddling):
+    """Pods lose labels by which they are known, for good. Users do what they are told: see ``mend``."""
+
+    deeds = RELABELLED
+
+    def begin(self, world: World) -> None:
+        self._edited: dict[str, str] = {}
+
+    def step(self, world: World) -> None:
+        if self.strikes(0.01) and (pod := meddle(world, self.random, self.deeds)) is not None:
+            self._edited[pod["metadata"]["uid"]] = pod["metadata"]["name"]
+
+    def mend(self, world: World) -> list[str]:
+        """While a set is not available it has to name a pod that is in its way: that one is deleted."""
+        while told := [x for x in world.store.all("LeaderWorkerSet") if not _holds(x, c.AVAILABLE)]:
+            message = " ".join(_message(x, c.STALLED) for x in told)
+            named = [uid for uid, name in self._edited.items() if f"Pod {name} " in message]
+            if not named:
+                return [f"nothing is told of {', '.join(self._edited.values())}: {message}"]
+            self._delete(world, named)
+        self._delete(world, list(self._edited))  # those that may stay as they are would not be as fresh ones
+        return []
+
+    def _delete(self, world: World, uids: list[str]) -> None:
+        for uid in uids:
+            del self._edited[uid]
+            if (where := world.store.by_uid.get(uid)) is not None:
+                world.server.delete(where)
+        world.settle(2 * QUIET)  # the StatefulSet controller tries again after up to a quarter of an hour
+
+
+def _condition(document: Document, type_: str) -> Document:
+    conditions = document.get("status", {}).get("conditions", ())
+    return next((x for x in conditions if x["type"] == type_), {})
+
+
+def _holds(document: Document, type_: str) -> bool:
+    return bool(_condition(document, type_).get("status") == "True")
+
+
+def _message(document: Document, type_: str) -> str:
+    return str(_condition(document, type_).get("message", ""))

@@ -8,7 +8,20 @@ from functools import partial
 from random import Random
 from typing import NamedTuple
 
-from support.faults.chaos import Chaos, CutWatches, Hidden, Meddling, OlderView, Order, Priorities, Restarts
+from support.faults.chaos import (
+    Chaos,
+    CutWatches,
+    Harmless,
+    Hidden,
+    Meddling,
+    MeddlingMended,
+    OlderReconnect,
+    OlderView,
+    Order,
+    Priorities,
+    Relabelled,
+    Restarts,
+)
 from support.faults.meddling import is_nobodys
 from support.faults.operations import Operation
 from support.faults.oracles import Watch, at_the_end, forgotten, plant_foreigners
@@ -38,6 +51,7 @@ def run(operation: Operation, seed: int, trouble: Calm | None = None, chaos: Cha
             _amid_chaos(world, operation, chaos)
             trouble.armed = trouble.lasts
             world.settle()
+            found += chaos.mend(world)
             trouble.armed = False
             excused = chaos.lenient and is_nobodys(world.store)
             found += at_the_end(world, None if excused else wanted, operation.left)
@@ -112,10 +126,15 @@ def _crashes(operation: Operation, seed: int) -> Iterator[Run]:
 
 def _amid(chaos: type[Chaos]) -> Runs:
     def runs(operation: Operation, seed: int) -> Iterator[Run]:
-        if operation.after is not None or not chaos.lenient:  # what was cut off just before is nobody's
-            yield run(operation, seed, chaos=chaos(seed))
+        yield run(operation, seed, chaos=chaos(seed))
 
     return runs
+
+
+def _meddled(operation: Operation, seed: int) -> Iterator[Run]:
+    """What is cut off just before its set is deleted is nobody's: there it is not."""
+    chaos = Meddling if operation.after is not None else MeddlingMended
+    yield run(operation, seed, chaos=chaos(seed))
 
 
 def _requests(*ways: str, chance: float = 0.2) -> Runs:
@@ -139,5 +158,8 @@ FAULTS: dict[str, Runs] = {
     "429, 500, 403": _requests("throttled", "broken", "forbidden"),
     "orders of other components": _amid(Order),
     "orders of all steps": _amid(Priorities),
-    "children edited and deleted": _amid(Meddling),
+    "children edited and deleted": _meddled,
+    "older view after a reconnect": _amid(OlderReconnect),
+    "harmless edits": _amid(Harmless),
+    "labels of pods": _amid(Relabelled),
 }

@@ -1,24 +1,22 @@
-"""What people and other programs do to a set's children and status by hand. Whatever it was, the set ends as
-if it had not been.
+"""Does deeds of people and other programs (``edits``) to what a set has; whatever it was, the set ends as if
+it had not been. And what is excused then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from random import Random
-from typing import Any, Protocol
+from typing import Protocol
 
 from lws.api import constants as c
+from lws.api import disaggregation as d
 from support.apimodel.answers import Refused
 from support.apimodel.nodes import Nodes
 from support.apimodel.server import Server
 from support.apimodel.store import BY_KIND, Document, Store, Where, changed, where_of
-
-MANAGED = (c.NAME_LABEL, c.GROUP_INDEX_LABEL)
-"""Labels that are put back. A revision's that names none is an older controller's, and is believed."""
+from support.faults.edits import EDITS, Deed, Edit, other_image
 
 SETS = BY_KIND["LeaderWorkerSet"]
-Edit = Callable[[Document, Random], Document]
 
 
 class Place(Protocol):
@@ -29,24 +27,30 @@ class Place(Protocol):
     nodes: Nodes
 
 
-def meddle(world: Place, random: Random, deeds: Sequence[tuple[str, Edit]] | None = None) -> None:
-    """One of all these things, where it can be done. ``deeds``: of these."""
-    kind, edit = random.choice(deeds or EDITS)
+def meddle(world: Place, random: Random, deeds: Sequence[Deed] | None = None) -> Document | None:
+    """One of all these things, where it can be done; gives what it was done to. ``deeds``: of these."""
+    what, edit = random.choice(deeds or EDITS)
     found = [
-        x
-        for x in world.store.all(kind)
-        if _of_a_set(x) and _stays(world, x) and "deletionTimestamp" not in x["metadata"]
+        x for x in _all(world.store, what) if _stays(world, x) and "deletionTimestamp" not in x["metadata"]
     ]
     if not found:
-        return
+        return None
     document = random.choice(found)
     if not _is_put_right(world, edit, document):
-        return
+        return None
     try:
         _do(world, where_of(document), edit(changed(document), random))
     except Refused as refused:
         if refused.status not in (403, 404, 409, 422):
             raise
+        return None
+    return document
+
+
+def _all(store: Store, what: str) -> list[Document]:
+    """``what``: a kind, of which those count that a set has; or a name of PARTS."""
+    kind, belongs = PARTS.get(what, (what, _of_a_set))
+    return [x for x in store.all(kind) if belongs(x)]
 
 
 def _of_a_set(document: Document) -> bool:
@@ -56,6 +60,25 @@ def _of_a_set(document: Document) -> bool:
     return document["kind"] == "LeaderWorkerSet" or (
         ours and not (revision and {c.WORKER_INDEX_LABEL, c.GROUP_INDEX_LABEL} & labels.keys())
     )
+
+
+def _labels(document: Document) -> Document:
+    found: Document = document["metadata"].get("labels") or {}
+    return found
+
+
+def _of_roles(document: Document) -> bool:
+    """A DisaggregatedSet's own."""
+    return d.NAME_LABEL in _labels(document) and c.NAME_LABEL not in _labels(document)
+
+
+PARTS: dict[str, tuple[str, Callable[[Document], bool]]] = {
+    "leader": ("Pod", lambda x: _of_a_set(x) and _labels(x).get(c.WORKER_INDEX_LABEL) == "0"),
+    "worker": ("Pod", lambda x: _of_a_set(x) and _labels(x).get(c.WORKER_INDEX_LABEL) != "0"),
+    "role": ("LeaderWorkerSet", _of_roles),
+    "service of a role": ("Service", _of_roles),
+    "revision of roles": ("ControllerRevision", _of_roles),
+}
 
 
 def _stays(world: Place, document: Document) -> bool:
@@ -69,7 +92,7 @@ def _stays(world: Place, document: Document) -> bool:
 
 def _is_put_right(world: Place, edit: Edit, document: Document) -> bool:
     """Pods of another template are put right by their death, unless the policy is to do nothing then."""
-    if edit is not _image:
+    if edit is not other_image:
         return True
     metadata = document["metadata"]
     named = Where(SETS, metadata.get("namespace", ""), metadata["labels"][c.NAME_LABEL])
@@ -92,114 +115,6 @@ def _do(world: Place, where: Where, edited: Document) -> None:
             world.server.update(where, {**edited, "status": status}, "meddler", "status")
         case _:
             world.server.update(where, edited, "meddler")
-
-
-def _deleted(propagation: str = "Background", **options: Any) -> Edit:
-    return lambda _document, _random: {"delete": {"propagation": propagation, **options}}
-
-
-def _happens(what: str) -> Edit:
-    return lambda _document, _random: {"happens": what}
-
-
-def _replicas(document: Document, random: Random) -> Document:
-    document["spec"]["replicas"] = random.randint(0, 4)
-    return document
-
-
-def _of_leaders(edit: Edit) -> Edit:
-    """Only of the StatefulSet of leaders: what others may have on those of workers stays."""
-
-    def edited(document: Document, random: Random) -> Document:
-        workers = c.GROUP_INDEX_LABEL in (document["metadata"].get("labels") or {})
-        return document if workers else edit(document, random)
-
-    return edited
-
-
-def _partition(document: Document, random: Random) -> Document:
-    document["spec"]["updateStrategy"].setdefault("rollingUpdate", {})["partition"] = random.randint(0, 3)
-    return document
-
-
-def _image(document: Document, _: Random) -> Document:
-    document["spec"]["template"]["spec"]["containers"][0]["image"] = "meddled"
-    return document
-
-
-def _no_label(document: Document, random: Random) -> Document:
-    labels = document["metadata"].get("labels", {})
-    labels.pop(random.choice(MANAGED), None)
-    return document
-
-
-def _other_label(document: Document, random: Random) -> Document:
-    labels = document["metadata"].get("labels") or {}
-    if held := [x for x in MANAGED if x in labels]:
-        labels[random.choice(held)] = "7"
-    return document
-
-
-def _no_annotations(document: Document, _: Random) -> Document:
-    document["metadata"].pop("annotations", None)
-    return document
-
-
-def _odd_annotation(document: Document, random: Random) -> Document:
-    annotations = document["metadata"].setdefault("annotations", {})
-    annotations[c.REPLICAS_ANNOTATION] = random.choice(("", "x", "-1", "9"))
-    return document
-
-
-def _no_owners(document: Document, _: Random) -> Document:
-    document["metadata"].pop("ownerReferences", None)
-    return document
-
-
-def _selector(document: Document, _: Random) -> Document:
-    document["spec"]["selector"] = {"app": "meddled"}
-    return document
-
-
-def _forged(document: Document, random: Random) -> Document:
-    status = document.get("status", {})
-    groups = dict(status.get("groups") or {})
-    groups[str(random.randint(0, 3))] = {"leader": "nobody", "workers": "0", "restarts": -3}
-    return {
-        **document,
-        "newStatus": random.choice(({}, {**status, "groups": groups}, {**status, "groups": {}})),
-    }
-
-
-MENDED: tuple[tuple[str, Edit], ...] = (
-    ("Pod", _deleted()),
-    ("Pod", _deleted(grace=0)),
-    ("Pod", _happens("fail")),
-    ("Pod", _happens("restart")),
-    ("StatefulSet", _deleted()),
-    ("StatefulSet", _deleted("Foreground")),
-    ("StatefulSet", _replicas),
-    ("StatefulSet", _of_leaders(_partition)),
-    ("StatefulSet", _image),
-    ("StatefulSet", _no_annotations),
-    ("StatefulSet", _of_leaders(_odd_annotation)),
-    ("Service", _deleted()),
-    ("Service", _selector),
-    ("LeaderWorkerSet", _forged),
-)
-"""What is put right whatever the user edits at the same time."""
-EDITS: tuple[tuple[str, Edit], ...] = (
-    *MENDED,
-    ("StatefulSet", _deleted("Orphan")),
-    ("StatefulSet", _no_label),
-    ("StatefulSet", _other_label),
-    ("StatefulSet", _no_owners),
-    ("Service", _no_label),
-    ("Service", _no_owners),
-    ("ControllerRevision", _deleted()),
-    ("ControllerRevision", _no_owners),
-)
-"""With what cuts a child off: that of a group which goes before it is found again is nobody's, and stays."""
 
 
 def is_nobodys(store: Store) -> bool:

@@ -59,6 +59,17 @@ def _image(name: str) -> Document:
     return spec_patch(workerTemplate={"spec": {"containers": [{"name": "c", "image": name}]}})
 
 
+def _amid_a_roll(act: Act) -> Act:
+    """What is done some steps after another image was asked for."""
+
+    def acts(world: World, each: Each) -> None:
+        world.edit(SET, NAME, _image("b"))
+        world.run(world.random.randint(5, 250), each)
+        act(world, each)
+
+    return acts
+
+
 def _create(world: World, _: Each) -> None:
     world.create(SET, a_set())
 
@@ -168,6 +179,12 @@ def _create_roles(world: World, _: Each) -> None:
     world.create(ROLES, roles())
 
 
+def _delete_roles_amid_a_roll(world: World, each: Each) -> None:
+    world.edit(ROLES, "d", {"spec": roles(image="b")["spec"]})
+    world.run(world.random.randint(5, 400), each)
+    world.delete(ROLES, "d")
+
+
 def _of_roles(name: str, *wanted: Document, before: Document | None = None) -> Operation:
     return Operation(f"roles: {name}", before or roles(), _roles_to(*wanted), wanted[-1])
 
@@ -179,6 +196,7 @@ DISAGGREGATED = (
     _of_roles("revert", roles(image="b"), roles()),
     _of_roles("slices", roles(slices=2)),
     _of_roles("fewer slices", roles(), before=roles(slices=2)),
+    Operation("roles: delete amid a roll", roles(), _delete_roles_amid_a_roll, None),
 )
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -232,5 +250,14 @@ OPERATIONS: tuple[Operation, ...] = (
     _operation("many edits", _many_edits, after=FINAL, recreated=40, left=(f"Service {NAME}",)),
     _operation("delete", _delete, after=None),
     _operation("delete in the foreground", _delete_in_foreground, after=None),
+    _operation("delete amid a roll", _amid_a_roll(_delete), after=None),
+    _operation(
+        "take-over amid a roll",
+        _amid_a_roll(_take_over),
+        after={"image": "b"},
+        serving=1,
+        most=2,
+        recreated=2,
+    ),
     *DISAGGREGATED,
 )

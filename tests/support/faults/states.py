@@ -12,7 +12,9 @@ from support.apimodel.store import Document, Store, Where, owner_of, uid_of
 OWN = ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields")
 TIMES = ("lastTransitionTime", "observedGeneration")
 SKIPPED = ("Event", "Lease")
-HISTORIES = (c.IN_PLACE_ANNOTATION, d.INITIAL_REPLICAS_ANNOTATION)
+MEDDLED = "meddled"
+"""A label and an annotation of somebody, which is none of ours."""
+HISTORIES = (c.IN_PLACE_ANNOTATION, d.INITIAL_REPLICAS_ANNOTATION, MEDDLED)
 """Annotations that tell what became of an object, and stay."""
 
 State = dict[str, Document]
@@ -64,7 +66,7 @@ def _name(where: Where, document: Document) -> str:
 def _content(store: Store, where: Where, document: Document) -> Document:
     metadata = {x: y for x, y in document["metadata"].items() if x not in OWN}
     metadata["ownerReferences"] = sorted(_owner(store, x) for x in metadata.get("ownerReferences", ()))
-    labels = {x: y for x, y in (metadata.get("labels") or {}).items() if x != HASH}
+    labels = {x: y for x, y in (metadata.get("labels") or {}).items() if x not in (HASH, MEDDLED)}
     noted = {x: y for x, y in (metadata.pop("annotations", None) or {}).items() if x not in HISTORIES}
     if where.kind.kind == "ControllerRevision":
         metadata.pop("name")
