@@ -31,6 +31,7 @@ from lws.controllers.problems import ProblemMemory
 from lws.kube.errors import ApiError
 from lws.objects import Key
 from lws.planning.claims import wanted_claims
+from lws.planning.documents import exclusiveness
 from lws.planning.gate import waits
 from lws.planning.group import certainty_needed, left_behind, plan_group
 from lws.planning.groups import group_of
@@ -204,10 +205,12 @@ class PodReconciler:
         """Read only where exclusive placement asks for it; or why it may not be, which keeps workers from
         being made and nothing else.
         """
-        if lws is None or c.EXCLUSIVE_TOPOLOGY_ANNOTATION not in lws.annotations or not leader.spec.node_name:
+        if lws is None or not leader.spec.node_name:
+            return None, ""
+        if c.EXCLUSIVE_TOPOLOGY_ANNOTATION not in exclusiveness(lws, leader):
             return None, ""
         try:
-            return self._read_node(leader.spec.node_name), ""
+            return self._read_node(leader), ""
         except ApiError as error:
             if not error.refused:
                 raise

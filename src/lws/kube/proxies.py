@@ -101,7 +101,7 @@ def _names(entry: str, url: SplitResult) -> bool:
     address = _address(host)
     if address is not None:
         try:
-            return address in ipaddress.ip_network(entry, strict=False)
+            return address in ipaddress.ip_network(_without_brackets(entry), strict=False)
         except ValueError:
             pass  # a port behind it perhaps, or a name, which no address has
     name, _, port = entry.rpartition(":")
@@ -109,6 +109,11 @@ def _names(entry: str, url: SplitResult) -> bool:
         ours = url.port or (_TLS_PORT if url.scheme == "https" else _PLAIN_PORT)
         return int(port) == ours and (address is not None or _is_below(host, name))
     return address is None and _is_below(host, entry)
+
+
+def _without_brackets(entry: str) -> str:
+    """As an IPv6 address stands in a URL."""
+    return entry[1:-1] if entry.startswith("[") and entry.endswith("]") else entry
 
 
 def _is_below(host: str, name: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
+from lws.api.workloads import Pod
 from lws.objects import Condition, KubeObject
 from lws.planning.actions import Document
 from lws.planning.revisions import Template
@@ -54,16 +55,30 @@ def labelled_template(
     return {**template, "metadata": overlaid}
 
 
-def group_annotations(lws: LeaderWorkerSet, template: Template) -> dict[str, str]:
-    """Annotations every pod of a group gets: shape from the revision, exclusiveness from the live object."""
+def exclusiveness(lws: LeaderWorkerSet, leader: Pod) -> Mapping[str, str]:
+    """Annotations that say how exclusively the group of ``leader`` is placed: as the leader was.
+
+    An edit of the set since then does not move it (docs/decisions/253).
+    """
+    return leader.annotations if c.SIZE_ANNOTATION in leader.annotations else lws.annotations
+
+
+def group_annotations(
+    lws: LeaderWorkerSet, template: Template, exclusive: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Annotations every pod of a group gets: shape from the revision, exclusiveness from ``exclusive``.
+
+    Without it from the live object: of groups to come.
+    """
+    said = lws.annotations if exclusive is None else exclusive
     annotations = {c.SIZE_ANNOTATION: str(template.size)}
-    _copy_if_set(lws, c.EXCLUSIVE_TOPOLOGY_ANNOTATION, annotations)
+    _copy_if_set(said, c.EXCLUSIVE_TOPOLOGY_ANNOTATION, annotations)
     policy = template.sub_group_policy
     if policy is not None:
         if policy.sub_group_policy_type is not None:
             annotations[c.SUBGROUP_POLICY_TYPE_ANNOTATION] = policy.sub_group_policy_type
         annotations[c.SUBGROUP_SIZE_ANNOTATION] = str(policy.sub_group_size or 0)
-        _copy_if_set(lws, c.SUBGROUP_EXCLUSIVE_TOPOLOGY_ANNOTATION, annotations)
+        _copy_if_set(said, c.SUBGROUP_EXCLUSIVE_TOPOLOGY_ANNOTATION, annotations)
     return annotations
 
 
@@ -101,8 +116,8 @@ def _claim(claim: Mapping[str, Any], namespace: str) -> Document:
     }
 
 
-def _copy_if_set(lws: LeaderWorkerSet, key: str, annotations: dict[str, str]) -> None:
-    value = lws.annotations.get(key)
+def _copy_if_set(said: Mapping[str, str], key: str, annotations: dict[str, str]) -> None:
+    value = said.get(key)
     if value:
         annotations[key] = value
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Node, Pod
+from lws.planning.documents import exclusiveness
 
 
 class PlacementError(Exception):
@@ -42,7 +43,7 @@ def place_workers(lws: LeaderWorkerSet, leader: Pod, node: Node | None, *, refus
             run anywhere.
         PlacementError: the node lacks the topology label.
     """
-    topology = lws.annotations.get(c.EXCLUSIVE_TOPOLOGY_ANNOTATION)
+    topology = exclusiveness(lws, leader).get(c.EXCLUSIVE_TOPOLOGY_ANNOTATION)
     if not topology:
         return Placement({})
     if not leader.spec.node_name:

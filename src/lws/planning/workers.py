@@ -1,7 +1,7 @@
 """The worker StatefulSet of one group (reconcilers.md, 7.4).
 
-Everything a revision covers comes from the leader's revision; names, object metadata and the switches of
-exclusive placement come from the live objects. When to create it is decided in ``group``.
+Everything a revision covers comes from the leader's revision; names and object metadata come from the live
+objects, exclusive placement from the leader. When to create it is decided in ``group``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,14 @@ from lws.api.workloads import Pod
 from lws.planning.accelerators import requests_tpus
 from lws.planning.actions import Document
 from lws.planning.claims import worker_token
-from lws.planning.documents import group_annotations, handed_on, labelled_template, owned_by_pod, storage
+from lws.planning.documents import (
+    exclusiveness,
+    group_annotations,
+    handed_on,
+    labelled_template,
+    owned_by_pod,
+    storage,
+)
 from lws.planning.revisions import Template
 
 
@@ -75,7 +82,8 @@ def group_identity(lws: LeaderWorkerSet, leader: Pod) -> dict[str, str]:
 
 
 def _template_annotations(lws: LeaderWorkerSet, leader: Pod, template: Template) -> dict[str, str]:
-    annotations = group_annotations(lws, template) | {c.LEADER_NAME_ANNOTATION: leader.name}
+    annotations = group_annotations(lws, template, exclusiveness(lws, leader))
+    annotations[c.LEADER_NAME_ANNOTATION] = leader.name
     if requests_tpus(leader):
         annotations[c.LEADER_REQUESTS_TPUS_ANNOTATION] = "true"
     if token := worker_token(leader, template):

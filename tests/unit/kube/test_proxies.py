@@ -42,6 +42,8 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
         (SIX, "fd00::1", True),
         (SIX, "fd00::/64", True),
         (SIX, "[fd00::1]:443", True),
+        (SIX, "[fd00::1]", True),
+        (SIX, "[fd00::2]", False),
         (SIX, "fd00::2", False),
         ("http://10.0.0.1", "10.0.0.1:80", True),
     ],

@@ -9,6 +9,8 @@ from lws.api import constants as c
 from lws.api.workloads import Node
 from lws.objects import ObjectMeta
 from lws.planning.placement import NodeMissingError, Placement, PlacementError, place_workers
+from lws.planning.revisions import template_of
+from lws.planning.workers import worker_document
 
 TOPOLOGY = "cloud.google.com/gke-nodepool"
 EXCLUSIVE = a_set(metadata={"annotations": {c.EXCLUSIVE_TOPOLOGY_ANNOTATION: TOPOLOGY}})
@@ -25,6 +27,30 @@ NODE = Node(metadata=ObjectMeta(name="node-1", labels={TOPOLOGY: "pool-a", "zone
 )
 def test_not_exclusive(metadata: dict | None, node: str) -> None:
     assert place_workers(a_set(metadata=metadata), a_leader(node=node), None) == Placement({})
+
+
+ZONE = "topology.kubernetes.io/zone"
+
+
+@pytest.mark.parametrize(
+    ("live", "own", "selector"),
+    [
+        pytest.param(ZONE, TOPOLOGY, {TOPOLOGY: "pool-a"}, id="another-key"),
+        pytest.param("", TOPOLOGY, {TOPOLOGY: "pool-a"}, id="not-exclusive-any-more"),
+        pytest.param(TOPOLOGY, "", {}, id="exclusive-only-now"),
+    ],
+)
+def test_workers_go_where_their_leader_went_whatever_the_set_says_by_now(
+    live: str, own: str, selector: dict[str, str]
+) -> None:
+    """A group behind a partition, or of a paused set, is made again as it was."""
+    lws = a_set(metadata={"annotations": {c.EXCLUSIVE_TOPOLOGY_ANNOTATION: live} if live else {}})
+    carried = {c.SIZE_ANNOTATION: "2"} | ({c.EXCLUSIVE_TOPOLOGY_ANNOTATION: own} if own else {})
+    leader = a_leader(node="node-1", annotations=carried)
+    assert place_workers(lws, leader, NODE) == Placement(selector)
+    document = worker_document(lws, leader, template_of(lws), node_selector=selector)
+    annotations = document["spec"]["template"]["metadata"]["annotations"]
+    assert annotations.get(c.EXCLUSIVE_TOPOLOGY_ANNOTATION, "") == own
 
 
 def test_an_unbound_leader_is_waited_for() -> None:

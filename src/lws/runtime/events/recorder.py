@@ -11,8 +11,8 @@ import random as _random
 import secrets
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -26,10 +26,19 @@ from lws.runtime.logs import get_logger
 
 QUEUE = 1000
 TRIES = 12
+ASIDE = 200  # events of one namespace that wait for another try
 RETRY_DELAY = 10.0  # seconds
 CALL_TIMEOUT = 30.0  # seconds
 
 _log = get_logger("events")
+
+
+class _Aside(NamedTuple):
+    """Was tried so often in vain, and is tried again when it is ``due`` (monotonic)."""
+
+    series: Series
+    tries: int
+    due: float
 
 
 class EventRecorder:
@@ -62,6 +71,8 @@ class EventRecorder:
         self._changed = threading.Condition()
         self._waiting: deque[Sighting] = deque()
         self._flush_at = math.inf
+        self._aside: dict[int, _Aside] = {}  # by the identity of the series
+        self._blocked_until = -math.inf
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -112,8 +123,10 @@ class EventRecorder:
     def _run(self) -> None:
         while not self._stop.is_set():
             self._guarded(lambda: self._folder.fold(self._next_batch()))
+            self._try_again()
         self._guarded(lambda: self._folder.fold(self._take()))
         self._guarded(self._folder.finish)
+        self._try_again()
 
     def _guarded(self, due: Callable[[], list[Series]]) -> None:
         try:
@@ -122,11 +135,12 @@ class EventRecorder:
             self._drop("defect", "")
 
     def _next_batch(self) -> list[Sighting]:
-        """Wait until a window is over, or until series may have ended."""
+        """Wait until a window is over, one is to be tried again, or series may have ended."""
         look_again = self._clock.monotonic() + FINISH_AFTER / 4
+        again = min((x.due for x in self._aside.values()), default=math.inf)
         with self._changed:
             while not self._stop.is_set():
-                until = min(self._flush_at, look_again)
+                until = min(max(self._flush_at, self._blocked_until), again, look_again)
                 if self._clock.monotonic() >= until:
                     break
                 self._clock.wait(self._changed, until)
@@ -139,26 +153,50 @@ class EventRecorder:
             self._flush_at = math.inf
             return batch
 
-    def _write_all(self, due: list[Series]) -> None:
+    def _write_all(self, due: Iterable[Series]) -> None:
         for series in due:
-            try:
-                self._write(series)
-            except Exception:  # noqa: BLE001 - one event must not end all others
-                _log.exception("Error writing event", reason=series.first.reason)
+            if id(series) not in self._aside:
+                self._write(series, tries=1)
 
-    def _write(self, series: Series) -> None:
-        for attempt in range(1, TRIES + 1):
-            try:
-                self._write_once(series)
-            except KubeError as error:
-                if _hopeless(error):
-                    return self._drop("refused", series.first.reason, error)
-                if attempt == TRIES or self._clock.sleep(self._delay(error), self._stop):
-                    return self._drop("unreachable", series.first.reason, error)
-            else:
-                series.written = series.count
-                return None
-        return None
+    def _try_again(self) -> None:
+        """Those whose time has come; at the end all."""
+        now = self._clock.monotonic()
+        due = [x for x in self._aside.values() if x.due <= now or self._stop.is_set()]
+        for one in due:
+            del self._aside[id(one.series)]
+            self._write(one.series, tries=one.tries + 1)
+
+    def _write(self, series: Series, *, tries: int) -> None:
+        """One that fails waits by itself: the events of others are written meanwhile."""
+        if self._clock.monotonic() < self._blocked_until and not self._stop.is_set():
+            self._put_aside(_Aside(series, tries - 1, self._blocked_until))
+            return
+        try:
+            self._write_once(series)
+        except KubeError as error:
+            self._failed(series, tries, error)
+        except Exception:  # noqa: BLE001 - one event must not end all others
+            _log.exception("Error writing event", reason=series.first.reason)
+        else:
+            series.written = series.count
+
+    def _failed(self, series: Series, tries: int, error: KubeError) -> None:
+        if _hopeless(error):
+            self._drop("refused", series.first.reason, error)
+        elif tries >= TRIES or self._stop.is_set():
+            self._drop("unreachable", series.first.reason, error)
+        else:
+            due = self._clock.monotonic() + self._delay(error)
+            if not isinstance(error, ApiError) or error.status == 429:  # nobody's event would get through
+                self._blocked_until = due
+            self._put_aside(_Aside(series, tries, due))
+
+    def _put_aside(self, one: _Aside) -> None:
+        namespace = one.series.namespace
+        if sum(x.series.namespace == namespace for x in self._aside.values()) >= ASIDE:
+            self._drop("unreachable", one.series.first.reason)
+        else:
+            self._aside[id(one.series)] = one
 
     def _write_once(self, series: Series) -> None:
         if series.written:

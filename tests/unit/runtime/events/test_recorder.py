@@ -28,7 +28,7 @@ from lws.kube.errors import (
     Unavailable,
 )
 from lws.runtime.clock import FakeClock
-from lws.runtime.events.recorder import QUEUE, TRIES, EventRecorder
+from lws.runtime.events.recorder import ASIDE, QUEUE, TRIES, EventRecorder
 from lws.runtime.events.series import Sighting
 
 SET = {
@@ -81,6 +81,25 @@ class FakeEvents:
             answer = self.answers.pop(0) if self.answers else None
         if answer is not None:
             raise answer
+
+
+REFUSING = {**SET, "namespace": "broken"}
+"""Of a namespace in which a webhook fails."""
+
+
+class Broken(FakeEvents):
+    """Fails for one namespace, or, unreachable, for all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unreachable = False
+
+    def _write(self, verb: str, document: dict[str, Any]) -> None:
+        if self.unreachable:
+            self.answers = [TransportError("refused")]
+        elif document["metadata"]["namespace"] == "broken":
+            self.answers = [ApiError(500, "InternalError", "webhook")]
+        super()._write(verb, document)
 
 
 class Setting:
@@ -398,3 +417,43 @@ def test_a_batch_lost_to_a_defect_is_counted_and_the_next_one_written(
     at.client.wait_for(1)
     assert at.client.notes == ["written"]
     assert at.recorder.alive
+
+
+def test_events_that_fail_hold_up_nobody_elses(at: Setting) -> None:
+    """Each waits for its own next try."""
+    at.client = at.recorder._client = Broken()  # type: ignore[assignment]
+    for number in range(10):
+        at.event(f"bad {number}", regarding=REFUSING, reason=f"R{number}")
+    at.event("good", type_="Warning")
+    at.pass_time(1.0)
+    assert [x["note"] for _, x in at.client.wait_for(11)][-1] == "good"
+    for tries in range(2, TRIES + 1):
+        at.pass_time(10.0)
+        at.client.wait_for(1 + 10 * tries)
+    until("those that failed to be dropped", lambda: at.dropped["unreachable"] == 10)
+
+
+def test_what_waits_for_another_try_is_bounded(at: Setting) -> None:
+    at.client = at.recorder._client = Broken()  # type: ignore[assignment]
+    for number in range(ASIDE + 5):
+        at.event(f"bad {number}", regarding=REFUSING, reason=f"R{number}")
+    at.pass_time(1.0)
+    at.client.wait_for(ASIDE + 5)
+    until("those beyond the bound to be dropped", lambda: at.dropped["unreachable"] == 5)
+
+
+def test_while_the_server_is_away_one_event_asks_for_all(at: Setting) -> None:
+    client = Broken()
+    at.client = at.recorder._client = client  # type: ignore[assignment]
+    client.unreachable = True
+    for number in range(3):
+        at.event(f"{number}", reason=f"R{number}")
+    at.pass_time(1.0)
+    client.wait_for(1)
+    at.pass_time(10.0)
+    client.wait_for(2)
+    client.unreachable = False
+    client.answers = []
+    at.pass_time(10.0)
+    assert {x["note"] for _, x in client.wait_for(5)[2:]} == {"0", "1", "2"}
+    assert at.dropped == {}
