@@ -113,6 +113,9 @@ release: setup .venv-sbom/installed ## What is published, in dist/: install.yaml
 faults: setup ## Every fault during every operation, in a model of the control plane: the table of docs/faults.md
 	PYTHONHASHSEED=0 PYTHONPATH=src:tests:. $(BIN)/python -m support.faults $(FAULTS_FLAGS)
 
+schedules: setup ## Every order of steps that few delays lead to, of small operations in that model: another table there
+	PYTHONHASHSEED=0 PYTHONPATH=src:tests:. $(BIN)/python -m support.schedules $(SCHEDULES_FLAGS)
+
 recovery: setup ## Faults on a real control plane, ten times each, and how soon sets are whole: the table of docs/recovery.md
 	PYTHONPATH=src:tests:. $(BIN)/python -m support.recovery $(RECOVERY_FLAGS)
 
@@ -167,4 +170,4 @@ help: ## This list
 	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
 	  /^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: demo test test-release test-fast test-fast-image test-integration verify format crds lock docs sbom chart vendor pictures release faults recovery soak fuzz bench setup clean help
+.PHONY: demo test test-release test-fast test-fast-image test-integration verify format crds lock docs sbom chart vendor pictures release faults schedules recovery soak fuzz bench setup clean help

@@ -44,7 +44,9 @@ class NeverStable(AssertionError):  # noqa: N818 - as one reads it
 
 
 class World:
-    """Use it as a context. ``watchers`` are told of every step that changed something."""
+    """Use it as a context. ``watchers`` are told of every step that changed something, ``listeners`` of every
+    request of the manager.
+    """
 
     def __init__(self, seed: int, *, trouble: Trouble | None = None, **server: Any) -> None:
         self.random = Random(seed)
@@ -56,6 +58,7 @@ class World:
         self.trouble: Trouble = trouble or Calm()
         self.writes: list[Request] = []
         self.watchers: list[Callable[[], None]] = []
+        self.listeners: list[Callable[[Request], None]] = []
         self.life: Life | None = None
         self.lives = 0
         self.choose: Callable[[list[Choice]], Move] = self.at_random
@@ -99,6 +102,8 @@ class World:
         return Pool(self.tasks, self.server, self.trouble, MANAGER, self._seen)
 
     def _seen(self, request: Request) -> None:
+        for listener in self.listeners:
+            listener(request)
         if request.writes:
             self.writes.append(request)
             if request.where is not None and request.where.kind.kind not in ("Event", "Lease"):
