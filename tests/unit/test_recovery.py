@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -12,7 +13,7 @@ from support.recovery import report
 from support.recovery.measure import Strike
 from support.recovery.report import BEGIN, Measured, keep, table
 from support.soak.picture import picture
-from support.soak.samples import Sample, lives
+from support.soak.samples import Life, Sample, lives
 
 END = "<!-- end -->"
 
@@ -80,10 +81,54 @@ def test_the_first_write_is_the_first_that_worked_since_and_no_lease(tmp_path: P
 SAMPLES = [Sample(float(x), x // 20, 60.0 + x % 20, 30, 40 if x % 20 < 10 else 50) for x in range(45)]
 
 
-def test_a_life_is_told_by_its_second_and_its_last_fifth_and_a_short_one_is_not() -> None:
+def test_a_life_is_told_by_its_second_third_and_last_fifth_and_a_short_one_is_not() -> None:
     assert [(x.seconds, x.rss_mb, x.threads, x.descriptors) for x in lives(SAMPLES)] == [
-        (19.0, (65.5, 77.5), (30.0, 30.0), (40.0, 50.0))
+        (19.0, (65.5, 69.5, 77.5), (30.0, 30.0, 30.0), (40.0, 45.0, 50.0))
     ] * 2
+
+
+def lived(
+    minutes: float, rss: Callable[[float], float], *, threads: int = 54, descriptors: int = 130
+) -> Life:
+    """One that takes so much memory at each second; ``threads`` and ``descriptors`` at its end."""
+    half, count = 30 * minutes, int(30 * minutes)
+    later = [(54, 130), (threads, descriptors)]
+    (one,) = lives([Sample(2.0 * x, 0, rss(2.0 * x), *later[2.0 * x > half]) for x in range(count + 1)])
+    return one
+
+
+def levels_off(at: float) -> float:
+    """Six minutes of events, and then what the allocator does."""
+    return 70.0 + min(at, 400.0) / 40 + (at % 60) / 30
+
+
+@pytest.mark.parametrize(
+    ("life", "grows"),
+    [
+        (lived(30, levels_off), []),
+        (lived(15, levels_off), []),
+        (lived(30, lambda at: 70.0 + at / 40), ["rss_mb 92.5 → 110.5"]),
+        (lived(15, lambda at: 70.0 + at / 40), ["rss_mb 81.2 → 90.3"]),
+        (lived(30, lambda at: 110.0 - at / 40), []),
+        (lived(5, lambda at: 70.0 + at / 40), []),
+        (lived(30, levels_off, threads=57), ["threads 54.0 → 57.0"]),
+        (lived(30, levels_off, threads=56, descriptors=136), []),
+        (lived(30, levels_off, descriptors=137), ["descriptors 130.0 → 137.0"]),
+    ],
+    ids=[
+        "memory levels off",
+        "also in the shortest that tells",
+        "memory grows",
+        "also in the shortest that tells it",
+        "memory shrinks",
+        "too short to tell",
+        "threads",
+        "a watch made anew",
+        "descriptors",
+    ],
+)
+def test_what_does_not_level_off_in_a_long_life_is_named(life: Life, grows: list[str]) -> None:
+    assert life.grows == grows
 
 
 def test_the_plot_has_a_line_for_each_life_in_each_of_three_panels() -> None:

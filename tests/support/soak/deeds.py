@@ -11,10 +11,11 @@ from lws.kube.errors import Conflict, NotFound
 from lws.kube.resources import PODS, SERVICES, STATEFULSETS, Resource
 from support.rolesets import role
 from support.sets import LiveSet, template
-from support.soak.world import KINDS, ROLES, World
+from support.soak.world import IN_PLACE, KINDS, ROLES, World
 
 IMAGES = [f"example.com/server:{number}" for number in range(4)]
 POLICIES = (c.RESTART_RECREATE_GROUP, c.RESTART_NONE)
+SUBDOMAINS = (c.SUBDOMAIN_SHARED, c.SUBDOMAIN_UNIQUE)
 
 Deed = Callable[[World, Random], object]
 
@@ -29,6 +30,20 @@ def scale(world: World, random: Random) -> None:
 
 def roll(world: World, random: Random) -> None:
     one_of(world, random).change(workerTemplate=template("worker", random.choice(IMAGES)))
+
+
+def roll_in_place(world: World, random: Random) -> None:
+    """In the pods that are there, which their own restarts and deaths may meet amid it."""
+    images = template("worker", random.choice(IMAGES))
+    world.sets[IN_PLACE].change(workerTemplate=images)
+
+
+def resize(world: World, random: Random) -> None:
+    one_of(world, random).change(size=random.randint(1, 3))
+
+
+def network(world: World, random: Random) -> None:
+    one_of(world, random).change(networkConfig={"subdomainPolicy": random.choice(SUBDOMAINS)})
 
 
 def bounds(world: World, random: Random) -> None:
@@ -104,6 +119,9 @@ def killed_and_a_pod_dies_meanwhile(world: World, random: Random) -> None:
 OFTEN: tuple[Deed, ...] = (
     scale,
     roll,
+    roll_in_place,
+    resize,
+    network,
     bounds,
     policy,
     make_anew,

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lws.api import constants as c
 from lws.controllers.resources import DISAGGREGATEDSETS, LEADERWORKERSETS, ROLE_SCALERS
 from lws.kube.client import Client
 from lws.kube.resources import CONTROLLER_REVISIONS, PODS, SERVICES, STATEFULSETS
@@ -23,11 +24,13 @@ from support.siege import besieged
 from support.waiting import until
 from support.wholeness import await_whole
 
+IN_PLACE = "in-place"
 KINDS: dict[str, dict[str, Any]] = {
     "plain": {},
     "surging": {"maxSurge": 1},
     "small": {"size": 1},
     "unique": {"networkConfig": {"subdomainPolicy": "UniquePerReplica"}},
+    IN_PLACE: {"podUpdatePolicy": c.POD_UPDATE_IN_PLACE},
 }
 ROLES = ("prefill", "decode")
 MADE = (LEADERWORKERSETS, STATEFULSETS, PODS, SERVICES, CONTROLLER_REVISIONS, DISAGGREGATEDSETS, ROLE_SCALERS)
