@@ -30,6 +30,7 @@ from lws.api import disaggregation as d
 from lws.api.disaggregatedset import DisaggregatedSet
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Service
+from lws.controllers.catchingup import CatchingUp, look_of
 from lws.controllers.disaggregatedset import DisaggregatedSetReconciler, RoleInformers
 from lws.controllers.indexes import EDITABLE
 from lws.controllers.outcomes import Outcome
@@ -224,6 +225,7 @@ def _pass(ds: DisaggregatedSet, groups: int) -> tuple[Callable[[], object], _Exe
         executor=executor,
         rollouts=RolloutMemory(),
         problems=ProblemMemory(clock, lambda key, after: None),
+        caches=CatchingUp(informers.sets, lambda key: (look_of(informers.sets, [ds]),)),
         clock=clock,
         awaken=lambda: None,
     )

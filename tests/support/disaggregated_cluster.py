@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 import msgspec
@@ -66,13 +66,17 @@ class Objects(MutableMapping[tuple[str, str], Document]):
 
 
 class Server(ModelConnection):
-    """``writes``: verb, kind and name of each accepted write. ``refuse``: raises for what is not to be."""
+    """``writes``: verb, kind and name of each accepted write; ``reads``: how many.
+
+    ``refuse``: raises for what is not to be.
+    """
 
     def __init__(self, *, schemas: bool) -> None:
         super().__init__(ApiServer(lambda: float(self.server.store.version), schemas=schemas))
         self.client = Client(self, field_manager=c.FIELD_MANAGER)  # type: ignore[arg-type]
         self.objects = Objects(self.server)
         self.writes: list[str] = []
+        self.reads = 0
         self.events: list[str] = []
         self.refuse: Callable[[str, str], None] = lambda verb, name: None
 
@@ -90,6 +94,7 @@ class Server(ModelConnection):
 
     def request(self, method: str, path: str, **said: Any) -> bytes:
         if method == "GET":
+            self.reads += 1
             return super().request(method, path, **said)
         asked = self._asked(method, path, {}, said.get("body"))
         assert asked.where is not None
@@ -102,7 +107,7 @@ class Server(ModelConnection):
 
 
 class View:
-    """An informer of one kind that is never behind; ``has_synced`` may be set."""
+    """An informer of one kind that is never behind, but when told to be; ``has_synced`` may be set."""
 
     def __init__(self, server: Server, kind: str) -> None:
         self._stored, self.kind = server.server.store.objects[BY_KIND[kind]], kind
@@ -110,12 +115,28 @@ class View:
         self.has_synced = True
         self.indexer = self
         self.handlers: list[Any] = []
+        self._late: Mapping[tuple[str, str], Document] | None = None
+
+    def now(self) -> Mapping[tuple[str, str], Document]:
+        """To ``fall_behind`` to later."""
+        return dict(self._stored)
+
+    def fall_behind(self, to: Mapping[tuple[str, str], Document]) -> None:
+        """Show what there was, whatever comes, until it may ``catch_up``."""
+        self._late = to
+
+    def catch_up(self) -> None:
+        self._late = None
+
+    @property
+    def _shown(self) -> Mapping[tuple[str, str], Document]:
+        return self._stored if self._late is None else self._late
 
     def list(self) -> list[Any]:
-        return [self._read(x) for x in self._stored.values()]
+        return [self._read(x) for x in self._shown.values()]
 
     def get(self, key: Key) -> Any:
-        stored = self._stored.get((key.namespace, key.name))
+        stored = self._shown.get((key.namespace, key.name))
         return None if stored is None else self._read(stored)
 
     def _read(self, stored: Document) -> Any:
@@ -150,7 +171,12 @@ class Cluster:
             View(self.server, x)
             for x in (d.KIND, d.SCALER_KIND, "LeaderWorkerSet", "Service", "ControllerRevision")
         ]
-        self.reconciler: DisaggregatedSetReconciler = make_role_reconciler(
+        self.reconciler = self.take_over()
+        self.edit(*roles, slices=slices)
+
+    def take_over(self) -> DisaggregatedSetReconciler:
+        """Another process goes on, with the same views."""
+        self.reconciler = make_role_reconciler(
             RoleInformers(*self.views),  # type: ignore[arg-type]
             queue=self,
             client=self.server.client,
@@ -159,7 +185,10 @@ class Cluster:
             awaken=lambda: self.awakened.append(True),
             measures=self.measures,
         )
-        self.edit(*roles, slices=slices)
+        return self.reconciler
+
+    def view(self, kind: str) -> View:
+        return next(x for x in self.views if x.kind == kind)
 
     def add(self, item: Key, *, priority: int = 0, after: float = 0.0) -> None:
         """Nothing is looked at but when a test says so."""

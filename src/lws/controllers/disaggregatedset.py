@@ -16,6 +16,7 @@ from lws.api.disaggregatedset import DisaggregatedSet, DisaggregatedSetRoleScale
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.timestamps import rfc3339
 from lws.api.workloads import ControllerRevision, Service
+from lws.controllers.catchingup import RETRY, CatchingUp
 from lws.controllers.executor import Executor
 from lws.controllers.indexes import BY_DISAGGREGATED_SET, BY_EDITED
 from lws.controllers.outcomes import Outcome, sooner
@@ -90,6 +91,7 @@ class DisaggregatedSetReconciler:
         executor: Executor,
         rollouts: RolloutMemory,
         problems: ProblemMemory,
+        caches: CatchingUp,
         clock: Clock,
         awaken: Callable[[], None],
     ) -> None:
@@ -99,6 +101,7 @@ class DisaggregatedSetReconciler:
         self._executor = executor
         self._rollouts = rollouts
         self._problems = problems
+        self._caches = caches
         self._clock = clock
 
     def reconcile(self, key: Key) -> Result:
@@ -112,7 +115,10 @@ class DisaggregatedSetReconciler:
         ds = self._informers.sets.get(key)
         if ds is None or ds.deleting:
             self._problems.forget(key)
+            self._caches.forget(key)
             return Result()
+        if self._caches.behind(key):
+            return Result(requeue_after=RETRY)
         ds, done = self._rollouts.overlay(ds), Done()
         reading = read_set(ds)
         try:

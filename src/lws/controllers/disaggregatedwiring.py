@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from lws.api import disaggregation as d
 from lws.api.disaggregatedset import DisaggregatedSet
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Service
+from lws.controllers.catchingup import CatchingUp
 from lws.controllers.disaggregatedset import DisaggregatedSetReconciler, RoleInformers
 from lws.controllers.disaggregatedwatches import RoleWatches
 from lws.controllers.effects import Recorder
 from lws.controllers.executor import Executor
+from lws.controllers.firstlook import look_at_role_set
 from lws.controllers.groupstatus import GroupStatusMemory
 from lws.controllers.indexes import BY_DISAGGREGATED_SET, disaggregated_set_of
 from lws.controllers.problems import ProblemMemory, part_of_life
@@ -120,6 +123,7 @@ def make_role_reconciler(
         executor=executor,
         rollouts=ledger.rollouts,
         problems=ProblemMemory(clock, lambda key, after: queue.add(key, after=after)),
+        caches=CatchingUp(informers.sets, partial(look_at_role_set, informers, client)),
         clock=clock,
         awaken=awaken,
     )

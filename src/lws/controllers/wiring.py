@@ -6,6 +6,7 @@ Which change leads to which key is ``handlers``'s; of DisaggregatedSets, ``disag
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from lws.controllers.catchingup import CatchingUp
@@ -14,6 +15,7 @@ from lws.controllers.commits import Committer, Entries
 from lws.controllers.departures import Departures
 from lws.controllers.effects import Recorder
 from lws.controllers.executor import Executor
+from lws.controllers.firstlook import look_at_set
 from lws.controllers.gang import Gang
 from lws.controllers.groupstatus import GroupStatusMemory
 from lws.controllers.handlers import watch
@@ -158,7 +160,8 @@ def make_reconcilers(
     if claims is not None:
         by_kind["ResourceClaim"] = claims.informer
         claims.informer.add_handler(EnqueueRequests(pods, group_of_owned, differs(claim_aspects)))
-    ledger, caches = GroupStatusMemory(), CatchingUp(informers, client)
+    ledger = GroupStatusMemory()
+    caches = CatchingUp(informers.sets, partial(look_at_set, informers, client))
     incidents, departures = _remember(informers, ledger, caches)
     live = LiveReader(client)
     entries = Entries(commits)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -15,6 +16,7 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import StatefulSet
 from lws.controllers.catchingup import CatchingUp
+from lws.controllers.firstlook import look_at_set
 from lws.kube.client import Client
 from lws.objects import Key, KubeObject
 
@@ -30,7 +32,8 @@ class World:
         self.version, self.key = self.cluster.version, world.set.key
         self.informers = stepped_informers(self.cluster.server)
         connection: Any = self.wire
-        self.caches = CatchingUp(self.informers, Client(connection))
+        look = partial(look_at_set, self.informers, Client(connection))
+        self.caches = CatchingUp(self.informers.sets, look)
 
     def find(self, kind: type[Any], key: Key) -> Any:
         found = self.cluster.get(kind, key)
@@ -131,4 +134,18 @@ def test_a_set_that_is_gone_costs_its_groups_nothing() -> None:
     world.wire.accepted.clear()
     assert not world.behind()
     assert world.wire.accepted == []
+    assert not world.caches.known(world.key)
+
+
+def test_of_a_set_that_went_before_the_look_nothing_is_decided() -> None:
+    """Its watch tells that it is gone, or that another has its name."""
+    world = World(a_set(replicas=1))
+    world.list()
+    world.cluster.delete(world.lws, force=True)
+    for _ in range(2):
+        assert world.behind()
+    world.list()
+    while world.stepped[0].pending:
+        world.stepped[0].deliver()
+    assert not world.behind()
     assert not world.caches.known(world.key)

@@ -24,6 +24,7 @@ from lws.controllers.indexes import (
     set_of,
 )
 from lws.controllers.informers import Informers
+from lws.controllers.resources import LEADERWORKERSETS
 from lws.controllers.wiring import Reconcilers, make_reconcilers
 from lws.kube.errors import Forbidden, NotFound
 from lws.kube.resources import Resource
@@ -84,11 +85,14 @@ class Held(Indexer[Any]):
 class Creations:
     """A client that creates, or refuses to; ``made`` says what."""
 
-    def __init__(self, refuses: Resource | None = None) -> None:
+    def __init__(self, lws: LeaderWorkerSet, refuses: Resource | None = None) -> None:
+        self._lws = lws
         self.made: list[tuple[Resource, Document]] = []
         self._refuses = refuses
 
-    def get(self, *_: Any) -> KubeObject:
+    def get(self, resource: Resource, *_: Any) -> KubeObject:
+        if resource == LEADERWORKERSETS:
+            return self._lws
         raise NotFound(404)  # the caches show all there is
 
     def create(self, resource: Resource, type_: type[KubeObject], document: Document) -> KubeObject:
@@ -129,7 +133,7 @@ class World:
         revision = revision_document(lws, template, key=template.key, number=1)
         self.leader = _with_label(a_leader(0, key=template.key))
         self.bunches = Held()
-        self.client, self.recorder, self.keys = Creations(refuses), Notes(), Keys()
+        self.client, self.recorder, self.keys = Creations(lws, refuses), Notes(), Keys()
         self.gang = Gang(Bunches(), self.bunches, clock=FakeClock())  # type: ignore[arg-type]
         informers: list[Any] = [
             Held(lws),
