@@ -28,6 +28,8 @@ KIND: Final = "ResourceClaim"
 API_VERSION: Final = "resource.k8s.io/v1"
 MOST_PODS: Final = 256
 """That may use one claim at a time, by Kubernetes' own limit."""
+MOST_ENTRIES: Final = 4
+"""That a group shares."""
 
 TEMPLATE_RETRY: Final = 10.0
 """Seconds until another look for a ResourceClaimTemplate, and for what serves them: neither is watched."""

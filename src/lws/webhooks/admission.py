@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from lws.runtime.logs import get_logger
+from lws.webhooks.errors import cut
 from lws.webhooks.jsonpatch import Operation
 
 T = TypeVar("T")
@@ -147,7 +148,8 @@ def parse(body: bytes) -> tuple[str, AdmissionRequest]:
     except _UNDECODABLE as error:
         raise ReviewError(f"the body is no AdmissionReview: {_reason(error)}") from None
     if found.kind != "AdmissionReview" or found.api_version not in (V1, V1BETA1):
-        raise ReviewError(f"want an AdmissionReview of {V1}, got {found.kind!r} of {found.api_version!r}")
+        kind, version = cut(found.kind), cut(found.api_version)
+        raise ReviewError(f"want an AdmissionReview of {V1}, got {kind!r} of {version!r}")
     if not found.request.uid:
         raise ReviewError("the AdmissionReview has no request.uid")
     return found.api_version, found.request

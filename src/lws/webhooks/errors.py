@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import Any, Final
 
 import msgspec
@@ -28,8 +29,14 @@ _KINDS: Final = {
     NOT_SUPPORTED: "Unsupported value",
 }
 _VALUELESS: Final = frozenset({REQUIRED, TOO_LONG, FORBIDDEN})
-_SHOWN_VALUE = 1024
+_SHOWN_VALUE: Final = 1024
+MOST_SHOWN: Final = 20
+"""Violations of a message, and warnings of an answer: whoever asks must not decide how long it gets."""
 _INDEX: Final = re.compile(r"\[\d+\]")
+
+
+STORABLE_BYTES: Final = 1_572_864
+"""What etcd takes in one request: whatever would get longer by an answer could never be stored."""
 
 
 class NotKnownError(Exception):
@@ -57,18 +64,24 @@ class FieldError(Struct, frozen=True):
 
     def __str__(self) -> str:
         """``<path>: <kind>: <value>: <detail>``; Required, Too long and Forbidden leave the value out."""
-        parts = [self.field, _KINDS.get(self.reason, self.reason)]
+        parts = [cut(self.field), _KINDS.get(self.reason, self.reason)]
         if self.reason not in _VALUELESS:
             parts.append(shown(self.value))
         if self.detail:
-            parts.append(self.detail)
+            parts.append(cut(self.detail, 4 * _SHOWN_VALUE))
         return ": ".join(parts)
 
 
 def shown(value: Any) -> str:
     """A value as a message shows it: as JSON, cut where it would swamp the message."""
-    text = msgspec.json.encode(value).decode()
-    return text if len(text) <= _SHOWN_VALUE else text[:_SHOWN_VALUE] + "..."
+    # No more of a text is encoded than may be shown: it may be the value of many violations.
+    text = msgspec.json.encode(value[:_SHOWN_VALUE] if isinstance(value, str) else value).decode()
+    return cut(text)
+
+
+def cut(text: str, most: int = _SHOWN_VALUE) -> str:
+    """The beginning of a text that would swamp a message."""
+    return text if len(text) <= most else text[:most] + "..."
 
 
 def invalid(
@@ -100,29 +113,58 @@ def not_supported(field: str, value: str, supported: Sequence[str]) -> FieldErro
 
 
 def worsened(new: Iterable[FieldError], old: Iterable[FieldError]) -> list[FieldError]:
-    """Those of ``new`` that ``old`` had not: an update is refused for these only (KEP-4008).
+    """The :func:`first` of ``new`` that ``old`` had not: an update is refused for these only (KEP-4008).
 
     A violation is the same when reason, path (list indexes aside, as lists are reordered) and basis are. As
     many are forgiven as there were before, so that a second label of the same bad value is a new violation.
     """
+    return first(_worsened(new, old))
+
+
+def _worsened(new: Iterable[FieldError], old: Iterable[FieldError]) -> Iterator[FieldError]:
+    new = iter(new)
+    begun = next(new, None)
+    if begun is None:  # most updates
+        return
     known = [(_sameness(error), error.excess) for error in old]
     left, excess = Counter(same for same, _ in known), dict(known)
-    found = []
-    for error in new:
+    for error in chain((begun,), new):
         same = _sameness(error)
         if left[same] and error.excess <= excess[same]:
             left[same] -= 1
         else:
-            found.append(error)
-    return found
+            yield error
 
 
-def _sameness(error: FieldError) -> tuple[str, str, bytes]:
+def _sameness(error: FieldError) -> tuple[str, str, Any]:
     basis = (error.value, error.detail) if error.basis is None else error.basis
-    return error.reason, _INDEX.sub("[]", error.field), msgspec.json.encode(basis)
+    return error.reason, _INDEX.sub("[]", error.field), _compared(basis)
+
+
+def _compared(basis: Any) -> Any:
+    """Text as it is, whose hash Python keeps; all else as JSON, which tells 1 from true."""
+    if isinstance(basis, tuple):
+        return tuple(map(_compared, basis))
+    return basis if isinstance(basis, str) else msgspec.json.encode(basis)
+
+
+def first(errors: Iterable[FieldError]) -> list[FieldError]:
+    """Those that a message tells, and one that says that there are more: later ones are never built."""
+    return list(islice(errors, MOST_SHOWN + 1))
 
 
 def aggregate(errors: Iterable[FieldError]) -> str:
-    """The message for a list of violations (api.md, 4.1): equal ones once, several as ``[a, b]``."""
-    messages = list(dict.fromkeys(map(str, errors)))
+    """The message for a list of violations (api.md, 4.1): equal ones once, several as ``[a, b]``.
+
+    Of more than ``MOST_SHOWN`` it tells the first, and that there are more.
+    """
+    found = first(errors)
+    messages = list(dict.fromkeys(map(str, found[:MOST_SHOWN])))
+    if len(found) > MOST_SHOWN:
+        messages.append("and more")
     return f"[{', '.join(messages)}]" if len(messages) > 1 else "".join(messages)
+
+
+def told(warnings: Iterable[str]) -> tuple[str, ...]:
+    """Those of an answer, as many and as long as it may have; the API server cuts them at 256 characters."""
+    return tuple(cut(text) for text in islice(warnings, MOST_SHOWN))

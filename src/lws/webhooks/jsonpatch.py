@@ -6,11 +6,13 @@ hand. Pure; nothing about admission or Kubernetes may live here.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 Operation = dict[str, Any]
 
-_SCALARS = (str, int, float, bool, type(None))
+_REMOVED: Final = 64
+"""Items that are taken out one by one, whatever stays."""
+_SCALARS: Final = (str, int, float, bool, type(None))
 
 
 def escape(token: str) -> str:
@@ -58,7 +60,10 @@ def _diff_members(before: dict[str, Any], after: dict[str, Any], path: str, out:
 
 
 def _diff_items(before: list[Any], after: list[Any], path: str, out: list[Operation]) -> None:
-    """Equal ends are left alone; what is between is changed pairwise, then the rest removed or added."""
+    """Equal ends are left alone; what is between is changed pairwise, then the rest removed or added.
+
+    Where more is removed than stays, the list is written anew, or the patch would be longer than both.
+    """
     shorter = min(len(before), len(after))
     head = 0
     while head < shorter and same(before[head], after[head]):
@@ -67,6 +72,9 @@ def _diff_items(before: list[Any], after: list[Any], path: str, out: list[Operat
     while tail < shorter - head and same(before[-1 - tail], after[-1 - tail]):
         tail += 1
     shared = shorter - tail
+    if len(before) - tail - shared > max(len(after), _REMOVED):
+        out.append({"op": "replace", "path": path, "value": after})
+        return
     for index in range(head, shared):
         _diff(before[index], after[index], f"{path}/{index}", out)
     out.extend(

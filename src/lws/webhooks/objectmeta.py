@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from lws.webhooks.documents import ManagedFields, Metadata, OwnerReference, strings
-from lws.webhooks.errors import FieldError, invalid, required, too_long
+from lws.webhooks.errors import FieldError, cut, invalid, required, too_long
 
 MOST_LABEL: Final = 63
 """Bytes of a DNS label, and of a label value."""
@@ -42,19 +42,17 @@ _NAME_PART_RULE: Final = (
 )
 
 
-def validate_metadata(metadata: Metadata) -> list[FieldError]:
+def validate_metadata(metadata: Metadata) -> Iterator[FieldError]:
     """Violations in the metadata of a namespaced object whose name is a DNS-1035 label."""
-    return [
-        *_generate_name(metadata.generate_name or ""),
-        *_name(metadata.name or ""),
-        *_namespace(metadata.namespace or ""),
-        *_generation(metadata.generation or 0),
-        *_labels(strings(metadata.labels)),
-        *_annotations(strings(metadata.annotations)),
-        *_owner_references([x or OwnerReference() for x in metadata.owner_references or ()]),
-        *_finalizers([x or "" for x in metadata.finalizers or ()]),
-        *_managed_fields([x or ManagedFields() for x in metadata.managed_fields or ()]),
-    ]
+    yield from _generate_name(metadata.generate_name or "")
+    yield from _name(metadata.name or "")
+    yield from _namespace(metadata.namespace or "")
+    yield from _generation(metadata.generation or 0)
+    yield from _labels(strings(metadata.labels))
+    yield from _annotations(strings(metadata.annotations))
+    yield from _owner_references([x or OwnerReference() for x in metadata.owner_references or ()])
+    yield from _finalizers([x or "" for x in metadata.finalizers or ()])
+    yield from _managed_fields([x or ManagedFields() for x in metadata.managed_fields or ()])
 
 
 def _generate_name(prefix: str) -> Iterator[FieldError]:
@@ -113,7 +111,7 @@ def _owner_references(references: Iterable[OwnerReference]) -> Iterator[FieldErr
     for reference in references:
         yield from _owner_reference(reference)
         if reference.controller:
-            name = f"{reference.kind or ''}/{reference.name or ''}"
+            name = f"{cut(reference.kind or '')}/{cut(reference.name or '')}"
             if controller:
                 detail = f"must have controller true in one reference only, not in {controller} and {name}"
                 yield invalid("metadata.ownerReferences", name, detail)

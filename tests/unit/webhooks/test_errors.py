@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import pytest
 
-from lws.webhooks.errors import FieldError, aggregate, invalid, required, too_long, worsened
+from lws.webhooks.errors import MOST_SHOWN, FieldError, aggregate, invalid, required, told, too_long, worsened
 
 
 @pytest.mark.parametrize(
@@ -42,6 +44,38 @@ def test_a_huge_value_is_cut() -> None:
 )
 def test_aggregate(values: list[Any], message: str) -> None:
     assert aggregate(invalid("a", value, "d") for value in values) == message
+
+
+def test_as_many_as_may_be_shown_are_told_exactly() -> None:
+    texts = [f"a: Invalid value: {value}: d" for value in range(MOST_SHOWN)]
+    assert aggregate(invalid("a", value, "d") for value in range(MOST_SHOWN)) == f"[{', '.join(texts)}]"
+    assert aggregate(invalid("a", value, "d") for value in range(MOST_SHOWN + 1)) == (
+        f"[{', '.join(texts)}, and more]"
+    )
+
+
+def endless() -> Iterator[FieldError]:
+    """As many as anybody asks for; a thousand is more than anybody may."""
+    for value in count():
+        assert value < 1000
+        yield invalid("a", value, "d")
+
+
+def test_what_is_not_shown_is_not_built() -> None:
+    assert aggregate(endless()).endswith(", and more]")
+    assert worsened(endless(), []) == [invalid("a", value, "d") for value in range(MOST_SHOWN + 1)]
+    assert worsened([], endless()) == []
+    assert len(told(str(x) for x in endless())) == MOST_SHOWN
+
+
+@pytest.mark.parametrize("error", [invalid("a" * 10**6, 1, "d"), invalid("a", 1, "d" * 10**6)])
+def test_a_huge_path_or_detail_is_cut(error: FieldError) -> None:
+    assert len(str(error)) < 5000
+
+
+@pytest.mark.parametrize(("old", "new"), [(1, "1"), (1, True), (0, False), ("a", ["a"])])
+def test_values_of_two_kinds_are_not_the_same(old: Any, new: Any) -> None:
+    assert worsened([invalid("a", new, "d")], [invalid("a", old, "d")]) == [invalid("a", new, "d")]
 
 
 A, B = invalid("a", 1, "d"), invalid("a", 2, "d")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
+import tracemalloc
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -10,7 +13,7 @@ import pytest
 from support.admission import a_container, a_disaggregated_set, a_leader_pod, a_role, an_lws
 
 from lws.api import constants as c
-from lws.webhooks.admission import AdmissionRequest, AdmissionResponse, Webhook
+from lws.webhooks.admission import AdmissionRequest, AdmissionResponse, Webhook, encode
 from lws.webhooks.handlers import (
     mutate_leaderworkerset,
     pod_mutator,
@@ -211,3 +214,121 @@ def test_a_disaggregated_set_is_denied_or_admitted_and_warned_of_either_way() ->
     assert admitted.warnings == denied.warnings
     assert len(denied.warnings) == 1
     assert ask(validate_disaggregatedset, broken, operation="DELETE") == ALLOWED
+
+
+def a_template(annotations: dict[str, str] | None = None, **spec: Any) -> dict[str, Any]:
+    return {
+        "metadata": {"annotations": annotations or {}},
+        "spec": {"containers": [a_container("c")], **spec},
+    }
+
+
+def a_set_of(template: dict[str, Any] | None = None, **members: Any) -> dict[str, Any]:
+    """Of a worker template; ``members``: of its metadata, but for ``claims``."""
+    own = {
+        "size": 2,
+        "workerTemplate": template or a_template(),
+        "volumeClaimTemplates": members.pop("claims", []),
+    }
+    return {"metadata": {"name": "x", "namespace": "n", **members}, "spec": {"leaderWorkerTemplate": own}}
+
+
+def a_pod_of(
+    annotations: dict[str, str] | None = None, labels: dict[str, str] | None = None, **spec: Any
+) -> dict[str, Any]:
+    return a_leader_pod("x-0", annotations=annotations or {}, labels=labels or {}, **spec)
+
+
+def listed(n: int) -> str:
+    return ",".join(f"e{index}" for index in range(n))
+
+
+def many_roles(n: int) -> dict[str, Any]:
+    roles = [{"name": f"r{index}", "scaling": {"mode": "External"}} for index in range(n)]
+    return {"metadata": {"name": "x" * n, "namespace": "n" * n}, "spec": {"roles": roles}}
+
+
+GROWING: dict[str, tuple[Webhook, Callable[[int], Any]]] = {
+    "node keys": (
+        validate_leaderworkerset,
+        lambda n: a_set_of(a_template({c.REPLICA_NODE_SELECTOR_ANNOTATION: "a," * n})),
+    ),
+    "tolerations": (
+        validate_leaderworkerset,
+        lambda n: a_set_of(a_template({c.REPLICA_TOLERATION_ANNOTATION: listed(n)})),
+    ),
+    "claims of a group": (
+        validate_leaderworkerset,
+        lambda n: a_set_of(a_template({c.GROUP_CLAIMS_ANNOTATION: listed(n)})),
+    ),
+    "claim templates": (validate_leaderworkerset, lambda n: a_set_of(claims=[{}] * n)),
+    "labels": (validate_leaderworkerset, lambda n: a_set_of(labels={f"-{index}": "-" for index in range(n)})),
+    "owners": (
+        validate_leaderworkerset,
+        lambda n: a_set_of(
+            ownerReferences=[{"controller": True, "kind": "x" * n}, *([{"controller": True}] * n)]
+        ),
+    ),
+    "managers": (validate_leaderworkerset, lambda n: a_set_of(managedFields=[{"manager": "\n" * n}] * 9)),
+    "finalizers": (validate_leaderworkerset, lambda n: a_set_of(finalizers=[""] * n)),
+    "images": (
+        validate_leaderworkerset,
+        lambda n: {
+            **(lws := a_set_of(a_template(initContainers=[{"image": "i"}] * n))),
+            "spec": lws["spec"]
+            | {"rolloutStrategy": {"rollingUpdateConfiguration": {"podUpdatePolicy": "InPlace"}}},
+        },
+    ),
+    "roles": (validate_disaggregatedset, lambda n: many_roles(n // 4)),
+    "a pod's node keys": (
+        pod_mutator(None),
+        lambda n: a_pod_of({c.REPLICA_NODE_SELECTOR_ANNOTATION: listed(n)}),
+    ),
+    "a pod's claims": (
+        pod_mutator(None),
+        lambda n: a_pod_of(
+            {c.GROUP_CLAIMS_ANNOTATION: ",".join(["g"] * n)},
+            resourceClaims=[*({"name": f"x{index}"} for index in range(n)), {"name": "g"}],
+        ),
+    ),
+    "a pod's repeated variables": (pod_mutator(None), lambda n: a_pod_of(containers=[{"env": [{}] * n}])),
+}
+
+
+def effort(webhook: Webhook, document: Any, old: Any) -> tuple[int, int]:
+    """Function calls, and bytes that were held at once."""
+    calls = 0
+
+    def called(_frame: Any, event: str, _argument: Any) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    operation = "CREATE" if old is None else "UPDATE"
+    tracemalloc.start()
+    sys.setprofile(called)
+    try:
+        encode(ask(webhook, document, old=old, operation=operation))
+    finally:
+        sys.setprofile(None)
+        held = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    return calls, held
+
+
+@pytest.mark.parametrize("before", ["nothing", "as many", "few"])
+@pytest.mark.parametrize("name", GROWING)
+def test_hostile_input_costs_what_its_length_does(name: str, before: str) -> None:
+    """Four times as much of it: no more than four times the calls and the memory."""
+    webhook, made = GROWING[name]
+    old = {"nothing": None, "as many": made(240), "few": made(1)}[before]
+    ask(webhook, made(60))  # what is imported or compiled once
+    calls, held = effort(webhook, made(60), old)
+    more_calls, more_held = effort(webhook, made(240), old)
+    assert more_calls <= 4.5 * calls
+    assert more_held <= 4.5 * held
+
+
+@pytest.mark.parametrize("name", GROWING)
+def test_hostile_input_gets_a_short_answer(name: str) -> None:
+    webhook, made = GROWING[name]
+    assert len(encode(ask(webhook, made(2000)))) <= 60_000

@@ -50,6 +50,12 @@ def test_diff(before: Any, after: Any, want: list[dict[str, Any]]) -> None:
     assert diff(before, after) == want
 
 
+def test_a_patch_that_would_be_longer_than_the_list_replaces_it() -> None:
+    many = [{}, *({"name": str(index)} for index in range(100))]
+    assert diff({"a": many}, {"a": many[:1]}) == [{"op": "replace", "path": "/a", "value": [{}]}]
+    assert [x["op"] for x in diff({"a": many}, {"a": many[:60]})] == ["remove"] * 41
+
+
 @pytest.mark.parametrize(
     ("token", "want"), [("plain", "plain"), ("a/b", "a~1b"), ("~1", "~01"), ("", ""), ("~/", "~0~1")]
 )

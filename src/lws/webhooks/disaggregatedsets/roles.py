@@ -30,10 +30,11 @@ _SYSTEM_LABELS: Final = frozenset({d.NAME_LABEL, d.ROLE_LABEL, d.SLICE_LABEL, d.
 
 
 class Judged(NamedTuple):
-    """A role at ``path``, such as ``spec.roles[0]``."""
+    """A role at ``path``, such as ``spec.roles[0]``. ``set_name_length``: in bytes."""
 
     path: str
     set_name: str
+    set_name_length: int
     slices: int
     role: Role
 
@@ -76,17 +77,22 @@ class Judged(NamedTuple):
         return 0 if self.external else max(0, self.numbers.replicas)
 
     @property
+    def scaler_length(self) -> int:
+        """Bytes of that name, which is not built for it: there may be many roles, and a long name."""
+        return self.set_name_length + len(f"-{self.name}".encode())
+
+    @property
     def child_name_length(self) -> int:
         """Bytes of ``<set>-<slice>-<revision>-<role>``, of the last slice, whose name is the longest."""
         last = str(max(1, self.slices) - 1)
-        return len(f"{self.set_name}-{last}-{'0' * REVISION_LENGTH}-{self.name}".encode())
+        return self.set_name_length + len(f"-{last}-{'0' * REVISION_LENGTH}-{self.name}".encode())
 
     def named(self, groups: int) -> Named:
         """That name, for so many groups: only its length counts."""
-        return Named("x" * self.child_name_length, groups, self.numbers.size)
+        return Named(self.child_name_length, groups, self.numbers.size)
 
-    def child(self, namespace: str) -> LeaderWorkerSet:
-        """A LeaderWorkerSet of this role with a good name; how names are judged is no affair of its spec.
+    def child(self) -> LeaderWorkerSet:
+        """A LeaderWorkerSet of this role with good names; how those are judged is no affair of its spec.
 
         Labels that the controller overwrites are left out. No groups where nothing says how many.
         """
@@ -97,7 +103,7 @@ class Judged(NamedTuple):
         replicas = 0 if self.spec.replicas is None else self.groups
         return LeaderWorkerSet(
             metadata=Metadata(
-                name=d.KIND.lower(), namespace=namespace, labels=labels, annotations=metadata.annotations
+                name=d.KIND.lower(), namespace=d.KIND.lower(), labels=labels, annotations=metadata.annotations
             ),
             spec=structs.replace(self.spec, replicas=replicas),
         )
@@ -107,7 +113,9 @@ def judged(ds: DisaggregatedSet) -> tuple[Judged, ...]:
     """The roles of a set, in its order; a null is a role that has nothing."""
     metadata, spec = ds.metadata or Metadata(), ds.spec or DisaggregatedSetSpec()
     slices = 1 if spec.slices is None else spec.slices
+    name = metadata.name or ""
+    length = len(name.encode())
     return tuple(
-        Judged(f"spec.roles[{index}]", metadata.name or "", slices, role or Role())
+        Judged(f"spec.roles[{index}]", name, length, slices, role or Role())
         for index, role in enumerate(spec.roles or ())
     )

@@ -8,6 +8,7 @@ be refused for (docs/decisions/180). An update answers for what it makes worse o
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final
 
 from msgspec import structs
@@ -27,7 +28,7 @@ from lws.webhooks.documents import (
     read_disaggregatedset,
     strings,
 )
-from lws.webhooks.errors import FieldError, forbidden, invalid, not_supported, required, worsened
+from lws.webhooks.errors import FieldError, first, forbidden, invalid, not_supported, required, worsened
 from lws.webhooks.objectmeta import MOST_LABEL, dns1035_label
 from lws.webhooks.sets.names import counted
 from lws.webhooks.sets.validation import history, int_or_percent, violations
@@ -41,14 +42,14 @@ _EXCLUSIVE: Final = (c.EXCLUSIVE_TOPOLOGY_ANNOTATION, c.SUBGROUP_EXCLUSIVE_TOPOL
 
 
 def validate(new: Mapping[str, Any], old: Mapping[str, Any] | None = None) -> list[FieldError]:
-    """Violations of a set that is to be created, or to replace ``old``, which had them not.
+    """The first violations of a set that is to be created, or to replace ``old``, which had them not.
 
     A set that is being deleted answers for nothing: nothing is made for it any more. Raises
     ``msgspec.ValidationError`` when a member that is known here has the wrong JSON type.
     """
     after = read_disaggregatedset(new)
     if old is None:
-        return [*_violations(after, {}), *_name(after.metadata or Metadata())]
+        return first(chain(_violations(after, {}), _name(after.metadata or Metadata())))
     if (after.metadata or Metadata()).deletion_timestamp:
         return []
     before = read_disaggregatedset(old)
@@ -56,24 +57,30 @@ def validate(new: Mapping[str, Any], old: Mapping[str, Any] | None = None) -> li
     return worsened(_violations(after, groups), _violations(before, groups))
 
 
-def _violations(ds: DisaggregatedSet, present: Mapping[str, int]) -> list[FieldError]:
+def _violations(ds: DisaggregatedSet, present: Mapping[str, int]) -> Iterator[FieldError]:
     """``present``: the groups of roles that exist, whose names are judged for so many only.
 
     As for a LeaderWorkerSet, more of them may be asked for: the name of what is there cannot be mended.
     """
-    roles, placement = judged(ds), (ds.spec or DisaggregatedSetSpec()).placement_policy
-    errors = [
-        *(error for role in roles for error in (*_rollout(role), *_scaler_name(role))),
-        *(error for role in roles for error in _service_name(role)),
-        *_placement(roles, placement or PlacementPolicy()),
-        *_own_annotations(strings((ds.metadata or Metadata()).annotations)),
-    ]
-    reported = {error.field for error in errors}
-    namespace = (ds.metadata and ds.metadata.namespace) or "default"
+    roles, reported = judged(ds), set[str]()
+    for error in _of_upstream(ds, roles):
+        reported.add(error.field)
+        yield error
     for role in roles:
-        own = (*_pods(role), *_room(role, present.get(role.name, role.groups)), *_child(role, namespace))
-        errors += [error for error in own if error.field not in reported]
-    return errors
+        groups = present.get(role.name, role.groups)
+        own = chain(_pods(role), _room(role, groups), _child(role))
+        yield from (error for error in own if error.field not in reported)
+
+
+def _of_upstream(ds: DisaggregatedSet, roles: Sequence[Judged]) -> Iterator[FieldError]:
+    """W1 to W9, then those of the set's own annotations."""
+    for role in roles:
+        yield from _rollout(role)
+        yield from _scaler_name(role)
+    for role in roles:
+        yield from _service_name(role)
+    yield from _placement(roles, (ds.spec or DisaggregatedSetSpec()).placement_policy or PlacementPolicy())
+    yield from _own_annotations(strings((ds.metadata or Metadata()).annotations))
 
 
 def _name(metadata: Metadata) -> Iterator[FieldError]:
@@ -130,7 +137,7 @@ def _pace(role: Judged) -> Iterator[FieldError]:
 
 def _scaler_name(role: Judged) -> Iterator[FieldError]:
     """W5."""
-    length = len(role.scaler.encode())
+    length = role.scaler_length
     if role.external and length > _MOST_NAME:
         detail = (
             f"the name of the role's scaler, <set>-<role>, must have no more than {_MOST_NAME} characters,"
@@ -195,14 +202,14 @@ def _room(role: Judged, groups: int) -> Iterator[FieldError]:
     detail = (
         "the name of the role's LeaderWorkerSet, <set>-<slice>-<revision>-<role>, must have no more than"
         f" {named.limit} characters for {counted(max(1, groups))} of size {named.size}, not"
-        f" {len(named.name)}: their pods get label values of that name, group index and a hash, which may"
+        f" {named.length}: their pods get label values of that name, group index and a hash, which may"
         f" have no more than {MOST_LABEL}"
     )
-    excess = len(named.name) - named.limit
+    excess = named.length - named.limit
     yield invalid(f"{role.path}.name", role.name, detail, basis=("room", role.name), excess=excess)
 
 
-def _child(role: Judged, namespace: str) -> Iterator[FieldError]:
+def _child(role: Judged) -> Iterator[FieldError]:
     """What ``webhooks.sets`` has against the role's LeaderWorkerSets, with the role's path."""
-    for error in violations(role.child(namespace)):
+    for error in violations(role.child()):
         yield structs.replace(error, field=f"{role.path}.{error.field}")

@@ -7,11 +7,13 @@ that the stored set had.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any, Final
 
 from lws.api import constants as c
 from lws.webhooks.disaggregatedsets.roles import Judged, judged
 from lws.webhooks.documents import Metadata, RoleMetadata, read_disaggregatedset, strings
+from lws.webhooks.errors import told
 from lws.webhooks.sets.claims import claims_warnings
 from lws.webhooks.sets.names import counted, most_groups
 from lws.webhooks.sets.replicanodes import replica_nodes_warnings
@@ -30,9 +32,11 @@ def warn(new: Mapping[str, Any], old: Mapping[str, Any] | None = None) -> tuple[
         return ()
     roles, before = judged(ds), () if old is None else judged(read_disaggregatedset(old))
     known = {text for role in before for text in _of_sets(role)}
-    return (
-        *(text for role in roles for text in _ignored(role)),
-        *(text for role in roles for text in _of_sets(role) if text not in known),
+    return told(
+        chain(
+            (text for role in roles for text in _ignored(role)),
+            (text for role in roles for text in _of_sets(role) if text not in known),
+        )
     )
 
 
@@ -50,10 +54,10 @@ def _of_sets(role: Judged) -> Iterator[str]:
     yield from _name(role)
     yield from _in_place(role)
     annotations = strings((role.role.metadata or RoleMetadata()).annotations)
-    for text in (
-        *of_tpus(role.template, role.numbers.size),
-        *replica_nodes_warnings(role.template, annotations),
-        *claims_warnings(annotations),
+    for text in chain(
+        of_tpus(role.template, role.numbers.size),
+        replica_nodes_warnings(role.template, annotations),
+        claims_warnings(annotations),
     ):
         yield f"{role.path}.{text}"
 
@@ -70,7 +74,7 @@ def _in_place(role: Judged) -> Iterator[str]:
 
 def _name(role: Judged) -> Iterator[str]:
     """A name that has room for the groups that are asked for and not for all that may be."""
-    length, room = role.child_name_length, most_groups("x" * role.child_name_length)
+    length, room = role.child_name_length, most_groups(role.child_name_length)
     if role.numbers.size > 1 and 0 < room < MAX_REPLICAS:
         yield (
             f"{role.path}.name: the names of its LeaderWorkerSets have {length} characters: no more than"

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lws.api import constants as c
-from lws.planning.claims import claim_entries, claim_name
+from lws.planning.claims import MOST_ENTRIES, claim_entries, claim_name
 from lws.webhooks.documents import Document, PodSpec
 from lws.webhooks.errors import AdmissionError, shown
 
@@ -22,7 +22,7 @@ def group_claims(
     pod.
 
     Raises:
-        AdmissionError: an entry is not there, or names another claim.
+        AdmissionError: there are too many entries, or one is not there, or names another claim.
     """
     entries, token = claim_entries(annotations), annotations.get(c.GROUP_CLAIMS_TOKEN_ANNOTATION)
     if not entries or not token:
@@ -31,9 +31,14 @@ def group_claims(
         raise AdmissionError(
             f"annotation {c.LEADER_NAME_ANNOTATION} is missing: a pod that shares claims must have it"
         )
-    claims = list(present.get("resourceClaims") or ())
+    if len(entries) > MOST_ENTRIES:
+        raise AdmissionError(
+            f"annotation {c.GROUP_CLAIMS_ANNOTATION} must name no more than {MOST_ENTRIES} entries, not"
+            f" {len(entries)}"
+        )
+    claims, indexes = list(present.get("resourceClaims") or ()), _indexes(spec)
     for entry in entries:
-        index = _index_of(spec, entry)
+        index = _index_of(indexes, entry)
         name = claim_name(leader, entry, token)
         rest = {key: x for key, x in claims[index].items() if key != "resourceClaimTemplateName"}
         if rest.setdefault("resourceClaimName", name) != name:
@@ -45,11 +50,19 @@ def group_claims(
     return {"resourceClaims": claims}
 
 
-def _index_of(spec: PodSpec, entry: str) -> int:
+def _indexes(spec: PodSpec) -> dict[str, int]:
+    """By name, of the first that has it; one without a name is none of these."""
+    found: dict[str, int] = {}
     for index, claim in enumerate(spec.resource_claims or ()):
-        if claim is not None and claim.name == entry:
-            return index
-    raise AdmissionError(
-        f"annotation {c.GROUP_CLAIMS_ANNOTATION} names {shown(entry)}:"
-        " must be an entry of spec.resourceClaims"
-    )
+        if claim is not None and claim.name is not None:
+            found.setdefault(claim.name, index)
+    return found
+
+
+def _index_of(indexes: Mapping[str, int], entry: str) -> int:
+    if entry not in indexes:
+        raise AdmissionError(
+            f"annotation {c.GROUP_CLAIMS_ANNOTATION} names {shown(entry)}:"
+            " must be an entry of spec.resourceClaims"
+        )
+    return indexes[entry]

@@ -7,21 +7,35 @@ from typing import Any
 
 from lws.api import constants as c
 from lws.webhooks.documents import Document
-from lws.webhooks.errors import AdmissionError
+from lws.webhooks.errors import STORABLE_BYTES, AdmissionError
 
 
 def group_environment(
-    *, labels: Mapping[str, str], annotations: Mapping[str, str], subdomain: str, namespace: str
+    *,
+    labels: Mapping[str, str],
+    annotations: Mapping[str, str],
+    subdomain: str,
+    namespace: str,
+    containers: int,
 ) -> list[Document]:
-    """Leader address, group size and worker index, in this order; a missing label is a denial."""
+    """Leader address, group size and worker index, in this order; a missing label is a denial.
+
+    So are more ``containers`` than could be stored with them: nobody has looked yet at how long a label is.
+    """
     name = _label(labels, c.NAME_LABEL)
     group = _label(labels, c.GROUP_INDEX_LABEL)
     worker = _label(labels, c.WORKER_INDEX_LABEL)
-    return [
+    entries: list[Document] = [
         {"name": c.LEADER_ADDRESS_ENV, "value": f"{name}-{group}.{subdomain}.{namespace}"},
         {"name": c.GROUP_SIZE_ENV, "value": annotations[c.SIZE_ANNOTATION]},
         {"name": c.WORKER_INDEX_ENV, "value": worker},
     ]
+    if containers * sum(len(x["name"]) + len(x["value"]) for x in entries) > STORABLE_BYTES:
+        raise AdmissionError(
+            f"the variables of the group, {', '.join(x['name'] for x in entries)}, must fit into a pod of"
+            f" {STORABLE_BYTES} bytes: it has {containers} containers, which get them each"
+        )
+    return entries
 
 
 def with_trailing(container: Any, entries: Sequence[Document]) -> Document:

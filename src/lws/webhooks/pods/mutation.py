@@ -220,6 +220,7 @@ def _with_group_environment(pod: Document, draft: _Draft) -> Document:
         annotations=draft.annotations,
         subdomain=draft.subdomain,
         namespace=draft.namespace,
+        containers=sum(len(pod["spec"].get(member) or ()) for member in _CONTAINER_LISTS),
     )
     return {**pod, "spec": _each_container(pod["spec"], lambda x, _: with_leading(x, entries))}
 

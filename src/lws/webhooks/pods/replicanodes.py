@@ -6,6 +6,7 @@ gives it to each pod. What a set may ask for is judged here, too, for one templa
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -76,11 +77,12 @@ def _of_keys(found: Sequence[Taint]) -> Iterator[str]:
     """A key of a node selector is one without effect."""
     if len(found) > MOST_KEYS:
         yield f"must name no more than {MOST_KEYS} keys, not {len(found)}"
-    for key, effect in found[:MOST_KEYS]:
+        return
+    for key, effect in found:
         yield from (f"key {shown(key)}: {detail}" for detail in _of_key(key)) if key else ["must name a key"]
         if effect and effect not in EFFECTS:
             yield f"effect {shown(effect)} of key {shown(key)} must be one of {', '.join(EFFECTS)}"
-    for twice in sorted({x for x in found if found.count(x) > 1}):
+    for twice in sorted(x for x, count in Counter(found).items() if count > 1):
         yield f"must name {shown(':'.join(filter(None, twice)))} once only"
 
 

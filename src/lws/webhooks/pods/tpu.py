@@ -15,7 +15,7 @@ import msgspec
 from lws.api import constants as c
 from lws.api.quantities import parse_quantity
 from lws.webhooks.documents import Container, ContainerResources, Document
-from lws.webhooks.errors import AdmissionError, shown
+from lws.webhooks.errors import STORABLE_BYTES, AdmissionError, shown
 from lws.webhooks.pods.names import required_int, split_ordinal
 from lws.webhooks.pods.subgroups import subgroup_members, subgroup_size
 
@@ -25,9 +25,6 @@ NAME_ENV: Final = "TPU_NAME"
 ADDRESSES_ENV: Final = "TPU_PROCESS_ADDRESSES"
 PORT_ENV: Final = "TPU_PROCESS_PORT"
 DEFAULT_PORT: Final = 8476
-
-# What etcd takes in one request: a pod with longer lists than this could never be stored.
-_STORABLE_BYTES: Final = 1_572_864
 
 
 class TpuPod(NamedTuple):
@@ -87,7 +84,7 @@ def tpu_environment(pod: TpuPod, containers: Sequence[Container | None]) -> dict
         return {}
     one = _subgroup_slice(pod) if c.SUBGROUP_SIZE_ANNOTATION in pod.annotations else _group_slice(pod)
     ports = [_port(containers[index], DEFAULT_PORT + position) for position, index in enumerate(chosen)]
-    hosts = _hosts(pod, one, copies=len(ports))
+    hosts = _hosts(pod, one, ports)
     hostnames = ",".join(host for host in hosts for _ in ports)
     addresses = ",".join(f"{host}:{port}" for host in hosts for port in ports)
     return {
@@ -134,17 +131,20 @@ def _subgroup_slice(pod: TpuPod) -> _Slice:
     return _Slice(leader, with_leader, workers, place)
 
 
-def _hosts(pod: TpuPod, one: _Slice, *, copies: int) -> list[str]:
-    """The host name of each pod; a list that could not be stored with the pod is a denial.
+def _hosts(pod: TpuPod, one: _Slice, ports: Sequence[str]) -> list[str]:
+    """The host name of each pod; lists that could not be stored with the pod are a denial.
 
-    ``copies`` processes a pod appear in the list, and the whole list is in each of them.
+    Each pod has a process for each of ``ports``. All of them are in both lists, one of which has the ports,
+    too; and both lists are in each process, beside the leader's name.
     """
-    count = max(0, one.workers.stop - one.workers.start) + one.with_leader
-    if count * copies * copies * (len(one.leader) + len(pod.subdomain) + 2) > _STORABLE_BYTES:
+    count, copies = max(0, one.workers.stop - one.workers.start) + one.with_leader, len(ports)
+    host = len(one.leader) + len(pod.subdomain) + 2
+    lists = count * (2 * copies * host + sum(len(port) + 1 for port in ports))
+    if copies * (lists + len(one.leader)) > STORABLE_BYTES:
         raise AdmissionError(
             f"annotations {c.SIZE_ANNOTATION} and {c.SUBGROUP_SIZE_ANNOTATION} ask for {count} TPU hosts"
-            f" of {copies} processes: must name few enough for {HOSTNAMES_ENV} to fit into a pod"
-            f" of {_STORABLE_BYTES} bytes"
+            f" of {copies} processes: must name few enough for {HOSTNAMES_ENV} and {ADDRESSES_ENV} to fit"
+            f" into a pod of {STORABLE_BYTES} bytes"
         )
     first = [f"{one.leader}.{pod.subdomain}"] if one.with_leader else []
     return first + [f"{one.leader}-{worker}.{pod.subdomain}" for worker in one.workers]

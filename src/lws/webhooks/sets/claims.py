@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Final
 
 from lws.api import constants as c
-from lws.planning.claims import MOST_PODS, claim_entries
+from lws.planning.claims import MOST_ENTRIES, MOST_PODS, claim_entries
 from lws.webhooks.documents import LeaderWorkerTemplate
 from lws.webhooks.errors import FieldError, forbidden, invalid, shown
 from lws.webhooks.sets.templates import TEMPLATE, TemplateView, pod_templates
-
-MOST_ENTRIES: Final = 4
 
 
 class Sharing:
@@ -19,14 +17,16 @@ class Sharing:
 
     def __init__(self, template: TemplateView) -> None:
         self.annotations = template.annotations
+        self.entries = claim_entries(self.annotations)
         self.claims = {x.name: x for x in template.spec.resource_claims or () if x is not None and x.name}
         self.at = template.at(c.GROUP_CLAIMS_ANNOTATION)
         self.at_token = template.at(c.GROUP_CLAIMS_TOKEN_ANNOTATION)
         self.value = self.annotations.get(c.GROUP_CLAIMS_ANNOTATION, "")
 
     def templates(self) -> dict[str, str]:
-        """The ResourceClaimTemplates of what it shares, by entry."""
-        found = {x: self.claims[x] for x in claim_entries(self.annotations) if x in self.claims}
+        """The ResourceClaimTemplates of what it shares, by entry; of too many entries none is looked at."""
+        entries = self.entries if len(self.entries) <= MOST_ENTRIES else ()
+        found = {x: self.claims[x] for x in entries if x in self.claims}
         return {x: claim.resource_claim_template_name or "" for x, claim in found.items()}
 
 
@@ -49,12 +49,14 @@ def claims_warnings(annotations: Mapping[str, str]) -> Iterator[str]:
 def _alone(one: Sharing) -> Iterator[FieldError]:
     if c.GROUP_CLAIMS_TOKEN_ANNOTATION in one.annotations:
         yield forbidden(one.at_token, "must not be set: each group gets a token of its own")
-    entries = claim_entries(one.annotations)
-    if len(entries) > MOST_ENTRIES:
-        yield invalid(one.at, one.value, f"must name no more than {MOST_ENTRIES} entries, not {len(entries)}")
-    for entry in sorted({x for x in entries if entries.count(x) > 1}):
+    counted = Counter(one.entries)
+    if len(one.entries) > MOST_ENTRIES:
+        detail = f"must name no more than {MOST_ENTRIES} entries, not {len(one.entries)}"
+        yield invalid(one.at, one.value, detail)
+        return
+    for entry in sorted(x for x, count in counted.items() if count > 1):
         yield invalid(one.at, one.value, f"must name {shown(entry)} once only")
-    for entry in dict.fromkeys(entries):
+    for entry in counted:
         yield from (invalid(one.at, one.value, detail) for detail in _of_entry(one, entry))
 
 

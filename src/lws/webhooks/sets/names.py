@@ -18,9 +18,11 @@ _LONGEST_SET: Final = MOST_LABEL - 1 - _HASH
 
 
 class Named(NamedTuple):
-    """A set as far as its name matters. ``groups``: the most it has in a roll, surge included."""
+    """A set as far as its name matters. ``length``: of the name, in characters; ``groups``: the most it has
+    in a roll, surge included.
+    """
 
-    name: str
+    length: int
     groups: int
     size: int
 
@@ -33,12 +35,12 @@ class Named(NamedTuple):
 
     @property
     def fits(self) -> bool:
-        return len(self.name) <= self.limit
+        return self.length <= self.limit
 
 
-def most_groups(name: str) -> int:
-    """How many groups with workers a set of this name can have, surge included; 0: not even one."""
-    digits = _LONGEST_SET - 1 - len(name)
+def most_groups(length: int) -> int:
+    """How many groups with workers a set can have whose name is so long, surge included; 0: not even one."""
+    digits = _LONGEST_SET - 1 - length
     return 10**digits if digits > 0 else 0
 
 

@@ -9,6 +9,7 @@ not upstream's and come last. An update answers for what it makes worse only (do
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final
 
 from lws.api import constants as c
@@ -26,7 +27,7 @@ from lws.webhooks.documents import (
     read_leaderworkerset,
     strings,
 )
-from lws.webhooks.errors import FieldError, aggregate, invalid, required, worsened
+from lws.webhooks.errors import FieldError, aggregate, first, invalid, required, worsened
 from lws.webhooks.objectmeta import MOST_LABEL, dns1123_label, validate_metadata
 from lws.webhooks.sets.claims import claims_violations
 from lws.webhooks.sets.inplace import in_place_violations
@@ -63,12 +64,12 @@ _IMMUTABLE: Final = "field is immutable"
 
 
 def validate_create(document: Mapping[str, Any]) -> list[FieldError]:
-    """Violations of a LeaderWorkerSet that is to be created, after defaulting.
+    """The first violations of a LeaderWorkerSet that is to be created, after defaulting.
 
     Raises ``msgspec.ValidationError`` when a member that is known here has the wrong JSON type.
     """
     lws = read_leaderworkerset(document)
-    return [*violations(lws), *_naming(lws)]
+    return first(chain(violations(lws), _naming(lws)))
 
 
 def validate_update(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[FieldError]:
@@ -89,24 +90,22 @@ def validate_update(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[Fiel
     ]
 
 
-def violations(lws: LeaderWorkerSet) -> list[FieldError]:
+def violations(lws: LeaderWorkerSet) -> Iterator[FieldError]:
     """Of whatever holds at any time; not of the room that the name of a new set leaves."""
-    numbers = numbers_of(lws)
-    metadata = _metadata(lws)
-    return [
-        *validate_metadata(metadata),
-        *_shape(numbers.replicas, numbers.size),
-        *_rolling_update(numbers),
-        *_subgrouping(_subgroups(lws), numbers.size, strings(metadata.annotations)),
-        *_restarts((lws.spec or LeaderWorkerSetSpec()).max_group_restarts),
-        *_deadline((lws.spec or LeaderWorkerSetSpec()).progress_deadline_seconds),
-        *history(strings(metadata.annotations)),
-        *_readiness(lws.spec or LeaderWorkerSetSpec()),
-        *in_place_violations(lws.spec or LeaderWorkerSetSpec()),
-        *_claims(_template(lws).volume_claim_templates or ()),
-        *replica_nodes_violations(_template(lws), strings(metadata.annotations)),
-        *claims_violations(_template(lws), numbers.size),
-    ]
+    numbers, spec, metadata = numbers_of(lws), lws.spec or LeaderWorkerSetSpec(), _metadata(lws)
+    annotations = strings(metadata.annotations)
+    yield from validate_metadata(metadata)
+    yield from _shape(numbers.replicas, numbers.size)
+    yield from _rolling_update(numbers)
+    yield from _subgrouping(_subgroups(lws), numbers.size, annotations)
+    yield from _restarts(spec.max_group_restarts)
+    yield from _deadline(spec.progress_deadline_seconds)
+    yield from history(annotations)
+    yield from _readiness(spec)
+    yield from in_place_violations(spec)
+    yield from _claims(_template(lws).volume_claim_templates or ())
+    yield from replica_nodes_violations(_template(lws), annotations)
+    yield from claims_violations(_template(lws), numbers.size)
 
 
 def _naming(lws: LeaderWorkerSet) -> Iterator[FieldError]:
@@ -115,15 +114,16 @@ def _naming(lws: LeaderWorkerSet) -> Iterator[FieldError]:
     A DisaggregatedSet has answered for the names of its own sets (docs/decisions/180).
     """
     numbers = numbers_of(lws)
-    named = Named(_metadata(lws).name or "", numbers.most_groups, numbers.size)
-    if named.fits or len(named.name) > MOST_LABEL or _of_disaggregated_set(_metadata(lws)):
+    name = _metadata(lws).name or ""
+    named = Named(len(name), numbers.most_groups, numbers.size)
+    if named.fits or named.length > MOST_LABEL or _of_disaggregated_set(_metadata(lws)):
         return
     detail = (
         f"must be no more than {named.limit} characters for {counted(max(1, named.groups))} of size"
         f" {named.size}, surge included: their pods get label values of name, group index and a hash, which"
         f" may have no more than {MOST_LABEL}"
     )
-    yield invalid("metadata.name", named.name, detail)
+    yield invalid("metadata.name", name, detail)
 
 
 def _of_disaggregated_set(metadata: Metadata) -> bool:

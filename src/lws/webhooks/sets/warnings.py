@@ -6,6 +6,7 @@ An update warns of what the stored set did not ask for. A warning has at most 25
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -22,6 +23,7 @@ from lws.webhooks.documents import (
     read_leaderworkerset,
     strings,
 )
+from lws.webhooks.errors import told
 from lws.webhooks.pods.tpu import requests_tpus
 from lws.webhooks.sets.claims import claims_warnings
 from lws.webhooks.sets.inplace import in_place_warnings
@@ -41,15 +43,15 @@ def warn(new: Mapping[str, Any], old: Mapping[str, Any] | None = None) -> tuple[
     """
     lws, before = read_leaderworkerset(new), None if old is None else read_leaderworkerset(old)
     known = set() if before is None else set(_warnings(before))
-    texts = [text for text in _warnings(lws) if text not in known]
-    return (*texts, *(() if before is None else _untracked(lws, before)))
+    texts = (text for text in _warnings(lws) if text not in known)
+    return told(chain(texts, () if before is None else _untracked(lws, before)))
 
 
 def _warnings(lws: LeaderWorkerSet) -> Iterator[str]:
     metadata, numbers = lws.metadata or Metadata(), numbers_of(lws)
     if metadata.deletion_timestamp:
         return
-    yield from _name(Named(metadata.name or "", numbers.most_groups, numbers.size))
+    yield from _name(Named(len(metadata.name or ""), numbers.most_groups, numbers.size))
     yield from _surge(numbers)
     template = (lws.spec or LeaderWorkerSetSpec()).leader_worker_template or LeaderWorkerTemplate()
     yield from of_tpus(template, numbers.size)
@@ -78,7 +80,7 @@ def _untracked(new: LeaderWorkerSet, old: LeaderWorkerSet) -> Iterator[str]:
 
 def _name(named: Named) -> Iterator[str]:
     """A name that is too long already, as an update may make it; one that a scale-up makes so."""
-    room, length = most_groups(named.name), len(named.name)
+    room, length = most_groups(named.length), named.length
     if not named.fits:
         yield (
             f"metadata.name: {length} characters are too many for {counted(named.groups)} of size"

@@ -57,6 +57,9 @@ def test_a_leader_draws_a_token_once() -> None:
             [{"name": "nic", "resourceClaimName": "test-sample-1-nic-abcde"}, SHARED],
             id="two",
         ),
+        pytest.param(
+            worker(**TOKEN, claims=[RACK, NIC, RACK]), [SHARED, NIC, RACK], id="the-first-of-a-name"
+        ),
     ],
 )
 def test_workers_name_the_group_s_claim(pod: Document, wanted: list[Document]) -> None:
@@ -79,6 +82,7 @@ def test_without_the_annotation_there_is_a_claim_for_each_pod() -> None:
             r'spec\.resourceClaims\[0\]\.resourceClaimName is "x"',
             id="another-claim",
         ),
+        pytest.param(worker("rack,nic,rack,nic,a", **TOKEN), "no more than 4 entries, not 5", id="five"),
         pytest.param(worker(**TOKEN, **{c.LEADER_NAME_ANNOTATION: ""}), "leader-name is missing", id="whose"),
     ],
 )

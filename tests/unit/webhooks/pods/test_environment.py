@@ -30,6 +30,7 @@ def test_variables(group: str, size: str, worker: str, namespace: str, address: 
         annotations={c.SIZE_ANNOTATION: size},
         subdomain="test-sample",
         namespace=namespace,
+        containers=1,
     )
     assert entries == [
         {"name": "LWS_LEADER_ADDRESS", "value": address},
@@ -44,7 +45,24 @@ def test_a_missing_label_is_a_denial_that_names_it(missing: str) -> None:
     del labels[missing]
     with pytest.raises(AdmissionError, match=missing):
         group_environment(
-            labels=labels, annotations={c.SIZE_ANNOTATION: "1"}, subdomain="x", namespace="default"
+            labels=labels,
+            annotations={c.SIZE_ANNOTATION: "1"},
+            subdomain="x",
+            namespace="default",
+            containers=1,
+        )
+
+
+@pytest.mark.parametrize(("length", "containers"), [(63, 20_000), (1_000_000, 2)])
+def test_what_could_not_be_stored_in_each_container_is_a_denial(length: int, containers: int) -> None:
+    labels = {c.NAME_LABEL: "x" * length, c.GROUP_INDEX_LABEL: "0", c.WORKER_INDEX_LABEL: "0"}
+    with pytest.raises(AdmissionError, match=rf"must fit into a pod of \d+ bytes: it has {containers} cont"):
+        group_environment(
+            labels=labels,
+            annotations={c.SIZE_ANNOTATION: "1"},
+            subdomain="x",
+            namespace="default",
+            containers=containers,
         )
 
 

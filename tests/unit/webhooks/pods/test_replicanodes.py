@@ -120,6 +120,7 @@ MANY = ",".join(f"k{x}" for x in range(MOST_KEYS + 1))
         pytest.param({SELECTOR: "example-kubernetes.io/a"}, "", id="another-domain"),
         pytest.param({TOLERATION: f"{KEY}:PreferNoSchedule"}, "", id="effect"),
         pytest.param({SELECTOR: MANY}, "no more than 8 keys, not 9", id="too-many"),
+        pytest.param({SELECTOR: "a," * 9}, "no more than 8 keys, not 10", id="too-many-and-wrong"),
         pytest.param({SELECTOR: "a,,b"}, "must name a key", id="nothing-between"),
         pytest.param({SELECTOR: "a b"}, 'key "a b": name part must consist of', id="blank"),
         pytest.param({SELECTOR: "/a"}, "prefix part must not be empty", id="no-prefix"),

@@ -11,7 +11,7 @@ from support.admission import a_container
 from lws.api import constants as c
 from lws.webhooks.documents import Container
 from lws.webhooks.errors import AdmissionError
-from lws.webhooks.pods.tpu import TpuPod, env_value, requests_tpus, tpu_environment
+from lws.webhooks.pods.tpu import PORT_ENV, TpuPod, env_value, requests_tpus, tpu_environment
 
 
 def containers(*documents: dict[str, Any]) -> list[Container | None]:
@@ -351,3 +351,17 @@ def test_env_lookup(env: Any, found: str | None) -> None:
 def test_a_list_that_no_pod_can_hold_is_denied(pod: TpuPod) -> None:
     with pytest.raises(AdmissionError, match=c.SIZE_ANNOTATION):
         tpu_environment(pod, containers(TPU))
+
+
+@pytest.mark.parametrize(
+    ("pod", "ports"),
+    [
+        pytest.param(a_tpu_pod(G0, size=200, worker="0"), ["1" * 10_000], id="a-long-port-for-each-host"),
+        pytest.param(a_tpu_pod(G0, size=15_000, worker="0"), ["1", "2"], id="both-lists-together"),
+        pytest.param(a_tpu_pod("x" * 10_000 + "-1", size=1), [""] * 200, id="a-long-name-without-hosts"),
+    ],
+)
+def test_lists_that_could_not_be_stored_are_a_denial(pod: TpuPod, ports: list[str]) -> None:
+    told = [{"name": PORT_ENV, "value": port} for port in ports]
+    with pytest.raises(AdmissionError, match="to fit into a pod of 1572864 bytes"):
+        added_to(pod, *({**TPU, "env": [entry]} for entry in told))

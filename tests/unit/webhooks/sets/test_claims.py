@@ -78,6 +78,12 @@ def test_accepted(lws: Document) -> None:
             id="five",
         ),
         pytest.param(
+            a_set(sharing("a,a,b,b,c", entry("a", "x")), sharing("a", entry("a", "y"))),
+            f"{BASE}.leaderTemplate.{AT}",
+            "no more than 4 entries, not 5",
+            id="five-and-wrong",
+        ),
+        pytest.param(
             a_set(sharing("rack", entry("rack", "other")), sharing()),
             f"{BASE}.workerTemplate.{AT}",
             'the same resourceClaimTemplateName in both templates, not "other" and "rack-of-8"',
