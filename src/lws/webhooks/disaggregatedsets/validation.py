@@ -31,6 +31,7 @@ from lws.webhooks.documents import (
 from lws.webhooks.errors import FieldError, first, forbidden, invalid, not_supported, required, worsened
 from lws.webhooks.objectmeta import MOST_LABEL, dns1035_label
 from lws.webhooks.sets.names import counted
+from lws.webhooks.sets.topology import topology_key
 from lws.webhooks.sets.validation import history, int_or_percent, violations
 
 _MOST_NAME: Final = 253
@@ -158,12 +159,13 @@ def _service_name(role: Judged) -> Iterator[FieldError]:
 
 
 def _placement(roles: Sequence[Judged], policy: PlacementPolicy) -> Iterator[FieldError]:
-    """W8 and W9, which names one annotation of a role."""
+    """W8; what the key must be, which is not upstream's; and W9, which names one annotation of a role."""
     if (policy.type or d.PLACEMENT_NONE) == d.PLACEMENT_NONE:
         return
     if not policy.topology:
         detail = f"a placement policy of type {policy.type} must have a topology, the key of a node label"
         yield required("spec.placementPolicy.topology", detail)
+    yield from topology_key("spec.placementPolicy.topology", policy.topology or "")
     for role in roles:
         found = _annotations(role)
         key = next((key for key in _EXCLUSIVE if key in found), None)

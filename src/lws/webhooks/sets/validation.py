@@ -2,8 +2,9 @@
 
 All violations are collected, in the order of the specification's table; numbers in comments are its rows. A
 member that is missing reads as the schema's default, as it does for the controller. ``maxGroupRestarts``, the
-length of the history, names that pods are made from, updates in place, nodes and claims of a group's own are
-not upstream's and come last. An update answers for what it makes worse only (docs/decisions/130).
+length of the history, topologies, names that pods are made from, updates in place, nodes and claims of a
+group's own are not upstream's and come last. An update answers for what it makes worse only
+(docs/decisions/130).
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ from lws.webhooks.sets.inplace import in_place_violations
 from lws.webhooks.sets.names import Named, counted
 from lws.webhooks.sets.numbers import Numbers, numbers_of
 from lws.webhooks.sets.replicanodes import replica_nodes_violations
+from lws.webhooks.sets.subgroups import subgroup_change, subgrouping
+from lws.webhooks.sets.topology import topologies
 
 __all__ = ["FieldError", "aggregate", "int_or_percent", "validate_create", "validate_update", "violations"]
 
@@ -49,10 +52,6 @@ _PARTITION: Final = f"{_ROLLING_UPDATE}.partition"
 _CLAIMS: Final = "spec.leaderWorkerTemplate.volumeClaimTemplates"
 _MAX_GROUP_RESTARTS: Final = "spec.maxGroupRestarts"
 _SUBDOMAIN_POLICY: Final = "spec.networkConfig.subdomainPolicy"
-# Upstream spells this path with a capital S, unlike the member itself; messages stay the same (api.md, 6 #7).
-_SUBGROUP_SIZE: Final = "spec.leaderWorkerTemplate.SubGroupPolicy.subGroupSize"
-_SUBGROUP_EXCLUSIVE: Final = f"metadata.annotations.{c.SUBGROUP_EXCLUSIVE_TOPOLOGY_ANNOTATION}"
-
 _HISTORY_LIMIT: Final = f"metadata.annotations.{c.HISTORY_LIMIT_ANNOTATION}"
 
 _GROUP_READINESS: Final = (c.GROUP_READINESS_NONE, c.GROUP_READINESS_LEADER_GATE)
@@ -60,7 +59,6 @@ LEAST_DEADLINE: Final = 30
 """Seconds: less than a restart of the controller may take."""
 
 _NOT_NEGATIVE: Final = "must be greater than or equal to 0"
-_IMMUTABLE: Final = "field is immutable"
 
 
 def validate_create(document: Mapping[str, Any]) -> list[FieldError]:
@@ -85,7 +83,7 @@ def validate_update(new: Mapping[str, Any], old: Mapping[str, Any]) -> list[Fiel
         return worsened(validate_metadata(_metadata(after)), validate_metadata(_metadata(before)))
     return [
         *worsened(violations(after), violations(before)),
-        *_subgroup_change(_subgroups(after), _subgroups(before)),
+        *subgroup_change(_subgroups(after), _subgroups(before)),
         *_network_change(_network(after), _network(before)),
     ]
 
@@ -97,10 +95,11 @@ def violations(lws: LeaderWorkerSet) -> Iterator[FieldError]:
     yield from validate_metadata(metadata)
     yield from _shape(numbers.replicas, numbers.size)
     yield from _rolling_update(numbers)
-    yield from _subgrouping(_subgroups(lws), numbers.size, annotations)
+    yield from subgrouping(_subgroups(lws), numbers.size, annotations)
     yield from _restarts(spec.max_group_restarts)
     yield from _deadline(spec.progress_deadline_seconds)
     yield from history(annotations)
+    yield from topologies(annotations, subgroups=_subgroups(lws) is not None)
     yield from _readiness(spec)
     yield from in_place_violations(spec)
     yield from _claims(_template(lws).volume_claim_templates or ())
@@ -184,38 +183,6 @@ def int_or_percent(path: str, value: int | str) -> Iterator[FieldError]:
             yield invalid(path, value, "must not be greater than 100%")
 
 
-def _subgrouping(
-    policy: SubGroupPolicy | None, size: int, annotations: Mapping[str, str]
-) -> Iterator[FieldError]:
-    """Rules 16 to 20."""
-    if policy is not None:
-        yield from _subgroup_size(policy, size)
-    elif c.SUBGROUP_EXCLUSIVE_TOPOLOGY_ANNOTATION in annotations:
-        value = annotations[c.SUBGROUP_EXCLUSIVE_TOPOLOGY_ANNOTATION]
-        yield invalid(_SUBGROUP_EXCLUSIVE, value, "must not be set without subGroupPolicy")
-
-
-def _subgroup_size(policy: SubGroupPolicy, size: int) -> Iterator[FieldError]:
-    """Rules 16 to 19; a missing size and 0 leave nothing to divide by."""
-    subgroup = policy.sub_group_size
-    if subgroup is None:
-        yield required(_SUBGROUP_SIZE, "subGroupPolicy must have a subGroupSize")
-        return
-    if subgroup < 1:
-        yield invalid(_SUBGROUP_SIZE, subgroup, "must be greater than or equal to 1")
-    if subgroup == 0:
-        return
-    if size % subgroup != 0 and (size - 1) % subgroup != 0:
-        yield invalid(_SUBGROUP_SIZE, subgroup, f"must divide size ({size}) or size - 1 without remainder")
-    if size < subgroup:
-        yield invalid(_SUBGROUP_SIZE, subgroup, f"must be less than or equal to size ({size})")
-    if policy.sub_group_policy_type == c.SUBGROUP_LEADER_EXCLUDED and (size - 1) % subgroup != 0:
-        detail = (
-            f"must divide size - 1 ({size - 1}) without remainder when subGroupPolicyType is LeaderExcluded"
-        )
-        yield invalid(_SUBGROUP_SIZE, subgroup, detail)
-
-
 def _restarts(limit: int | None) -> Iterator[FieldError]:
     if limit is not None and limit < 0:
         yield invalid(_MAX_GROUP_RESTARTS, limit, _NOT_NEGATIVE)
@@ -262,19 +229,6 @@ def _claims(claims: Sequence[Document | None]) -> Iterator[FieldError]:
         elif isinstance(name, str):
             for detail in dns1123_label(name.encode()):
                 yield invalid(path, name, detail)
-
-
-def _subgroup_change(new: SubGroupPolicy | None, old: SubGroupPolicy | None) -> Iterator[FieldError]:
-    """Rules U1 to U3. A size that is missing now is reported as such, not as changed."""
-    if new is not None and old is not None:
-        if new.sub_group_size is not None and new.sub_group_size != old.sub_group_size:
-            yield invalid(_SUBGROUP_SIZE, new.sub_group_size, _IMMUTABLE)
-    elif new is not None:
-        detail = "must not be set: subGroupPolicy cannot be added to an existing LeaderWorkerSet"
-        yield invalid(_SUBGROUP_SIZE, new.sub_group_size, detail)
-    elif old is not None:
-        detail = "must stay: subGroupPolicy cannot be removed from an existing LeaderWorkerSet"
-        yield invalid(_SUBGROUP_SIZE, old.sub_group_size, detail)
 
 
 def _network_change(new: NetworkConfig | None, old: NetworkConfig | None) -> Iterator[FieldError]:

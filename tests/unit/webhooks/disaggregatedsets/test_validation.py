@@ -92,6 +92,16 @@ ROLE = "spec.roles[0]"
         (serving(name="d" * 40, slices=100), f"{ROLE}.name", "it would have 64"),
         (serving(a_role("r" * 48, external=True), name="d" * 205), f"{ROLE}.name", "253 characters, not 254"),
         (serving(placementPolicy={"type": "ExclusiveSlice"}), "spec.placementPolicy.topology", "Required"),
+        (
+            serving(placementPolicy={"type": "ExclusiveSlice", "topology": "-x"}),
+            "spec.placementPolicy.topology",
+            "must be the key of a node label: name part must consist",
+        ),
+        (
+            serving(a_role("p", metadata={"annotations": {c.EXCLUSIVE_TOPOLOGY_ANNOTATION: "-x"}})),
+            f"{ROLE}.metadata.annotations.{c.EXCLUSIVE_TOPOLOGY_ANNOTATION}",
+            "must be the key of a node label: name part must consist",
+        ),
         (serving(a_role("p", metadata=RACK), **SLICE), ROLE, c.EXCLUSIVE_TOPOLOGY_ANNOTATION),
         (serving(a_role("p", metadata=BOTH), **SLICE), ROLE, f"annotation {c.EXCLUSIVE_TOPOLOGY_ANNOTATION}"),
         (
