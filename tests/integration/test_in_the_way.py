@@ -317,6 +317,10 @@ def test_a_pod_that_its_stateful_set_let_go(sets: Sets, namespace: str, name: st
     assert stalled["reason"] == "NameTaken"
     assert label not in sets.client.get(PODS, dict, name, namespace)["metadata"]["labels"]
     relabel(sets, namespace, name, label, value)
+    until(
+        "its adoption",
+        lambda: sets.client.get(PODS, dict, name, namespace)["metadata"].get("ownerReferences"),
+    )
     await_whole(lws)
     assert lws.uids() == before
     lws.until("the end of it", lambda: condition(lws, c.STALLED)["status"], lambda seen: seen == "False")

@@ -11,7 +11,7 @@ from random import Random
 
 from lws.api import constants as c
 from support.apimodel.store import Document
-from support.faults.edits import EDITS, HARMLESS, MENDED, RELABELLED, Deed
+from support.faults.edits import EDITS, HARMLESS, HARMLESS_TO_ANY, MENDED, RELABELLED, Deed
 from support.faults.meddling import meddle
 from support.faults.world import QUIET, Choice, Move, World
 
@@ -178,10 +178,11 @@ class Meddling(Chaos):
     """
 
     deeds: Sequence[Deed] = EDITS
+    chance = 0.02
     lenient = True
 
     def step(self, world: World) -> None:
-        if self.strikes(0.02):
+        if self.strikes(self.chance):
             meddle(world, self.random, self.deeds)
 
 
@@ -194,19 +195,25 @@ class MeddlingMended(Meddling):
 class Harmless(Meddling):
     """Only what costs no pod."""
 
-    deeds, lenient = HARMLESS, False
+    deeds, chance, lenient = HARMLESS, 0.06, False
+
+
+class HarmlessToAny(Harmless):
+    """Nor anything of a set that goes."""
+
+    deeds = HARMLESS_TO_ANY
 
 
 class Relabelled(Meddling):
     """Pods lose labels by which they are known, for good. Users do what they are told: see ``mend``."""
 
-    deeds = RELABELLED
+    deeds, chance = RELABELLED, 0.01
 
     def begin(self, world: World) -> None:
         self._edited: dict[str, str] = {}
 
     def step(self, world: World) -> None:
-        if self.strikes(0.01) and (pod := meddle(world, self.random, self.deeds)) is not None:
+        if self.strikes(self.chance) and (pod := meddle(world, self.random, self.deeds)) is not None:
             self._edited[pod["metadata"]["uid"]] = pod["metadata"]["name"]
 
     def mend(self, world: World) -> list[str]:

@@ -52,6 +52,10 @@ def _partition(document: Document, random: Random) -> Document:
     return document
 
 
+def deleted_revision(_document: Document, _random: Random) -> Document:
+    return {"delete": {"propagation": "Background"}}
+
+
 def other_image(document: Document, _: Random) -> Document:
     document["spec"]["template"]["spec"]["containers"][0]["image"] = "meddled"
     return document
@@ -135,27 +139,28 @@ def _forged(document: Document, random: Random) -> Document:
     }
 
 
-HARMLESS: tuple[Deed, ...] = (
+HARMLESS_TO_ANY: tuple[Deed, ...] = (
     ("Pod", _noted),
-    ("Pod", _no_owners),
     ("Service", _deleted()),
     ("Service", _selector),
     ("Service", _loses(c.NAME_LABEL)),
     ("LeaderWorkerSet", _forged),
     ("role", _loses(*OF_ROLES, d.APP_LABEL)),
     ("service of a role", _deleted()),
-    ("service of a role", _loses(*OF_ROLES)),
+    ("service of a role", _loses(*OF_ROLES[1:])),  # without the first no watch shows it (decision 171)
     ("service of a role", _asks_others),
     ("revision of roles", _deleted()),
 )
-"""What costs no pod, at no time."""
+"""What costs no pod, at no time, whatever goes meanwhile."""
+HARMLESS: tuple[Deed, ...] = (*HARMLESS_TO_ANY, ("pod that stays", _no_owners))
+"""What costs no pod of a set that stays: its StatefulSet adopts it again."""
 RELABELLED: tuple[Deed, ...] = (
     ("leader", _loses(*OF_PODS)),
     ("worker", _loses(*OF_PODS)),
 )
 """What stays so until its pod is made anew (decision 251)."""
 MENDED: tuple[Deed, ...] = (
-    *HARMLESS,
+    *HARMLESS_TO_ANY,
     ("role", _deleted()),
     ("role", _deleted("Foreground")),
     ("role", _replicas_of_groups),
@@ -174,13 +179,14 @@ MENDED: tuple[Deed, ...] = (
 """What is put right whatever the user edits at the same time."""
 EDITS: tuple[Deed, ...] = (
     *MENDED,
+    ("pod that stays", _no_owners),
     ("StatefulSet", _deleted("Orphan")),
     ("StatefulSet", _no_label),
     ("StatefulSet", _other_label),
     ("StatefulSet", _no_owners),
     ("Service", _no_label),
     ("Service", _no_owners),
-    ("ControllerRevision", _deleted()),
+    ("ControllerRevision", deleted_revision),
     ("ControllerRevision", _no_owners),
 )
 """With what cuts a child off: that of a group which goes before it is found again is nobody's, and stays."""

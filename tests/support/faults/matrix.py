@@ -12,6 +12,7 @@ from support.faults.chaos import (
     Chaos,
     CutWatches,
     Harmless,
+    HarmlessToAny,
     Hidden,
     Meddling,
     MeddlingMended,
@@ -131,10 +132,13 @@ def _amid(chaos: type[Chaos]) -> Runs:
     return runs
 
 
-def _meddled(operation: Operation, seed: int) -> Iterator[Run]:
-    """What is cut off just before its set is deleted is nobody's: there it is not."""
-    chaos = Meddling if operation.after is not None else MeddlingMended
-    yield run(operation, seed, chaos=chaos(seed))
+def _meddled(chaos: type[Chaos], *, to_the_end: type[Chaos]) -> Runs:
+    """``to_the_end``: of a set. What is cut off just before that is nobody's: there nothing is."""
+
+    def runs(operation: Operation, seed: int) -> Iterator[Run]:
+        yield run(operation, seed, chaos=(to_the_end if operation.after is None else chaos)(seed))
+
+    return runs
 
 
 def _requests(*ways: str, chance: float = 0.2) -> Runs:
@@ -158,8 +162,8 @@ FAULTS: dict[str, Runs] = {
     "429, 500, 403": _requests("throttled", "broken", "forbidden"),
     "orders of other components": _amid(Order),
     "orders of all steps": _amid(Priorities),
-    "children edited and deleted": _meddled,
+    "children edited and deleted": _meddled(Meddling, to_the_end=MeddlingMended),
     "older view after a reconnect": _amid(OlderReconnect),
-    "harmless edits": _amid(Harmless),
+    "harmless edits": _meddled(Harmless, to_the_end=HarmlessToAny),
     "labels of pods": _amid(Relabelled),
 }

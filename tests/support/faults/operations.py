@@ -250,7 +250,7 @@ OPERATIONS: tuple[Operation, ...] = (
     _operation("many edits", _many_edits, after=FINAL, recreated=40, left=(f"Service {NAME}",)),
     _operation("delete", _delete, after=None),
     _operation("delete in the foreground", _delete_in_foreground, after=None),
-    _operation("delete amid a roll", _amid_a_roll(_delete), after=None),
+    _operation("delete amid a roll", _amid_a_roll(_delete), after=None, recreated=2),
     _operation(
         "take-over amid a roll",
         _amid_a_roll(_take_over),
