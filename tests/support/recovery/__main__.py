@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from support.recovery import components, kills, network, refusals, replicas
+from support.recovery import components, kills, network, outage, refusals, replicas
 from support.recovery.arena import Arena, Fault, desk
 from support.recovery.measure import Strike, strikes
 from support.recovery.report import Measured, keep
@@ -26,6 +26,7 @@ class Stage(NamedTuple):
 
 STAGES = (
     Stage(desk, (*kills.FAULTS, *network.FAULTS, *components.FAULTS, *refusals.FAULTS)),
+    Stage(lambda directory: desk(directory, *outage.FLAGS, of=outage.Ward), outage.FAULTS),
     Stage(replicas.installed, replicas.FAULTS),
 )
 ORDER = [fault.name for stage in STAGES for fault in stage.faults]

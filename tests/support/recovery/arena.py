@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from hack.controlplane.layout import APISERVER
+from lws.api import constants as c
 from lws.kube.client import Client
 from lws.kube.resources import STATEFULSETS
 from support.accounts import account_kubeconfig, grant
@@ -22,7 +23,8 @@ from support.cluster import Cluster, running_cluster
 from support.editing import edit
 from support.manager import ACCOUNT_FILE, Manager
 from support.namespaces import make_namespace
-from support.sets import LiveSet, Sets, template
+from support.rolesets import LiveRoles, revisions_of
+from support.sets import LiveSet, Sets, condition_of, template
 from support.tcpproxy import TcpProxy
 from support.waiting import steady, until
 from support.wholeness import await_whole, problems
@@ -35,7 +37,8 @@ SHORTEST, STEP = 2.0, 0.6  # seconds that a fault lasts, and by which the next o
 
 
 class Arena:
-    """``turn``: how many strikes of this fault there were before; ``extra``: sets that only it made.
+    """``turn``: how many strikes of this fault there were before; ``extra``: sets that only it made;
+    ``leaving``: those of which nothing is to be left; ``roles``: a DisaggregatedSet, where there is one.
 
     ``proxy``: by which managers reach the API server.
     """
@@ -45,6 +48,8 @@ class Arena:
         self.log = AuditLog(cluster.audit_log)
         self.turn = 0
         self.extra: list[LiveSet] = []
+        self.leaving: list[LiveSet] = []
+        self.roles: LiveRoles | None = None
         self.lives = [sets.create(name, replicas=GROUPS, size=SIZE) for name in NAMES]
         self.client.create(STATEFULSETS, dict, _plain(sets.namespace))
 
@@ -67,8 +72,10 @@ class Arena:
         self._scale_plain(2)
 
     def problems(self) -> list[str]:
-        """What keeps any of the sets from being whole."""
-        return next(filter(None, map(problems, [*self.lives, *self.extra])), [])
+        """What keeps any of the sets from being whole, or from being gone."""
+        left = [f"{child} is left" for one in self.leaving for child in one.children()]
+        broken = next(filter(None, map(problems, [*self.lives, *self.extra])), [])
+        return left or broken or (problems_of_roles(self.roles) if self.roles else [])
 
     def plain_ready(self) -> bool:
         """Whether the plain StatefulSet has all its pods: what the cluster alone can do by now."""
@@ -80,10 +87,15 @@ class Arena:
         """As at the beginning, and at rest."""
         for one in self.extra:
             one.delete()
+        for one in (*self.extra, *self.leaving):
             one.until("it to go", one.children, lambda seen: not seen)
-        self.extra = []
+        self.extra, self.leaving = [], []
+        if self.roles is not None:
+            self.roles.delete()
+            self.roles.until("it to go", self.roles.uids, lambda seen: not seen)
+            self.roles = None
         for one in self.lives:
-            one.change(replicas=GROUPS)
+            one.change(replicas=GROUPS, maxSurge=0, podUpdatePolicy=c.POD_UPDATE_RECREATE)
         self._scale_plain(1)
         await_whole(*self.lives)
         until("the plain StatefulSet", self.plain_ready)
@@ -100,6 +112,17 @@ class Arena:
             document["spec"]["replicas"] = replicas
 
         edit(self.client, STATEFULSETS, PLAIN, scaled, namespace=self.namespace)
+
+
+def problems_of_roles(roles: LiveRoles) -> list[str]:
+    """What keeps a DisaggregatedSet from being whole, with all sets of its roles."""
+    if condition_of(roles.get(), c.AVAILABLE) != "True":
+        return [f"{roles} is not Available"]
+    children = roles.children()
+    if len(revisions_of(children)) != 1:
+        return [f"{roles} has revisions {revisions_of(children)}"]
+    sets = Sets(roles.client, roles.namespace)
+    return [x for child in children for x in problems(sets[child["metadata"]["name"]])]
 
 
 class Desk(Arena):
@@ -133,16 +156,16 @@ class Fault(NamedTuple):
 
 
 @contextlib.contextmanager
-def desk(directory: Path) -> Iterator[Desk]:
+def desk(directory: Path, *flags: str, of: type[Desk] = Desk) -> Iterator[Desk]:
     """A cluster, a proxy and a manager."""
     with (
-        running_cluster(directory / "cluster", *FLAGS) as cluster,
+        running_cluster(directory / "cluster", *FLAGS, *flags) as cluster,
         proxy_of(cluster) as proxy,
     ):
         proxied_account(cluster, proxy, directory)
         with Manager(cluster, directory) as manager:
             manager.start()
-            yield Desk(cluster, Sets(cluster.client, make_namespace(cluster.client)), manager, proxy)
+            yield of(cluster, Sets(cluster.client, make_namespace(cluster.client)), manager, proxy)
 
 
 def proxy_of(cluster: Cluster) -> TcpProxy:
