@@ -25,6 +25,8 @@ from lws.runtime.clock import Clock
 
 _DONE: Final = Outcome()
 _DEED: Final = "Deleted"
+_UID: Final = "UID in precondition"
+"""Part of the API server's words where an object of this name is another one."""
 
 
 class Deletions:
@@ -77,6 +79,8 @@ class Deletions:
         try:
             left = self._send(action)
         except (NotFound, Conflict) as error:  # gone, or another object by that name: done already
+            if isinstance(error, NotFound) or _UID in error.message:
+                self._note(action, None)
             if error.repeated or self._forget_unanswered(
                 action
             ):  # ... and by us, whose first answer was lost

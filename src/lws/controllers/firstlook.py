@@ -27,13 +27,16 @@ from lws.runtime.informers import Informer
 
 
 def look_at_set(informers: Informers, client: Client, key: Key) -> Iterator[Look]:
-    """The set itself and, where groups are updated in place, what tells of that."""
+    """The set itself and, where a former state of its groups would cost pods, these.
+
+    Where they are updated in place, and where a roll that has ended would have its surge once more.
+    """
     try:
         lws = client.get(LEADERWORKERSETS, LeaderWorkerSet, key.name, key.namespace)
     except NotFound:
         return
     yield look_of(informers.sets, [lws])
-    if not lws.updates_in_place and not _marked(informers, key):
+    if not (lws.updates_in_place or _surges(lws) or _marked(informers, key)):
         return
     ours = equals(c.NAME_LABEL, key.name)
     parts: tuple[tuple[Informer[Any], Resource, str], ...] = (
@@ -44,6 +47,10 @@ def look_at_set(informers: Informers, client: Client, key: Key) -> Iterator[Look
     for informer, resource, selector in parts:
         found = client.list(resource, KubeObject, key.namespace, label_selector=selector)
         yield look_of(informer, found)
+
+
+def _surges(lws: LeaderWorkerSet) -> bool:
+    return lws.rolling_update.max_surge not in (None, 0, "0", "0%")
 
 
 def _marked(informers: Informers, key: Key) -> bool:

@@ -104,6 +104,7 @@ class LeaderWorkerSetReconciler:
             self._problems.forget(key)
             self._seen.forget(key)
             self._caches.forget(key)
+            self._standings.forget(key)
             return Result()
         if self._caches.behind(key):
             return Result(requeue_after=RETRY)
@@ -129,18 +130,19 @@ class LeaderWorkerSetReconciler:
     def _is_behind(
         self, lws: LeaderWorkerSet, leader: StatefulSet | None, revision: RevisionPlan | ValueError
     ) -> bool:
-        """The leader StatefulSet names a revision that the cache does not show, and is not to be believed.
+        """The leader StatefulSet is gone and so is the set, or it names a revision that no cache shows.
 
         Caches are of different ages when a process starts. The StatefulSet may have another revision by now;
         or the revision is there, or the set asks for another template, and the cache is late with either.
         Adopting the name would roll every group, or store under it what it does not stand for.
         """
-        if leader is None or isinstance(revision, ValueError) or not revision.adopting:
-            return False
         live = self._live
-        return not (
-            live.is_labelled_so(leader) and live.asks_for(lws) and not live.has_revision(lws, revision.key)
-        )
+        if leader is None:  # what the collector takes of a set would be made again before its end is heard of
+            return bool(lws.status.conditions) and not live.asks_for(lws)
+        if isinstance(revision, ValueError) or not revision.adopting:
+            return False
+        believed = live.is_labelled_so(leader) and live.asks_for(lws)
+        return not believed or live.has_revision(lws, revision.key)
 
     def _carry_out(
         self, observed: ObservedSet, groups: Groups, revision: RevisionPlan | ValueError
@@ -280,8 +282,8 @@ class LeaderWorkerSetReconciler:
             pods = self._informers.pods.by_index(BY_GROUP, Key(lws.namespace, f"{lws.name}-{index}"))
             found[index], left = group_reason(lws, waits._replace(pods=pods), at=at)
             due = sooner(due, left)
-        readiness, lasting = self._standings.settle(lws.uid, found, lws.status.groups, now=rfc3339(at))
-        return readiness, sooner(lasting, due)
+        told, lasting = self._standings.settle(lws.key, lws.uid, found, lws.status.groups, now=rfc3339(at))
+        return told, sooner(lasting, due)
 
 
 def _history(lws: LeaderWorkerSet) -> str:

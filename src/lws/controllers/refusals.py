@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any, Final, NamedTuple, TypeGuard
 
-from cachetools import LRUCache
+from cachetools import TTLCache
 
 from lws.controllers.applied import digest
 from lws.kube.errors import ApiError, KubeError, NotFound
@@ -23,6 +23,8 @@ FIRST: Final = 5.0
 """Seconds until a document that was refused once is sent again, where many are refused."""
 LONGEST: Final = 300.0
 """Seconds that a document waits at most, however often it was refused: quotas and policies change unseen."""
+_KEPT: Final = 2 * LONGEST
+"""Seconds after which nobody asks for what was refused any more: it is gone, or something else is wanted."""
 _WOKEN: Final = 2
 """Refused objects that one accepted at last has tried again: a quota may have room for no more."""
 _DOCUMENTS: Final = 4
@@ -58,7 +60,7 @@ class Refusal(NamedTuple):
 
 
 class RefusalMemory:
-    """By object and document; bounded, so forgetting costs one request.
+    """By object and document; forgotten when it was long ago, which costs one request at most.
 
     ``wake(key)`` has an object looked at again whose refusal may be over, as that of another one is.
     """
@@ -69,8 +71,11 @@ class RefusalMemory:
         self._clock = clock
         self._wake = wake
         self._persistence = Persistence(clock)
-        self._objects: LRUCache[tuple[str, Key], dict[bytes, Refusal]] = LRUCache(objects)
-        self._waiting: LRUCache[tuple[str, Key], None] = LRUCache(objects)  # who was refused last comes last
+        timer = clock.monotonic
+        self._objects: TTLCache[tuple[str, Key], dict[bytes, Refusal]] = TTLCache(objects, _KEPT, timer)
+        self._waiting: TTLCache[tuple[str, Key], None] = TTLCache(
+            objects, _KEPT, timer
+        )  # the last comes last
         self._lock = threading.Lock()
 
     def standing(self, kind: str, key: Key, document: Mapping[str, Any]) -> Refusal | None:
@@ -108,7 +113,7 @@ class RefusalMemory:
             self._waiting.pop((kind, key), None)
             woken = list(islice(self._waiting, _WOKEN))
             for one in woken:
-                del self._waiting[one]
+                self._waiting.pop(one, None)
                 due = {x: y._replace(until=0.0) for x, y in self._objects.get(one, {}).items()}
                 self._objects[one] = due
         for _, other in woken:

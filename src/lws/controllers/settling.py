@@ -45,8 +45,14 @@ class Settling:
             try:
                 return reconcile(key)
             finally:
-                cost = self._cpu() - began
-                with self._lock:
-                    self._cost[key] = cost
+                self._note(key, self._cpu() - began)
 
         return measured
+
+    def _note(self, key: Key, cost: float) -> None:
+        """Only what makes it wait for longer: so of a set that is gone, whose last pass is short, nothing."""
+        with self._lock:
+            if SHARE * cost > SETTLE:
+                self._cost[key] = cost
+            else:
+                self._cost.pop(key, None)

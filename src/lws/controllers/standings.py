@@ -11,9 +11,8 @@ import threading
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from cachetools import LRUCache
-
 from lws.api.leaderworkerset import GroupStatus
+from lws.objects import Key
 from lws.planning.reasons import Readiness, Reason, Standing, Told, reason_of
 from lws.runtime.clock import Clock
 
@@ -29,16 +28,29 @@ class _Since(NamedTuple):
     time: str
 
 
+class _Known(NamedTuple):
+    """Of one set, by the index of the group."""
+
+    uid: str
+    groups: Mapping[int, _Since]
+
+
 class StandingMemory:
-    """By the UID of the set and the index of the group, of 10,000 sets that have such groups."""
+    """Of each set that has such groups, until it is forgotten."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._sets: LRUCache[str, dict[int, _Since]] = LRUCache(10_000)
+        self._sets: dict[Key, _Known] = {}
         self._lock = threading.Lock()
 
     def settle(
-        self, uid: str, found: Mapping[int, Standing], stored: Mapping[str, GroupStatus], *, now: str
+        self,
+        key: Key,
+        uid: str,
+        found: Mapping[int, Standing],
+        stored: Mapping[str, GroupStatus],
+        *,
+        now: str,
     ) -> tuple[Readiness, float | None]:
         """What is told of a set whose groups ``found`` are not ready; seconds until more of it has lasted.
 
@@ -46,12 +58,13 @@ class StandingMemory:
         """
         at = self._clock.monotonic()
         with self._lock:
-            known = self._sets.get(uid, {})
+            former = self._sets.get(key)
+            known = former.groups if former is not None and former.uid == uid else {}
             since = {i: _since(known.get(i), x.reason, at, now) for i, x in found.items()}
             if since:
-                self._sets[uid] = since
+                self._sets[key] = _Known(uid, since)
             else:
-                self._sets.pop(uid, None)
+                self._sets.pop(key, None)
         told: dict[int, Told] = {}
         waits = []
         for index, standing in found.items():
@@ -62,10 +75,15 @@ class StandingMemory:
                 told[index] = Told(standing, began.time)
             else:
                 waits.append(left)
-                if (former := _told(entry)) is not None:
-                    told[index] = former
+                if (told_before := _told(entry)) is not None:
+                    told[index] = told_before
         still = bool(found) and all(x.reason.stands_still for x in found.values())
         return Readiness(told, still), min(waits, default=None)
+
+    def forget(self, key: Key) -> None:
+        """The set is gone."""
+        with self._lock:
+            self._sets.pop(key, None)
 
 
 def _told(entry: GroupStatus | None) -> Told | None:

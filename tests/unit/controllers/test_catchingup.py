@@ -82,8 +82,8 @@ def test_a_set_of_before_an_edit_is_waited_for() -> None:
     assert world.caches.known(world.lws.key)
 
 
-def test_of_sets_that_are_updated_in_place_the_groups_count_too() -> None:
-    for lws, late in ((a_set(replicas=1), False), (in_place(), True)):
+def test_of_sets_that_are_updated_in_place_or_surge_the_groups_count_too() -> None:
+    for lws, late in ((a_set(replicas=1), False), (in_place(), True), (a_set(replicas=1, max_surge=1), True)):
         world = World(lws)
         world.annotate(world.workers, a="b")
         world.list()

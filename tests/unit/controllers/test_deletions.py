@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+from unittest import mock
+
 import pytest
 from msgspec.structs import replace
 from support.child_world import GROUP, KEY, World, answer
@@ -9,8 +12,13 @@ from support.child_world import GROUP, KEY, World, answer
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Pod
+from lws.controllers.deletions import Deletions
+from lws.controllers.effects import Effects
 from lws.controllers.refusals import FIRST, LONGEST
+from lws.controllers.resources import KINDS
 from lws.kube.errors import ApiError
+from lws.planning.actions import Delete
+from lws.runtime.clock import FakeClock
 
 WORKER = GROUP._replace(name=f"{GROUP.name}-1")
 POLICY = "admission webhook denied the request: pods of this namespace stay"
@@ -133,3 +141,28 @@ def test_a_leader_that_kubectl_deletes_keeps_its_name_until_its_workers_are_gone
     world.settle(seconds=10.0)
     assert world.conditions == {c.AVAILABLE}
     assert [world.cluster.get(Pod, GROUP) == leader, world.cluster.get(Pod, WORKER) == worker] == [False] * 2
+
+
+@pytest.mark.parametrize(
+    ("error", "times"),
+    [
+        (answer(404), 1),
+        (answer(409, "Precondition failed: UID in precondition: a, UID in object meta: b"), 1),
+        (answer(409, "the object has been modified"), 2),
+    ],
+    ids=["gone", "another", "busy"],
+)
+def test_what_is_gone_is_not_asked_for_again_though_the_cache_shows_it(error: ApiError, times: int) -> None:
+    asked = []
+
+    class Server:
+        def delete(self, *_: object, **precondition: object) -> None:
+            asked.append(precondition["uid"])
+            raise error
+
+    server: Any = Server()
+    effects = Effects(mock.Mock(), lambda _: None)
+    deletions = Deletions(server, kinds=KINDS, effects=effects, observe=lambda *_: None, clock=FakeClock())
+    for _ in range(2):
+        deletions.delete(Delete("Pod", GROUP, "a"))
+    assert asked == ["a"] * times

@@ -48,3 +48,18 @@ def test_a_revision_that_the_cache_does_not_show_yet_is_not_made_from_a_set_that
     result = world.process.reconcile(world.process.sets, world.set.key)
     assert world.revisions == revisions
     assert result.requeue_after == RETRY
+
+
+def test_of_a_set_whose_end_was_not_heard_of_nothing_is_made_again() -> None:
+    """What it had is collected, and is seen to go before the set is."""
+    world = World(replicas=1)
+    world.settle(seconds=5.0)
+    lws = world.set
+    assert world.leader_set is not None
+    world.cluster.delete(lws, force=True)
+    world.cluster.delete(world.leader_set, force=True)
+    for informer in world.process.watched(StatefulSet):
+        while informer.pending:
+            informer.deliver()
+    world.process.reconcile(world.process.sets, lws.key)
+    assert world.leader_set is None

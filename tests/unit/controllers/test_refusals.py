@@ -549,3 +549,12 @@ class TestPodsThatWereNotAdmitted:
         world.refuse = of_kind()
         world.settle(seconds=LONGEST)
         assert world.cluster.get(StatefulSet, GROUP) is None
+
+
+def test_what_was_refused_long_ago_is_forgotten() -> None:
+    clock = FakeClock()
+    memory = RefusalMemory(clock)
+    memory.note("Service", KEY, {}, answer(403))
+    clock.advance(2 * LONGEST)
+    assert not memory._objects
+    assert not memory._waiting

@@ -44,3 +44,19 @@ def test_who_asks_for_longer_gets_it() -> None:
     queue = Queue(FakeClock())
     Settling(queue).add(KEY, after=5.0)
     assert queue.next() == 5.0
+
+
+def test_of_a_set_whose_last_pass_found_it_gone_nothing_is_kept() -> None:
+    cpu = FakeClock()
+    settling = Settling(Queue(FakeClock()), cpu.monotonic)
+    costs = iter((1.0, 0.001))
+
+    def reconcile(_: Key) -> Result:
+        cpu.advance(next(costs))
+        return Result()
+
+    measured = settling.timed(reconcile)
+    measured(KEY)
+    assert KEY in settling._cost
+    measured(KEY)
+    assert KEY not in settling._cost

@@ -22,6 +22,7 @@ from lws.planning.disaggregated.rollout import at_rest
 from lws.planning.disaggregated.slices import Slice, record
 from lws.planning.revisions import (
     Marks,
+    held,
     history_limit,
     next_number,
     owned_revisions,
@@ -44,7 +45,7 @@ def plan_history(
     ds = wanted.ds
     own, limit = owned_revisions(ds, revisions, MARKS), history_limit(ds.annotations)
     if limit is None:
-        return [_delete(x) for x in own if not x.deleting]
+        return [_delete(x) for x in held(own)]
     newest = max(own, key=lambda x: x.revision, default=None)
     if newest is None or newest.deleting or newest.labels.get(MARKS.revision) != wanted.revision:
         return [_renewal(own, wanted.revision) or _creation(wanted, revisions)]

@@ -76,6 +76,11 @@ def owned_revisions(
     ]
 
 
+def held(own: Iterable[ControllerRevision]) -> list[ControllerRevision]:
+    """Of a set's ``own`` those that may be deleted: it is their owner, and they are not going already."""
+    return [x for x in own if controller_of(x) is not None and not x.deleting]
+
+
 def _owner_uid(revision: ControllerRevision) -> str:
     owner = controller_of(revision)
     return owner.uid if owner else ""
@@ -269,8 +274,11 @@ def plan_truncation(
 def superfluous(
     own: Iterable[ControllerRevision], key: str, limit: int, marks: Marks = SETS
 ) -> list[ControllerRevision]:
-    """A set's ``own`` revisions of other templates than ``key``, but for the last ``limit`` templates."""
-    old = [x for x in own if x.labels.get(marks.revision) != key and not x.deleting]
+    """A set's ``own`` revisions of other templates than ``key``, but for the last ``limit`` templates.
+
+    One without an owner is somebody's who only labels it so, or will be given its owner back.
+    """
+    old = [x for x in held(own) if x.labels.get(marks.revision) != key]
     newest = {x.labels.get(marks.revision): x for x in sorted(old, key=_number)}
     kept = sorted(newest.values(), key=_number, reverse=True)[:limit]
     return [x for x in old if x not in kept]

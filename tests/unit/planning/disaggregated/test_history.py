@@ -127,3 +127,12 @@ def test_what_cannot_be_read(data: bytes) -> None:
     (mine,) = history(two("a"))
     with pytest.raises(ValueError, match=r"nested|Expected|missing"):
         stored_roles(replace(mine, data=msgspec.Raw(data)))
+
+
+@pytest.mark.parametrize("limit", [None, "0"], ids=["kept-nothing", "kept-none-beside-it"])
+def test_what_nobody_owns_is_nobodys_to_delete(limit: str | None) -> None:
+    before, now = two("a", limit="1"), two("b", limit=limit)
+    former, present = history(before, two("b"))
+    lost = replace(former, metadata=replace(former.metadata, owner_references=()))
+    assert former.name in deleted(plan(now, [former, present], children(now)))
+    assert lost.name not in deleted(plan(now, [lost, present], children(now)))

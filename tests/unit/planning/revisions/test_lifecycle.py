@@ -206,6 +206,9 @@ class TestOwnership:
         orphan = revision(template_of(A), 5, owner=None)
         assert plan(A, leader(KEY_A), [orphan]).current == orphan
 
+    def test_an_orphan_may_be_anybodys_and_is_not_deleted(self) -> None:
+        assert plan_truncation(A, [RA1, revision(template_of(B), 5, owner=None)], KEY_A) == []
+
     def test_another_sets_do_not(self) -> None:
         other = a_set(metadata={"name": "other"})
         assert owned_revisions(other, [RA1]) == []
@@ -272,7 +275,7 @@ def test_taking_a_change_back_before_it_was_applied() -> None:
 
 def test_truncation_keeps_every_revision_of_the_key() -> None:
     going = revision(template_of(a_set(size=9)), 9, deleting=True)
-    revisions = [RA1, RB2, revision(template_of(A), 3), revision(template_of(B), 4, owner=None), going]
+    revisions = [RA1, RB2, revision(template_of(A), 3), revision(template_of(B), 4), going]
     deletes = plan_truncation(A, revisions, KEY_A)
     assert [(x.kind, x.key, x.uid) for x in deletes] == [
         ("ControllerRevision", Key(NAMESPACE, f"{NAME}-{KEY_B}-2"), "uid-2"),
