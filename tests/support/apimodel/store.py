@@ -142,6 +142,12 @@ class Store:
     def _tell(self, change: Change) -> None:
         self.log[change.where.kind].append(change)
 
+    def changes(self) -> Iterator[Change]:
+        """Of all kinds but those that are about others; in order within each kind."""
+        for kind, log in self.log.items():
+            if kind.kind not in ("Event", "Lease"):
+                yield from log
+
     def as_of(self, kind: Kind, version: int) -> dict[tuple[str, str], Document]:
         """The objects of a kind as they were."""
         if version >= self.version:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from random import Random
 from typing import NamedTuple
 
+import msgspec
+
+from support.apimodel.store import Document
 from support.faults.chaos import (
     Chaos,
     CutWatches,
@@ -25,8 +27,9 @@ from support.faults.chaos import (
 )
 from support.faults.meddling import is_nobodys
 from support.faults.operations import Operation
-from support.faults.oracles import Watch, at_the_end, forgotten, plant_foreigners
-from support.faults.states import State, state_of
+from support.faults.oracles import Watch, at_the_end, forgotten
+from support.faults.states import State, differences, state_of
+from support.faults.strangers import plant
 from support.faults.trouble import Calm, CrashAt, Faulty
 from support.faults.world import NeverStable, World
 
@@ -36,12 +39,12 @@ class Run(NamedTuple):
 
     violations: tuple[str, ...]
     writes: int
-    made: Counter[str]
 
 
 def run(operation: Operation, seed: int, trouble: Calm | None = None, chaos: Chaos | None = None) -> Run:
-    """The operation once, from its beginning to rest."""
-    trouble, chaos, wanted = trouble or Calm(), chaos or Chaos(seed), fresh(operation)
+    """The operation once, from its beginning to rest, and then the end of what it was done to."""
+    trouble, chaos = trouble or Calm(), chaos or Chaos(seed)
+    wanted, nothing = fresh(operation.after), fresh(None)
     with World(seed, trouble=trouble, streams=chaos.streams) as world:
         trouble.kill = world.tasks.die
         watch = _prepared(world, operation)
@@ -54,16 +57,13 @@ def run(operation: Operation, seed: int, trouble: Calm | None = None, chaos: Cha
             world.settle()
             found += chaos.mend(world)
             trouble.armed = False
-            excused = chaos.lenient and is_nobodys(world.store)
+            excused = isinstance(chaos, Meddling) and is_nobodys(world.store)
             found += at_the_end(world, None if excused else wanted, operation.left)
+            found += _judged(operation, watch, chaos)
+            found += [*watch.touched(), *_ended(world, operation, None if excused else nothing)]
         except NeverStable as error:
             found.append(str(error))
-        found += watch.touched()
-        if not chaos.lenient:
-            found += [*watch.violations, *_counted(operation, watch)]
-        if operation.after is None:
-            found += forgotten(world)
-        return Run(tuple(found), trouble.writes, watch.made())
+        return Run(tuple(found), trouble.writes)
 
 
 LONGEST = 4_000
@@ -82,35 +82,57 @@ def _amid_chaos(world: World, operation: Operation, chaos: Chaos) -> None:
 
 
 def _prepared(world: World, operation: Operation) -> Watch:
-    plant_foreigners(world)
+    plant(world, *operation.strangers)
     world.start()
+    world.settle()
     if operation.before is not None:
         world.create(operation.before["kind"], operation.before)
-    world.settle()
-    return Watch(world, serving=operation.serving, most=operation.most)
+        world.settle()
+    freed = [document["metadata"]["name"] for _, document in operation.strangers]
+    return Watch(world, operation.subject, operation.bounds(), freed=freed)
 
 
-def _counted(operation: Operation, watch: Watch) -> list[str]:
-    recreated = watch.recreated()
-    if recreated.total() > operation.recreated:
-        return [f"{recreated.total()} recreations, not {operation.recreated}: {', '.join(recreated)}"]
-    return []
+def _judged(operation: Operation, watch: Watch, chaos: Chaos) -> Iterator[str]:
+    """What was wrong on the way. Of what others delete as much is made again, but for pods."""
+    world = watch.world
+    world.watchers.remove(watch.look)
+    yield from watch.repeated()
+    if chaos.lenient:
+        return
+    yield from watch.violations
+    if (recreated := watch.recreated()) != operation.recreated:
+        yield f"recreated {dict(recreated)}, not {dict(operation.recreated)}"
+    for kind, number in watch.made().items():
+        excused = isinstance(chaos, Meddling) and kind != "Pod"
+        if number > operation.made.get(kind, 0) and not excused:
+            yield f"{number} objects of kind {kind} were made, not {operation.made.get(kind, 0)}"
 
 
-_fresh: dict[str, State] = {}
+def _ended(world: World, operation: Operation, nothing: State | None) -> Iterator[str]:
+    """What is left when users have deleted everything; None: whatever it is."""
+    if operation.after is not None:
+        world.delete(*operation.subject, propagation=world.random.choice(("Foreground", "Background")))
+        world.settle()
+        if nothing is not None:
+            yield from differences(state_of(world.store), nothing)
+    yield from forgotten(world)
 
 
-def fresh(operation: Operation) -> State:
-    """The state of a set that was never anything else."""
-    if operation.name not in _fresh:
+def fresh(wanted: Document | None) -> State:
+    """The state of a set that was never anything else; None: of nothing but strangers."""
+    key = msgspec.json.encode(wanted)
+    if key not in _fresh:
         with World(0) as world:
-            plant_foreigners(world)
+            plant(world)
             world.start()
-            if operation.after is not None:
-                world.create(operation.after["kind"], operation.after)
+            if wanted is not None:
+                world.create(wanted["kind"], wanted)
             world.settle()
-            _fresh[operation.name] = state_of(world.store)
-    return _fresh[operation.name]
+            _fresh[key] = state_of(world.store)
+    return _fresh[key]
+
+
+_fresh: dict[bytes, State] = {}
 
 
 Runs = Callable[[Operation, int], Iterator[Run]]

@@ -15,6 +15,7 @@ from support.apimodel.nodes import Nodes
 from support.apimodel.server import Server
 from support.apimodel.store import BY_KIND, Document, Store, Where, changed, owner_of, where_of
 from support.faults.edits import EDITS, Deed, Edit, deleted_revision, other_image
+from support.faults.strangers import is_stranger
 
 SETS = BY_KIND["LeaderWorkerSet"]
 
@@ -50,7 +51,7 @@ def meddle(world: Place, random: Random, deeds: Sequence[Deed] | None = None) ->
 def _all(store: Store, what: str) -> list[Document]:
     """``what``: a kind, of which those count that a set has; or a name of PARTS."""
     kind, belongs = PARTS.get(what, (what, _of_a_set))
-    return [x for x in store.all(kind) if belongs(x)]
+    return [x for x in store.all(kind) if belongs(x) and not is_stranger(x)]
 
 
 def _of_a_set(document: Document) -> bool:
@@ -138,9 +139,11 @@ def is_nobodys(store: Store) -> bool:
     """Whether something was cut off from an owner that has gone since: left alone, and told (decision 113).
 
     What is neither older than its owner nor of another revision is not excused: that owner was there to find
-    it again.
+    it again. Of a pod without an owner that is its StatefulSet, which would have taken it back.
     """
-    return any(_owner_has_gone(store, x) for kind in ("StatefulSet", "Service") for x in store.all(kind))
+    ours = (x for kind in ("StatefulSet", "Service") for x in store.all(kind) if not is_stranger(x))
+    pods = (x for x in store.all("Pod") if _of_a_set(x) and not is_stranger(x))
+    return any(_owner_has_gone(store, x) for x in ours) or not all(map(owner_of, pods))
 
 
 def _owner_has_gone(store: Store, child: Document) -> bool:

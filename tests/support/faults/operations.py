@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from lws.api import constants as c
 from lws.api import disaggregation as d
 from support.admission import an_lws, spec_patch
 from support.apimodel.store import Document
 from support.disaggregated import a_role
+from support.faults.bounds import AsAsked, made, made_of_roles, of_roles, of_set
+from support.faults.operation import Act, Each, Operation, amid, freeing
+from support.faults.strangers import IN_THE_WAY, IN_THE_WAY_OF_ROLES, is_stranger
 from support.faults.world import NAMESPACE, World
 
 NAME = "s"
 SET = "LeaderWorkerSet"
-
-
-Each = Callable[[], object]
-Act = Callable[[World, Each], None]
-"""What is done, and what happens before every step between two deeds of it."""
-
-
-class Operation(NamedTuple):
-    """``before``: None: nothing is there; ``after``: None: nothing is left. ``serving`` and ``most``: groups
-    that are ready, and that there are, at any time. ``recreated``: leaders that the manager deletes, at most.
-    ``left``: what stays, though a fresh set would not have it.
-    """
-
-    name: str
-    before: Document | None
-    act: Act
-    after: Document | None
-    serving: int = 0
-    most: int = 10**6
-    recreated: int = 0
-    left: tuple[str, ...] = ()
 
 
 def a_set(image: str = "a", **spec: Any) -> Document:
@@ -59,15 +40,8 @@ def _image(name: str) -> Document:
     return spec_patch(workerTemplate={"spec": {"containers": [{"name": "c", "image": name}]}})
 
 
-def _amid_a_roll(act: Act) -> Act:
-    """What is done some steps after another image was asked for."""
-
-    def acts(world: World, each: Each) -> None:
-        world.edit(SET, NAME, _image("b"))
-        world.run(world.random.randint(5, 250), each)
-        act(world, each)
-
-    return acts
+def _roll(world: World) -> None:
+    world.edit(SET, NAME, _image("b"))
 
 
 def _create(world: World, _: Each) -> None:
@@ -96,13 +70,23 @@ def _fail(world: World, _: Each) -> None:
     world.nodes.fail(pod)
 
 
-def _operation(name: str, act: Act, *, of: Document | None = None, **to: Any) -> Operation:
+def _operation(
+    name: str,
+    act: Act,
+    *,
+    of: Document | None = None,
+    after: Document | None,
+    serving: int = 0,
+    most: int = 2,
+    **to: Any,
+) -> Operation:
     """From the set with two groups of two, or ``of``. ``to``: members of the operation."""
-    after = to.pop("after", {})
-    return Operation(name, of or a_set(), act, after and a_set(**after) if after is not None else None, **to)
+    wanted = a_set(**after) if after is not None else None
+    return Operation(name, of or a_set(), act, wanted, **{"bounds": lambda: of_set(serving, most), **to})
 
 
 UNIQUE = {"subdomainPolicy": c.SUBDOMAIN_UNIQUE}
+IN_PLACE = {"podUpdatePolicy": c.POD_UPDATE_IN_PLACE}
 SPECS: tuple[Document, ...] = (
     spec_patch(replicas=0),
     spec_patch(replicas=3),
@@ -136,6 +120,8 @@ def _take_over(world: World, _: Each) -> None:
         if where.kind.kind == SET:
             status = {x: y for x, y in document["status"].items() if x != "groups"}
             world.store.put(where, {**document, "status": status})
+        elif is_stranger(document):
+            continue
         elif where.kind.kind == "StatefulSet" and c.ROLE_LABEL in (metadata.get("labels") or {}):
             labels = {x: y for x, y in metadata["labels"].items() if x != c.ROLE_LABEL}
             managed = [
@@ -146,20 +132,18 @@ def _take_over(world: World, _: Each) -> None:
             world.store.put(where, {**document, "metadata": changed})
 
 
-IN_PLACE = {"podUpdatePolicy": c.POD_UPDATE_IN_PLACE}
-
 ROLES = "DisaggregatedSet"
 
 
 def roles(*, prefill: int = 2, decode: int = 2, image: str = "a", slices: int = 1) -> Document:
     """Two roles, each of groups of one."""
     rolling = {"surge": 1, "unavailable": 0}
-    made = [
+    both = [
         a_role(name, replicas, image=image, **rolling)
         for name, replicas in (("prefill", prefill), ("decode", decode))
     ]
     metadata = {"name": "d", "namespace": NAMESPACE}
-    spec = {"slices": slices, "roles": made}
+    spec = {"slices": slices, "roles": both}
     return {"apiVersion": d.API_VERSION, "kind": ROLES, "metadata": metadata, "spec": spec}
 
 
@@ -179,32 +163,78 @@ def _create_roles(world: World, _: Each) -> None:
     world.create(ROLES, roles())
 
 
-def _delete_roles_amid_a_roll(world: World, each: Each) -> None:
+def _roll_roles(world: World) -> None:
     world.edit(ROLES, "d", {"spec": roles(image="b")["spec"]})
-    world.run(world.random.randint(5, 400), each)
+
+
+def _delete_roles(world: World, _: Each) -> None:
     world.delete(ROLES, "d")
 
 
-def _of_roles(name: str, *wanted: Document, before: Document | None = None) -> Operation:
-    return Operation(f"roles: {name}", before or roles(), _roles_to(*wanted), wanted[-1])
+def _of_roles(
+    name: str,
+    *wanted: Document,
+    serving: tuple[int, int] = (2, 2),
+    most: tuple[int, int],
+    before: Document | None = None,
+    **to: Any,
+) -> Operation:
+    """``serving`` and ``most``: groups of prefill and of decode, of all slices together."""
+    bounds = of_roles(serving, most)
+    act = _roles_to(*wanted)
+    return Operation(f"roles: {name}", before or roles(), act, wanted[-1], lambda: bounds, **to)
 
 
+ALL_ROLES = {ROLES: 1, **made_of_roles(1)}
 DISAGGREGATED = (
-    Operation("roles: create", None, _create_roles, roles()),
-    _of_roles("scale", roles(prefill=3, decode=1)),
-    _of_roles("roll", roles(image="b")),
-    _of_roles("revert", roles(image="b"), roles()),
-    _of_roles("slices", roles(slices=2)),
-    _of_roles("fewer slices", roles(), before=roles(slices=2)),
-    Operation("roles: delete amid a roll", roles(), _delete_roles_amid_a_roll, None),
+    Operation(
+        "roles: create", None, _create_roles, roles(), lambda: of_roles((0, 0), (2, 2)), made=ALL_ROLES
+    ),
+    Operation(
+        "roles: names taken",
+        None,
+        freeing(_create_roles, IN_THE_WAY_OF_ROLES),
+        roles(),
+        lambda: of_roles((0, 0), (2, 2)),
+        made=ALL_ROLES,
+        strangers=IN_THE_WAY_OF_ROLES,
+    ),
+    _of_roles("scale", roles(prefill=3, decode=1), serving=(2, 1), most=(3, 2), made={"Pod": 1}),
+    _of_roles("roll", roles(image="b"), most=(3, 3), made=made_of_roles(1)),
+    _of_roles("revert", roles(image="b"), roles(), most=(3, 3), made=made_of_roles(2, pods=8)),
+    _of_roles("slices", roles(slices=2), most=(4, 4), made=made_of_roles(0, slices=1)),
+    _of_roles("fewer slices", roles(), before=roles(slices=2), most=(4, 4)),
+    Operation(
+        "roles: delete amid a roll",
+        roles(),
+        amid(_roll_roles, _delete_roles, 400),
+        None,
+        lambda: of_roles((0, 0), (3, 3)),
+        made=made_of_roles(1),
+    ),
 )
 
+ALL = made(2, revisions=1, LeaderWorkerSet=1, StatefulSet=1, Service=1)
+A_ROLL = made(2, revisions=1)
+ONE = {f"{NAME}-1": 1}
+
 OPERATIONS: tuple[Operation, ...] = (
-    Operation("create", None, _create, a_set(), most=2),
-    _operation("scale up", _edit(spec_patch(replicas=4)), after={"replicas": 4}, serving=2, most=4),
-    _operation("scale down", _edit(spec_patch(replicas=1)), after={"replicas": 1}, serving=1, most=2),
-    _operation("scale to nothing", _edit(spec_patch(replicas=0)), after={"replicas": 0}, most=2),
-    _operation("roll", _edit(_image("b")), after={"image": "b"}, serving=1, most=2, recreated=2),
+    Operation("create", None, _create, a_set(), lambda: of_set(0, 2), made=ALL),
+    Operation(
+        "names taken",
+        None,
+        freeing(_create, IN_THE_WAY),
+        a_set(),
+        lambda: of_set(0, 2),
+        made=ALL,
+        strangers=IN_THE_WAY,
+    ),
+    _operation(
+        "scale up", _edit(spec_patch(replicas=4)), after={"replicas": 4}, serving=2, most=4, made=made(2)
+    ),
+    _operation("scale down", _edit(spec_patch(replicas=1)), after={"replicas": 1}, serving=1),
+    _operation("scale to nothing", _edit(spec_patch(replicas=0)), after={"replicas": 0}),
+    _operation("roll", _edit(_image("b")), after={"image": "b"}, serving=1, made=A_ROLL),
     _operation(
         "roll with surge",
         _edit(_image("b")),
@@ -212,7 +242,7 @@ OPERATIONS: tuple[Operation, ...] = (
         after={"image": "b", "maxSurge": 1, "maxUnavailable": 0},
         serving=2,
         most=3,
-        recreated=2,
+        made=made(3, revisions=1),
     ),
     _operation(
         "roll in place",
@@ -220,44 +250,51 @@ OPERATIONS: tuple[Operation, ...] = (
         of=a_set(**IN_PLACE),
         after={"image": "b", **IN_PLACE},
         serving=1,
-        most=2,
-        recreated=2,
+        made=made(revisions=2),
     ),
     _operation(
-        "rollback", _edit(_image("b"), _image("a")), after={"image": "a"}, serving=1, most=2, recreated=4
+        "rollback",
+        _edit(_image("b"), _image("a")),
+        after={"image": "a"},
+        serving=1,
+        made=made(4, revisions=1),
     ),
-    _operation("restart", _restart, after={"image": "a"}, serving=1, most=2, recreated=1),
-    _operation("worker fails", _fail, after={"image": "a"}, serving=1, most=2, recreated=1),
-    _operation("resize", _edit(spec_patch(size=3)), after={"size": 3}, serving=1, most=2, recreated=2),
+    _operation("restart", _restart, after={"image": "a"}, serving=1, recreated=ONE, made=made(1)),
+    _operation("worker fails", _fail, after={"image": "a"}, serving=1, recreated=ONE, made=made(1, Pod=1)),
+    _operation(
+        "resize", _edit(spec_patch(size=3)), after={"size": 3}, serving=1, made=made(2, size=3, revisions=1)
+    ),
     _operation(
         "policy edit",
         _edit(spec_patch(restartPolicy=c.RESTART_NONE)),
         after={"restartPolicy": c.RESTART_NONE},
         serving=1,
-        most=2,
-        recreated=2,
+        made=A_ROLL,
     ),
     _operation(
         "network switch",
         _edit({"spec": {"networkConfig": UNIQUE}}),
         after={"networkConfig": UNIQUE},
         serving=1,
-        most=2,
-        recreated=2,
+        made={**A_ROLL, "Service": 2},
         left=(f"Service {NAME}",),
     ),
-    _operation("take-over", _take_over, after={"image": "a"}, serving=2, most=2),
-    _operation("many edits", _many_edits, after=FINAL, recreated=40, left=(f"Service {NAME}",)),
+    _operation("take-over", _take_over, after={"image": "a"}, serving=2),
+    _operation(
+        "many edits",
+        _many_edits,
+        after=FINAL,
+        bounds=AsAsked,
+        made=made(15, size=3, revisions=5, Service=4),
+        left=(f"Service {NAME}",),
+    ),
     _operation("delete", _delete, after=None),
     _operation("delete in the foreground", _delete_in_foreground, after=None),
-    _operation("delete amid a roll", _amid_a_roll(_delete), after=None, recreated=2),
+    _operation("delete amid a roll", amid(_roll, _delete, 250), after=None, made=A_ROLL),
     _operation(
-        "take-over amid a roll",
-        _amid_a_roll(_take_over),
-        after={"image": "b"},
-        serving=1,
-        most=2,
-        recreated=2,
+        "take-over amid a roll", amid(_roll, _take_over, 250), after={"image": "b"}, serving=1, made=A_ROLL
     ),
     *DISAGGREGATED,
 )
+
+__all__ = ["NAME", "OPERATIONS", "SET", "Each", "Operation", "a_set", "roles"]

@@ -3,158 +3,139 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 
-from lws.api import constants as c
-from lws.controllers.groupstatus import GroupStatusMemory
-from support.apimodel.store import Document, owner_of, uid_of
+from support.apimodel.answers import Request
+from support.apimodel.store import Change, owner_of, uid_of
+from support.faults.bounds import Bounds, groups_of
+from support.faults.memory import gone_from, remembered
 from support.faults.states import State, differences, state_of
-from support.faults.world import NAMESPACE, NeverStable, World
+from support.faults.strangers import is_stranger, is_untouchable
+from support.faults.world import QUIET, NeverStable, World
 
-FOREIGN = "foreign"
-
-
-def plant_foreigners(world: World) -> None:
-    """Objects of others, some of which look like ours. Whoever touches them is wrong."""
-    labels = {"app": FOREIGN}
-    pods = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": "x"}]}}
-    spec = {"replicas": 1, "selector": {"matchLabels": labels}, "serviceName": FOREIGN, "template": pods}
-    world.create("StatefulSet", {"metadata": {"name": FOREIGN, "namespace": NAMESPACE}, "spec": spec})
-    world.create("Service", {"metadata": {"name": FOREIGN, "namespace": NAMESPACE}, "spec": {}})
-    labelled = {"name": "s-foreign", "namespace": NAMESPACE, "labels": {c.NAME_LABEL: "another"}}
-    world.create("ControllerRevision", {"metadata": labelled, "data": {}, "revision": 1})
-
-
-def is_foreign(document: Document) -> bool:
-    metadata = document["metadata"]
-    return metadata["name"].startswith((FOREIGN, "s-foreign"))
+FOREGROUND = "Foreground"
+HOUR = 3600.0
+"""Seconds after which nothing that forgets by itself still knows anything."""
 
 
 class Watch:
-    """Looks at a world at every step of an operation."""
+    """Looks at a world at every step of an operation. ``wanted``: the kind and the name of what users edit;
+    ``freed``: names of strangers that users take away.
+    """
 
-    def __init__(self, world: World, *, serving: int = 0, most: int = 10**6) -> None:
-        """``serving``: so many groups are ready at any time; ``most``: so many there are at most."""
-        self.world, self.serving, self.most = world, serving, most
+    def __init__(
+        self, world: World, wanted: tuple[str, str], bounds: Bounds, *, freed: Collection[str] = ()
+    ) -> None:
+        self.world, self._wanted, self._bounds, self._freed = world, wanted, bounds, freed
         self.violations: Counter[str] = Counter()
-        self._from = {kind: len(log) for kind, log in world.store.log.items()}
-        self._writes = len(world.writes)
+        self._version = world.store.version
+        self._asked, self._answered = len(world.writes), len(world.answered)
+        self._accepted = len(world.accepted)
+        self._strangers = {uid_of(x) for _, x in world.store.everything() if is_stranger(x)}
+        self._untouchable = {where for where, x in world.store.everything() if is_untouchable(x)}
         world.watchers.append(self.look)
+        self.look()
 
     def look(self) -> None:
-        leaders, serving = self.leaders(), 0
-        for leader in leaders:
-            serving += self._serves(leader)
-        if serving < self.serving:
-            self.violations[f"fewer than {self.serving} groups serve"] += 1
-        if len(leaders) > self.most:
-            self.violations[f"more than {self.most} groups"] += 1
-
-    def leaders(self) -> list[Document]:
-        return [x for x in self.world.store.all("Pod") if _label(x, c.WORKER_INDEX_LABEL) == "0"]
-
-    def _serves(self, leader: Document) -> bool:
-        index = _label(leader, c.GROUP_INDEX_LABEL)
-        name = _label(leader, c.NAME_LABEL)
-        size = int((leader["metadata"].get("annotations") or {}).get(c.SIZE_ANNOTATION, 1))
-        mine = [
-            x
-            for x in self.world.store.all("Pod")
-            if (_label(x, c.GROUP_INDEX_LABEL), _label(x, c.NAME_LABEL)) == (index, name)
-        ]
-        return len(mine) >= size and all(_ready(x) and "deletionTimestamp" not in x["metadata"] for x in mine)
+        store = self.world.store
+        groups = groups_of(store.all("Pod"), store.all("LeaderWorkerSet"))
+        self.violations.update(self._bounds.broken(self.world.find(*self._wanted), groups))
 
     # What happened since.
 
+    def _changes(self) -> Iterator[Change]:
+        return (x for x in self.world.store.changes() if x.version > self._version)
+
     def made(self) -> Counter[str]:
-        """Pods, StatefulSets, Services and revisions that were created, by kind."""
+        """Objects that were created, by kind.
+
+        Those whose owner had gone, or was about to, are not counted: until a controller hears of that, it
+        makes what the collector takes, as others do. They go with it, which the end shows.
+        """
         found: Counter[str] = Counter()
-        for kind, log in self.world.store.log.items():
-            found[kind.kind] += sum(x.before is None for x in log[self._from[kind] :])
+        going: dict[str, bool] = {}  # by UID, all that there ever were
+        for change in sorted(self.world.store.changes(), key=lambda x: x.version):
+            owner = owner_of(change.document)
+            going[uid_of(change.document)] = change.gone or "deletionTimestamp" in change.document["metadata"]
+            if change.before is None and change.version > self._version and not going.get(owner):
+                found[change.where.kind.kind] += 1
         return found
 
     def recreated(self) -> Counter[str]:
-        """Leaders that the manager deleted, by name: of each incarnation one."""
-        uids = {}
-        for asked in self.world.writes[self._writes :]:
-            if asked.method == "DELETE" and asked.where is not None and asked.where.kind.kind == "Pod":
-                uids[(asked.body.get("preconditions") or {}).get("uid", "")] = asked.where.name
-        return Counter(uids.values())
+        """Pods that the manager deleted with all their group, by name: of each incarnation one.
+
+        Those that it replaces because their template is old go in the background; what that costs is bounded
+        by what is ``made``.
+        """
+        deleted = [x for x in self.world.accepted[self._accepted :] if _of_pod(x)]
+        whole = [x for x in deleted if x.body["propagationPolicy"] == FOREGROUND]
+        return Counter({_uid(x): x.where.name for x in whole if x.where is not None}.values())
+
+    def repeated(self) -> Iterator[str]:
+        """Deletions of pods that a process asked for again, though it had been answered."""
+        asked = Counter((life, _uid(x)) for life, x in self.world.answered[self._answered :] if _of_pod(x))
+        return (f"asked {times} times to delete {uid}" for (_, uid), times in asked.items() if times > 1)
+
+    def _was_freed(self, change: Change) -> bool:
+        """By users, with all that it had; that nobody else asked for it is looked at below."""
+        there = self.world.store.by_uid
+        owner = owner_of(change.document)
+        let_go = change.gone or "deletionTimestamp" in change.document["metadata"]
+        return let_go and (change.where.name in self._freed or (owner != "" and owner not in there))
 
     def touched(self) -> Iterator[str]:
-        """Foreign objects that were written by anybody but their own controllers."""
-        for asked in self.world.writes[self._writes :]:
-            if asked.where is not None and asked.where.name.startswith((FOREIGN, "s-foreign")):
-                yield f"foreign object touched: {asked}"
+        """Strangers that anybody has written or taken away, and what the manager asked to be done to them."""
+        for change in self._changes():
+            if uid_of(change.document) in self._strangers and not self._was_freed(change):
+                yield f"a stranger was {'taken away' if change.gone else 'written'}: {change.where}"
+        for asked in self.world.writes[self._asked :]:
+            named = asked.where in self._untouchable and asked.where.name not in self._freed
+            if named or (asked.method == "DELETE" and _uid(asked) in self._strangers):
+                yield f"a stranger was to be written: {asked}"
+
+
+def _uid(asked: Request) -> str:
+    return str((asked.body.get("preconditions") or {}).get("uid", ""))
+
+
+def _of_pod(asked: Request) -> bool:
+    return asked.method == "DELETE" and asked.where is not None and asked.where.kind.kind == "Pod"
 
 
 def at_the_end(world: World, wanted: State | None, left: tuple[str, ...] = ()) -> list[str]:
-    """The state is as a fresh one, and stays so when everything is looked at again and by another process.
+    """The state is as a fresh one, and nothing is sent when everything is looked at again, nor by another
+    process.
 
     ``wanted`` None: whatever it is, it stays.
     """
+    world.pass_time(QUIET)  # events are told late
     state = state_of(world.store)
     kept = {x: y for x, y in state.items() if x not in left}
     found = [] if wanted is None else differences(kept, wanted)
-    version = world.store.version
-    world.resync()
-    world.settle()
-    if _moved(world, version):
-        found.append(f"writes at rest: {_last(world, version)}")
-    version = world.store.version
-    world.crash()
+    found += _quiet(world, world.resync, "requests at rest")
+    with world.another():
+        return found + _quiet(world, lambda: None, "requests of another process")
+
+
+def _quiet(world: World, act: Callable[[], None], told: str) -> list[str]:
+    """What is wrong if there comes more of this than reading."""
+    before = len(world.writes)
+    act()
     try:
         world.settle()
     except NeverStable as error:
-        found.append(str(error))
-    if _moved(world, version):
-        found.append(f"another start writes: {_last(world, version)}")
-    return found
-
-
-def _moved(world: World, version: int) -> bool:
-    return bool(_changes(world, version))
-
-
-def _last(world: World, version: int) -> str:
-    return ", ".join(sorted(set(_changes(world, version)))[:3])
-
-
-def _changes(world: World, version: int) -> list[str]:
-    return [
-        str(x.where)
-        for kind, log in world.store.log.items()
-        if kind.kind not in ("Event", "Lease")
-        for x in reversed(log)
-        if x.version > version
-    ]
+        return [str(error)]
+    sent = sorted({str(x) for x in world.writes[before:]})
+    return [f"{told}: {', '.join(sent[:3])}"] if sent else []
 
 
 def forgotten(world: World) -> list[str]:
-    """What the manager still remembers, though nothing is left that it could be about."""
+    """What the manager still remembers of what is gone."""
     life = world.life
     assert life is not None
-    found = [
-        f"queue {x.name} remembers {x._queue.remembered} keys"
-        for x in life.controllers
-        if x._queue.remembered
-    ]
-    for informer in life.app.cache.informers:
-        left = [x.key for x in informer.indexer.list() if x.labels.get(c.NAME_LABEL) != "another"]
-        if left:
-            found.append(f"cache of {informer.resource.plural} has {len(left)} objects")
-        memories = (x for x in informer._feed._handlers if isinstance(x, GroupStatusMemory))
-        found += [f"memory of {x.sets} sets" for x in memories if x.sets]
-    return found
+    world.pass_time(QUIET)
+    world.pass_time(HOUR)
+    return remembered(life.app, gone_from(world.store))
 
 
-def _label(document: Document, name: str) -> str:
-    return str((document["metadata"].get("labels") or {}).get(name, ""))
-
-
-def _ready(pod: Document) -> bool:
-    conditions = pod.get("status", {}).get("conditions", ())
-    return any(x["type"] == "Ready" and x["status"] == "True" for x in conditions)
-
-
-__all__ = ["Watch", "at_the_end", "forgotten", "is_foreign", "owner_of", "plant_foreigners", "uid_of"]
+__all__ = ["Watch", "at_the_end", "forgotten"]

@@ -31,15 +31,25 @@ class Trouble(Protocol):
 
 
 class Pool:
-    """``urllib3.HTTPConnectionPool`` as ``lws.kube.transport`` uses it. ``actor``: who sends by it."""
+    """``urllib3.HTTPConnectionPool`` as ``lws.kube.transport`` uses it. ``actor``: who sends by it.
+
+    ``seen`` is told of every request that is answered, ``heard`` of those whose answer arrives.
+    """
 
     pool = None  # no connection waits to be used again
 
     def __init__(
-        self, tasks: Tasks, server: Server, trouble: Trouble, actor: str, seen: Callable[[Request], None]
+        self,
+        tasks: Tasks,
+        server: Server,
+        trouble: Trouble,
+        actor: str,
+        *,
+        seen: Callable[[Request, Answer], None],
+        heard: Callable[[Request], None],
     ) -> None:
         self._tasks, self._server, self._trouble, self._actor = tasks, server, trouble, actor
-        self._seen = seen
+        self._seen, self._heard = seen, heard
 
     def urlopen(
         self,
@@ -62,10 +72,11 @@ class Pool:
             except Refused as refused:
                 return Response(refused.answer)
         answer = self._server.handle(asked)
-        self._seen(asked)
+        self._seen(asked, answer)
         self._trouble.after(asked)
         if asked.writes:
             self._tasks.pause()
+        self._heard(asked)
         return Response(answer)
 
     def close(self) -> None: ...

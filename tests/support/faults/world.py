@@ -7,14 +7,14 @@ them. When nobody has anything to do, time moves on to when the first has.
 from __future__ import annotations
 
 import random as global_random
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from random import Random
 from typing import Any
 
 from lws.runtime.resync import PERIOD, SLOT
-from support.apimodel.answers import Request
+from support.apimodel.answers import Answer, Request
 from support.apimodel.collector import Collector
 from support.apimodel.nodes import Nodes
 from support.apimodel.server import Server
@@ -57,6 +57,8 @@ class World:
         self.collector = Collector(self.server)
         self.trouble: Trouble = trouble or Calm()
         self.writes: list[Request] = []
+        self.accepted: list[Request] = []  # of these
+        self.answered: list[tuple[int, Request]] = []  # by the number of the life that has the answer
         self.watchers: list[Callable[[], None]] = []
         self.listeners: list[Callable[[Request], None]] = []
         self.life: Life | None = None
@@ -98,14 +100,34 @@ class World:
             feed.cut = True
         self.server.feeds.clear()
 
-    def _pool(self) -> Any:
-        return Pool(self.tasks, self.server, self.trouble, MANAGER, self._seen)
+    @contextmanager
+    def another(self) -> Iterator[None]:
+        """Another process beside the one there is, for as long as this is entered; the former stays."""
+        first, self.life = self.life, None
+        feeds = list(self.server.feeds)
+        try:
+            yield
+        finally:
+            if self.life is not None:
+                self.tasks.kill(self.life)
+            self.server.feeds[:] = [x for x in self.server.feeds if x in feeds]
+            self.life = first
+            self.server.admission.webhooks = first.webhooks if first is not None else {}
 
-    def _seen(self, request: Request) -> None:
+    def _pool(self) -> Any:
+        heard = partial(self._heard, self.lives)
+        return Pool(self.tasks, self.server, self.trouble, MANAGER, seen=self._seen, heard=heard)
+
+    def _heard(self, life: int, request: Request) -> None:
+        if request.writes:
+            self.answered.append((life, request))
+
+    def _seen(self, request: Request, answer: Answer) -> None:
         for listener in self.listeners:
             listener(request)
         if request.writes:
             self.writes.append(request)
+            self.accepted += [request] if answer.status < 400 else []
             if request.where is not None and request.where.kind.kind not in ("Event", "Lease"):
                 self._wrote_at = self.tasks.time
 
@@ -175,6 +197,13 @@ class World:
         self.sets.look_again()
         self._moves_at = None
         return True
+
+    def pass_time(self, seconds: float) -> None:
+        """What that makes somebody do is done."""
+        self.tasks.time += seconds
+        self.sets.look_again()
+        self._moves_at = None
+        self.settle()
 
     def _ripens(self) -> float | None:
         at = self.sets.waits()
