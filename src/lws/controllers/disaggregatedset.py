@@ -1,7 +1,7 @@
 """The DisaggregatedSet reconciler: surplus slices, scalers, each slice's children and services, status.
 
-The order is the specification's (disaggregatedset.md, 7): a slice that fails does not hold the others up, and
-the status is written whatever failed.
+The order is the specification's (disaggregatedset.md, 7), but what fails holds up only what rests on it, and
+the status is written whatever failed (decision 189).
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from lws.controllers.indexes import BY_DISAGGREGATED_SET, BY_EDITED
 from lws.controllers.outcomes import Outcome, sooner
 from lws.controllers.problems import ProblemMemory
 from lws.controllers.rolloutmemory import RolloutMemory
-from lws.kube.errors import KubeError
+from lws.kube.errors import KubeError, TransportError
 from lws.objects import Key, KubeObject, ObjectT
-from lws.planning.actions import Action, Patch, Problem
+from lws.planning.actions import Action, Delete, Patch, Problem
 from lws.planning.disaggregated.demand import Taken, Wanted, unknown_of, wanted_of
 from lws.planning.disaggregated.history import plan_history
 from lws.planning.disaggregated.names import as_made, lws_name, owned, scaler_name, service_name, slice_of
 from lws.planning.disaggregated.reading import Reading, read_set, unreadable
 from lws.planning.disaggregated.record import may_roll
-from lws.planning.disaggregated.rollout import plan_news, plan_slice
-from lws.planning.disaggregated.scalers import by_role, plan_scaler_status, plan_scalers
+from lws.planning.disaggregated.rollout import apart, plan_chains, plan_news
+from lws.planning.disaggregated.scalers import by_role, plan_scaler_status, plan_scalers, unseeded
 from lws.planning.disaggregated.services import plan_services
 from lws.planning.disaggregated.slices import (
     Slice,
@@ -80,6 +80,11 @@ class Done:
         self.slices: list[Slice] | None = None
         self.errors: list[KubeError] = []
 
+    @property
+    def unreachable(self) -> bool:
+        """Whether what failed last would fail for everything, each after a timeout."""
+        return bool(self.errors) and isinstance(self.errors[-1], TransportError)
+
 
 class DisaggregatedSetReconciler:
     """Brings one DisaggregatedSet from what is observed to what its spec wants."""
@@ -123,7 +128,7 @@ class DisaggregatedSetReconciler:
         reading = read_set(ds)
         try:
             if reading.faults:
-                done.outcome = self._run(unreadable(ds, reading.faults))
+                self._each(done, unreadable(ds, reading.faults))
             else:
                 self._carry_out(ds, reading.revision, done)
         except Exception as error:
@@ -142,59 +147,68 @@ class DisaggregatedSetReconciler:
 
     def _carry_out(self, ds: DisaggregatedSet, revision: str, done: Done) -> None:
         """Everything but statuses."""
-        done.outcome = self._executor.run(plan_upkeep(ds, self._edited(ds)))
-        surplus = plan_surplus(ds, self._children(ds), self._services(ds))
-        done.outcome = done.outcome.with_(self._run(surplus))
+        self._each(done, plan_upkeep(ds, self._edited(ds)))
+        self._each(done, plan_surplus(ds, self._children(ds), self._services(ds)))
         done.taken = dict(self._taken(ds, revision))
         if done.taken:
             done.outcome = done.outcome.with_(Outcome(TAKEN_RETRY, tuple(done.taken.values())))
-        scalers = plan_scalers(ds, self._scalers(ds), self._children(ds), done.taken)
-        done.outcome = done.outcome.with_(self._run(scalers))
-        wanted = wanted_of(ds, revision, by_role(ds, self._scalers(ds)), done.taken)
-        migrated, done.gone = self._migrate(wanted)
-        done.outcome = done.outcome.with_(migrated)
+        self._each(done, plan_scalers(ds, self._scalers(ds), self._children(ds), done.taken))
+        scalers, children = self._scalers(ds), self._children(ds)
+        waiting = unseeded(ds, revision, scalers, children, done.taken)
+        wanted = wanted_of(ds, revision, by_role(ds, scalers), done.taken.keys() | waiting)
+        self._migrate(wanted, done)
         self._go_on(wanted, done)
-        self._try(done, plan_history(wanted, self._revisions(ds), self._slices(wanted, done)))
+        self._each(done, plan_history(wanted, self._revisions(ds), self._slices(wanted, done)))
 
-    def _run(self, actions: Iterable[Action]) -> Outcome:
-        """Carry them out up to a patch that is refused: groups that cannot go keep the place of others."""
-        outcome = Outcome()
-        for action in actions:
-            outcome = outcome.with_(self._executor.run([action]))
-            if outcome.problems and isinstance(action, Patch):
-                break
-        return outcome
-
-    def _migrate(self, wanted: Wanted) -> tuple[Outcome, frozenset[str]]:
-        """UIDs of children from before there were slices that had to go; the cache may still show them."""
+    def _migrate(self, wanted: Wanted, done: Done) -> None:
+        """Children from before there were slices have to go; the cache may still show them."""
         ds = wanted.ds
         legacy = legacy_of_target(ds, wanted.revision, self._children(ds))
-        outcome = self._run(plan_migration(ds, legacy, self._services(ds)))
-        return outcome, frozenset() if outcome.problems else frozenset(x.uid for x in legacy)
+        gone = [
+            child.uid
+            for child, actions in plan_migration(ds, legacy, self._services(ds))
+            if self._try(done, actions)
+        ]
+        done.gone = frozenset(gone)
 
     def _go_on(self, wanted: Wanted, done: Done) -> None:
-        """Children of all slices, then services of those slices that did not fail."""
-        failed, before = set(), self._slices(wanted, done)
+        """Children of all slices, then services."""
+        before = self._slices(wanted, done)
         for slice_ in before:
-            actions = plan_slice(wanted, slice_)
-            if actions:
+            chains = plan_chains(wanted, slice_)
+            if chains:
                 done.slices = None
-            if not self._try(done, actions):
-                failed.add(slice_.number)
+            self._all(done, chains)
         by_slice: dict[int | None, dict[str, Service]] = {}
         for service in self._services(wanted.ds):
             by_slice.setdefault(slice_of(service), {})[service.name] = service
         for former, slice_ in zip(before, self._slices(wanted, done), strict=True):
             self._try(done, plan_news(wanted, former, slice_))
-            if slice_.number not in failed:
-                self._try(done, plan_services(wanted, slice_, by_slice.get(slice_.number, {})))
+            self._each(done, plan_services(wanted, slice_, by_slice.get(slice_.number, {})))
+
+    def _each(self, done: Done, actions: Iterable[Action]) -> None:
+        """Actions of which none rests on another."""
+        self._all(done, apart(actions))
+
+    def _all(self, done: Done, chains: Iterable[Sequence[Action]]) -> None:
+        """All chains, whatever becomes of one; none more once the server cannot be reached."""
+        for chain in chains:
+            if not self._try(done, chain) and done.unreachable:
+                return
 
     def _try(self, done: Done, actions: Sequence[Action]) -> bool:
-        try:
-            done.outcome = done.outcome.with_(self._run(actions))
-        except KubeError as error:
-            done.errors.append(error)
-            return False
+        """Carry them out up to one that fails, or a change that is refused: groups that cannot go keep the
+        place of others. Whether all were carried out.
+        """
+        for action in actions:
+            try:
+                outcome = self._executor.run([action])
+            except KubeError as error:
+                done.errors.append(error)
+                return False
+            done.outcome = done.outcome.with_(outcome)
+            if outcome.problems and isinstance(action, (Patch, Delete)):
+                return False
         return True
 
     def _slices(self, wanted: Wanted, done: Done) -> list[Slice]:

@@ -23,6 +23,9 @@ from lws.planning.disaggregated.slices import Former, Slice, delete_lws, record
 from lws.planning.disaggregated.steps import plan_move
 from lws.planning.observed import number_in
 
+Chain = list[Action]
+"""What has to be done in this order, or not at all from where it failed."""
+
 
 class Roll(NamedTuple):
     """A rollout of one slice as the planner wants it. ``names``: roles of the spec, then removed ones."""
@@ -34,17 +37,28 @@ class Roll(NamedTuple):
 
 def plan_slice(wanted: Wanted, slice_: Slice) -> list[Action]:
     """Everything this pass does to the slice's LeaderWorkerSets."""
+    return [action for chain in plan_chains(wanted, slice_) for action in chain]
+
+
+def plan_chains(wanted: Wanted, slice_: Slice) -> list[Chain]:
+    """The same, as chains: nothing of a chain is done after what failed of it; no chain waits for another."""
     live = tuple(x for x in slice_.former if not x.drained)
-    actions: list[Action] = [
+    drained = [
         delete_lws(wanted.ds, child, "its revision is drained")
         for x in slice_.former
         if x.drained
         for child in x.children.values()
     ]
     if not live:
-        return actions + _steady(wanted, slice_)
+        return apart([*drained, *_steady(wanted, slice_)])
     rolling = slice_._replace(former=live)
-    return actions + (_hold(wanted, rolling) if wanted.ds.paused else _roll_on(wanted, rolling))
+    moves = apart(_hold(wanted, rolling)) if wanted.ds.paused else _roll_on(wanted, rolling)
+    return apart(drained) + moves
+
+
+def apart(actions: Iterable[Action]) -> list[Chain]:
+    """Each its own chain."""
+    return [[x] for x in actions]
 
 
 def at_rest(wanted: Wanted, slice_: Slice) -> bool:
@@ -73,7 +87,7 @@ def stable(slice_: Slice, demand: Demand) -> bool:
     return child is not None and child.replicas == child.status.ready_replicas and child.stable
 
 
-def _roll_on(wanted: Wanted, slice_: Slice) -> list[Action]:
+def _roll_on(wanted: Wanted, slice_: Slice) -> list[Chain]:
     """Begin, mend, wait, or take one step."""
     if not slice_.target:
         return _begin(wanted, slice_)
@@ -81,13 +95,13 @@ def _roll_on(wanted: Wanted, slice_: Slice) -> list[Action]:
         _annotated(x) for x in _children(slice_.former) if _noted(x) != initial_replicas(x)
     ]
     if unnoted:  # by a way back, or by somebody's hand
-        return unnoted
+        return [unnoted]
     roll = read_roll(wanted, slice_)
     if any(x.name not in slice_.target for x in wanted.demands):
-        return _mend(wanted, slice_, roll)
+        return apart(_mend(wanted, slice_, roll))
     if not all(stable(slice_, x) for x in wanted.demands):
         return []
-    return _step(wanted.ds, slice_, roll)
+    return [_step(wanted.ds, slice_, roll)]
 
 
 def _mend(wanted: Wanted, slice_: Slice, roll: Roll) -> list[Action]:
@@ -110,12 +124,11 @@ def _hold(wanted: Wanted, slice_: Slice) -> list[Action]:
     return [_scaled(child, replicas) for child, replicas in sizes if child.replicas != replicas]
 
 
-def _begin(wanted: Wanted, slice_: Slice) -> list[Action]:
+def _begin(wanted: Wanted, slice_: Slice) -> list[Chain]:
     """The annotations come first: once a new LeaderWorkerSet is there they are not written again."""
-    actions: list[Action] = [
-        _annotated(x) for x in _children(slice_.former) if _initial(x) != str(x.replicas)
-    ]
-    return actions + [create for x in wanted.demands for create in _create(wanted, slice_, x, replicas=0)]
+    notes: list[Action] = [_annotated(x) for x in _children(slice_.former) if _initial(x) != str(x.replicas)]
+    creates = [create for x in wanted.demands for create in _create(wanted, slice_, x, replicas=0)]
+    return [[*notes, *creates]] if notes else apart(creates)
 
 
 def plan_news(wanted: Wanted, before: Slice, now: Slice) -> list[Record]:

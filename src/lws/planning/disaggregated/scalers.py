@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from lws.api import constants as c
@@ -14,7 +14,7 @@ from lws.objects import Condition
 from lws.planning.actions import Action, Create, Delete, PatchStatus, Problem
 from lws.planning.disaggregated.children import scaler_document
 from lws.planning.disaggregated.demand import Taken
-from lws.planning.disaggregated.names import revision_of_child, role_of, scaler_name, slice_of
+from lws.planning.disaggregated.names import lws_name, revision_of_child, role_of, scaler_name, slice_of
 from lws.planning.disaggregated.revision import revision_of
 from lws.planning.disaggregated.rollout import initial_replicas
 from lws.planning.disaggregated.slices import record
@@ -51,6 +51,29 @@ def plan_scalers(
             elif not conflict.grace:
                 actions.append(_conflict(ds, role.name))
     return actions
+
+
+def unseeded(
+    ds: DisaggregatedSet,
+    revision: str,
+    scalers: Iterable[DisaggregatedSetRoleScaler],
+    children: Iterable[LeaderWorkerSet],
+    taken: Collection[Taken],
+) -> set[Taken]:
+    """LeaderWorkerSets that wait for a scaler that could not be made: made at 0, they would be all that it
+    could be seeded with, and 0 parks an HPA.
+    """
+    have, there = by_role(ds, scalers), {role_of(x) for x in children}
+    waiting = [
+        x.name
+        for x in ds.spec.roles
+        if x.external
+        and x.name not in have
+        and x.name not in there
+        and Taken(d.SCALER_KIND, scaler_name(ds, x.name)) not in taken
+    ]
+    numbers = range(ds.slices)
+    return {Taken("LeaderWorkerSet", lws_name(ds, n, revision, x)) for x in waiting for n in numbers}
 
 
 def _delete(ds: DisaggregatedSet, scaler: DisaggregatedSetRoleScaler) -> Delete:

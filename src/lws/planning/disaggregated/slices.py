@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from lws.api import disaggregation as d
@@ -101,16 +101,13 @@ def legacy_of_target(
 
 def plan_migration(
     ds: DisaggregatedSet, legacy: Iterable[LeaderWorkerSet], services: Iterable[Service]
-) -> list[Action]:
-    """They go, the service before its LeaderWorkerSet; slice 0 is made anew beside its siblings."""
+) -> Iterator[tuple[LeaderWorkerSet, list[Action]]]:
+    """Each goes, the service before its LeaderWorkerSet; slice 0 is made anew beside its siblings."""
     by_name = {x.name: x for x in services}
-    actions: list[Action] = []
     for child in legacy:
         service = by_name.get(service_name(child.name))
-        if service is not None:
-            actions.append(delete_service(service))
-        actions.append(delete_lws(ds, child, "it is made anew as slice 0", action="Migrate"))
-    return actions
+        actions: list[Action] = [] if service is None else [delete_service(service)]
+        yield child, [*actions, delete_lws(ds, child, "it is made anew as slice 0", action="Migrate")]
 
 
 def delete_lws(

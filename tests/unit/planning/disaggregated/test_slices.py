@@ -69,7 +69,9 @@ def test_what_migrates_when_slices_are_added(child: object, migrates: bool) -> N
 
 def test_a_service_goes_before_its_legacy_child() -> None:
     legacy = a_child("prefill", 2, revision=REVISION, number=None)
-    actions = plan_migration(DS, [legacy], [a_service("prefill", revision=REVISION, number=None)])
+    service = a_service("prefill", revision=REVISION, number=None)
+    [(child, actions)] = plan_migration(DS, [legacy], [service])
+    assert child == legacy
     assert deleted(actions) == [f"llm-{REVISION}-prefill-prv", f"llm-{REVISION}-prefill"]
     assert said(actions) == [(d.REASON_LWS_DELETED, "Migrate")]
 
