@@ -7,7 +7,7 @@ the rules to know.
 from __future__ import annotations
 
 import re
-from collections import Counter
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Any, Final
@@ -116,7 +116,8 @@ def worsened(new: Iterable[FieldError], old: Iterable[FieldError]) -> list[Field
     """The :func:`first` of ``new`` that ``old`` had not: an update is refused for these only (KEP-4008).
 
     A violation is the same when reason, path (list indexes aside, as lists are reordered) and basis are. As
-    many are forgiven as there were before, so that a second label of the same bad value is a new violation.
+    many are forgiven as there were before, so that a second label of the same bad value is a new violation,
+    and each for one that was as bad: two roles may break a rule to different degrees.
     """
     return first(_worsened(new, old))
 
@@ -126,14 +127,30 @@ def _worsened(new: Iterable[FieldError], old: Iterable[FieldError]) -> Iterator[
     begun = next(new, None)
     if begun is None:  # most updates
         return
-    known = [(_sameness(error), error.excess) for error in old]
-    left, excess = Counter(same for same, _ in known), dict(known)
+    known = _excesses(old)
     for error in chain((begun,), new):
-        same = _sameness(error)
-        if left[same] and error.excess <= excess[same]:
-            left[same] -= 1
-        else:
+        if not _forgiven(error, known.get(_sameness(error), [])):
             yield error
+
+
+def _excesses(errors: Iterable[FieldError]) -> dict[Any, list[int]]:
+    """By sameness, the least first."""
+    found: dict[Any, list[int]] = {}
+    for error in errors:
+        found.setdefault(_sameness(error), []).append(error.excess)
+    for excesses in found.values():
+        excesses.sort()
+    return found
+
+
+def _forgiven(error: FieldError, known: list[int]) -> bool:
+    """Whether one of ``known`` is as bad, of which the least is used up: worse ones may need the others."""
+    least = bisect_left(known, error.excess)
+    if least == len(known):
+        return False
+    # The last of its equals, as there may be many and whatever follows moves up.
+    del known[bisect_right(known, known[least]) - 1]
+    return True
 
 
 def _sameness(error: FieldError) -> tuple[str, str, Any]:

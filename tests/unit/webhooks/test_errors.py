@@ -79,6 +79,7 @@ def test_values_of_two_kinds_are_not_the_same(old: Any, new: Any) -> None:
 
 
 A, B = invalid("a", 1, "d"), invalid("a", 2, "d")
+BAD, WORSE, WORST = (invalid("a[0]", x, str(x), basis=("a",), excess=x) for x in (3, 4, 5))
 
 
 @pytest.mark.parametrize(
@@ -105,6 +106,13 @@ A, B = invalid("a", 1, "d"), invalid("a", 2, "d")
             [too_long("a", 5, found=10)],
             id="longer",
         ),
+        pytest.param([BAD, WORSE], [BAD, WORSE], [], id="two-degrees"),
+        pytest.param([WORSE, BAD], [BAD, WORSE], [], id="two-degrees-in-another-order"),
+        pytest.param([BAD, WORSE], [WORSE, BAD], [], id="two-degrees-that-were-in-another-order"),
+        pytest.param([BAD, BAD], [BAD, WORSE], [], id="the-worse-of-two-is-nearer"),
+        pytest.param([WORSE, WORSE], [BAD, WORSE], [WORSE], id="both-as-bad-as-the-worse"),
+        pytest.param([BAD, BAD, BAD], [WORSE, BAD], [BAD], id="two-degrees-and-one-more"),
+        pytest.param([WORST, WORSE], [WORSE, BAD], [WORST], id="worse-than-all"),
     ],
 )
 def test_worsened(new: list[FieldError], old: list[FieldError], worse: list[FieldError]) -> None:

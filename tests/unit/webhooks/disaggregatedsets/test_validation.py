@@ -251,12 +251,20 @@ def test_an_update_is_refused_for_what_it_breaks(old: Document, new: Document) -
 
 
 LONG = serving(name="d" * 45)
+CROWDED = a_disaggregated_set(
+    "serving", roles=[a_role(x, replicas=1_000_000, size=size) for x, size in (("a", 4000), ("b", 3000))]
+)
 
 
 @pytest.mark.parametrize(
     ("old", "new"),
     [
         pytest.param(LONG, LONG | {"metadata": LONG["metadata"] | {"labels": {"a": "b"}}}, id="label"),
+        pytest.param(
+            CROWDED,
+            CROWDED | {"metadata": CROWDED["metadata"] | {"labels": {"a": "b"}}},
+            id="two roles with too many pods",
+        ),
         pytest.param(LONG, serving(a_role("prefill", replicas=1), name="d" * 45), id="scaled down"),
         pytest.param(serving(name="d" * 45, slices=100), LONG, id="fewer slices"),
         pytest.param(
