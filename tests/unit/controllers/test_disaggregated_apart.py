@@ -176,3 +176,22 @@ def test_what_fails_first_is_told() -> None:
     assert passes(cluster, 8)
     [stalled] = [x for x in cluster.ds().status.conditions if x.type == c.STALLED]
     assert "failed calling webhook" in stalled.message
+
+
+def test_a_rollout_that_cannot_begin_freezes_no_sizes() -> None:
+    """Then it goes on from the sizes that were followed."""
+    cluster = Cluster(*two(1, 4, external=True))
+    cluster.settle()
+    former = revision(cluster.ds())
+    cluster.edit(a_role("prefill", 1, image="a", external=True), a_role("decode", 4, image="b"))
+    cluster.server.refuse = failing("create", ERRORS[1], end="-decode")
+    passes(cluster)
+    for wanted in (8, 2):
+        scaler = cluster.server.objects[d.SCALER_KIND, "llm-prefill"]
+        cluster.server.put(d.SCALER_KIND, scaler | {"spec": {"replicas": wanted}})
+        passes(cluster)
+        assert cluster.sizes()[f"llm-0-{former}-prefill"] == wanted
+    cluster.server.refuse = lambda verb, name: None
+    cluster.clock.advance(400)
+    cluster.settle()
+    assert sizes(cluster) == {"prefill": 2, "decode": 4}

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from lws.api import disaggregation as d
 from lws.api.disaggregatedset import DisaggregatedSet
 from lws.api.leaderworkerset import LeaderWorkerSet
@@ -98,7 +100,7 @@ def _roll_on(wanted: Wanted, slice_: Slice) -> list[Chain]:
         return [unnoted]
     roll = read_roll(wanted, slice_)
     if any(x.name not in slice_.target for x in wanted.demands):
-        return apart(_mend(wanted, slice_, roll))
+        return apart([*_mend(wanted, slice_, roll), *_followed(wanted, slice_)])
     if not all(stable(slice_, x) for x in wanted.demands):
         return []
     return [_step(wanted.ds, slice_, roll)]
@@ -111,17 +113,27 @@ def _mend(wanted: Wanted, slice_: Slice, roll: Roll) -> list[Action]:
 
 
 def _hold(wanted: Wanted, slice_: Slice) -> list[Action]:
-    """Of a paused set: what is missing is made again, and nothing else (decision 181).
+    """Of a paused set: what is missing is made again, and sizes before the first step (decision 181)."""
+    mended = _mend(wanted, slice_, read_roll(wanted, slice_)) if slice_.target else []
+    return mended + _followed(wanted, slice_)
 
-    Before the first step the only former revision is what runs, so it takes the sizes that are asked for.
-    """
-    if slice_.target:
-        return _mend(wanted, slice_, read_roll(wanted, slice_))
-    if len(slice_.former) > 1:
+
+def _followed(wanted: Wanted, slice_: Slice) -> list[Action]:
+    """Before the first step the only former revision is what runs, so it takes the sizes asked for."""
+    stepped = any(x.replicas < (_noted(x) or 0) for x in _children(slice_.former)) and slice_.target
+    if stepped or len(slice_.former) > 1 or any(x.replicas for x in slice_.target.values()):
         return []
     there = ((x, slice_.former[0].children.get(x.name)) for x in wanted.demands)
     sizes = ((child, x.in_slice(slice_.number, otherwise=child.replicas)) for x, child in there if child)
-    return [_scaled(child, replicas) for child, replicas in sizes if child.replicas != replicas]
+    patches = [_scaled(child, replicas) for child, replicas in sizes if child.replicas != replicas]
+    return [_noting(x) for x in patches] if slice_.target else [*patches]
+
+
+def _noting(patch: Patch) -> Patch:
+    """That a rollout that has begun takes from the new size."""
+    about, spec = patch.document["metadata"], patch.document["spec"]
+    noted = {"annotations": {d.INITIAL_REPLICAS_ANNOTATION: str(spec["replicas"])}}
+    return replace(patch, document={"metadata": {**about, **noted}, "spec": spec})
 
 
 def _begin(wanted: Wanted, slice_: Slice) -> list[Chain]:
@@ -215,9 +227,7 @@ def _sums(rows: Sequence[Counts], width: int) -> Counts:
 
 
 def _resumed(roll: Roll, role: str) -> int:
-    """Replicas of a new LeaderWorkerSet that somebody deleted: as far as the other roles are, within the
-    ceiling.
-    """
+    """Replicas of a new LeaderWorkerSet that was deleted: as far as the others are, within the ceiling."""
     rollout, index = roll.rollout, roll.names.index(role)
     want, room = rollout.target[index], rollout.ceiling(index) - rollout.old[index]
     others = [x for x in rollout.roles if x != index and rollout.target[x] > 0]

@@ -76,6 +76,12 @@ def pair(rev: str, prefill: int, decode: int, **members: Any) -> tuple[LeaderWor
     )
 
 
+def as_of(child: LeaderWorkerSet, now: str) -> LeaderWorkerSet:
+    """Of the present revision where it is said to be new."""
+    new = "new" in child.name
+    return a_child(role_of(child), child.replicas, revision=now) if new else child
+
+
 class TestSteady:
     def test_a_fresh_set_starts_at_full_size(self) -> None:
         ds = two(3, 2)
@@ -146,6 +152,32 @@ class TestBegin:
         told = [x.reason for x in plan_news(wanted, before, now)]
         assert told == ([d.REASON_ROLLING_UPDATE_STARTED] if made else [])
         assert len(told) + len(plan_news(wanted, now, later)) == 1
+
+    @pytest.mark.parametrize("size", [1, 5])
+    @pytest.mark.parametrize("made", ["prefill", "decode"])
+    def test_before_the_first_step_what_runs_takes_the_sizes(self, made: str, size: int) -> None:
+        """A new LeaderWorkerSet cannot be made for long: an autoscaler must not lose its hold."""
+        ds = two(size, 2)
+        there = [x for x in pair(revision(ds), 0, 0) if role_of(x) == made]
+        actions = plan(ds, *pair(OLD, 2, 2, initial=2), *there)
+        missing = "decode" if made == "prefill" else "prefill"
+        assert shown(ds, actions) == [f"make {missing}=0", f"old prefill={size}"]
+        noted = actions[1].document["metadata"]["annotations"]  # type: ignore[union-attr]
+        assert noted == {d.INITIAL_REPLICAS_ANNOTATION: str(size)}, "the rollout takes from there"
+
+    @pytest.mark.parametrize(
+        "others",
+        [
+            [a_child("decode", 1, revision="new")],
+            [*pair(OLDER, 2, 2, initial=2), a_child("decode", 0, revision="new")],
+            [a_child("decode", 0, revision="new"), a_child("proxy", 1, revision=OLD, initial=2)],
+        ],
+        ids=["a new group", "two former revisions", "a former group has gone"],
+    )
+    def test_after_it_they_are_the_rollouts(self, others: list[LeaderWorkerSet]) -> None:
+        ds = two(5, 2)
+        new = [as_of(x, revision(ds)) for x in others]
+        assert "old prefill=5" not in shown(ds, plan(ds, *pair(OLD, 2, 2, initial=2), *new))
 
     def test_a_fresh_set_begins_no_rollout(self) -> None:
         ds = two()
