@@ -40,10 +40,13 @@ def plan_history(
     """Keep the present templates, drop what is more than the limit once no rollout is going on.
 
     The revision of the highest number is always that of the templates last asked for. Only the controller
-    numbers revisions: to go back takes one write, to the set. ``revisions`` may hold those of others.
+    numbers revisions: to go back takes one write, to the set. ``revisions`` may hold those of others. A
+    limit that cannot be read asks neither for a history nor for its end.
     """
     ds = wanted.ds
     own, limit = owned_revisions(ds, revisions, MARKS), history_limit(ds.annotations)
+    if limit is None and c.HISTORY_LIMIT_ANNOTATION in ds.annotations:
+        return []
     if limit is None:
         return [_delete(x) for x in held(own)]
     newest = max(own, key=lambda x: x.revision, default=None)

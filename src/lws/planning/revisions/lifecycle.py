@@ -258,16 +258,19 @@ def plan_truncation(
 ) -> list[Delete]:
     """Delete the set's revisions with another key than ``key`` (reconcilers.md, 4.7), but for its history.
 
-    ``history``: former templates that are kept of sets that say nothing of it.
+    ``history``: former templates that are kept of sets that say nothing of it. What a set says that cannot be
+    read ends no history: the most that one may say is kept.
 
     Only to be asked for when the partition is 0 and every group is updated and ready: until then a group
     may have to be rebuilt from an older one. Of each template that is kept, one revision is enough.
     """
     limit = history_limit(lws.annotations)
+    if limit is None:
+        limit = MAX_HISTORY if c.HISTORY_LIMIT_ANNOTATION in lws.annotations else history
     own = owned_revisions(lws, revisions)
     return [
         Delete(KIND, x.key, x.uid, failed=failed_delete(lws, "revision", x.name), unmet=False)
-        for x in superfluous(own, key, history if limit is None else limit)
+        for x in superfluous(own, key, limit)
     ]
 
 

@@ -71,7 +71,14 @@ def test_who_does_not_ask_has_nothing_kept() -> None:
     assert plan(ds, [], children(ds)) == []
     kept = history(two("a"))
     assert deleted(plan(ds, kept, children(ds))) == [kept[0].name]
-    assert plan(two("a", "nonsense"), [], children(ds)) == []
+
+
+@pytest.mark.parametrize("limit", ["", "nonsense", "-1", "1000", "1e3"])
+def test_a_limit_that_cannot_be_read_changes_nothing(limit: str) -> None:
+    """Admission takes none; what got past it neither ends a history nor begins one."""
+    ds = two("a", limit)
+    assert plan(ds, [], children(ds)) == []
+    assert plan(ds, history(two("a"), two("b")), children(ds)) == []
 
 
 def renewed(kept: list[ControllerRevision], actions: list[Action]) -> list[ControllerRevision]:

@@ -285,10 +285,14 @@ def test_truncation_keeps_every_revision_of_the_key() -> None:
 
 @pytest.mark.parametrize(
     ("limit", "kept"),
-    [(None, []), ("0", []), ("1", [7]), ("2", [5, 7]), ("3", [4, 5, 7]), ("many", []), ("101", [])],
+    [(None, []), ("0", []), ("1", [7]), ("2", [5, 7]), ("3", [4, 5, 7])]
+    + [(text, [4, 5, 7]) for text in ("many", "101", "", "-1")],
 )
 def test_truncation_keeps_the_history_that_the_set_asks_for(limit: str | None, kept: list[int]) -> None:
-    """Templates count, not revisions: of those with one key the newest stays. The current one is apart."""
+    """Templates count, not revisions: of those with one key the newest stays. The current one is apart.
+
+    A limit that cannot be read, which admission would not take, ends no history.
+    """
     lws = a_set(metadata={"annotations": {} if limit is None else {c.HISTORY_LIMIT_ANNOTATION: limit}})
     keys = {1: "b", 2: "a", 3: "c", 4: "d", 5: "c", 6: "a", 7: "b"}
     old = [revision(template_of(A), number, key=key) for number, key in keys.items()]
