@@ -94,8 +94,11 @@ def stalled(cluster: Cluster) -> Any:
 
 
 def agreed(cluster: Cluster) -> None:
-    """The status is of the stored set's roles and generation."""
+    """The status is of the stored set's roles and generation; nobody can tell that it is ready."""
     ds = cluster.ds()
+    true = {x.type for x in ds.status.conditions if x.status == "True"}
+    assert d.AVAILABLE not in true
+    assert d.PROGRESSING in true
     assert ds.status.observed_generation == ds.metadata.generation
     assert [x.name for x in ds.status.role_statuses] == list(dict.fromkeys(x.name for x in ds.spec.roles))
 

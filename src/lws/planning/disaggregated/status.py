@@ -51,7 +51,8 @@ def plan_status(
     ds = wanted.ds
     counted = count_roles(wanted, children)
     roles = tuple(counted[x.name] for x in wanted.demands)
-    ready = all(_satisfied(x, counted[x.name]) for x in wanted.demands) and all(x.stable for x in children)
+    satisfied = wanted.readable and all(_satisfied(x, counted[x.name]) for x in wanted.demands)
+    ready = satisfied and all(x.stable for x in children)
     generation = ds.metadata.generation
     due = READY if ready else _unready(wanted, children, slices)
     conditions = merged(ds.status.conditions, due, generation=generation, now=now)
