@@ -105,13 +105,17 @@ class IncidentLog:
             for key in group_of_owned(obj):
                 if (leader := self._leader_of(key)) is not None:
                     self._lose(leader, obj)
-        elif is_leader(obj):
-            with self._lock:
-                account = self._accounts.get(obj.key)
-                if account is not None and account.leader == obj.uid:
-                    del self._accounts[obj.key]
-        else:
+        elif not self._closed(obj) and not is_leader(obj):
             self._departed(obj, before=obj)
+
+    def _closed(self, pod: Pod) -> bool:
+        """Whether it was a leader with an account, which is closed. It may have lost the label of leaders."""
+        with self._lock:
+            account = self._accounts.get(pod.key)
+            if account is None or account.leader != pod.uid:
+                return False
+            del self._accounts[pod.key]
+        return True
 
     def _departed(self, pod: Pod, *, before: Pod) -> None:
         """The pod begins to go, or is gone; it is judged once, by what it was ``before``.

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 from support.groups import a_leader, a_leader_set, a_worker, a_worker_set
 
+from lws.api import constants as c
 from lws.api.workloads import ContainerStatus, Pod, PodCondition, StatefulSet
 from lws.controllers.incidents import IncidentLog
 from lws.objects import Key
@@ -171,6 +172,13 @@ class TestBounds:
         assert len(log.of(LEADER).lost) == 1
         log.on_delete(LEADER)
         assert log.of(LEADER) == Incidents()
+
+    def test_so_does_the_end_of_a_leader_that_has_lost_its_label(self) -> None:
+        log = Pods(LEADER).log()
+        log.on_delete(a_worker(LEADER, 1))
+        labels = {name: x for name, x in LEADER.labels.items() if name != c.WORKER_INDEX_LABEL}
+        log.on_delete(replace(LEADER, metadata=replace(LEADER.metadata, labels=labels)))
+        assert log.accounts == 0
 
     def test_what_the_garbage_collector_takes_after_the_leader_is_not_remembered(self) -> None:
         """A set that is deleted, or scaled down: leaders first, then what hangs on them."""
