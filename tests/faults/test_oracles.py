@@ -8,11 +8,16 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from support.apimodel.store import Document, uid_of
+from support.faults.bounds import groups_of, of_set
 from support.faults.matrix import fresh, run
 from support.faults.memory import KEPT, held
 from support.faults.operations import OPERATIONS, Operation
+from support.faults.oracles import Watch
+from support.faults.strangers import own_set, stateful_set
 from support.faults.world import World
 
+from lws.api import disaggregation as d
 from lws.controllers import leaderworkerset
 from lws.controllers.catchingup import CatchingUp
 from lws.controllers.children import Children
@@ -95,6 +100,39 @@ def test_a_rule_that_is_broken_is_told(manager: Any, operation: str, told: str) 
     with manager():
         violations = run(struck, 0).violations
     assert any(told in x for x in violations), violations
+
+
+def owned(kind: str, by: Document) -> Document:
+    """An object of a controller that has not heard of the end of ``by``."""
+    owner = {"apiVersion": by["apiVersion"], "kind": by["kind"], "controller": True}
+    owner |= {"name": by["metadata"]["name"], "uid": uid_of(by)}
+    made = stateful_set(f"of-{uid_of(by)}")
+    return {**made, "kind": kind, "metadata": {**made["metadata"], "ownerReferences": [owner]}}
+
+
+@pytest.mark.parametrize(
+    ("gone", "counted"), [(True, {}), (False, {"StatefulSet": 1, "ControllerRevision": 1})]
+)
+def test_what_is_made_for_an_owner_that_is_gone_is_not_counted_nor_what_is_made_of_it(
+    gone: bool, counted: dict[str, int]
+) -> None:
+    with World(0) as world:
+        lws = world.create("LeaderWorkerSet", own_set("s"))
+        watch = Watch(world, ("LeaderWorkerSet", "s"), of_set(0, 0))
+        if gone:
+            world.delete("LeaderWorkerSet", "s")
+        one = world.create("StatefulSet", owned("StatefulSet", lws))
+        world.create("ControllerRevision", owned("ControllerRevision", one))
+        assert watch.made() == counted
+
+
+def test_an_edited_label_makes_no_role() -> None:
+    labels = {"prefill": 2, "7": 3}
+    sets = [
+        {"metadata": {"name": x, "labels": {d.ROLE_LABEL: x}}, "spec": {"replicas": y}}
+        for x, y in labels.items()
+    ]
+    assert groups_of([], sets).there == {"prefill": 2}
 
 
 @pytest.mark.parametrize("operation", [x for x in OPERATIONS if x.strangers], ids=lambda x: x.name)

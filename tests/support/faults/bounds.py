@@ -77,7 +77,10 @@ class AsAsked:
 
 
 def groups_of(pods: Iterable[Document], sets: Iterable[Document]) -> Groups:
-    """By their labels, as upstream's users tell them apart."""
+    """By their labels, as upstream's users tell them apart.
+
+    What a label says that is no role was written by somebody's edit; nothing was promised of it.
+    """
     members: dict[tuple[str, str], list[Document]] = {}
     for pod in pods:
         if not is_stranger(pod):
@@ -85,7 +88,7 @@ def groups_of(pods: Iterable[Document], sets: Iterable[Document]) -> Groups:
     serving: Counter[str] = Counter()
     there: Counter[str] = Counter()
     for one in sets:
-        if (role := label(one, d.ROLE_LABEL)) and not is_stranger(one):
+        if (role := label(one, d.ROLE_LABEL)) in ROLES and not is_stranger(one):
             there[role] += one["spec"]["replicas"]
     for group in members.values():
         for leader in filter(is_leader, group):

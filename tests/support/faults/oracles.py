@@ -50,14 +50,19 @@ class Watch:
         """Objects that were created, by kind.
 
         Those whose owner had gone, or was about to, are not counted: until a controller hears of that, it
-        makes what the collector takes, as others do. They go with it, which the end shows.
+        makes what the collector takes, as others do. They go with it, which the end shows. Nor is what other
+        controllers make of what was made for an owner that had gone: to them it is one like others.
         """
         found: Counter[str] = Counter()
-        going: dict[str, bool] = {}  # by UID, all that there ever were
+        going: set[str] = set()  # by UID, of all that there ever were
+        gone: set[str] = set()  # made for such, too
         for change in sorted(self.world.store.changes(), key=lambda x: x.version):
-            owner = owner_of(change.document)
-            going[uid_of(change.document)] = change.gone or "deletionTimestamp" in change.document["metadata"]
-            if change.before is None and change.version > self._version and not going.get(owner):
+            owner, uid = owner_of(change.document), uid_of(change.document)
+            if "deletionTimestamp" in change.document["metadata"]:
+                going.add(uid)
+            if change.gone or (change.before is None and owner in gone):
+                gone.add(uid)
+            if change.before is None and change.version > self._version and owner not in going | gone:
                 found[change.where.kind.kind] += 1
         return found
 
