@@ -52,10 +52,6 @@ def test_rollout(vector: dict[str, Any]) -> None:
         existing = max(vector["replicas"], vector["leaderStatefulSetReplicas"])
         assert rollout == (vector["wantPartition"], existing)
         return
-    if waits_for_surge(vector, states):
-        assert rollout.partition == vector["wantPartition"]
-        assert rollout.replicas > vector["wantReplicas"]
-        return
     assert rollout == (vector["wantPartition"], vector["wantReplicas"])
 
 
@@ -71,19 +67,6 @@ def surges_at_rest(vector: dict[str, Any]) -> bool:
     rolling = any(not (group_state(x).updated or group_state(x).missing) for x in due)
     existing = max(vector["replicas"], vector["leaderStatefulSetReplicas"])
     return not rolling and vector["wantReplicas"] > existing
-
-
-def waits_for_surge(vector: dict[str, Any], states: list[GroupState]) -> bool:
-    """Excepted by docs/decisions/131: at partition 0 a group that serves is outdated, and none may be
-    down, so that upstream never replaces it.
-    """
-    resting = vector["leaderStatefulSetExists"] and not vector["templateJustChanged"]
-    if not resting or vector["leaderStatefulSetPartition"]:
-        return False
-    replicas = vector["replicas"]
-    unavailable = scaled(vector["maxUnavailable"], replicas, round_up=False, field="maxUnavailable")
-    full = vector["leaderStatefulSetReplicas"] == replicas and unavailable == 0
-    return full and any(x.ready and x.outdated for x in states[vector["partition"] :])
 
 
 def allows_nothing(vector: dict[str, Any]) -> bool:

@@ -133,8 +133,7 @@ def _proceed(numbers: RolloutNumbers, leader: StatefulSet, states: Sequence[Grou
     """The same template as before; a rollout may be under way."""
     replicas, current = numbers.replicas, leader.spec.replicas
     partition = leader.spec.update_strategy.rolling_update.partition
-    resting = partition == 0 and current == replicas and not _waits_for_surge(numbers, states)
-    if current < replicas or resting:
+    if current < replicas or (partition == 0 and current == replicas):
         return Rollout(partition, replicas)
     wanted = _groups(numbers, current, states, unready=unready_count(states, replicas))
     # The number of the last apply. Where somebody removed it, this pass restores it and goes no further.
@@ -142,14 +141,6 @@ def _proceed(numbers: RolloutNumbers, leader: StatefulSet, states: Sequence[Grou
         return Rollout(min(partition, numbers.ceiling), wanted)
     step = numbers.max_unavailable + current - replicas
     return Rollout(next_partition(states, step=step, partition=partition), wanted)
-
-
-def _waits_for_surge(numbers: RolloutNumbers, states: Sequence[GroupState]) -> bool:
-    """Whether a group that has to be replaced serves, and none may be down for it.
-
-    So it is after a roll whose numbers were edited on its way, or where somebody edited a leader's revision.
-    """
-    return numbers.max_unavailable == 0 and any(x.ready and x.outdated for x in states)
 
 
 def _groups(numbers: RolloutNumbers, current: int, states: Sequence[GroupState], *, unready: int) -> int:

@@ -565,22 +565,6 @@ BACK, FRESH = OLD._replace(stable=False), NEW._replace(stable=False)  # ready ju
             id="at rest: states and annotation do not matter",
         ),
         pytest.param(
-            a_set(replicas=3, max_unavailable=0, max_surge=1),
-            leader(3, annotation="3"),
-            [NEW, OLD, NEW],
-            False,
-            (0, 4),
-            id="at rest, but for a group that serves, is outdated and may not be down",
-        ),
-        pytest.param(
-            a_set(replicas=3, max_unavailable=0, max_surge=1),
-            leader(3, annotation="3"),
-            [NEW, DOWN, STARTING],
-            False,
-            (0, 3),
-            id="what is down is replaced without surge",
-        ),
-        pytest.param(
             a_set(replicas=3),
             leader(3, partition=2, annotation="4"),
             [NEW] * 3,
