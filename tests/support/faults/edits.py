@@ -15,8 +15,9 @@ from support.faults.states import MEDDLED
 
 MANAGED = (c.NAME_LABEL, c.GROUP_INDEX_LABEL)
 """Labels that are put back. A revision's that names none is an older controller's, and is believed."""
-OF_PODS = (c.NAME_LABEL, c.WORKER_INDEX_LABEL, c.GROUP_INDEX_LABEL, c.GROUP_KEY_LABEL, c.REVISION_LABEL)
-"""Those of pods, which are not."""
+OF_PODS = (c.NAME_LABEL, c.WORKER_INDEX_LABEL, c.GROUP_INDEX_LABEL, c.GROUP_KEY_LABEL)
+"""Those of pods, which are not. Without the revision's, by which rolls go: with maxUnavailable 0 a group
+waits for the next one (docs/decisions/251)."""
 OF_ROLES = (d.NAME_LABEL, d.ROLE_LABEL, d.SLICE_LABEL, d.REVISION_LABEL)
 
 Edit = Callable[[Document, Random], Document]

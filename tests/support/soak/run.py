@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from datetime import UTC, datetime
@@ -28,10 +29,11 @@ class Soak(Struct, frozen=True):
 
 
 def run(world: World, *, seed: int, minutes: float, kills: float) -> Soak:
-    """``kills``: minutes between two."""
+    """``kills``: minutes between two. One that a long deed kept waiting beyond the end is not left out."""
+    planned = math.ceil(minutes / kills) - 1
     random, done, samples = Random(seed), Counter[str](), list[Sample]()
     began, life = time.monotonic(), 0
-    while (at := time.monotonic() - began) < 60 * minutes:
+    while (at := time.monotonic() - began) < 60 * minutes or life < planned:
         if at > 60 * kills * (life + 1):
             deed, life = random.choice(KILLS), life + 1
         else:
@@ -40,5 +42,6 @@ def run(world: World, *, seed: int, minutes: float, kills: float) -> Soak:
         if not samples or at - samples[-1].at >= EVERY:
             samples.append(sample(world.manager.pid, at=time.monotonic() - began, life=life))
         time.sleep(PAUSE)
+    samples.append(sample(world.manager.pid, at=time.monotonic() - began, life=life))
     today = datetime.now(UTC).date().isoformat()
     return Soak(today, seed, minutes, dict(sorted(done.items())), samples)
