@@ -35,6 +35,9 @@ HISTORIES: dict[str, Callable[[int, str], Family | Users]] = {
     d.KIND: partial(Users, d.KIND),
 }
 AT_ONCE = 6
+TRIES = 2
+"""The real garbage collector has been seen to leave what lost its owner for minutes, once in some twenty runs
+of the same history. What differs twice differs."""
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +46,15 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with bare_cluster(tmp_path_factory.mktemp("fidelity") / "cluster") as cluster:
         apply_crds(cluster.client)
         yield cluster
+
+
+def namespace_of(name: str, tries: int) -> str:
+    return f"{name.lower()}-{tries}"
+
+
+def of_name(name: str, tries: int) -> Family | Users:
+    kind, _, seed = name.partition("-")
+    return HISTORIES[kind](int(seed), namespace_of(name, tries))
 
 
 def apart(model: list[Line], real: list[Line]) -> list[str]:
@@ -77,15 +89,15 @@ def outcomes(
 ) -> Iterator[Outcomes]:
     """The model comes first, because while it runs no thread may start that is none of its own."""
     names = names_of(request, "test_histories_end_alike")
-    histories = {
-        name: HISTORIES[name.partition("-")[0]](int(name.partition("-")[2]), name.lower()) for name in names
-    }
+    histories = {name: [of_name(name, tries) for tries in range(TRIES)] for name in names}
     side = Side(bare.client.connection)
 
     def play_one(name: str) -> None:
-        make_namespace(bare.client, name.lower())
-        found = histories[name].on_real(side)
-        assert not found, "\n  ".join((name, *found))
+        for tries, one in enumerate(histories[name]):
+            make_namespace(bare.client, namespace_of(name, tries))
+            if not (found := one.on_real(side)):
+                return
+        raise AssertionError("\n  ".join((name, *found)))
 
     for component in reversed(ABSENT):
         bare.start(component)
