@@ -35,9 +35,9 @@ HISTORIES: dict[str, Callable[[int, str], Family | Users]] = {
     d.KIND: partial(Users, d.KIND),
 }
 AT_ONCE = 6
-TRIES = 2
-"""The real garbage collector has been seen to leave what lost its owner for minutes, once in some twenty runs
-of the same history. What differs twice differs."""
+TRIES = {"owners": 2}
+"""Of histories in which nothing of ours acts. The real garbage collector was seen once to leave, for two
+minutes, what had lost its owner, and not when it was asked again: what differs twice differs."""
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,10 @@ def outcomes(
 ) -> Iterator[Outcomes]:
     """The model comes first, because while it runs no thread may start that is none of its own."""
     names = names_of(request, "test_histories_end_alike")
-    histories = {name: [of_name(name, tries) for tries in range(TRIES)] for name in names}
+    histories = {
+        name: [of_name(name, tries) for tries in range(TRIES.get(name.partition("-")[0], 1))]
+        for name in names
+    }
     side = Side(bare.client.connection)
 
     def play_one(name: str) -> None:
