@@ -7,7 +7,6 @@ anew (docs/decisions/061).
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 from lws.api import constants as c
@@ -17,6 +16,7 @@ from lws.cli.kinds import LEADERWORKERSETS
 from lws.cli.observing import Seen, see
 from lws.cli.ownership import check_alone
 from lws.cli.session import Session
+from lws.planning.observed import number_in
 
 HELD: Final = 1_000_000
 """The partition of a paused set: the most groups that a set may have."""
@@ -47,7 +47,7 @@ def resuming(seen: Seen) -> tuple[Patch | None, str]:
     if lws.partition != HELD:
         return forget, f"resumed: its partition was changed to {lws.partition} meanwhile, and stays so"
     kept = lws.annotations[c.PAUSED_PARTITION_ANNOTATION]
-    own = int(kept) if re.fullmatch("[0-9]{1,10}", kept) else None
+    own = number_in(kept)
     return _partition(own) | forget, f"resumed: its partition is {own or 0}"
 
 

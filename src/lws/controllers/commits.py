@@ -79,7 +79,7 @@ class Committer:
         self._groups = groups
         self._clock = clock
         self._free: LRUCache[Key, float] = LRUCache(10_000)  # from when on the next patch may go
-        self.backoff = ItemExponentialBackoff(cap=60.0)
+        self._backoff = ItemExponentialBackoff(cap=60.0)
         self._lock = threading.Lock()
 
     def reconcile(self, key: Key) -> Result:
@@ -97,7 +97,7 @@ class Committer:
         try:
             stale = self._commit(key, asked)
         except BaseException:
-            self._look_again(asked, after=self.backoff.when(key))
+            self._look_again(asked, after=self._backoff.when(key))
             raise
         finally:
             ended = self._clock.monotonic()
@@ -108,16 +108,16 @@ class Committer:
             self._look_again(asked, after=REST)
             return Result()
         if len(stale) < len(asked):  # one of many that is old is no reason to be slow with the next
-            self.backoff.forget(key)
+            self._backoff.forget(key)
         old = {x.index for x in stale}
         self._look_again((x for x in asked if x.index not in old), after=0.0)
         if stale:
-            self._look_again(stale, after=self.backoff.when(key))
+            self._look_again(stale, after=self._backoff.when(key))
         return Result()
 
     def forget(self, key: Key) -> None:
         """The set is gone."""
-        self.backoff.forget(key)
+        self._backoff.forget(key)
         with self._lock:
             self._free.pop(key, None)
 

@@ -18,6 +18,7 @@ from lws.controllers.executor import Executor
 from lws.controllers.firstlook import look_at_role_set
 from lws.controllers.groupstatus import GroupStatusMemory
 from lws.controllers.indexes import BY_DISAGGREGATED_SET, disaggregated_set_of
+from lws.controllers.news import owners_changed
 from lws.controllers.problems import ProblemMemory, part_of_life
 from lws.controllers.workloadmetrics import WorkloadMetrics
 from lws.kube.client import Client
@@ -117,7 +118,7 @@ def make_role_reconciler(
     informers.scalers.add_handler(EnqueueRequests(queue, disaggregated_set_of, news))
     informers.children.add_handler(EnqueueRequests(queue, disaggregated_set_of, changed))
     informers.services.add_handler(EnqueueRequests(queue, disaggregated_set_of, _edited))
-    informers.revisions.add_handler(EnqueueRequests(queue, disaggregated_set_of, _reowned))
+    informers.revisions.add_handler(EnqueueRequests(queue, disaggregated_set_of, owners_changed))
     return DisaggregatedSetReconciler(
         informers,
         executor=executor,
@@ -143,12 +144,7 @@ def _no_entries(entry: StoreEntry) -> None:
 
 def _edited(old: Service | None, new: Service) -> bool:
     """A service matters when it is gone, no longer the set's, or not what it was made as."""
-    return old is not None and (_reowned(old, new) or (old.labels, old.spec) != (new.labels, new.spec))
-
-
-def _reowned(old: KubeObject | None, new: KubeObject) -> bool:
-    """A revision matters when it is gone, or no longer the set's."""
-    return old is not None and old.metadata.owner_references != new.metadata.owner_references
+    return old is not None and (owners_changed(old, new) or (old.labels, old.spec) != (new.labels, new.spec))
 
 
 def _intent(one: KubeObject) -> object:

@@ -73,9 +73,8 @@ class RefusalMemory:
         self._persistence = Persistence(clock)
         timer = clock.monotonic
         self._objects: TTLCache[tuple[str, Key], dict[bytes, Refusal]] = TTLCache(objects, _KEPT, timer)
-        self._waiting: TTLCache[tuple[str, Key], None] = TTLCache(
-            objects, _KEPT, timer
-        )  # the last comes last
+        # Who was refused last comes last.
+        self._waiting: TTLCache[tuple[str, Key], None] = TTLCache(objects, _KEPT, timer)
         self._lock = threading.Lock()
 
     def standing(self, kind: str, key: Key, document: Mapping[str, Any]) -> Refusal | None:

@@ -45,7 +45,7 @@ from lws.kube.client import Client
 from lws.objects import Key
 from lws.runtime.clock import Clock
 from lws.runtime.controller import Controller, Result
-from lws.runtime.informers import Adder, EnqueueRequests, Gone, Informer
+from lws.runtime.informers import Adder, EnqueueRequests, Informer, OnDelete
 from lws.runtime.metrics import Metrics
 from lws.runtime.queue import WorkQueue, persistent_backoff
 from lws.runtime.resync import Resync
@@ -225,7 +225,7 @@ def make_reconcilers(
         groups=pods,
         clock=clock,
     )
-    informers.sets.add_handler(Gone(committer.forget))
+    informers.sets.add_handler(OnDelete(committer.forget))
     return Reconcilers(settling.timed(for_sets.reconcile), for_pods.reconcile, committer.reconcile)
 
 
@@ -260,7 +260,7 @@ def _measure(
     informers: Informers, ledger: GroupStatusMemory, measures: WorkloadMetrics, clock: Clock
 ) -> None:
     measures.watch_sets(lambda: map(ledger.overlay, informers.sets.indexer.list()))
-    informers.sets.add_handler(Gone(measures.forget))
+    informers.sets.add_handler(OnDelete(measures.forget))
     starts = GroupStarts(
         measures,
         sets=informers.sets,

@@ -348,4 +348,4 @@ def test_of_sets_that_are_gone_nothing_is_remembered() -> None:
     key = world.lws.key
     world.cluster.delete(world.lws, force=True)
     world.committer.reconcile(key)
-    assert len(world.committer.backoff) == 0
+    assert len(world.committer._backoff) == 0

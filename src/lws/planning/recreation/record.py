@@ -18,7 +18,7 @@ from lws.api.workloads import Pod, StatefulSet
 from lws.planning.actions import Document, StoreEntry
 from lws.planning.groups import Group, Groups, group_of
 from lws.planning.inplace.marks import updated_in_place
-from lws.planning.observed import ObservedGroup, ObservedSet, group_index, members
+from lws.planning.observed import ObservedGroup, ObservedSet, group_index, members, number_in
 from lws.planning.recreation.backoff import (
     decided,
     entry_difference,
@@ -40,9 +40,6 @@ from lws.planning.recreation.evidence import (
     relabelled,
     workers_of,
 )
-
-DIGITS: Final = 10
-"""Of the largest number of groups there is, an int32."""
 
 _RECREATING: Final = (c.RESTART_RECREATE_GROUP, c.RESTART_RECREATE_GROUP_AFTER_START)
 
@@ -207,6 +204,5 @@ def _removed(lws: LeaderWorkerSet, groups: Groups, leader_set: StatefulSet | Non
 
 def _is_one_of(index: str, wanted: int) -> bool:
     """Whether it is the index of one of so many groups, as we write it."""
-    if len(index) > DIGITS or not (index.isascii() and index.isdigit()):
-        return False
-    return index == str(int(index)) and int(index) < wanted
+    number = number_in(index)
+    return number is not None and str(number) == index and number < wanted

@@ -26,7 +26,7 @@ from lws.runtime.logs import get_logger
 
 QUEUE = 1000
 TRIES = 12
-ASIDE = 200  # events of one namespace that wait for another try
+ASIDE = 200  # events of one namespace that wait for another try; of all no more than in the queue
 RETRY_DELAY = 10.0  # seconds
 CALL_TIMEOUT = 30.0  # seconds
 
@@ -122,15 +122,15 @@ class EventRecorder:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self._guarded(lambda: self._folder.fold(self._next_batch()))
-            self._try_again()
-        self._guarded(lambda: self._folder.fold(self._take()))
-        self._guarded(self._folder.finish)
-        self._try_again()
+            self._guarded(lambda: self._write_all(self._folder.fold(self._next_batch())))
+            self._guarded(self._try_again)
+        self._guarded(lambda: self._write_all(self._folder.fold(self._take())))
+        self._guarded(lambda: self._write_all(self._folder.finish()))
+        self._guarded(self._try_again)
 
-    def _guarded(self, due: Callable[[], list[Series]]) -> None:
+    def _guarded(self, step: Callable[[], None]) -> None:
         try:
-            self._write_all(due())
+            step()
         except Exception:  # noqa: BLE001 - a batch that is lost must not end all later ones
             self._drop("defect", "")
 
@@ -192,8 +192,8 @@ class EventRecorder:
             self._put_aside(_Aside(series, tries, due))
 
     def _put_aside(self, one: _Aside) -> None:
-        namespace = one.series.namespace
-        if sum(x.series.namespace == namespace for x in self._aside.values()) >= ASIDE:
+        waiting = [x.series.namespace for x in self._aside.values()]
+        if len(waiting) >= QUEUE or waiting.count(one.series.namespace) >= ASIDE:
             self._drop("unreachable", one.series.first.reason)
         else:
             self._aside[id(one.series)] = one

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from lws.runtime.informers.cache import Cache
 from lws.runtime.informers.decoding import InformerMetrics
-from lws.runtime.informers.handlers import Adder, EnqueueRequests, Gone
+from lws.runtime.informers.handlers import Adder, EnqueueRequests, OnDelete
 from lws.runtime.informers.indexer import Indexer
 from lws.runtime.informers.informer import PARTIAL_METADATA, STOP_TIMEOUT, Informer, StuckError
 from lws.runtime.informers.listing import Selection
@@ -19,10 +19,10 @@ __all__ = [
     "Adder",
     "Cache",
     "EnqueueRequests",
-    "Gone",
     "Indexer",
     "Informer",
     "InformerMetrics",
+    "OnDelete",
     "Selection",
     "StuckError",
 ]

@@ -21,8 +21,8 @@ class Adder(Protocol[K_contra]):
     def add(self, item: K_contra, *, priority: int = 0, after: float = 0.0) -> None: ...
 
 
-class Gone(Generic[ObjectT]):
-    """Tells ``forget`` the key of every object that is gone, and of nothing else."""
+class OnDelete(Generic[ObjectT]):
+    """Tells ``forget`` the key of every object that is gone, and nothing else."""
 
     def __init__(self, forget: Callable[[Key], object]) -> None:
         self._forget = forget

@@ -97,7 +97,7 @@ class Broken(FakeEvents):
     def _write(self, verb: str, document: dict[str, Any]) -> None:
         if self.unreachable:
             self.answers = [TransportError("refused")]
-        elif document["metadata"]["namespace"] == "broken":
+        elif document["metadata"]["namespace"].startswith("broken"):
             self.answers = [ApiError(500, "InternalError", "webhook")]
         super()._write(verb, document)
 
@@ -440,6 +440,19 @@ def test_what_waits_for_another_try_is_bounded(at: Setting) -> None:
     at.pass_time(1.0)
     at.client.wait_for(ASIDE + 5)
     until("those beyond the bound to be dropped", lambda: at.dropped["unreachable"] == 5)
+
+
+def test_no_more_wait_for_another_try_than_may_wait_for_the_first(at: Setting) -> None:
+    """However many namespaces fail."""
+    at.client = at.recorder._client = Broken()  # type: ignore[assignment]
+    for number in range(QUEUE):
+        of = {**REFUSING, "namespace": f"broken-{number // ASIDE}"}
+        at.event(f"bad {number}", regarding=of, reason=f"R{number}")
+    at.pass_time(1.0)
+    at.client.wait_for(QUEUE)
+    at.event("one more", regarding=REFUSING)
+    at.pass_time(1.0)
+    until("what is beyond the bound to be dropped", lambda: at.dropped["unreachable"] == 1)
 
 
 def test_while_the_server_is_away_one_event_asks_for_all(at: Setting) -> None:
