@@ -57,7 +57,8 @@ class Entries:
 class Committer:
     """The reconciler of sets whose groups have something to be written; one patch at a time for each set.
 
-    ``observe``: the cache of sets takes in what was read. ``groups``: the queue of the groups' passes.
+    ``observe``: the cache of sets takes in what was read. ``sets``, ``groups``: the queues of their passes.
+    The answer to an own write leads to none, so a set that has something to tell of a group is queued here.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Committer:
         executor: Executor,
         ledger: GroupStatusMemory,
         observe: Callable[[LeaderWorkerSet], object],
+        sets: Adder[Key],
         groups: Adder[Key],
         clock: Clock,
     ) -> None:
@@ -76,6 +78,7 @@ class Committer:
         self._executor = executor
         self._ledger = ledger
         self._observe = observe
+        self._sets = sets
         self._groups = groups
         self._clock = clock
         self._free: LRUCache[Key, float] = LRUCache(10_000)  # from when on the next patch may go
@@ -138,12 +141,14 @@ class Committer:
             live = self._client.get(LEADERWORKERSETS, LeaderWorkerSet, key.name, key.namespace)
         except NotFound:
             return None
-        patch, stale = plan_commit(key, asked, self._ledger.overlay(live))
-        if stale:
+        commit = plan_commit(key, asked, self._ledger.overlay(live))
+        if commit.stale:
             self._observe(live)
-        if patch is not None:
-            self._executor.run([patch])
-        return stale
+        if commit.patch is not None:
+            self._executor.run([commit.patch])
+        if commit.told:
+            self._sets.add(key)
+        return commit.stale
 
     def _look_again(self, entries: Iterable[StoreEntry], *, after: float) -> None:
         for one in entries:

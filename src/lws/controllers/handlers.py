@@ -44,11 +44,7 @@ def watch(
 
     def news(old: LeaderWorkerSet | None, new: LeaderWorkerSet) -> bool:
         """The answer to our own write is none, unless it is the first to tell of what a user changed."""
-        return (
-            not executor.wrote(new)
-            or _edited(old, new)
-            or (old is not None and _given_up(old) != _given_up(new))
-        )
+        return not executor.wrote(new) or _edited(old, new)
 
     def gated_group(worker: Pod) -> Iterable[Key]:
         """The group of a worker whose readiness its leader's gate depends on."""
@@ -94,8 +90,3 @@ def _edited(old: LeaderWorkerSet | None, new: LeaderWorkerSet) -> bool:
     So may a set that appears after its pods: caches start at different moments.
     """
     return old is None or edited(old, new) or old.labels != new.labels
-
-
-def _given_up(lws: LeaderWorkerSet) -> list[str]:
-    """The groups that the pod controller marked as failed, which the set's condition must say."""
-    return [index for index, entry in lws.status.groups.items() if entry.failed]

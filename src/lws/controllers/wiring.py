@@ -222,6 +222,7 @@ def make_reconcilers(
         executor=executor,
         ledger=ledger,
         observe=informers.sets.observe_write,
+        sets=sets,
         groups=pods,
         clock=clock,
     )

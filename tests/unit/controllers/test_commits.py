@@ -58,7 +58,7 @@ class World:
         self.cluster = Cluster(self.clock, prunes=prunes)
         self.cluster.create(a_set(replicas=1000))
         self.server = Server(self.cluster)
-        self.queue, self.groups = Queue(self.clock), Queue(self.clock)
+        self.queue, self.groups, self.sets = (Queue(self.clock) for _ in range(3))
         self.entries = Entries(self.queue)
         self.events: list[str] = []
         self.observed: list[LeaderWorkerSet] = []
@@ -80,6 +80,7 @@ class World:
             executor=executor,
             ledger=self.memory,
             observe=self.observed.append,
+            sets=self.sets,
             groups=self.groups,
             clock=self.clock,
         )
@@ -158,6 +159,23 @@ def test_of_one_group_the_last_is_written() -> None:
     world.entries.hand_over(StoreEntry(world.lws, "0", entry, Key(NAMESPACE, "x-0")))
     world.commit()
     assert world.lws.status.groups == {"0": entry}
+    assert world.sets.ready() == [world.lws.key]
+
+
+@pytest.mark.parametrize("prunes", [(), ("groups",)])
+def test_a_set_is_woken_for_what_it_has_to_tell_of_a_group_and_for_nothing_else(
+    prunes: tuple[str, ...],
+) -> None:
+    """The answer to an own write is no news to it; a back-off was told by chance."""
+    world = World(*prunes)
+    world.ask(0)
+    world.commit()
+    assert world.sets.ready() == []
+    waiting = GroupStatus("l1", KEY, restarts=1, backoff_until="2026-11-30T22:49:33Z")
+    lws = world.memory.overlay(world.lws)
+    world.entries.hand_over(StoreEntry(lws, "1", waiting, Key(NAMESPACE, "x-1")))
+    world.commit()
+    assert world.sets.ready() == [world.lws.key]
 
 
 def test_without_entries_nothing_is_read_or_written() -> None:

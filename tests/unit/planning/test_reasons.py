@@ -11,6 +11,7 @@ from support.groups import KEY, a_leader, a_set, a_worker, a_worker_set
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet
+from lws.api.timestamps import epoch
 from lws.api.workloads import Pod, PodSpec, PodStatus
 from lws.planning.actions import Problem
 from lws.planning.groups import Groups, make_group
@@ -295,6 +296,18 @@ class TestGroups:
     )
     def test_what_the_record_says_comes_first(self, members: Any, reason: Reason) -> None:
         assert of_group(showing(a_leader(), CRASH), entry=entry(**members)).reason == reason
+
+    def test_a_recreation_that_is_due_is_looked_for(self) -> None:
+        """One that does not come, for its deletion is refused, is not told as one to come for ever."""
+        leader = showing(a_leader(), CRASH)
+        waits = Waits(
+            make_group(a_set(), leader, [a_worker_set(leader)]), [leader], entry(backoff_until=LATER)
+        )
+        found, due = group_reason(a_set(), waits, at=AT)
+        assert found.reason == Reason.RESTART_BACK_OFF
+        assert due == epoch(LATER) - AT
+        assert group_reason(a_set(), waits, at=AT + due)[0].reason == Reason.CRASH_LOOP
+        assert group_reason(a_set(), waits, at=AT + due)[1] is None
 
     @pytest.mark.parametrize("members", [{"failed": True}, {"backoff_until": LATER}])
     def test_what_is_kept_down_says_which_pod_failed(self, members: Any) -> None:

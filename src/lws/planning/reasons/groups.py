@@ -76,8 +76,8 @@ def group_reason(lws: LeaderWorkerSet, waits: Waits, *, at: float) -> tuple[Stan
         told = standing(Reason.IN_PLACE, f"is updated in place: {told.message}")
     elif told.reason in _BETWEEN_CRASHES and (row := in_a_row(waits.entry)):
         told = standing(told.reason, f"{told.message}, after {recreations(row)} in a row")
-    waits_for = (left for pod in waits.pods if (left := due(pod, at=at)) is not None)
-    return told, min(waits_for, default=None)
+    times = (due(pod, at=at) for pod in waits.pods)
+    return told, min((x for x in (*times, _down_for(waits.entry, at=at)) if x is not None), default=None)
 
 
 def _updated_in_place(group: Group | None) -> bool:
@@ -115,6 +115,12 @@ def _kept_down(
     if entry.backoff_until and epoch(entry.backoff_until) > at:
         return [standing(Reason.RESTART_BACK_OFF, f"is recreated at {entry.backoff_until}{failing}")]
     return []
+
+
+def _down_for(entry: GroupStatus | None, *, at: float) -> float | None:
+    """Seconds until its recreation is due: one that does not come is not told as one to come."""
+    left = epoch(entry.backoff_until) - at if entry is not None and entry.backoff_until else 0.0
+    return left if left > 0 else None
 
 
 def recreations(number: int) -> str:

@@ -78,6 +78,11 @@ def decided(entry: GroupStatus) -> bool:
     return entry.restarting or entry.failed or bool(entry.backoff_until)
 
 
+def kept_down(entry: GroupStatus | None) -> tuple[bool, str]:
+    """Whether the group is left failed, and until when it is not recreated: what its set tells of it."""
+    return (False, "") if entry is None else (entry.failed, entry.backoff_until)
+
+
 def entry_for(stored: GroupStatus | None, leader: Pod) -> GroupStatus:
     """The entry about this leader, with the recreations in a row that led to it.
 

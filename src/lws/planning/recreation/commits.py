@@ -13,16 +13,17 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.objects import Key
 from lws.planning.actions import Document, Effect, PatchStatus, StoreEntry
-from lws.planning.recreation.backoff import entry_difference, recorded_of
+from lws.planning.recreation.backoff import entry_difference, kept_down, recorded_of
 
 
 class Commit(NamedTuple):
     """``patch``: of all entries that may be written, None when there are none. ``stale``: decided on an old
-    picture; their groups have to be looked at again.
+    picture; their groups have to be looked at again. ``told``: the set has to tell of one.
     """
 
     patch: PatchStatus | None
     stale: tuple[StoreEntry, ...]
+    told: bool = False
 
 
 def plan_commit(key: Key, asked: Iterable[StoreEntry], live: LeaderWorkerSet) -> Commit:
@@ -35,18 +36,20 @@ def plan_commit(key: Key, asked: Iterable[StoreEntry], live: LeaderWorkerSet) ->
     groups: Document = {}
     then: list[Effect] = []
     stale = []
+    told = False
     for one in asked:
         stored = recorded_of(live, one.index)
         if edited(one.lws, live) or stored not in (one.base, one.entry):
             stale.append(one)
             continue
         then += one.then
+        told |= kept_down(one.base) != kept_down(one.entry)
         if stored != one.entry:
             groups[one.index] = entry_difference(stored, one.entry)
     if not (groups or then):
-        return Commit(None, tuple(stale))
+        return Commit(None, tuple(stale), told)
     status = {"groups": groups} if groups else {}
-    return Commit(PatchStatus(c.KIND, key, status, then=tuple(then), uid=live.uid), tuple(stale))
+    return Commit(PatchStatus(c.KIND, key, status, then=tuple(then), uid=live.uid), tuple(stale), told)
 
 
 def edited(old: LeaderWorkerSet, new: LeaderWorkerSet) -> bool:

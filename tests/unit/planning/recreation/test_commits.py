@@ -35,7 +35,7 @@ def store(lws: LeaderWorkerSet, index: int = 0, entry: GroupStatus = AFTER, **re
 
 def test_entries_of_several_groups_are_one_patch_of_what_differs() -> None:
     lws = seen(g0=BEFORE, g1=BEFORE)
-    patch, stale = plan_commit(KEY, [store(lws, 0, then=(EVENT,)), store(lws, 1)], lws)
+    patch, stale, _ = plan_commit(KEY, [store(lws, 0, then=(EVENT,)), store(lws, 1)], lws)
     assert stale == ()
     assert patch is not None
     assert (patch.kind, patch.key, patch.uid, patch.resource_version) == (c.KIND, KEY, lws.uid, "")
@@ -62,13 +62,13 @@ def test_entries_of_several_groups_are_one_patch_of_what_differs() -> None:
 )
 def test_what_was_decided_on_an_old_picture_is_not_written(live: LeaderWorkerSet) -> None:
     one = store(seen(g0=BEFORE), then=(EVENT,))
-    assert plan_commit(KEY, [one], live) == (None, (one,))
+    assert plan_commit(KEY, [one], live) == (None, (one,), False)
 
 
 def test_the_others_are_written_all_the_same() -> None:
     lws = seen(g0=BEFORE, g1=BEFORE)
     old = store(seen(g1=BEFORE | {"leader": "l1"}), 1)
-    patch, stale = plan_commit(KEY, [store(lws, 0), old], lws)
+    patch, stale, _ = plan_commit(KEY, [store(lws, 0), old], lws)
     assert stale == (old,)
     assert patch is not None
     assert list(patch.status["groups"]) == ["0"]
@@ -77,7 +77,7 @@ def test_the_others_are_written_all_the_same() -> None:
 @pytest.mark.parametrize("then", [(), (EVENT,)])
 def test_an_entry_that_is_there_already_was_written_by_a_patch_whose_answer_was_lost(then: Any) -> None:
     live = seen(g0=msgspec.to_builtins(AFTER))
-    patch, stale = plan_commit(KEY, [store(seen(g0=BEFORE), then=then)], live)
+    patch, stale, _ = plan_commit(KEY, [store(seen(g0=BEFORE), then=then)], live)
     assert stale == ()
     assert (patch is None) is (not then)
     if patch is not None:
@@ -121,7 +121,7 @@ def test_each_entry_is_written_whole_or_looked_at_again(
 ) -> None:
     then, now = (replace(a_set(), status=replace(a_set().status, groups=x)) for x in (cached, live))
     asked = [store(then, int(index), entry) for index, entry in wanted.items()]
-    patch, stale = plan_commit(KEY, asked, now)
+    patch, stale, _ = plan_commit(KEY, asked, now)
     written = merge_patch(msgspec.to_builtins(now.status), patch.status if patch is not None else {})
     after = msgspec.convert(written.get("groups", {}), dict[str, GroupStatus])
     for one in asked:
@@ -131,3 +131,25 @@ def test_each_entry_is_written_whole_or_looked_at_again(
     assert {x: after[x] for x in after.keys() - wanted.keys()} == {
         x: live[x] for x in live.keys() - wanted.keys()
     }
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ({}, {"backoff_until": DELETED}, True),
+        ({}, {"failed": True}, True),
+        ({"backoff_until": DELETED}, {"failed": True}, True),
+        ({"failed": True}, {"restarting": True}, True),
+        ({"backoff_until": DELETED}, {"backoff_until": DELETED, "restarts": 2}, False),
+        ({}, {"restarting": True, "restarts": 1}, False),
+    ],
+)
+def test_a_set_has_to_tell_of_a_group_that_is_kept_down(
+    before: dict[str, Any], after: dict[str, Any], told: bool
+) -> None:
+    """Also after a lost answer, when the entry is there already."""
+    base = GroupStatus("l0", "r", **before)
+    entry = GroupStatus("l0", "r", **after)
+    for stored in (base, entry):
+        live = seen(g0=msgspec.to_builtins(stored))
+        assert plan_commit(KEY, [store(seen(g0=msgspec.to_builtins(base)), entry=entry)], live).told is told
