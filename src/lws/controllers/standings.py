@@ -71,7 +71,7 @@ class StandingMemory:
             entry, began = stored.get(str(index)), since[index]
             if entry is not None and entry.reason == standing.reason:
                 told[index] = Told(standing, entry.since or began.time)
-            elif (left := began.monotonic + _grace(standing, entry) - at) <= 0:
+            elif (left := began.monotonic + _grace(standing, entry) - at) <= 0 or _is_over(entry):
                 told[index] = Told(standing, began.time)
             else:
                 waits.append(left)
@@ -92,6 +92,12 @@ def _told(entry: GroupStatus | None) -> Told | None:
     if entry is None or reason is None:
         return None
     return Told(Standing(reason, entry.message), entry.since)
+
+
+def _is_over(entry: GroupStatus | None) -> bool:
+    """Whether what is told was on record and, as another reason is found, is not any more."""
+    reason = None if entry is None else reason_of(entry.reason)
+    return reason is not None and reason.on_record
 
 
 def _since(known: _Since | None, reason: Reason, at: float, now: str) -> _Since:

@@ -61,6 +61,15 @@ def test_another_one_than_is_told_is_told_soon() -> None:
     )
 
 
+@pytest.mark.parametrize("reason", [Reason.MAX_RESTARTS, Reason.RESTART_BACK_OFF])
+@pytest.mark.parametrize("standing", [PULL, UNREADY])
+def test_what_is_on_record_no_more_does_not_stand(reason: Reason, standing: Standing) -> None:
+    """A group that was left failed and was recreated by hand is not failed, not for a moment."""
+    stored = {"0": GroupStatus(phase=str(reason.phase), reason=reason, since="t0", message="m")}
+    readiness, due = StandingMemory(FakeClock()).settle(KEY, "u", {0: standing}, stored, now="t1")
+    assert (readiness.told, due) == ({0: Told(standing, "t1")}, None)
+
+
 def test_what_another_version_has_told_does_not_stand() -> None:
     stored = {"0": GroupStatus(phase="Starting", reason="WaitingForGang", since="t0")}
     assert StandingMemory(FakeClock()).settle(KEY, "u", {0: UNREADY}, stored, now="t")[0] == Readiness()

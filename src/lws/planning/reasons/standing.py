@@ -68,6 +68,11 @@ class Reason(StrEnum):
         """Somebody means the group to wait, or its waiting has a bound of its own."""
         return self in _STANDING_STILL
 
+    @property
+    def on_record(self) -> bool:
+        """Decided here and written into the group's record: the first that is asked, so it holds if it is found."""
+        return self in _ON_RECORD
+
 
 _PHASE_OF: Final = {
     Reason.MAX_RESTARTS: Phase.FAILED,
@@ -101,6 +106,7 @@ _ON_ITS_WAY: Final = frozenset(
         Reason.WAITING_FOR_WORKERS,
     }
 )
+_ON_RECORD: Final = frozenset({Reason.MAX_RESTARTS, Reason.RESTART_BACK_OFF})
 _STANDING_STILL: Final = frozenset({Reason.RESTART_BACK_OFF, Reason.HELD, Reason.SCHEDULING_GATED})
 
 
