@@ -122,7 +122,9 @@ def report(title: str, waits: Waits, rate: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m hack.bench.admission", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("--pods", type=int, default=3000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--hostile", type=int, default=0, metavar="CLIENTS")

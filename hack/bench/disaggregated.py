@@ -246,7 +246,9 @@ def one_pass(slices: int, roles: int, rounds: int) -> float:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m hack.bench.disaggregated", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("--sets", type=int, default=10)
     parser.add_argument("--groups", type=int, default=2, help="of each role")
     parser.add_argument("--size", type=int, default=2, help="pods per group")

@@ -146,7 +146,9 @@ async def besiege(port: int, count: int, *, tls: bool) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m hack.bench.hostile", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--tls", action="store_true")

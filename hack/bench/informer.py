@@ -155,7 +155,9 @@ def report(pods: int, number: int, rounds: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m hack.bench.informer", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("--pods", type=int, default=3000)
     parser.add_argument("--events", type=int, default=12000)
     parser.add_argument("--rounds", type=int, default=3)

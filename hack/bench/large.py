@@ -143,7 +143,9 @@ def bench(options: argparse.Namespace, directory: Path) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="hack/bench/large", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m hack.bench.large", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("--groups", type=int, default=1000)
     parser.add_argument("--size", type=int, default=2, help="pods per group")
     parser.add_argument("--nodes", type=int, default=8)

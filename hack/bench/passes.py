@@ -227,7 +227,9 @@ def measure(groups: int, rounds: int) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m hack.bench.passes", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("--groups", type=int, nargs="+", default=[1000, 2000, 5000])
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()

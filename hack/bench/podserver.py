@@ -307,7 +307,9 @@ def _kubeconfig(directory: str, port: int) -> str:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m hack.bench.podserver", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("--pods", type=int, required=True)
     parser.add_argument("--streaming", action="store_true")
     options = parser.parse_args()

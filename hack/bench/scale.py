@@ -258,7 +258,9 @@ def measure(one: Shape, options: argparse.Namespace) -> Document:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="hack/bench/scale", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m hack.bench.scale", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("--shapes", type=shape, nargs="+", default=[shape(x) for x in SHAPES])
     parser.add_argument("--foreign", type=int, default=0, metavar="PODS", help="pods of no set beside them")
     parser.add_argument("--without", nargs="*", default=(), choices=OPTIONAL, help="phases to leave out")

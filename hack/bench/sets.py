@@ -175,7 +175,9 @@ def bench(options: argparse.Namespace, directory: Path) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="hack/bench/sets", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m hack.bench.sets", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("--sets", type=int, default=50)
     parser.add_argument("--groups", type=int, default=4, help="per set")
     parser.add_argument("--size", type=int, default=4, help="pods per group")

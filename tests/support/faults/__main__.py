@@ -33,9 +33,12 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
     parser.add_argument("--seeds", type=int, default=20, help="of each fault and operation")
-    parser.add_argument("--only", default="", help="an operation or a fault; the page is left as it is")
+    names = ["", *(x.name for x in OPERATIONS), *FAULTS]
+    parser.add_argument(
+        "--only", default="", choices=names, help="an operation or a fault; the page is left as it is"
+    )
     return parser
 
 

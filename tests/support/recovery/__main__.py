@@ -33,7 +33,10 @@ ORDER = [fault.name for stage in STAGES for fault in stage.faults]
 
 
 def main() -> int:
-    options = _parser().parse_args()
+    parser = _parser()
+    options = parser.parse_args()
+    if not any(word in name for word in options.only for name in ORDER):
+        parser.error(f"no fault's name contains {' or '.join(options.only)}; there are: {'; '.join(ORDER)}")
     broken = False
     for stage in STAGES:
         faults = [x for x in stage.faults if any(word in x.name for word in options.only)]
@@ -51,7 +54,7 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="make recovery", description=__doc__)
     parser.add_argument(
         "--only", nargs="*", default=[""], help="faults whose names contain any of these; rows of others stay"
     )

@@ -33,7 +33,7 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="make schedules", description=__doc__)
     parser.add_argument("--delays", type=int, default=1, help="at most; two make thousands of schedules")
     parser.add_argument("--only", default="", choices=["", *NAMES], help="the page is left as it is")
     return parser

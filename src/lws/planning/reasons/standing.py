@@ -70,7 +70,7 @@ class Reason(StrEnum):
 
     @property
     def on_record(self) -> bool:
-        """Decided here and written into the group's record: the first that is asked, so it holds if it is found."""
+        """Decided here and kept in the group's record: asked first, so found wherever it holds."""
         return self in _ON_RECORD
 
 
