@@ -10,6 +10,7 @@ from unittest import mock
 import pytest
 from support.apimodel.store import Document, uid_of
 from support.faults.bounds import groups_of, of_set
+from support.faults.chaos import LooksAgain
 from support.faults.matrix import fresh, run
 from support.faults.memory import KEPT, held
 from support.faults.operations import OPERATIONS, Operation
@@ -18,7 +19,7 @@ from support.faults.strangers import own_set, stateful_set
 from support.faults.world import World
 
 from lws.api import disaggregation as d
-from lws.controllers import leaderworkerset
+from lws.controllers import commits, leaderworkerset
 from lws.controllers.catchingup import CatchingUp
 from lws.controllers.children import Children
 from lws.planning import group
@@ -100,6 +101,23 @@ def test_a_rule_that_is_broken_is_told(manager: Any, operation: str, told: str) 
     with manager():
         violations = run(struck, 0).violations
     assert any(told in x for x in violations), violations
+
+
+def tells_no_set_of_groups_that_are_kept_down() -> Any:
+    plan = commits.plan_commit
+    return mock.patch.object(commits, "plan_commit", lambda *of: plan(*of)._replace(told=False))
+
+
+def test_a_wakeup_that_is_lost_is_told_at_a_pause() -> None:
+    """Others hide it in most orders, as where the watch tells of a write before its answer comes."""
+    struck = next(x for x in OPERATIONS if x.name == "crash loop")
+    for wanted in (struck.after, None):
+        fresh(wanted)
+    seeds = range(4)
+    assert [x for seed in seeds for x in run(struck, seed, chaos=LooksAgain(seed)).violations] == []
+    with tells_no_set_of_groups_that_are_kept_down():
+        violations = [x for seed in seeds for x in run(struck, seed, chaos=LooksAgain(seed)).violations]
+    assert any("requests at a pause: PATCH LeaderWorkerSet default/s status" in x for x in violations)
 
 
 def owned(kind: str, by: Document) -> Document:

@@ -18,12 +18,14 @@ from support.apimodel.store import Document, Kind, Where
 class Admission:
     """As the webhook configurations of ``manifests/webhook`` have it. ``webhooks`` empty: none registered.
 
-    ``let_go``: other people's policies, asked of every deletion and whose it is; raises Refused.
+    ``let_go``: other people's policies, asked of every deletion and whose it is; ``let_in``: quotas, asked of
+    every object that is to be made; both raise Refused.
     """
 
     def __init__(self, webhooks: Mapping[str, Webhook]) -> None:
         self.webhooks = webhooks
         self.let_go: Callable[[Where, str], None] = lambda where, by: None
+        self.let_in: Callable[[Kind, Document], None] = lambda kind, new: None
         self._asked = 0
 
     def admit(self, kind: Kind, new: Document, old: Document | None) -> Document:
@@ -33,6 +35,8 @@ class Admission:
             new = self._ask(mutating, kind, new, old)
         if validating in self.webhooks:
             self._ask(validating, kind, new, old)
+        if old is None:
+            self.let_in(kind, new)
         return new
 
     def _ask(self, path: str, kind: Kind, new: Document, old: Document | None) -> Document:

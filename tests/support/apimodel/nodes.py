@@ -20,14 +20,21 @@ PODS = BY_KIND["Pod"]
 
 
 class Nodes:
-    """``away``: nothing happens on any node for now. ``stuck(pod)``: this one does not become ready."""
+    """``away``: nothing happens on any node for now. ``full``: no pod gets a node. ``stuck(pod)``: this one
+    does not become ready.
+    """
 
     def __init__(self, server: Server) -> None:
         self._server, self._store = server, server.store
         self._images: dict[str, dict[str, str]] = {}  # what runs, by pod UID and container
         self._started = 0
-        self.away = False
+        self.away = self.full = False
         self.stuck: Callable[[Document], bool] = lambda _pod: False
+
+    @property
+    def mood(self) -> object:
+        """On what the moves depend beside what is stored."""
+        return (self.away, self.full, self.stuck)
 
     def know(self, other: Nodes) -> None:
         """What runs on the other ones runs here."""
@@ -41,7 +48,7 @@ class Nodes:
 
     def _next(self, pod: Document) -> Callable[[], object] | None:
         if not pod["spec"].get("nodeName"):
-            return None if "deletionTimestamp" in pod["metadata"] else partial(self._bind, pod)
+            return None if "deletionTimestamp" in pod["metadata"] else self._place(pod)
         if "deletionTimestamp" in pod["metadata"]:
             ended = pod["metadata"].get("deletionGracePeriodSeconds", 0) == 0
             return None if ended else partial(self._end, pod)
@@ -49,6 +56,15 @@ class Nodes:
             return None
         status = self._status(pod)
         return None if status == pod["status"] else partial(self._write, pod, status)
+
+    def _place(self, pod: Document) -> Callable[[], object] | None:
+        if not self.full:
+            return partial(self._bind, pod)
+        said = {x["type"]: x["status"] for x in pod["status"].get("conditions", ())}
+        return None if said.get("PodScheduled") == "False" else partial(self._refuse, pod)
+
+    def _refuse(self, pod: Document) -> None:
+        self._put(pod, _conditions(pod["status"], self._server.time(), PodScheduled=False))
 
     def _bind(self, pod: Document) -> None:
         """The scheduler: into the spec, which nobody else may write."""

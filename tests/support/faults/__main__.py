@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 
-from support.faults.matrix import FAULTS, MANY
+from support.faults.matrix import FAULTS, MANY, faults_of
 from support.faults.operations import OPERATIONS
 from support.faults.report import PAGE, Cell, table, written
 
@@ -22,7 +22,7 @@ def main() -> int:
             max(1, options.seeds // MANY) if fault == next(iter(FAULTS)) else options.seeds,
         )
         for operation in OPERATIONS
-        for fault in FAULTS
+        for fault in faults_of(operation)
         if options.only in (operation.name, fault, "")
     ]
     with multiprocessing.get_context("fork").Pool(os.cpu_count(), maxtasksperchild=20) as pool:

@@ -10,9 +10,12 @@ from collections.abc import Sequence
 from random import Random
 
 from lws.api import constants as c
+from lws.controllers.outcomes import FOREIGN_RETRY
 from support.apimodel.store import Document
 from support.faults.edits import EDITS, HARMLESS, HARMLESS_TO_ANY, MENDED, RELABELLED, Deed
 from support.faults.meddling import meddle
+from support.faults.oracles import PATIENCE, at_a_pause
+from support.faults.strangers import is_stranger
 from support.faults.world import QUIET, Choice, Move, World
 
 HALF = 300
@@ -45,8 +48,32 @@ class Chaos:
     def end(self, world: World) -> None: ...
 
     def mend(self, world: World) -> list[str]:
-        """What users do when all is at rest, and what is wrong with what they were told."""
+        """What users do when all is at rest, and what is wrong with what they were told or on the way."""
         return []
+
+
+class LooksAgain(Chaos):
+    """Nothing goes wrong. At every pause everything is looked at again, which has to find nothing: what is
+    to be done then waits for news that nobody brings.
+
+    Excused is what waits for a stranger's name: no watch of ours shows when it is free, so it is asked for
+    again after ``FOREIGN_RETRY``.
+    """
+
+    def begin(self, world: World) -> None:
+        self._found: list[str] = []
+        self._strangers, self._freed = _strangers(world), -FOREIGN_RETRY
+
+    def step(self, world: World) -> None:
+        if world.pause <= PATIENCE:
+            return
+        if (strangers := _strangers(world)) != self._strangers:
+            self._strangers, self._freed = strangers, world.tasks.time
+        if world.tasks.time >= self._freed + FOREIGN_RETRY:
+            self._found += at_a_pause(world)
+
+    def mend(self, world: World) -> list[str]:
+        return self._found
 
 
 class Restarts(Chaos):
@@ -233,6 +260,10 @@ class Relabelled(Meddling):
             if (where := world.store.by_uid.get(uid)) is not None:
                 world.server.delete(where)
         world.settle(2 * QUIET)  # the StatefulSet controller tries again after up to a quarter of an hour
+
+
+def _strangers(world: World) -> int:
+    return sum(is_stranger(x) for _, x in world.store.everything())
 
 
 def _condition(document: Document, type_: str) -> Document:

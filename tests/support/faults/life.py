@@ -71,14 +71,15 @@ class Life(Process):
         return [x for x in parts if isinstance(x, Controller)]
 
     @property
-    def resync(self) -> Resync[Key]:
+    def resyncs(self) -> list[Resync[Key]]:
+        """Of sets and groups, and of DisaggregatedSets."""
         parts = (x._runnable for x in self.app.manager._parts[Phase.CONTROLLERS])
-        return next(x for x in parts if isinstance(x, Resync))
+        return [x for x in parts if isinstance(x, Resync)]
 
     @property
-    def delayed(self) -> bool:
-        """Whether some key is looked at again by time alone."""
-        return any(x._queue._delayed for x in self.controllers)
+    def due(self) -> float | None:
+        """When the first key is looked at again by time alone; None: none is."""
+        return min((x.at for one in self.controllers for x in one._queue._delayed.values()), default=None)
 
     @contextmanager
     def _replaced(self, pools: Any) -> Iterator[None]:

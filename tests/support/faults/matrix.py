@@ -16,6 +16,7 @@ from support.faults.chaos import (
     Harmless,
     HarmlessToAny,
     Hidden,
+    LooksAgain,
     Meddling,
     MeddlingMended,
     OlderReconnect,
@@ -173,6 +174,7 @@ def _requests(*ways: str, chance: float = 0.2) -> Runs:
 MANY = 10
 """So many runs the first fault makes of one seed, at least: it is given so many fewer of them."""
 
+PAUSES = "none, and looks at every pause"
 FAULTS: dict[str, Runs] = {
     "crash before and after every write": _crashes,
     "crash at any step": _amid(Restarts),
@@ -188,4 +190,10 @@ FAULTS: dict[str, Runs] = {
     "older view after a reconnect": _amid(OlderReconnect),
     "harmless edits": _meddled(Harmless, to_the_end=HarmlessToAny),
     "labels of pods": _amid(Relabelled),
+    PAUSES: _amid(LooksAgain),
 }
+
+
+def faults_of(operation: Operation) -> list[str]:
+    """Those that strike during it."""
+    return [PAUSES] if operation.waits else list(FAULTS)

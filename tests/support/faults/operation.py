@@ -18,7 +18,7 @@ class Operation(NamedTuple):
     """``before``: None: nothing is there; ``after``: None: nothing is left. ``bounds``: of groups, always.
     ``recreated``: pods that the manager deletes, by name, no more and no less. ``made``: how many objects of
     a kind are created at most. ``left``: what stays, though a fresh set would not have it. ``strangers``: who
-    is in the way at first, and goes then.
+    is in the way at first, and goes then. ``waits``: it is there for its pauses, which need calm.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Operation(NamedTuple):
     made: Mapping[str, int] = {}
     left: tuple[str, ...] = ()
     strangers: tuple[tuple[str, Document], ...] = ()
+    waits: bool = False
 
     @property
     def subject(self) -> tuple[str, str]:

@@ -6,42 +6,19 @@ from typing import Any
 
 from lws.api import constants as c
 from lws.api import disaggregation as d
-from support.admission import an_lws, spec_patch
+from support.admission import spec_patch
 from support.apimodel.store import Document
 from support.disaggregated import a_role
 from support.faults.bounds import AsAsked, made, made_of_roles, of_roles, of_set
 from support.faults.operation import Act, Each, Operation, amid, freeing
+from support.faults.sets import NAME, SET, a_set, edit, image, on_set
 from support.faults.strangers import IN_THE_WAY, IN_THE_WAY_OF_ROLES, is_stranger
+from support.faults.waiting import WAITING, held, of_image
 from support.faults.world import NAMESPACE, World
-
-NAME = "s"
-SET = "LeaderWorkerSet"
-
-
-def a_set(image: str = "a", **spec: Any) -> Document:
-    pods = {"spec": {"containers": [{"name": "c", "image": image}]}}
-    spec = {"leaderTemplate": None, "workerTemplate": pods, "restartPolicy": c.RESTART_RECREATE_GROUP} | spec
-    return an_lws(metadata={"name": NAME}, **spec)
-
-
-def _edit(*edits: Document) -> Act:
-    """One after the other, some steps apart."""
-
-    def act(world: World, each: Each) -> None:
-        for number, changes in enumerate(edits):
-            if number:
-                world.run(world.random.randint(5, 150), each)
-            world.edit(SET, NAME, changes)
-
-    return act
-
-
-def _image(name: str) -> Document:
-    return spec_patch(workerTemplate={"spec": {"containers": [{"name": "c", "image": name}]}})
 
 
 def _roll(world: World) -> None:
-    world.edit(SET, NAME, _image("b"))
+    world.edit(SET, NAME, image("b"))
 
 
 def _create(world: World, _: Each) -> None:
@@ -70,21 +47,6 @@ def _fail(world: World, _: Each) -> None:
     world.nodes.fail(pod)
 
 
-def _operation(
-    name: str,
-    act: Act,
-    *,
-    of: Document | None = None,
-    after: Document | None,
-    serving: int = 0,
-    most: int = 2,
-    **to: Any,
-) -> Operation:
-    """From the set with two groups of two, or ``of``. ``to``: members of the operation."""
-    wanted = a_set(**after) if after is not None else None
-    return Operation(name, of or a_set(), act, wanted, **{"bounds": lambda: of_set(serving, most), **to})
-
-
 UNIQUE = {"subdomainPolicy": c.SUBDOMAIN_UNIQUE}
 IN_PLACE = {"podUpdatePolicy": c.POD_UPDATE_IN_PLACE}
 SPECS: tuple[Document, ...] = (
@@ -97,8 +59,8 @@ SPECS: tuple[Document, ...] = (
     spec_patch(startupPolicy=c.STARTUP_LEADER_READY),
     {"spec": {"networkConfig": UNIQUE}},
     {"metadata": {"labels": {"team": "one"}, "annotations": {"note": "one"}}},
-    _image("b"),
-    _image("c"),
+    image("b"),
+    image("c"),
 )
 FINAL = {"replicas": 2, "size": 2, "maxSurge": 0, "image": "d", "networkConfig": UNIQUE}
 
@@ -201,6 +163,15 @@ DISAGGREGATED = (
     ),
     _of_roles("scale", roles(prefill=3, decode=1), serving=(2, 1), most=(3, 2), made={"Pod": 1}),
     _of_roles("roll", roles(image="b"), most=(3, 3), made=made_of_roles(1)),
+    Operation(
+        "roles: roll that waits",
+        roles(),
+        held(_roll_roles, of_image("b")),
+        roles(image="b"),
+        lambda: of_roles((2, 2), (3, 3)),
+        made=made_of_roles(1),
+        waits=True,
+    ),
     _of_roles("revert", roles(image="b"), roles(), most=(3, 3), made=made_of_roles(2, pods=8)),
     _of_roles("slices", roles(slices=2), most=(4, 4), made=made_of_roles(0, slices=1)),
     _of_roles("fewer slices", roles(), before=roles(slices=2), most=(4, 4)),
@@ -229,58 +200,56 @@ OPERATIONS: tuple[Operation, ...] = (
         made=ALL,
         strangers=IN_THE_WAY,
     ),
-    _operation(
-        "scale up", _edit(spec_patch(replicas=4)), after={"replicas": 4}, serving=2, most=4, made=made(2)
-    ),
-    _operation("scale down", _edit(spec_patch(replicas=1)), after={"replicas": 1}, serving=1),
-    _operation("scale to nothing", _edit(spec_patch(replicas=0)), after={"replicas": 0}),
-    _operation("roll", _edit(_image("b")), after={"image": "b"}, serving=1, made=A_ROLL),
-    _operation(
+    on_set("scale up", edit(spec_patch(replicas=4)), after={"replicas": 4}, serving=2, most=4, made=made(2)),
+    on_set("scale down", edit(spec_patch(replicas=1)), after={"replicas": 1}, serving=1),
+    on_set("scale to nothing", edit(spec_patch(replicas=0)), after={"replicas": 0}),
+    on_set("roll", edit(image("b")), after={"image": "b"}, serving=1, made=A_ROLL),
+    on_set(
         "roll with surge",
-        _edit(_image("b")),
+        edit(image("b")),
         of=a_set(maxSurge=1, maxUnavailable=0),
         after={"image": "b", "maxSurge": 1, "maxUnavailable": 0},
         serving=2,
         most=3,
         made=made(3, revisions=1),
     ),
-    _operation(
+    on_set(
         "roll in place",
-        _edit(_image("b")),
+        edit(image("b")),
         of=a_set(**IN_PLACE),
         after={"image": "b", **IN_PLACE},
         serving=1,
         made=made(revisions=2),
     ),
-    _operation(
+    on_set(
         "rollback",
-        _edit(_image("b"), _image("a")),
+        edit(image("b"), image("a")),
         after={"image": "a"},
         serving=1,
         made=made(4, revisions=1),
     ),
-    _operation("restart", _restart, after={"image": "a"}, serving=1, recreated=ONE, made=made(1)),
-    _operation("worker fails", _fail, after={"image": "a"}, serving=1, recreated=ONE, made=made(1, Pod=1)),
-    _operation(
-        "resize", _edit(spec_patch(size=3)), after={"size": 3}, serving=1, made=made(2, size=3, revisions=1)
+    on_set("restart", _restart, after={"image": "a"}, serving=1, recreated=ONE, made=made(1)),
+    on_set("worker fails", _fail, after={"image": "a"}, serving=1, recreated=ONE, made=made(1, Pod=1)),
+    on_set(
+        "resize", edit(spec_patch(size=3)), after={"size": 3}, serving=1, made=made(2, size=3, revisions=1)
     ),
-    _operation(
+    on_set(
         "policy edit",
-        _edit(spec_patch(restartPolicy=c.RESTART_NONE)),
+        edit(spec_patch(restartPolicy=c.RESTART_NONE)),
         after={"restartPolicy": c.RESTART_NONE},
         serving=1,
         made=A_ROLL,
     ),
-    _operation(
+    on_set(
         "network switch",
-        _edit({"spec": {"networkConfig": UNIQUE}}),
+        edit({"spec": {"networkConfig": UNIQUE}}),
         after={"networkConfig": UNIQUE},
         serving=1,
         made={**A_ROLL, "Service": 2},
         left=(f"Service {NAME}",),
     ),
-    _operation("take-over", _take_over, after={"image": "a"}, serving=2),
-    _operation(
+    on_set("take-over", _take_over, after={"image": "a"}, serving=2),
+    on_set(
         "many edits",
         _many_edits,
         after=FINAL,
@@ -288,13 +257,14 @@ OPERATIONS: tuple[Operation, ...] = (
         made=made(15, size=3, revisions=5, Service=4),
         left=(f"Service {NAME}",),
     ),
-    _operation("delete", _delete, after=None),
-    _operation("delete in the foreground", _delete_in_foreground, after=None),
-    _operation("delete amid a roll", amid(_roll, _delete, 250), after=None, made=A_ROLL),
-    _operation(
+    on_set("delete", _delete, after=None),
+    on_set("delete in the foreground", _delete_in_foreground, after=None),
+    on_set("delete amid a roll", amid(_roll, _delete, 250), after=None, made=A_ROLL),
+    on_set(
         "take-over amid a roll", amid(_roll, _take_over, 250), after={"image": "b"}, serving=1, made=A_ROLL
     ),
     *DISAGGREGATED,
+    *WAITING,
 )
 
 __all__ = ["NAME", "OPERATIONS", "SET", "Each", "Operation", "a_set", "roles"]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 
+from lws.controllers.settling import SETTLE
+from lws.controllers.standings import URGENT
+from lws.controllers.statuspace import INTERVAL
 from support.apimodel.answers import Request
 from support.apimodel.store import Change, owner_of, uid_of
 from support.faults.bounds import Bounds, groups_of
@@ -14,6 +17,10 @@ from support.faults.strangers import is_stranger, is_untouchable
 from support.faults.world import QUIET, NeverStable, World
 
 FOREGROUND = "Foreground"
+PATIENCE = SETTLE + URGENT + INTERVAL
+"""Seconds for which what a look finds may be held back: news settle, a reason has to last, and the patch that
+tells it waits for company. A reason that every group meets has to last for longer, so short pauses miss it.
+"""
 HOUR = 3600.0
 """Seconds after which nothing that forgets by itself still knows anything."""
 
@@ -122,15 +129,32 @@ def at_the_end(world: World, wanted: State | None, left: tuple[str, ...] = ()) -
         return found + _quiet(world, lambda: None, "requests of another process")
 
 
-def _quiet(world: World, act: Callable[[], None], told: str) -> list[str]:
-    """What is wrong if there comes more of this than reading."""
+def at_a_pause(world: World) -> list[str]:
+    """Nothing but events is sent when everything is looked at again while nobody has anything to do.
+
+    What such a look finds is awaited for half of the pause, at least for as long as our own pacing holds it
+    back; a pause that is shorter tells nothing.
+    """
+    seconds = min(max(PATIENCE, world.pause / 2), QUIET)
+    return _quiet(world, world.resync, "requests at a pause", seconds=seconds, but=("Event", "Lease"))
+
+
+def _quiet(
+    world: World,
+    act: Callable[[], None],
+    told: str,
+    *,
+    seconds: float = QUIET,
+    but: Collection[str] = (),
+) -> list[str]:
+    """What is wrong if there comes more of this than reading. ``but``: kinds that may be written."""
     before = len(world.writes)
     act()
     try:
-        world.settle()
+        world.settle(seconds)
     except NeverStable as error:
         return [str(error)]
-    sent = sorted({str(x) for x in world.writes[before:]})
+    sent = sorted({str(x) for x in world.writes[before:] if x.where is None or x.where.kind.kind not in but})
     return [f"{told}: {', '.join(sent[:3])}"] if sent else []
 
 
@@ -143,4 +167,4 @@ def forgotten(world: World) -> list[str]:
     return remembered(life.app, gone_from(world.store))
 
 
-__all__ = ["Watch", "at_the_end", "forgotten"]
+__all__ = ["Watch", "at_a_pause", "at_the_end", "forgotten"]

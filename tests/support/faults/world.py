@@ -6,6 +6,7 @@ them. When nobody has anything to do, time moves on to when the first has.
 
 from __future__ import annotations
 
+import math
 import random as global_random
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -175,7 +176,7 @@ class World:
         ]
 
     def _of_components(self) -> list[Choice]:
-        at = (self.store.version, self.nodes.away, self.collector.away)
+        at = (self.store.version, self.nodes.mood, self.collector.away)
         if at != self._moves_at:
             nodes = [("nodes", x) for x in self.nodes.moves()]
             self._moves_at, self._moves = at, [*nodes, *(("collector", x) for x in self.collector.moves())]
@@ -238,10 +239,19 @@ class World:
         return (
             life is not None
             and life.up
-            and not life.delayed
+            and life.due is None
             and all(x.idle for x in self.tasks.tasks)
             and self._ripens() is None
         )
+
+    @property
+    def pause(self) -> float:
+        """Seconds until anybody has anything to do, if there is no news; 0: somebody has now."""
+        if self.life is None or not self.life.up or self._possible():
+            return 0.0
+        awaited = (x.deadline for x in self.tasks.tasks if not x.idle)
+        due = (x for x in (*awaited, self.life.due, self._ripens()) if x is not None)
+        return max(0.0, min(due, default=math.inf) - self.tasks.time)
 
     @property
     def still(self) -> bool:
@@ -251,8 +261,9 @@ class World:
     def resync(self) -> None:
         """Everything is looked at again, as once in some hours."""
         if self.life is not None:
-            for slot in range(int(PERIOD / SLOT)):
-                self.life.resync.enqueue(slot)
+            for one in self.life.resyncs:
+                for slot in range(int(PERIOD / SLOT)):
+                    one.enqueue(slot)
 
     def _content(self) -> int:
         """Changes of all but events."""
