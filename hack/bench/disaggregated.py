@@ -30,14 +30,14 @@ from lws.api import disaggregation as d
 from lws.api.disaggregatedset import DisaggregatedSet
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Service
-from lws.controllers.catchingup import CatchingUp, look_of
+from lws.controllers.catchingup import CatchingUp, FirstLook
 from lws.controllers.disaggregatedset import DisaggregatedSetReconciler, RoleInformers
 from lws.controllers.indexes import EDITABLE
 from lws.controllers.outcomes import Outcome
 from lws.controllers.problems import ProblemMemory
 from lws.controllers.resources import DISAGGREGATEDSETS, LEADERWORKERSETS
 from lws.controllers.rolloutmemory import RolloutMemory
-from lws.kube.client import Client
+from lws.kube.client import Client, Survey
 from lws.kube.connection import connect
 from lws.planning.actions import Action, PatchStatus
 from lws.planning.disaggregated.children import lws_document, service_document
@@ -216,6 +216,11 @@ def _informers(ds: DisaggregatedSet, groups: int) -> RoleInformers:
     return RoleInformers(*made)
 
 
+def _as_new(ds: DisaggregatedSet) -> FirstLook:
+    """The server has what the caches show."""
+    return FirstLook(lambda: Survey(0, {}), lambda _: ds, lambda _: ())
+
+
 def _pass(ds: DisaggregatedSet, groups: int) -> tuple[Callable[[], object], _Executor]:
     executor: Any = _Executor()
     informers = _informers(ds, groups)
@@ -225,7 +230,7 @@ def _pass(ds: DisaggregatedSet, groups: int) -> tuple[Callable[[], object], _Exe
         executor=executor,
         rollouts=RolloutMemory(),
         problems=ProblemMemory(clock, lambda key, after: None),
-        caches=CatchingUp(informers.sets, lambda key: (look_of(informers.sets, [ds]),)),
+        caches=CatchingUp(informers.sets, _as_new(ds)),
         clock=clock,
         awaken=lambda: None,
     )

@@ -113,10 +113,14 @@ def controlled_by(obj: KubeObject, uid: str) -> bool:
     return owner is not None and owner.uid == uid
 
 
-def resource_version(obj: KubeObject) -> int:
-    """``resourceVersion`` as a number that grows with every write (KEP-5504); 0 when it is not one."""
-    text = obj.metadata.resource_version
+def version_number(text: str) -> int:
+    """A ``resourceVersion`` as a number that grows with every write (KEP-5504); 0 when it is not one."""
     return int(text) if text.isdecimal() else 0
+
+
+def resource_version(obj: KubeObject) -> int:
+    """That of an object, as :func:`version_number` gives it."""
+    return version_number(obj.metadata.resource_version)
 
 
 def canonical_json(document: Any) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 from lws.api import disaggregation as d
@@ -15,7 +14,7 @@ from lws.controllers.disaggregatedset import DisaggregatedSetReconciler, RoleInf
 from lws.controllers.disaggregatedwatches import RoleWatches
 from lws.controllers.effects import Recorder
 from lws.controllers.executor import Executor
-from lws.controllers.firstlook import look_at_role_set
+from lws.controllers.firstlook import of_role_sets
 from lws.controllers.groupstatus import GroupStatusMemory
 from lws.controllers.indexes import BY_DISAGGREGATED_SET, disaggregated_set_of
 from lws.controllers.news import owners_changed
@@ -124,7 +123,7 @@ def make_role_reconciler(
         executor=executor,
         rollouts=ledger.rollouts,
         problems=ProblemMemory(clock, lambda key, after: queue.add(key, after=after)),
-        caches=CatchingUp(informers.sets, partial(look_at_role_set, informers, client)),
+        caches=CatchingUp(informers.sets, of_role_sets(informers, client)),
         clock=clock,
         awaken=awaken,
     )

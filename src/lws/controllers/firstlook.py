@@ -6,13 +6,14 @@ Only what other processes write and decisions rest on; whether the caches show i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from lws.api import constants as c
 from lws.api import disaggregation as d
 from lws.api.disaggregatedset import DisaggregatedSet
 from lws.api.leaderworkerset import LeaderWorkerSet
-from lws.controllers.catchingup import Look, look_of
+from lws.controllers.catchingup import FirstLook, Look, look_of
 from lws.controllers.disaggregatedset import RoleInformers
 from lws.controllers.indexes import BY_SET
 from lws.controllers.informers import OWN_REVISIONS, Informers
@@ -25,17 +26,40 @@ from lws.objects import Key, KubeObject
 from lws.planning.inplace.marks import mark_on
 from lws.runtime.informers import Informer
 
+T = TypeVar("T", bound=KubeObject)
 
-def look_at_set(informers: Informers, client: Client, key: Key) -> Iterator[Look]:
-    """The set itself and, where a former state of its groups would cost pods, these.
+
+def of_sets(informers: Informers, client: Client) -> FirstLook:
+    """Of LeaderWorkerSets."""
+    return FirstLook(
+        partial(client.survey, LEADERWORKERSETS),
+        partial(_read, client, LEADERWORKERSETS, LeaderWorkerSet),
+        partial(_groups, informers, client),
+    )
+
+
+def of_role_sets(informers: RoleInformers, client: Client) -> FirstLook:
+    """Of DisaggregatedSets."""
+    return FirstLook(
+        partial(client.survey, DISAGGREGATEDSETS),
+        partial(_read, client, DISAGGREGATEDSETS, DisaggregatedSet),
+        partial(_roles, informers, client),
+    )
+
+
+def _read(client: Client, resource: Resource, type_: type[T], key: Key) -> T | None:
+    try:
+        return client.get(resource, type_, key.name, key.namespace)
+    except NotFound:
+        return None
+
+
+def _groups(informers: Informers, client: Client, lws: LeaderWorkerSet) -> Iterator[Look]:
+    """The groups of a set where a former state of them would cost pods.
 
     Where they are updated in place, and where a roll that has ended would have its surge once more.
     """
-    try:
-        lws = client.get(LEADERWORKERSETS, LeaderWorkerSet, key.name, key.namespace)
-    except NotFound:
-        return
-    yield look_of(informers.sets, [lws])
+    key = lws.key
     if not (lws.updates_in_place or _surges(lws) or _marked(informers, key)):
         return
     ours = equals(c.NAME_LABEL, key.name)
@@ -59,16 +83,11 @@ def _marked(informers: Informers, key: Key) -> bool:
     return any(mark_on(x) is not None for x in found)
 
 
-def look_at_role_set(informers: RoleInformers, client: Client, key: Key) -> Iterator[Look]:
-    """The set, its LeaderWorkerSets, which carry how far a rollout has come, and what autoscalers ask for."""
-    try:
-        ds = client.get(DISAGGREGATEDSETS, DisaggregatedSet, key.name, key.namespace)
-    except NotFound:
-        return
-    yield look_of(informers.sets, [ds])
-    ours = equals(d.NAME_LABEL, key.name)
-    children = client.list(LEADERWORKERSETS, KubeObject, key.namespace, label_selector=ours)
+def _roles(informers: RoleInformers, client: Client, ds: DisaggregatedSet) -> Iterator[Look]:
+    """Its LeaderWorkerSets, which carry how far a rollout has come, and what autoscalers ask for."""
+    ours = equals(d.NAME_LABEL, ds.name)
+    children = client.list(LEADERWORKERSETS, KubeObject, ds.namespace, label_selector=ours)
     yield look_of(informers.children, children)
     if any(role.external for role in ds.spec.roles):
-        scalers = client.list(ROLE_SCALERS, KubeObject, key.namespace, label_selector=ours)
+        scalers = client.list(ROLE_SCALERS, KubeObject, ds.namespace, label_selector=ours)
         yield look_of(informers.scalers, scalers)

@@ -6,7 +6,6 @@ Which change leads to which key is ``handlers``'s; of DisaggregatedSets, ``disag
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 from lws.controllers.catchingup import CatchingUp
@@ -15,7 +14,7 @@ from lws.controllers.commits import Committer, Entries
 from lws.controllers.departures import Departures
 from lws.controllers.effects import Recorder
 from lws.controllers.executor import Executor
-from lws.controllers.firstlook import look_at_set
+from lws.controllers.firstlook import of_sets
 from lws.controllers.gang import Gang
 from lws.controllers.groupstatus import GroupStatusMemory
 from lws.controllers.handlers import watch
@@ -161,7 +160,7 @@ def make_reconcilers(
         by_kind["ResourceClaim"] = claims.informer
         claims.informer.add_handler(EnqueueRequests(pods, group_of_owned, differs(claim_aspects)))
     ledger = GroupStatusMemory()
-    caches = CatchingUp(informers.sets, partial(look_at_set, informers, client))
+    caches = CatchingUp(informers.sets, of_sets(informers, client))
     incidents, departures = _remember(informers, ledger, caches)
     live = LiveReader(client)
     entries = Entries(commits)

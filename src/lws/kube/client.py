@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 import msgspec
 
@@ -12,6 +12,7 @@ from lws.kube.connection import Connection
 from lws.kube.errors import DecodeError, one_line
 from lws.kube.resources import Resource
 from lws.kube.shallow import decoded
+from lws.objects import Key, version_number
 
 T = TypeVar("T")
 
@@ -20,6 +21,16 @@ MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
 
+PAGE: Final = 500  # objects
+METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
+
+class Survey(NamedTuple):
+    """Which objects of a resource there were at the resourceVersion ``at``, and of which version each was."""
+
+    at: int
+    versions: Mapping[Key, int]
+
 
 class _Items(msgspec.Struct):
     """A list, its items still text. Not generic: a parametrised type is one of its own to msgspec, which
@@ -27,6 +38,28 @@ class _Items(msgspec.Struct):
     """
 
     items: list[msgspec.Raw] | None = None
+
+
+class _Named(msgspec.Struct, rename="camel"):
+    """Of an object what a survey keeps."""
+
+    class Metadata(msgspec.Struct, rename="camel"):
+        name: str
+        namespace: str = ""
+        resource_version: str = ""
+
+    metadata: Metadata
+
+
+class _Page(msgspec.Struct):
+    """A part of a list of metadata."""
+
+    class Metadata(msgspec.Struct, rename={"resource_version": "resourceVersion", "token": "continue"}):
+        resource_version: str = ""
+        token: str = ""
+
+    metadata: Metadata
+    items: list[_Named] | None = None
 
 
 class _Probe(msgspec.Struct, rename="camel"):
@@ -83,6 +116,18 @@ class Client:
         }
         body = self._request("GET", path, query=query)
         return [_decode(path, type_, item) for item in _decode(path, _Items, body).items or ()]
+
+    def survey(self, resource: Resource) -> Survey:
+        """All objects of every namespace, by their metadata, page by page; quorum reads of one moment."""
+        path, versions, token = resource.path(), dict[Key, int](), ""
+        while True:
+            query = {"limit": str(PAGE), "continue": token}
+            page = _decode(path, _Page, self._request("GET", path, query=query, accept=METADATA_LIST))
+            for one in (x.metadata for x in page.items or ()):
+                versions[Key(one.namespace, one.name)] = version_number(one.resource_version)
+            token = page.metadata.token
+            if not token:
+                return Survey(version_number(page.metadata.resource_version), versions)
 
     def create(
         self, resource: Resource, type_: type[T], document: Mapping[str, Any], *, namespace: str = ""
@@ -196,6 +241,7 @@ class Client:
         *,
         query: Mapping[str, str] | None = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
         repeats: int | None = None,
     ) -> bytes:
         return self.connection.request(
@@ -204,6 +250,7 @@ class Client:
             query={name: value for name, value in (query or {}).items() if value},
             body=None if document is None else msgspec.json.encode(document),
             content_type=content_type,
+            accept=accept,
             timeout=self.timeout,
             repeats=repeats,
         )

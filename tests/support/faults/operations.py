@@ -226,7 +226,7 @@ OPERATIONS: tuple[Operation, ...] = (
         edit(image("b"), image("a")),
         after={"image": "a"},
         serving=1,
-        made=made(4, revisions=1),
+        made=made(4, revisions=1, ControllerRevision=1),  # the former template's, if it had been let go of
     ),
     on_set("restart", _restart, after={"image": "a"}, serving=1, recreated=ONE, made=made(1)),
     on_set("worker fails", _fail, after={"image": "a"}, serving=1, recreated=ONE, made=made(1, Pod=1)),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
+from support.apimodel.answers import Request
 from support.child_world import GROUP
 from support.child_world import World as ChildWorld
 from support.groups import NAME, a_set
@@ -16,8 +18,9 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import StatefulSet
 from lws.controllers.catchingup import CatchingUp
-from lws.controllers.firstlook import look_at_set
+from lws.controllers.firstlook import of_sets
 from lws.kube.client import Client
+from lws.kube.errors import Forbidden
 from lws.objects import Key, KubeObject
 
 
@@ -32,8 +35,7 @@ class World:
         self.version, self.key = self.cluster.version, world.set.key
         self.informers = stepped_informers(self.cluster.server)
         connection: Any = self.wire
-        look = partial(look_at_set, self.informers, Client(connection))
-        self.caches = CatchingUp(self.informers.sets, look)
+        self.caches = CatchingUp(self.informers.sets, of_sets(self.informers, Client(connection)))
 
     def find(self, kind: type[Any], key: Key) -> Any:
         found = self.cluster.get(kind, key)
@@ -149,3 +151,70 @@ def test_of_a_set_that_went_before_the_look_nothing_is_decided() -> None:
         world.stepped[0].deliver()
     assert not world.behind()
     assert not world.caches.known(world.key)
+
+
+def another(world: World, name: str) -> Key:
+    """One more set."""
+    return world.cluster.create(a_set(replicas=1, metadata={"name": name, "uid": name})).key
+
+
+def surveys(asked: Sequence[Request]) -> list[bool]:
+    """Of each request, whether it was for all sets."""
+    return [x.where is not None and not x.where.name for x in asked]
+
+
+def test_one_survey_does_for_all_sets_that_the_cache_shows_as_they_are() -> None:
+    """And for those that are made, or change, after it."""
+    world = World(a_set(replicas=1))
+    other = another(world, "other")
+    world.version = world.cluster.version
+    world.list()
+    world.wire.asked.clear()
+    assert not world.behind()
+    assert not world.caches.behind(other)
+    made = another(world, "made")
+    world.stepped[0].deliver()
+    assert not world.caches.behind(made)
+    assert surveys(world.wire.asked) == [True]
+
+
+def test_a_set_that_the_cache_showed_older_than_the_survey_is_read() -> None:
+    """The watch was late then; that it has caught up since only the set itself can tell."""
+    world = World(a_set(replicas=1))
+    other = another(world, "other")
+    world.annotate(world.lws, a="b")
+    world.version = world.cluster.version - 1
+    world.list()
+    assert not world.caches.behind(other)
+    world.stepped[0].deliver()
+    world.wire.asked.clear()
+    assert not world.behind()
+    assert surveys(world.wire.asked) == [False]
+
+
+def test_a_survey_that_fails_is_asked_for_again() -> None:
+    world = World(a_set(replicas=1))
+    world.list()
+    world.wire.refuse = lambda asked: Forbidden(403) if surveys([asked]) == [True] else None
+    for _ in range(2):
+        with pytest.raises(Forbidden):
+            world.behind()
+    world.wire.refuse = lambda asked: None
+    assert not world.behind()
+
+
+def test_a_set_is_read_while_the_survey_is_on_its_way() -> None:
+    """Nobody waits for another thread."""
+    world = World(a_set(replicas=1))
+    world.list()
+    world.wire.asked.clear()
+    found: list[bool] = []
+
+    def meanwhile() -> None:
+        world.wire.strike = lambda: None
+        found.append(world.behind())
+
+    world.wire.strike = meanwhile
+    assert not world.behind()
+    assert found == [False]
+    assert surveys(world.wire.asked) == [True, False]

@@ -26,6 +26,7 @@ from lws.controllers.indexes import (
 from lws.controllers.informers import Informers
 from lws.controllers.resources import LEADERWORKERSETS
 from lws.controllers.wiring import Reconcilers, make_reconcilers
+from lws.kube.client import Survey
 from lws.kube.errors import Forbidden, NotFound
 from lws.kube.resources import Resource
 from lws.objects import Key, KubeObject, ObjectMeta, OwnerReference
@@ -89,6 +90,9 @@ class Creations:
         self._lws = lws
         self.made: list[tuple[Resource, Document]] = []
         self._refuses = refuses
+
+    def survey(self, _: Resource) -> Survey:
+        return Survey(0, {self._lws.key: 0})
 
     def get(self, resource: Resource, *_: Any) -> KubeObject:
         if resource == LEADERWORKERSETS:

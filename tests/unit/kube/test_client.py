@@ -18,11 +18,11 @@ from support.apiserver import (
 )
 from support.waits import Waits
 
-from lws.kube.client import Client
+from lws.kube.client import Client, Survey
 from lws.kube.connection import Connection
 from lws.kube.errors import AlreadyExists, Conflict, DecodeError, NotFound, TransportError
 from lws.kube.resources import NODES, PODS, STATEFULSETS
-from lws.objects import KubeObject
+from lws.objects import Key, KubeObject
 
 PODS_PATH = "/api/v1/namespaces/team/pods"
 POD_PATH = PODS_PATH + "/x"
@@ -33,6 +33,21 @@ LEAVING = {**POD, "metadata": {**POD["metadata"], "deletionTimestamp": "2026-01-
 @pytest.fixture
 def client(connection: Connection, waits: Waits) -> Client:
     return Client(connection)
+
+
+def test_a_survey_tells_of_all_pages_what_they_are_of(server: ApiServer, client: Client) -> None:
+    """Of the metadata alone; the version is the list's own."""
+
+    def page(token: str, *names: str) -> dict[str, Any]:
+        items = [{"metadata": {"name": x, "namespace": "team", "resourceVersion": f"1{x}"}} for x in names]
+        return {"metadata": {"resourceVersion": "90", "continue": token}, "items": items}
+
+    server.on("GET", "/api/v1/pods", json_answer(page("next", "1", "2")), json_answer(page("", "3")))
+    assert client.survey(PODS) == Survey(90, {Key("team", x): int(f"1{x}") for x in "123"})
+    first, second = server.requests
+    assert second.query["continue"] == "next"
+    assert "continue" not in first.query
+    assert first.headers["accept"].startswith("application/json;as=PartialObjectMetadataList;")
 
 
 class TestGet:
