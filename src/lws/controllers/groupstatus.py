@@ -98,7 +98,7 @@ class GroupStatusMemory:
             return patch if status == patch.status else replace(patch, status=status)
         groups = status.pop("groups", {})
         with self._lock:
-            mine = {x: entry for x, entry in groups.items() if self._dropped or not self._stays(x)}
+            mine = {x: entry for x, entry in groups.items() if self._is_kept(uid, x, entry)}
             self._keep(uid, mine)
         sent = {x: entry for x, entry in groups.items() if x not in mine}
         return replace(patch, status=status | ({"groups": sent} if sent else {}))
@@ -121,9 +121,12 @@ class GroupStatusMemory:
                 set=written.key,
             )
 
-    def _stays(self, index: str) -> bool:
+    def _is_kept(self, uid: str, index: str, entry: Document | None) -> bool:
+        """Whether it is not for the server. One that goes, and is not here, is there: whoever wrote it."""
         number = number_in(index)
-        return number is not None and number < self._limit
+        if self._dropped or (number is not None and number < self._limit):
+            return self._dropped
+        return entry is not None or (uid in self._kept and index in self._kept[uid].entries)
 
     def _keep(self, uid: str, patch: dict[str, Document | None]) -> None:
         """A JSON merge patch over what is kept."""

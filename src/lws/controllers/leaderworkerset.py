@@ -31,7 +31,7 @@ from lws.objects import Key
 from lws.planning.groups import Groups, groups_again
 from lws.planning.inplace.choice import Course, concerned
 from lws.planning.inplace.eligibility import Changes
-from lws.planning.lacking import Lack, plan_lack
+from lws.planning.lacking import Lack, looks_whole, plan_lack
 from lws.planning.leader import judged, plan_leader
 from lws.planning.observed import ObservedSet
 from lws.planning.problems import invalid
@@ -156,13 +156,13 @@ class LeaderWorkerSetReconciler:
             rolled = self._executor.run(invalid(observed.lws, str(error)))
         service = plan_shared_service(observed.lws, observed.service, groups)
         reclaimed = self._executor.run(plan_reclaims(observed.lws, observed.revisions))
-        lacking = self._executor.run(plan_lack(observed.lws, self._lack(observed)))
+        lacking = self._executor.run(plan_lack(observed.lws, self._lack(observed, groups)))
         return rolled.with_(reclaimed).with_(lacking).with_(self._executor.run(service))
 
-    def _lack(self, observed: ObservedSet) -> Lack | None:
-        """Leader pods that nobody makes; looked for only while the StatefulSet says that it lacks some."""
+    def _lack(self, observed: ObservedSet, groups: Groups) -> Lack | None:
+        """Leader pods that nobody makes; looked for only while the StatefulSet does not look whole."""
         applied = self._informers.stateful_sets.get(observed.lws.key)
-        if applied is None or applied.status.replicas >= applied.spec.replicas:
+        if applied is None or looks_whole(applied, groups.by_index):
             return None
         return self._missing.of(applied, observed.leaders)
 

@@ -53,11 +53,18 @@ class Lack(Struct, frozen=True, gc=False):
 def missing_pods(owner: StatefulSet, pods: Iterable[Pod]) -> tuple[str, ...]:
     """Names of the first pods of ``owner`` that are not among ``pods``, those on their way out included."""
     there = {x.name for x in pods if controlled_by(x, owner.uid)}
-    if len(there) >= owner.spec.replicas:
-        return ()
     first = owner.spec.ordinals.start
     names = (f"{owner.name}-{x}" for x in range(first, first + owner.spec.replicas))
     return tuple(islice((x for x in names if x not in there), NAMED))
+
+
+def looks_whole(leaders: StatefulSet, groups: Iterable[int]) -> bool:
+    """Whether the leader StatefulSet says that it has its pods, and no group, by its index, is too many.
+
+    It counts that one, too, and lets it go only once it could make what it lacks.
+    """
+    wanted = leaders.spec.replicas
+    return leaders.status.replicas >= wanted and all(x < wanted for x in groups)
 
 
 def refusals_in(failures: Iterable[CreationFailure]) -> dict[str, str]:

@@ -56,6 +56,15 @@ class TestServerThatKeeps:
         assert seen.status.groups.keys() == {"2", "3"}
         assert seen.status.groups["3"] == GroupStatus(leader="l", workers="w", restarts=1)
 
+    @pytest.mark.parametrize("index", ["abc", "-1", "3"])
+    def test_what_somebody_wrote_there_goes(self, index: str) -> None:
+        """An index that is no group's, or beyond the limit: we send no such entry."""
+        ledger, patch = GroupStatusMemory(limit=3), _patch({index: None})
+        assert ledger.absorb(patch, SET.uid) == patch
+        ledger.absorb(_patch({"4": ENTRY}), SET.uid)
+        assert ledger.absorb(patch, SET.uid) == patch
+        assert ledger.absorb(_patch({"4": None}), SET.uid).status == {}
+
 
 class TestRollouts:
     RECORD: ClassVar = {"revision": "b", "from": "a", "startTime": "2026-01-01T00:00:00Z", "generation": 2}

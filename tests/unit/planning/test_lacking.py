@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
-from support.groups import a_leader, a_set, a_worker, a_worker_set
+from support.groups import a_leader, a_leader_set, a_set, a_worker, a_worker_set
 
 from lws.api import constants as c
 from lws.api.workloads import CreationFailure, InvolvedObject, Pod, StatefulSet
 from lws.objects import ObjectMeta, OwnerReference
 from lws.planning.actions import Problem, Record, Requeue
-from lws.planning.lacking import NAMED, REFUSED_GRACE, Lack, missing_pods, plan_lack, refusals_in
+from lws.planning.lacking import (
+    NAMED,
+    REFUSED_GRACE,
+    Lack,
+    looks_whole,
+    missing_pods,
+    plan_lack,
+    refusals_in,
+)
 
 LEADER = a_leader(0)
 QUOTA = 'pods "x" is forbidden: exceeded quota: small, requested: pods=1, used: pods=2, limited: pods=2'
@@ -44,6 +52,7 @@ def of_somebody(pod: Pod) -> Pod:
         pytest.param(3, (1, 3), (2,), id="one"),
         pytest.param(3, (), (1, 2, 3), id="all"),
         pytest.param(2, (1, 2, 3), (), id="more-than-wanted"),
+        pytest.param(2, (1, 3), (2,), id="one-too-many-in-its-place"),
         pytest.param(0, (), (), id="none-wanted"),
     ],
 )
@@ -52,6 +61,22 @@ def test_missing_are_those_that_are_not_its_own(
 ) -> None:
     pods = [a_worker(LEADER, x) for x in there]
     assert missing_pods(workers(count), pods) == tuple(f"{LEADER.name}-{x}" for x in missing)
+
+
+@pytest.mark.parametrize(
+    ("counted", "groups", "whole"),
+    [
+        pytest.param(2, (0, 1), True, id="all"),
+        pytest.param(1, (0,), False, id="it-says-so"),
+        pytest.param(2, (0, 2), False, id="one-too-many-in-its-place"),
+        pytest.param(2, (0,), True, id="the-cache-is-behind"),
+    ],
+)
+def test_a_leader_set_is_asked_about_unless_it_looks_whole(
+    counted: int, groups: tuple[int, ...], *, whole: bool
+) -> None:
+    """A pod beyond its number is counted by the StatefulSet, and stays while another cannot be made."""
+    assert looks_whole(a_leader_set(replicas=2, status_replicas=counted), groups) is whole
 
 
 def test_somebody_elses_pod_of_that_name_does_not_count() -> None:

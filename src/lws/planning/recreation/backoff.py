@@ -28,6 +28,10 @@ STABLE: Final = 600.0
 """Seconds after which a group that was ready once is no longer held to its former recreations."""
 
 
+MOST: Final = 2**31 - 1
+"""Recreations in a row that a status can hold: the API server refuses more, and the whole patch with it."""
+
+
 class Step(Enum):
     """What becomes of a group that asks for recreation."""
 
@@ -121,7 +125,7 @@ def decide(
         return Decision(Step.WAIT, replace(entry, failed=False, backoff_until=rfc3339(until)), until - now)
     counted = replace(
         entry,
-        restarts=entry.restarts + 1,
+        restarts=min(entry.restarts + 1, MOST),
         last_restart_time=rfc3339(now),
         restarting=True,
         backoff_until="",

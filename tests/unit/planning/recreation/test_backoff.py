@@ -163,6 +163,12 @@ class TestDecide:
         entry = decide(stored, LEADER, counts=True, limit=None, now=NOW).entry
         assert (entry.restarts, entry.last_restart_time) == (1, _ago(0))
 
+    def test_the_count_ends_where_a_status_can_hold_no_more(self) -> None:
+        """The API server refuses a larger number, and every other group's entry with it."""
+        stored = _entry(restarts=2**31 - 1, last_restart_time=_ago(700))
+        decision = decide(stored, LEADER, counts=True, limit=None, now=NOW)
+        assert (decision.step, decision.entry.restarts) == (Step.RECREATE, 2**31 - 1)
+
     def test_counting_happens_once_for_each_leader(self) -> None:
         first = decide(None, LEADER, counts=True, limit=None, now=NOW).entry
         assert decide(first, LEADER, counts=True, limit=None, now=NOW + 1).entry == first
