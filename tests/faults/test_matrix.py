@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.faults.matrix import FAULTS, faults_of
+from support.faults.matrix import FAULTS, PAUSES, faults_of
 from support.faults.operations import OPERATIONS, Operation
 
 CRASHES, *OTHERS = FAULTS
@@ -19,6 +19,7 @@ FOUND = [
     ("roll in place", "409", 1),
     ("rollback", "hidden events, 410", 3),
     ("rollback", "older view after a restart", 3),
+    ("names taken", PAUSES, 7),
 ]
 """Operation, fault and seed of what was wrong once; each is told in ``docs/faults.md``."""
 

@@ -6,7 +6,7 @@ not one for each field that moved on the way. What is news of a kind is said in 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Pod, StatefulSet
@@ -22,6 +22,7 @@ from lws.controllers.news import (
     member_aspects,
     owners_changed,
     pod_aspects,
+    reason_aspects,
     service_aspects,
     stateful_set_aspects,
     upkeep_aspects,
@@ -29,6 +30,7 @@ from lws.controllers.news import (
 )
 from lws.objects import Key
 from lws.planning.groups import Group, make_group
+from lws.planning.observed import group_index
 from lws.planning.recreation.commits import edited
 from lws.planning.recreation.record import unrecorded
 from lws.runtime.informers import Adder, EnqueueRequests
@@ -81,6 +83,19 @@ def watch(
     informers.revisions.add_handler(EnqueueRequests(later, set_of, owners_changed))
     informers.services.add_handler(EnqueueRequests(sets, set_of, differs(service_aspects)))
     informers.services.add_handler(EnqueueRequests(pods, group_of_owned, differs(service_aspects)))
+
+
+def watch_reasons(informers: Informers, later: Adder[Key], tells: Callable[[Key, int], bool]) -> None:
+    """Why a group is not ready changes unheard while it is on its way, until it is told.
+
+    ``tells``: whether that is so, of a set and the index of its group.
+    """
+
+    def set_that_tells(pod: Pod) -> Iterable[Key]:
+        index = group_index(pod)
+        return [key for key in set_of(pod) if index is not None and tells(key, index)]
+
+    informers.pods.add_handler(EnqueueRequests(later, set_that_tells, differs(reason_aspects)))
 
 
 def _edited(old: LeaderWorkerSet | None, new: LeaderWorkerSet) -> bool:

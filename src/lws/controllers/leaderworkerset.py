@@ -92,7 +92,7 @@ class LeaderWorkerSetReconciler:
         self._clock = clock
         self._history = history
         self._pace = StatusPace(clock)
-        self._standings = StandingMemory(clock)
+        self.standings = StandingMemory(clock)
 
     def reconcile(self, key: Key) -> Result:
         """One pass. A set on its way out is left to the garbage collector.
@@ -104,7 +104,7 @@ class LeaderWorkerSetReconciler:
             self._problems.forget(key)
             self._seen.forget(key)
             self._caches.forget(key)
-            self._standings.forget(key)
+            self.standings.forget(key)
             return Result()
         if self._caches.behind(key):
             return Result(requeue_after=RETRY)
@@ -282,7 +282,7 @@ class LeaderWorkerSetReconciler:
             pods = self._informers.pods.by_index(BY_GROUP, Key(lws.namespace, f"{lws.name}-{index}"))
             found[index], left = group_reason(lws, waits._replace(pods=pods), at=at)
             due = sooner(due, left)
-        told, lasting = self._standings.settle(lws.key, lws.uid, found, lws.status.groups, now=rfc3339(at))
+        told, lasting = self.standings.settle(lws.key, lws.uid, found, lws.status.groups, now=rfc3339(at))
         return told, sooner(lasting, due)
 
 

@@ -100,6 +100,11 @@ def worker_aspects(pod: Pod) -> object:
     return pod.has_ready_condition and not is_leader(pod)
 
 
+def reason_aspects(pod: Pod) -> object:
+    """What a set tells of a pod of a group that is not ready."""
+    return pod_reason(pod, at=0.0)
+
+
 def changed_reason(old: Pod | None, new: Pod) -> bool:
     """A pod has come to need somebody, or does no more. What every pod meets on its way is no news."""
     before = _needs(old) if old is not None else None

@@ -36,17 +36,25 @@ class TakenNames:
     """Objects, by kind and key, that bear our names outside our view: each is left alone for a while."""
 
     def __init__(self, clock: Clock) -> None:
-        self._known: TTLCache[tuple[str, Key], Outcome] = TTLCache(4096, FOREIGN_RETRY, clock.monotonic)
+        self._clock = clock
+        # Each with the time from which on it is looked at again.
+        self._known: TTLCache[tuple[str, Key], tuple[float, Outcome]] = TTLCache(
+            4096, FOREIGN_RETRY, clock.monotonic
+        )
         self._lock = threading.Lock()
 
     def known(self, kind: str, key: Key) -> Outcome | None:
-        """What was found a moment ago."""
+        """What was found a moment ago, and the rest of the time until another look: a pass for another reason
+        puts it off no further.
+        """
         with self._lock:
-            return self._known.get((kind, key))
+            due, outcome = self._known.get((kind, key), (0.0, Outcome()))
+        left = due - self._clock.monotonic()
+        return outcome._replace(requeue=left) if left > 0 else None
 
     def note(self, kind: str, key: Key, *problems: Problem) -> Outcome:
         """What has the name; without problems it does what ours would."""
         outcome = Outcome(FOREIGN_RETRY, problems)
         with self._lock:
-            self._known[kind, key] = outcome
+            self._known[kind, key] = (self._clock.monotonic() + FOREIGN_RETRY, outcome)
         return outcome

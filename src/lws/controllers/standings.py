@@ -20,6 +20,8 @@ URGENT: Final = 1.5
 """Seconds that a reason has to last, if it needs somebody, or if another one is told already."""
 ON_ITS_WAY: Final = 10.0
 """The same for one that every group meets."""
+AHEAD: Final = 1.0
+"""Seconds before such a reason is told from which on it counts as told: a pass takes no longer."""
 
 
 class _Since(NamedTuple):
@@ -29,10 +31,11 @@ class _Since(NamedTuple):
 
 
 class _Known(NamedTuple):
-    """Of one set, by the index of the group."""
+    """Of one set, by the index of the group. ``told``: those whose reason is told."""
 
     uid: str
     groups: Mapping[int, _Since]
+    told: frozenset[int] = frozenset()
 
 
 class StandingMemory:
@@ -60,11 +63,7 @@ class StandingMemory:
         with self._lock:
             former = self._sets.get(key)
             known = former.groups if former is not None and former.uid == uid else {}
-            since = {i: _since(known.get(i), x.reason, at, now) for i, x in found.items()}
-            if since:
-                self._sets[key] = _Known(uid, since)
-            else:
-                self._sets.pop(key, None)
+        since = {i: _since(known.get(i), x.reason, at, now) for i, x in found.items()}
         told: dict[int, Told] = {}
         waits = []
         for index, standing in found.items():
@@ -77,8 +76,24 @@ class StandingMemory:
                 waits.append(left)
                 if (told_before := _told(entry)) is not None:
                     told[index] = told_before
+        with self._lock:
+            if since:
+                self._sets[key] = _Known(uid, since, frozenset(told))
+            else:
+                self._sets.pop(key, None)
         still = bool(found) and all(x.reason.stands_still for x in found.values())
         return Readiness(told, still), min(waits, default=None)
+
+    def tells(self, key: Key, index: int) -> bool:
+        """Whether it is told why this group is not ready, or may be by a pass that is on its way: what its
+        pods say then has to be heard.
+        """
+        with self._lock:
+            known = self._sets.get(key)
+        since = None if known is None else known.groups.get(index)
+        if known is None or since is None:
+            return False
+        return index in known.told or since.monotonic + ON_ITS_WAY - AHEAD <= self._clock.monotonic()
 
     def forget(self, key: Key) -> None:
         """The set is gone."""

@@ -17,7 +17,7 @@ from lws.controllers.executor import Executor
 from lws.controllers.firstlook import of_sets
 from lws.controllers.gang import Gang
 from lws.controllers.groupstatus import GroupStatusMemory
-from lws.controllers.handlers import watch
+from lws.controllers.handlers import watch, watch_reasons
 from lws.controllers.incidents import IncidentLog, judge_of
 from lws.controllers.indexes import (
     group_of_owned,
@@ -200,6 +200,7 @@ def make_reconcilers(
         clock=clock,
         history=history,
     )
+    watch_reasons(informers, settling, for_sets.standings.tells)
     for_pods = PodReconciler(
         informers,
         read_node=NodeReader(client, clock),

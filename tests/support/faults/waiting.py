@@ -38,8 +38,8 @@ def _edited(changes: Document) -> Callable[[World], object]:
     return lambda world: world.edit(SET, NAME, changes)
 
 
-def _named(name: str) -> Callable[[Document], bool]:
-    return lambda pod: bool(pod["metadata"]["name"] == name)
+def _named(*names: str) -> Callable[[Document], bool]:
+    return lambda pod: pod["metadata"]["name"] in names
 
 
 def of_image(name: str) -> Callable[[Document], bool]:
@@ -100,6 +100,16 @@ def _fill(world: World) -> None:
 
 def _make_room(world: World) -> None:
     world.nodes.full = False
+
+
+def _leave(world: World) -> None:
+    world.nodes.away = True
+    world.edit(SET, NAME, THREE)
+
+
+def _start_slowly(world: World) -> None:
+    world.nodes.away = False
+    world.nodes.stuck = _named(f"{NAME}-2", f"{NAME}-2-1")
 
 
 def _limit(world: World) -> None:
@@ -187,6 +197,14 @@ _OPERATIONS: tuple[Operation, ...] = (
     on_set(
         "no room on nodes",
         each_at_rest(_fill, _make_room),
+        after={"replicas": 3},
+        serving=2,
+        most=3,
+        made=ONE_MORE,
+    ),
+    on_set(
+        "slow start",
+        each_at_rest(_leave, _start_slowly, _get_well),
         after={"replicas": 3},
         serving=2,
         most=3,

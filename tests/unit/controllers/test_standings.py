@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lws.api.leaderworkerset import GroupStatus
-from lws.controllers.standings import ON_ITS_WAY, URGENT, StandingMemory
+from lws.controllers.standings import AHEAD, ON_ITS_WAY, URGENT, StandingMemory
 from lws.objects import Key
 from lws.planning.reasons import Readiness, Reason, Standing, Told
 from lws.runtime.clock import FakeClock
@@ -96,3 +96,19 @@ def test_of_another_set_of_that_name_nothing_is_known() -> None:
     clock.advance(URGENT)
     memory.forget(KEY)
     assert memory.settle(KEY, "v", {0: PULL}, {}, now="t2") == (Readiness(), URGENT)
+
+
+def test_what_is_told_or_about_to_be_has_to_be_heard() -> None:
+    """A pass that tells it may have read its pods just before they change."""
+    clock = FakeClock()
+    memory = StandingMemory(clock)
+    memory.settle(KEY, "u", {0: UNREADY}, {}, now="t")
+    assert not memory.tells(KEY, 0)
+    clock.advance(ON_ITS_WAY - AHEAD)
+    assert memory.tells(KEY, 0)
+    assert not memory.tells(KEY, 1)
+    memory.settle(KEY, "u", {}, {}, now="t")
+    assert not memory.tells(KEY, 0)
+    stored = {"0": GroupStatus(phase="Starting", reason="NotReady", since="t0")}
+    memory.settle(KEY, "u", {0: UNREADY}, stored, now="t")
+    assert memory.tells(KEY, 0), "after a restart, too"

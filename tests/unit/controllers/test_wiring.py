@@ -116,3 +116,16 @@ def test_a_group_whose_entry_is_written_is_recreated_by_its_next_pass() -> None:
     world.settle()
     assert len(world.wire.deleted) == 1
     assert [x.restarts for x in world.lws.status.groups.values()] == [1, 0]
+
+
+def test_what_is_told_of_pods_on_their_way_is_told_anew_as_they_get_on() -> None:
+    """Where nothing is told it is no news; the set was left with what was so when it was told first."""
+    world = World()
+    world.cluster.nodes.away = True
+    world.cluster.put(replace(world.lws, spec=replace(world.lws.spec, replicas=3)))
+    world.settle()
+    assert world.lws.status.groups["2"].message.endswith("is being started")
+    world.cluster.nodes.stuck = lambda _pod: True
+    world.cluster.nodes.away = False
+    world.settle()
+    assert world.lws.status.groups["2"].message.endswith("is not ready")
