@@ -69,9 +69,10 @@ def set_causes(seen: Seen, events: Events) -> list[Cause]:
 def own_causes(one: AnySet, event: Event | None = None) -> list[Cause]:
     """What a set of either kind says of itself. ``event``: that its controller failed at something."""
     found = []
-    if one.deleting:
-        found.append(Cause("Deleting", "the set is being deleted"))
-    if one.status.observed_generation != one.metadata.generation:
+    if one.deleting:  # a new generation, of which no controller tells that it has seen it
+        held = ", ".join(one.metadata.finalizers)
+        found.append(Cause("Deleting", f"the set is being deleted{held and f'; it is held by {held}'}"))
+    elif one.status.observed_generation != one.metadata.generation:
         found.append(_behind(one, event))
     stalled = standing_condition(one, c.STALLED)
     if stalled is not None:

@@ -342,3 +342,13 @@ def test_refused_pods_that_the_set_tells_of_are_told_once() -> None:
     told = why(seen, {"uid-leader-set": [failure("pods is forbidden: exceeded quota: two")]})
     assert facts(told) == [("Stalled", None, ""), ("NoLeader", 1, "")]
     assert told[0].advice.startswith("raise the ResourceQuota")
+
+
+@pytest.mark.parametrize(("finalizers", "held"), [((), ""), (("x.y/z",), "; it is held by x.y/z")])
+def test_a_set_that_is_deleted_is_held_by_its_finalizers(finalizers: tuple[str, ...], held: str) -> None:
+    """Its deletion is a generation of its own, which no controller acts on: none is behind."""
+    gone = a_set(metadata={"generation": 2, "deletionTimestamp": "2026-01-01T00:59:00Z"})
+    gone = replace(gone, metadata=replace(gone.metadata, finalizers=finalizers))
+    told = why(seen_of(gone))
+    assert told[0].message == f"the set is being deleted{held}"
+    assert "ControllerBehind" not in {x.reason for x in told}
