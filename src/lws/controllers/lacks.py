@@ -48,7 +48,7 @@ class CreationFailures(Watched[CreationFailure]):
         super().__init__(
             Informer(
                 connection,
-                Selection(CORE_EVENTS, field_selector=_SELECTOR),
+                Selection(CORE_EVENTS, field_selector=_SELECTOR, marked=False),
                 CreationFailure,
                 indexes={BY_OBJECT: lambda x: (x.involved_object.uid,)},
                 clock=clock,

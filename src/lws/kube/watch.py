@@ -57,11 +57,13 @@ class WatchStream:
     """An iterator of WatchEvents; context manager; ``close()`` from any thread ends it at once.
 
     It ends when the server ends the watch; raises TransportError when the connection breaks and DecodeError
-    when a line is no event. ``silence``: seconds without a byte after which it counts as broken.
+    when a line is no event. ``silence``: seconds without a byte after which it counts as broken; ``marked``:
+    by a bookmark the server promises others, one a minute.
     """
 
-    def __init__(self, stream: Stream, what: str, silence: float) -> None:
+    def __init__(self, stream: Stream, what: str, silence: float, *, marked: bool = True) -> None:
         self.silence = silence
+        self._marked = marked
         self._stream = stream
         self._what = what
         self._lines = split_lines(stream)
@@ -86,7 +88,7 @@ class WatchStream:
             event = decoded(_decode, line)
         except (msgspec.DecodeError, UnicodeError) as error:
             raise DecodeError(f"watch of {self._what}: a line is no event: {one_line(str(error))}") from error
-        if event.type == "BOOKMARK" and self.silence > BOOKMARK_SILENCE:
+        if self._marked and event.type == "BOOKMARK" and self.silence > BOOKMARK_SILENCE:
             self.silence = BOOKMARK_SILENCE
             self._stream.limit(self.silence)
         return event
@@ -105,13 +107,15 @@ def watch(
     resource_version: str = "",
     timeout_seconds: int,
     silence: float | None = None,
+    marked: bool = True,
     send_initial_events: bool = False,
     accept: str = "application/json",
 ) -> WatchStream:
     """Open a watch that the server ends after ``timeout_seconds``; bookmarks are always asked for.
 
     ``silence``: seconds without a byte after which the connection is lost, until the first bookmark; by
-    default until half a minute after the server should have ended the watch.
+    default until half a minute after the server should have ended the watch. ``marked``: after one bookmark
+    there must be one a minute; without, they promise nothing.
 
     ``send_initial_events``: the current objects first, as ADDED, up to a bookmark annotated
     ``k8s.io/initial-events-end`` (WatchList; servers without it answer Invalid or ignore it).
@@ -135,4 +139,4 @@ def watch(
         read_timeout=patience,
         accept=accept,
     )
-    return WatchStream(stream, path, patience)
+    return WatchStream(stream, path, patience, marked=marked)

@@ -31,8 +31,8 @@ from lws.objects import KubeObject
 PATH = "/api/v1/pods"
 
 
-def opened(connection: Connection) -> WatchStream:
-    return watch(connection, PODS, timeout_seconds=300)
+def opened(connection: Connection, *, marked: bool = True) -> WatchStream:
+    return watch(connection, PODS, timeout_seconds=300, marked=marked)
 
 
 def cut(data: bytes, places: list[int]) -> list[bytes]:
@@ -269,6 +269,16 @@ class TestSilence:
             feed.event("BOOKMARK", {"metadata": {"resourceVersion": "5"}})
             assert next(events).type == "BOOKMARK"
             assert (events.silence, timeout_of(events)) == (75.0, 75.0)
+
+    def test_stays_long_where_bookmarks_promise_nothing(
+        self, server: ApiServer, connection: Connection
+    ) -> None:
+        feed = Feed()
+        server.on("GET", PATH, feed, watch=True)
+        with opened(connection, marked=False) as events:
+            feed.event("BOOKMARK", {"metadata": {"resourceVersion": "5"}})
+            assert next(events).type == "BOOKMARK"
+            assert (events.silence, timeout_of(events)) == (330.0, 330.0)
 
     def test_beyond_it_is_a_lost_connection(
         self, server: ApiServer, connection: Connection, monkeypatch: pytest.MonkeyPatch

@@ -31,8 +31,9 @@ class Selection(NamedTuple):
     """What is watched: a resource, or the part of it that the namespace and the selectors leave.
 
     ``accept``: ``PARTIAL_METADATA`` spares the server and the wire all but the metadata, when nothing else is
-    read. ``off``: what does not work while the server does not know the resource, for its one warning; empty:
-    it has to know it.
+    read. ``marked``: the server sends bookmarks every minute. Of events it does not: it has no watch cache of
+    them, and a watch is silent while there are none. ``off``: what does not work while the server does not
+    know the resource, for its one warning; empty: it has to know it.
     """
 
     resource: Resource
@@ -40,6 +41,7 @@ class Selection(NamedTuple):
     label_selector: str = ""
     field_selector: str = ""
     accept: str = "application/json"
+    marked: bool = True
     off: str = ""
 
     @classmethod

@@ -154,7 +154,8 @@ class Reflector(Generic[ObjectT]):
             field_selector=selection.field_selector,
             resource_version=self._version or "",
             timeout_seconds=seconds,
-            silence=self.pulse.opening(),
+            silence=self.pulse.opening() if selection.marked else None,
+            marked=selection.marked,
             send_initial_events=self._relist,
             accept=selection.accept,
         )

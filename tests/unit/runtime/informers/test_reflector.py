@@ -608,6 +608,24 @@ def test_a_watch_that_falls_silent_after_a_bookmark_is_taken_up_again(
     assert rig.counted[:3] == ["watch", "failure", "watch"]
 
 
+def test_a_watch_without_bookmarks_may_be_silent_while_it_lasts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of events the server marks a moment now and then, which promises nothing."""
+    asked: list[dict[str, Any]] = []
+
+    def listen(*where: Any, **how: Any) -> Any:
+        asked.append(how)
+        return watching.watch(*where, **how)
+
+    monkeypatch.setattr(module, "watch", listen)
+    with rigged(tmp_path, marked=False) as rig:
+        rig.watches(initial(Feed(), 10))
+        rig.start()
+        assert rig.told(1) == ["list 10:"]
+    assert [(x["silence"], x["marked"]) for x in asked] == [(None, False)]
+
+
 def test_a_report_that_fails_does_not_end_it(rig: Rig) -> None:
     """Neither the metrics nor the log may: an informer that ended would go stale, and nobody would know."""
     count = rig.count
