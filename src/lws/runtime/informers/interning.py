@@ -19,7 +19,7 @@ from msgspec.structs import force_setattr
 
 from lws.objects import ObjectMeta, ObjectT
 
-GENERATION = 8192  # values in one generation of a pool: the distinct parts of several thousand pods
+GENERATION = 2048  # values in one generation of a pool; what many objects have is met again long before
 
 T = TypeVar("T")
 Share = Callable[[Any], Any]  # gives the shared equal of a value, or the value itself with shared parts
