@@ -17,8 +17,10 @@ SOME = [
 FOUND = [
     ("roll in place", "409", 0),
     ("roll in place", "409", 1),
+    ("roll in place", "harmless edits", 0),
     ("rollback", "hidden events, 410", 3),
     ("rollback", "older view after a restart", 3),
+    ("roles: scale", "older view after a restart", 0),
     ("names taken", PAUSES, 7),
 ]
 """Operation, fault and seed of what was wrong once; each is told in ``docs/faults.md``."""

@@ -117,13 +117,15 @@ class DisaggregatedSetReconciler:
         if not self._informers.synced:
             self._awaken()
             return Result(requeue_after=UNSYNCED_RETRY)
-        ds = self._informers.sets.get(key)
-        if ds is None or ds.deleting:
+        if self._present(key) is None:
             self._problems.forget(key)
             self._caches.forget(key)
             return Result()
         if self._caches.behind(key):
             return Result(requeue_after=RETRY)
+        ds = self._present(key)  # what was there before the caches were found to be new may have been old
+        if ds is None:
+            return Result()  # its end leads to a pass of its own
         ds, done = self._rollouts.overlay(ds), Done()
         reading = read_set(ds)
         try:
@@ -144,6 +146,10 @@ class DisaggregatedSetReconciler:
         if done.errors:
             raise done.errors[0]
         return Result(requeue_after=sooner(done.outcome.requeue, due))
+
+    def _present(self, key: Key) -> DisaggregatedSet | None:
+        ds = self._informers.sets.get(key)
+        return None if ds is None or ds.deleting else ds
 
     def _carry_out(self, ds: DisaggregatedSet, revision: str, done: Done) -> None:
         """Everything but statuses."""

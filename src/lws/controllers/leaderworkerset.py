@@ -99,8 +99,7 @@ class LeaderWorkerSetReconciler:
 
         Whatever fails on the way, the status of what is there is written before the failure is raised.
         """
-        lws = self._informers.sets.get(key)
-        if lws is None or lws.deleting:
+        if self._present(key) is None:
             self._problems.forget(key)
             self._seen.forget(key)
             self._caches.forget(key)
@@ -108,6 +107,9 @@ class LeaderWorkerSetReconciler:
             return Result()
         if self._caches.behind(key):
             return Result(requeue_after=RETRY)
+        lws = self._present(key)  # what was there before the caches were found to be new may have been old
+        if lws is None:
+            return Result()  # its end leads to a pass of its own
         leader = self._informers.stateful_sets.get(key) or self._live.stateful_set(key)
         observed, groups, again = self._seen.follow(self._seen.observe(lws, leader))
         revision = _revision(observed)
@@ -126,6 +128,10 @@ class LeaderWorkerSetReconciler:
             raise
         self._problems.of_set(key, lws.uid, outcome.problems)
         return Result(requeue_after=sooner(again, outcome.requeue, self._report(observed, groups, used)))
+
+    def _present(self, key: Key) -> LeaderWorkerSet | None:
+        lws = self._informers.sets.get(key)
+        return None if lws is None or lws.deleting else lws
 
     def _is_behind(
         self, lws: LeaderWorkerSet, leader: StatefulSet | None, revision: RevisionPlan | ValueError

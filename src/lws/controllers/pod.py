@@ -91,6 +91,9 @@ class PodReconciler:
         lws = Key(leader.namespace, name)
         if self._caches.behind(lws):
             return Result(requeue_after=RETRY)
+        leader = self._informers.pods.get(key)  # before that it may have been an old one
+        if leader is None or leader.labels.get(c.NAME_LABEL) != name:
+            return Result()  # that leads to a pass of its own
         try:
             outcome = self._carry_out(lws, leader)
         except Exception as error:

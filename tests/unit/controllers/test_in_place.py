@@ -242,6 +242,21 @@ def test_a_pod_that_somebody_changes_meanwhile_has_its_group_recreated(restart: 
     assert "the image of container c0 of pod test-sample-2 is not its template's" in note
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_worker_that_somebody_cuts_loose_meanwhile_is_waited_for(seed: int) -> None:
+    """Its StatefulSet takes it back at once; no pod was replaced, so no group is recreated."""
+    world = life(seed=seed)
+    before = world.uids()
+    world.edit(**SHAPE, template=NEW)
+    while pod(world, "2").spec.containers[0].image != "b":
+        assert world.step()
+    loose = {"metadata": {"ownerReferences": None}}
+    world.cluster.server.patch(where_of(Pod, pod(world, "2-1").key), loose, "user")
+    world.settle()
+    world.assert_whole()
+    assert world.uids() == before
+
+
 def test_what_the_server_refuses_is_done_anew() -> None:
     """Each group once, and the server's words are told."""
     world = life()

@@ -233,12 +233,16 @@ class _Course:
     def _restarting(self) -> Steps:
         """Settled when all containers have been started anew and are ready; at the deadline, started will do:
         from then on a restart is a failure again.
+
+        A pod that is missing has been cut loose from its StatefulSet, which takes it back, or is replaced:
+        then another one comes.
         """
         if cause := changed_since(self._members, self._changes.between(self._mark.to, self._mark.to)):
             return self._give_up(cause)
-        started = all(proven(x, late=not self._left) for x in self._members)
+        whole = len(self._members) >= self._own.shape.size
+        started = whole and all(proven(x, late=not self._left) for x in self._members)
         ready = started and all(x.containers_ready for x in self._members)
-        if self._counted and came_since(self._own.leader, self._mark.to, self._digest()):
+        if whole and self._counted and came_since(self._own.leader, self._mark.to, self._digest()):
             return self._give_up("a pod of the group was replaced meanwhile")
         if not ready and self._left:
             return self._waiting()
