@@ -63,3 +63,24 @@ def test_of_a_set_whose_end_was_not_heard_of_nothing_is_made_again() -> None:
             informer.deliver()
     world.process.reconcile(world.process.sets, lws.key)
     assert world.leader_set is None
+
+
+def test_a_watch_that_catches_up_during_the_look_is_what_the_pass_goes_by() -> None:
+    """The set was read from the cache before the server was asked whether the cache is new enough."""
+    world = World(replicas=2)
+    world.settle(seconds=5.0)
+    before = world.cluster.version
+    world.edit(lambda lws: replace(lws, spec=replace(lws.spec, replicas=1)))
+    world.settle(seconds=5.0)
+    since = world.cluster.version - before
+    world.start(lambda kind: since if kind is LeaderWorkerSet else 0)
+
+    def catch_up() -> None:
+        for informer in world.process.watched(LeaderWorkerSet):
+            while informer.pending:
+                informer.deliver()
+
+    world.wire.strike = catch_up
+    world.process.reconcile(world.process.sets, world.set.key)
+    assert world.leader_set is not None
+    assert world.leader_set.spec.replicas == 1
