@@ -129,7 +129,7 @@ def plan_status(
         ready_replicas=tally.ready,
         updated_replicas=tally.updated,
         replicas=leader.status.replicas if leader is not None else 0,
-        hpa_pod_selector=_hpa_pod_selector(lws),
+        hpa_pod_selector=lws.status.hpa_pod_selector or _hpa_pod_selector(lws),
         observed_generation=generation,
         groups=lws.status.groups,
         rollout=rollout.record,

@@ -307,18 +307,10 @@ class TestPlan:
 
     def test_only_members_that_differ_are_sent_and_without_conditions_no_event(self) -> None:
         conditions = [_condition(P)]
-        selector = f"{c.NAME_LABEL}=test-sample,{c.WORKER_INDEX_LABEL}=0"
-        status = {"hpaPodSelector": selector, "observedGeneration": 1, "replicas": 2}
-        lws = _stored(conditions, status=status)
+        lws = _stored(conditions, status={"hpaPodSelector": "mine", "observedGeneration": 1, "replicas": 2})
         patch = _patch(_observe(lws, "-"), a_leader_set(status_replicas=3))
         assert {k: x for k, x in patch.status.items() if k != "conditions"} == {"replicas": 3}
         assert patch.then == ()
-
-    def test_the_selector_of_autoscalers_is_put_right(self) -> None:
-        """They and ``kubectl scale`` go by it; upstream leaves what is there."""
-        lws = _stored([_condition(P)], status={"hpaPodSelector": "app=other"})
-        selector = f"{c.NAME_LABEL}=test-sample,{c.WORKER_INDEX_LABEL}=0"
-        assert _patch(_observe(lws, "-")).status["hpaPodSelector"] == selector
 
     def test_counters_return_to_zero(self) -> None:
         lws = _stored([_condition(P)], status={"readyReplicas": 2, "updatedReplicas": 1, "replicas": 2})
