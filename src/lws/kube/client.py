@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from functools import cache
-from typing import Any, Final, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
 
 from lws.kube.connection import Connection
 from lws.kube.errors import DecodeError, one_line
+from lws.kube.lists import PAGE, PARTIAL_METADATA, ListMeta, list_accept
 from lws.kube.resources import Resource
 from lws.kube.shallow import decoded
 from lws.objects import Key, version_number
@@ -20,9 +21,6 @@ APPLY = "application/apply-patch+yaml"  # JSON is YAML
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json"
-
-PAGE: Final = 500  # objects
-METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
 class Survey(NamedTuple):
@@ -54,11 +52,7 @@ class _Named(msgspec.Struct, rename="camel"):
 class _Page(msgspec.Struct):
     """A part of a list of metadata."""
 
-    class Metadata(msgspec.Struct, rename={"resource_version": "resourceVersion", "token": "continue"}):
-        resource_version: str = ""
-        token: str = ""
-
-    metadata: Metadata
+    metadata: ListMeta
     items: list[_Named] | None = None
 
 
@@ -119,13 +113,14 @@ class Client:
 
     def survey(self, resource: Resource) -> Survey:
         """All objects of every namespace, by their metadata, page by page; quorum reads of one moment."""
-        path, versions, token = resource.path(), dict[Key, int](), ""
+        path, accept = resource.path(), list_accept(PARTIAL_METADATA)
+        versions, token = dict[Key, int](), ""
         while True:
             query = {"limit": str(PAGE), "continue": token}
-            page = _decode(path, _Page, self._request("GET", path, query=query, accept=METADATA_LIST))
+            page = _decode(path, _Page, self._request("GET", path, query=query, accept=accept))
             for one in (x.metadata for x in page.items or ()):
                 versions[Key(one.namespace, one.name)] = version_number(one.resource_version)
-            token = page.metadata.token
+            token = page.metadata.continue_
             if not token:
                 return Survey(version_number(page.metadata.resource_version), versions)
 

@@ -23,13 +23,14 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Generic, Protocol, TypeVar
 
 from lws.kube.connection import Connection
+from lws.kube.lists import PARTIAL_METADATA
 from lws.kube.resources import Resource
 from lws.objects import Key, KubeObject, ObjectT
 from lws.runtime import logs
 from lws.runtime.clock import Clock
 from lws.runtime.informers.decoding import Decoder, InformerMetrics, NoMetrics
 from lws.runtime.informers.indexer import Indexer
-from lws.runtime.informers.listing import PARTIAL_METADATA, Selection
+from lws.runtime.informers.listing import Selection
 from lws.runtime.informers.reflector import Reflector
 from lws.runtime.queue import Backoff
 

@@ -16,15 +16,14 @@ from msgspec import Raw, Struct
 
 from lws.kube.connection import Connection, Stream
 from lws.kube.errors import DecodeError, Gone, NotFound, one_line
+from lws.kube.lists import PAGE, ListMeta, list_accept
 from lws.kube.resources import Resource
 from lws.kube.shallow import decoded
 from lws.objects import Key, ObjectT
 from lws.runtime import logs
 from lws.runtime.informers.decoding import Data, Decoder
 
-PAGE = 500  # objects, when a list must come from etcd anyway
 READ_TIMEOUT = 60.0  # seconds of silence
-PARTIAL_METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 
 class Selection(NamedTuple):
@@ -55,7 +54,7 @@ class Selection(NamedTuple):
 
     @property
     def list_accept(self) -> str:
-        return self.accept.replace("as=PartialObjectMetadata;", "as=PartialObjectMetadataList;")
+        return list_accept(self.accept)
 
     def list_query(self) -> dict[str, str]:
         selectors = {"labelSelector": self.label_selector, "fieldSelector": self.field_selector}
@@ -158,13 +157,6 @@ class Lister(Generic[ObjectT]):
         for item in body.items or ():
             snapshot.add(item, self._decoder)
         return body.metadata
-
-
-class ListMeta(Struct, frozen=True, rename={"continue_": "continue", "resource_version": "resourceVersion"}):
-    """``metav1.ListMeta``. ``continue_``: the token of the next page, empty at the last."""
-
-    resource_version: str = ""
-    continue_: str = ""
 
 
 class _Body(Struct, frozen=True):

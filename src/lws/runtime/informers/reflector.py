@@ -19,7 +19,7 @@ from lws.kube.errors import ApiError, DecodeError, Gone, KubeError, NotFound, Tr
 from lws.kube.retry import asked_wait
 from lws.kube.transport import HEAD_TIMEOUT
 from lws.kube.watch import WatchEvent, WatchStream, watch
-from lws.objects import Key, KubeObject, ObjectT
+from lws.objects import Key, KubeObject, ObjectT, version_number
 from lws.runtime import logs
 from lws.runtime.clock import Clock, SystemClock
 from lws.runtime.informers import verdicts
@@ -307,4 +307,4 @@ def default_backoff(clock: Clock) -> Backoff:
 
 
 def _number(version: str | None) -> int:
-    return int(version) if version and version.isdecimal() else 0
+    return version_number(version or "")

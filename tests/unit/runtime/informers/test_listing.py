@@ -16,9 +16,10 @@ from support.things import PATH, THINGS, Thing, document, key, list_document, sh
 
 from lws.kube.connection import Connection, connect
 from lws.kube.errors import DecodeError, Gone, KubeError, NotFound, TransportError
+from lws.kube.lists import PARTIAL_METADATA
 from lws.kube.resources import PODS, Resource
 from lws.runtime.informers.decoding import Decoder
-from lws.runtime.informers.listing import PARTIAL_METADATA, Lister, Selection, Snapshot, _split
+from lws.runtime.informers.listing import Lister, Selection, Snapshot, _split
 
 
 def items(body: bytes) -> tuple[list[Any], str]:

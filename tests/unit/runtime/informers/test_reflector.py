@@ -32,13 +32,14 @@ from support.waiting import until
 
 from lws.kube import watch as watching
 from lws.kube.connection import Connection, connect
+from lws.kube.lists import PARTIAL_METADATA
 from lws.kube.retry import LONGEST_RETRY_AFTER
 from lws.objects import Key, KubeObject
 from lws.runtime.clock import FakeClock
 from lws.runtime.informers import pulse as pulsing
 from lws.runtime.informers import reflector as module
 from lws.runtime.informers.decoding import Decoder
-from lws.runtime.informers.listing import PARTIAL_METADATA, Selection
+from lws.runtime.informers.listing import Selection
 from lws.runtime.informers.reflector import Reflector, default_backoff
 from lws.runtime.queue import Backoff
 
