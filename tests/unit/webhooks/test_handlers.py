@@ -318,14 +318,17 @@ def effort(webhook: Webhook, document: Any, old: Any) -> tuple[int, int]:
 @pytest.mark.parametrize("before", ["nothing", "as many", "few"])
 @pytest.mark.parametrize("name", GROWING)
 def test_hostile_input_costs_what_its_length_does(name: str, before: str) -> None:
-    """Four times as much of it: no more than four times the calls and the memory."""
+    """Sixteen times as much of it: as many times the calls and the memory, and not 256 times.
+
+    The allowance over sixteen is for containers, which grow in steps; other threads allocate, too.
+    """
     webhook, made = GROWING[name]
-    old = {"nothing": None, "as many": made(240), "few": made(1)}[before]
+    old = {"nothing": None, "as many": made(960), "few": made(1)}[before]
     ask(webhook, made(60))  # what is imported or compiled once
     calls, held = effort(webhook, made(60), old)
-    more_calls, more_held = effort(webhook, made(240), old)
-    assert more_calls <= 4.5 * calls
-    assert more_held <= 4.5 * held
+    more_calls, more_held = effort(webhook, made(960), old)
+    assert more_calls <= 18 * calls
+    assert more_held <= 32 * held
 
 
 @pytest.mark.parametrize("name", GROWING)
