@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from structlog.testing import capture_logs
 from support.apiserver import (
     ApiServer,
     Feed,
@@ -20,6 +19,7 @@ from support.apiserver import (
     status_document,
     write_kubeconfig,
 )
+from support.loglines import capture_logs
 from support.things import (
     DEADLINE,
     PATH,

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from structlog.testing import capture_logs
+from support.loglines import capture_logs
 from support.things import Thing, document, key, thing
 
 from lws.runtime.informers.decoding import MAX_REPORTED, Decoder, read_metadata

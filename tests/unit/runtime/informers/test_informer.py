@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from structlog.testing import capture_logs
 from support.apiserver import (
     ApiServer,
     Feed,
@@ -19,6 +18,7 @@ from support.apiserver import (
     status_document,
     write_kubeconfig,
 )
+from support.loglines import capture_logs
 from support.things import (
     DEADLINE,
     PATH,

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 from support.apiserver import (
     Answer,
     ApiServer,
@@ -27,6 +26,7 @@ from support.apiserver import (
     status_document,
     write_kubeconfig,
 )
+from support.loglines import capture_logs
 from support.things import PATH, THINGS, Log, Thing, bookmark, document, list_document, short, thing
 from support.waiting import until
 

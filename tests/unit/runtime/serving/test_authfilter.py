@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 from support.apiserver import (
     Answer,
     ApiServer,
@@ -21,6 +20,7 @@ from support.apiserver import (
     status_answer,
     write_kubeconfig,
 )
+from support.loglines import capture_logs
 
 from lws.kube.connection import connect
 from lws.runtime.clock import FakeClock

@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from structlog.testing import capture_logs
+from support.loglines import capture_logs
 
 from lws.webhooks.certificates.files import CertificateFiles
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from structlog.testing import capture_logs
+from support.loglines import capture_logs
 from support.waiting import until
 
 from lws.runtime.clock import FakeClock
