@@ -9,6 +9,7 @@ meets again for a while drops out of the pool, and lives on only in the objects 
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable
 from types import NoneType, UnionType
 from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
@@ -20,6 +21,7 @@ from msgspec.structs import force_setattr
 from lws.objects import ObjectMeta, ObjectT
 
 GENERATION = 2048  # values in one generation of a pool; what many objects have is met again long before
+AGE = 120.0  # seconds after which one ends, however few it has: objects that are made together are alike
 
 T = TypeVar("T")
 Share = Callable[[Any], Any]  # gives the shared equal of a value, or the value itself with shared parts
@@ -31,12 +33,18 @@ _ATOMS = (str, int, float, bool, bytes, NoneType)
 class Pool:
     """One value for all equal ones, bounded: two generations of at most ``generation`` values.
 
-    What is met is in the young generation; when that is full it becomes the old one, and the old one is
-    forgotten. Threads may share a pool: what a race can lose is sharing, never a value.
+    What is met is in the young generation; when that is full, or old at the next new value, it becomes the
+    old one, and the old one is forgotten. Among objects that come and go all day a pool would else hold what
+    nobody has any more, until it is full. Threads may share a pool: what a race can lose is sharing, never a
+    value. ``monotonic`` gives seconds.
     """
 
-    def __init__(self, generation: int = GENERATION) -> None:
+    def __init__(
+        self, generation: int = GENERATION, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._generation = generation
+        self._monotonic = monotonic
+        self._ends = monotonic() + AGE
         self._young: dict[Any, Any] = {}
         self._old: dict[Any, Any] = {}
 
@@ -54,8 +62,10 @@ class Pool:
 
     def add(self, value: object) -> None:
         """Pool a value that ``find`` did not find."""
-        if len(self._young) >= self._generation:
+        now = self._monotonic()
+        if len(self._young) >= self._generation or now >= self._ends:
             self._old, self._young = self._young, {}
+            self._ends = now + AGE
         self._young[value] = value
 
     def share(self, value: T) -> T:
@@ -74,12 +84,12 @@ class Interner(Generic[ObjectT]):
 
     Strings, frozen sub-objects without dicts, and tuples of such are shared; dicts share keys and values;
     ``Raw`` members are cut loose from the buffer they were decoded from, which they would keep alive whole.
-    ``generation``: see ``Pool``; there is one pool for strings and one for each type of shared sub-object.
+    There is one pool for strings and one for each type of shared sub-object; ``monotonic``: see ``Pool``.
     """
 
-    def __init__(self, type_: type[ObjectT], *, generation: int = GENERATION) -> None:
-        self._generation = generation
-        self._share_string = Pool(generation).share
+    def __init__(self, type_: type[ObjectT], *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._share_string = Pool(monotonic=monotonic).share
         self._plans: dict[Any, Share | None] = {str: self._share_string, Raw: Raw.copy}
         self._plans[ObjectMeta] = self._share_metadata
         self._metadata_plan = self._members(ObjectMeta, without={*_UNIQUE, "labels"})
@@ -134,7 +144,7 @@ class Interner(Generic[ObjectT]):
 
     def _whole_plan(self, parts: Share | None) -> Share:
         """Share as one value; only what is met for the first time is looked into."""
-        pool = Pool(self._generation)
+        pool = Pool(monotonic=self._monotonic)
 
         def share(value: Any) -> Any:
             found = pool.find(value)

@@ -12,7 +12,8 @@ from msgspec import Struct, field
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, Pod
 from lws.objects import KubeObject
-from lws.runtime.informers.interning import Interner, Pool
+from lws.runtime.clock import FakeClock
+from lws.runtime.informers.interning import AGE, Interner, Pool
 
 
 def pod_json(name: str, *, node: str = "node-1", phase: str = "Running") -> bytes:
@@ -193,3 +194,16 @@ class TestPool:
             pool.share(f"value-{number}")
             assert pool.share("".join(["m", "et"])) is met
         assert pool.find("".join(["un", "met"])) is None
+
+    def test_forgets_what_is_not_met_for_a_while_however_little_it_is(self) -> None:
+        clock = FakeClock()
+        pool = Pool(monotonic=clock.monotonic)
+        met, unmet = "".join(["m", "et"]), "".join(["un", "met"])
+        pool.share(met)
+        pool.share(unmet)
+        for number in range(4):
+            clock.advance(AGE / 2)
+            pool.share(f"value-{number}")
+            assert pool.share("".join(["m", "et"])) is met
+        assert pool.find("".join(["un", "met"])) is None
+        assert len(pool) < 6
