@@ -20,6 +20,7 @@ from support.faults.world import World
 
 from lws.api import disaggregation as d
 from lws.controllers import commits, leaderworkerset
+from lws.controllers.byuid import OnGone
 from lws.controllers.catchingup import CatchingUp
 from lws.controllers.children import Children
 from lws.planning import group
@@ -79,6 +80,10 @@ def remembers() -> Any:
     return mock.patch.object(CatchingUp, "forget")
 
 
+def remembers_single_objects() -> Any:
+    return mock.patch.object(OnGone, "on_delete")
+
+
 @pytest.mark.parametrize(
     ("manager", "operation", "told"),
     [
@@ -92,6 +97,7 @@ def remembers() -> Any:
         (rolls_without_waiting, "many edits", "fewer than 1 groups serve"),
         (deletes_by_labels, "create", "a stranger was taken away: ControllerRevision"),
         (remembers, "roll", "CatchingUp._known remembers"),
+        (remembers_single_objects, "roles: roll", "ByUid._values remembers"),
     ],
 )
 def test_a_rule_that_is_broken_is_told(manager: Any, operation: str, told: str) -> None:

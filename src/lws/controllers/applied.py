@@ -9,12 +9,10 @@ it stands still only metadata has to be compared (runtime.md, B3).
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from cachetools import LRUCache
-
+from lws.controllers.byuid import ByUid
 from lws.objects import KubeObject, canonical_json
 
 
@@ -31,16 +29,15 @@ def digest(document: Mapping[str, Any]) -> bytes:
 
 
 class AppliedMemory:
-    """Remembers by UID which document holds; bounded, so forgetting costs one read, never a write."""
+    """Remembers which document holds; what is forgotten costs one read, never a write."""
 
-    def __init__(self, maxsize: int = 10_000) -> None:
-        self._memos: LRUCache[str, Memo] = LRUCache(maxsize)
-        self._lock = threading.Lock()
+    def __init__(self) -> None:
+        self._memos = ByUid[Memo]()
+        self.forget = self._memos.forget
 
     def holds(self, document: Mapping[str, Any], observed: KubeObject) -> bool | None:
         """Whether ``document`` holds in ``observed`` as the cache shows it; None: not known yet."""
-        with self._lock:
-            memo = self._memos.get(observed.uid)
+        memo = self._memos.get(observed.uid)
         if memo is None:
             return None
         return (
@@ -51,9 +48,7 @@ class AppliedMemory:
 
     def remember(self, document: Mapping[str, Any], written: KubeObject) -> None:
         """Note that ``document`` holds in ``written``, the answer of a write or of a read."""
-        memo = Memo(digest(document), written.metadata.generation)
-        with self._lock:
-            self._memos[written.uid] = memo
+        self._memos.put(written.uid, Memo(digest(document), written.metadata.generation))
 
 
 def metadata_holds(wanted: Mapping[str, Any], observed: KubeObject) -> bool:

@@ -52,6 +52,7 @@ class Children:
         self._kinds = kinds
         self._effects = effects
         self._applied = AppliedMemory()
+        self.forget = self._applied.forget
         self._refusals = RefusalMemory(clock, wake=wake)
         self._taken = TakenNames(clock)
 

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from cachetools import LRUCache
+from cachetools import TTLCache
 
 from lws.controllers.effects import Effects
 from lws.controllers.outcomes import Outcome
@@ -24,6 +24,8 @@ from lws.planning.problems import deletion_refused
 from lws.runtime.clock import Clock
 
 _DONE: Final = Outcome()
+_KEPT: Final = 600.0
+"""Seconds: no cache is late for longer."""
 _DEED: Final = "Deleted"
 _UID: Final = "UID in precondition"
 """Part of the API server's words where an object of this name is another one."""
@@ -48,8 +50,8 @@ class Deletions:
         self._effects = effects
         self._observe = observe
         self._refusals = RefusalMemory(clock, wake=wake)
-        self._unanswered: LRUCache[str, bool] = LRUCache(4096)  # UIDs of what may be deleted by now
-        self._gone: LRUCache[str, bool] = LRUCache(4096)  # UIDs of what was, whatever a cache shows
+        self._unanswered = _uids(clock)  # of what may be deleted by now
+        self._gone = _uids(clock)  # of what was, whatever a cache shows
         self._lock = threading.Lock()
 
     def delete(self, action: Delete) -> Outcome:
@@ -131,3 +133,7 @@ class Deletions:
         """Whether the answer to an earlier delete of this very object was lost."""
         with self._lock:
             return self._unanswered.pop(action.uid, False)
+
+
+def _uids(clock: Clock) -> TTLCache[str, bool]:
+    return TTLCache(4096, _KEPT, timer=clock.monotonic)

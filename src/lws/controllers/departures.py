@@ -5,13 +5,16 @@ from __future__ import annotations
 import threading
 from typing import Final
 
-from cachetools import LRUCache
+from cachetools import TTLCache
 
 from lws.api.workloads import Pod
 from lws.objects import resource_version
 from lws.planning.observed import is_leader
+from lws.runtime.clock import Clock, SystemClock
 
 _LEADERS: Final = 10_000
+_KEPT: Final = 600.0
+"""Seconds; an older view of the cluster than that is met by a read."""
 
 
 class Departures:
@@ -21,8 +24,9 @@ class Departures:
     that, whatever an old view of the cluster may show again.
     """
 
-    def __init__(self) -> None:
-        self._gone: LRUCache[str, int] = LRUCache(_LEADERS)
+    def __init__(self, clock: Clock | None = None) -> None:
+        clock = clock or SystemClock()
+        self._gone: TTLCache[str, int] = TTLCache(_LEADERS, _KEPT, timer=clock.monotonic)
         self._lock = threading.Lock()
 
     def on_add(self, obj: Pod, *, initial: bool) -> None:

@@ -11,9 +11,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from cachetools import LRUCache
-
 from lws.api.constants import NAME_LABEL
+from lws.controllers.byuid import ByUid
 from lws.controllers.children import GONE_RETRY, Children
 from lws.controllers.deletions import Deletions
 from lws.controllers.effects import Effects, Recorder
@@ -88,7 +87,7 @@ class Executor:
         self._deletions = Deletions(
             client, kinds=kinds, effects=self._effects, observe=self._observe, clock=clock, wake=wake
         )
-        self._own: LRUCache[str, str] = LRUCache(100_000)
+        self._own = ByUid[str](100_000)
         self._patching: set[tuple[str, Key]] = set()
         self._lock = threading.Lock()
 
@@ -103,8 +102,13 @@ class Executor:
 
     def wrote(self, obj: KubeObject) -> bool:
         """Whether this very state of the object is the answer of our own last status write."""
-        with self._lock:
-            return self._own.get(obj.uid) == obj.metadata.resource_version
+        return self._own.get(obj.uid) == obj.metadata.resource_version
+
+    def forget(self, uid: str) -> None:
+        """The object is gone."""
+        self._own.forget(uid)
+        self._makers.forget(uid)
+        self._children.forget(uid)
 
     def run(self, actions: Iterable[Action]) -> Outcome:
         """Carry the actions out. Raises the KubeError of the first that failed."""
@@ -238,8 +242,7 @@ class Executor:
             written = self._client.merge_patch(
                 resource, type_, action.key.name, patch, namespace=action.key.namespace, subresource="status"
             )
-        with self._lock:
-            self._own[written.uid] = written.metadata.resource_version
+        self._own.put(written.uid, written.metadata.resource_version)
         self._ledger.observe(action, written)
         self._observe(action.kind, written)
         return written

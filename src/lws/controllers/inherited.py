@@ -7,16 +7,15 @@ knows, which the cache does not hold. The answer is remembered as long as the ke
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from cachetools import LRUCache
 from msgspec import Struct, field
 
 from lws.api.constants import FIELD_MANAGER
 from lws.api.workloads import StatefulSet
+from lws.controllers.byuid import ByUid
 from lws.controllers.resources import Kind
 from lws.kube.client import Client
 from lws.kube.errors import NotFound
@@ -48,53 +47,53 @@ class Makers:
     each of its versions.
     """
 
-    def __init__(self, client: Client, kinds: Mapping[str, Kind], *, maxsize: int = 4096) -> None:
+    def __init__(self, client: Client, kinds: Mapping[str, Kind]) -> None:
         self._client = client
         self._kinds = kinds
-        self._ours: LRUCache[str, bool] = LRUCache(maxsize)
-        self._strange: LRUCache[str, str] = LRUCache(maxsize)
-        self._lock = threading.Lock()
+        self._ours = ByUid[bool]()
+        self._strange = ByUid[str]()
+
+    def forget(self, uid: str) -> None:
+        """It is gone."""
+        self._ours.forget(uid)
+        self._strange.forget(uid)
 
     def made_by_us(self, kind: str, key: Key, uid: str, resource_version: str) -> bool:
         """``resource_version``: as the cache shows it. False of what is gone or another object by now."""
-        with self._lock:
-            if uid in self._ours:
-                return True
-            if self._strange.get(uid) == resource_version:
-                return False
+        if self._ours.get(uid):
+            return True
+        if self._strange.get(uid) == resource_version:
+            return False
         try:
             live = self._client.get(self._kinds[kind].resource, Managed, key.name, key.namespace)
         except NotFound:
             return False
         found = live.metadata.uid == uid and made_by(live.fields, FIELD_MANAGER)
-        with self._lock:
-            if found:
-                self._ours[uid] = True
-            else:
-                self._strange[uid] = resource_version
+        if found:
+            self._ours.put(uid, True)
+        else:
+            self._strange.put(uid, resource_version)
         return found
 
 
 class InheritedKeys:
     """Reads at most once for each StatefulSet and what it has beyond its set."""
 
-    def __init__(self, client: Client, *, maxsize: int = 50_000) -> None:
+    def __init__(self, client: Client) -> None:
         self._client = client
-        self._known: LRUCache[tuple[str, Keys], Keys] = LRUCache(maxsize)
-        self._lock = threading.Lock()
+        self._known = ByUid[tuple[Keys, Keys]](50_000)  # what was asked last, and the answer
+        self.forget = self._known.forget
 
     def among(self, keys: Keys, workers: StatefulSet) -> Keys:
         """Those of ``keys`` that nobody but its creator has set."""
         if not keys.any:
             return NO_KEYS
-        with self._lock:
-            known = self._known.get((workers.uid, keys))
-        if known is not None:
-            return known
+        known = self._known.get(workers.uid)
+        if known is not None and known[0] == keys:
+            return known[1]
         found = self._read(workers)
         own = Keys(keys.labels & found.labels, keys.annotations & found.annotations)
-        with self._lock:
-            self._known[workers.uid, keys] = own
+        self._known.put(workers.uid, (keys, own))
         return own
 
     def _read(self, workers: StatefulSet) -> Keys:

@@ -6,13 +6,11 @@ at only when its pod has been missing for a while, and the StatefulSet controlle
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from cachetools import LRUCache
-
 from lws.api.workloads import CreationFailure, Pod, StatefulSet
+from lws.controllers.byuid import ByUid
 from lws.controllers.indexes import group_of_owned, set_of
 from lws.controllers.informers import Informers
 from lws.controllers.livereads import LiveReader
@@ -97,15 +95,14 @@ class MissingPods:
         self._live = live
         self._failures = failures
         self._clock = clock
-        self._looks: LRUCache[str, _Look] = LRUCache(10_000)
-        self._lock = threading.Lock()
+        self._looks = ByUid[_Look]()
+        self.forget = self._looks.forget
 
     def of(self, owner: StatefulSet, pods: Iterable[Pod]) -> Lack | None:
         """``pods``: those that the cache has, whoever owns them; None when none is missing."""
         missing = () if owner.deleting else missing_pods(owner, pods)
         if not missing:
-            with self._lock:
-                self._looks.pop(owner.uid, None)
+            self.forget(owner.uid)
             return None
         look = self._look(owner, missing[0])
         refusals = refusals_in(self._failures.of(owner)) if self._failures is not None else {}
@@ -114,8 +111,7 @@ class MissingPods:
 
     def _look(self, owner: StatefulSet, name: str) -> _Look:
         now = self._clock.monotonic()
-        with self._lock:
-            look = self._looks.get(owner.uid)
+        look = self._looks.get(owner.uid)
         if look is None or look.name != name:
             look = _Look(name, now + FIRST, FIRST)
         elif now >= look.due and not owner.seen:  # the StatefulSet controller is late: no name is in its way
@@ -124,8 +120,7 @@ class MissingPods:
             found = self._stranger(owner, name)
             wait = FOREIGN_RETRY if found is not None else min(2 * look.wait, LONGEST)
             look = _Look(name, now + wait, wait, found)
-        with self._lock:
-            self._looks[owner.uid] = look
+        self._looks.put(owner.uid, look)
         return look
 
     def _stranger(self, owner: StatefulSet, name: str) -> Pod | None:

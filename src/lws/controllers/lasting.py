@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from typing import Final
-
-from cachetools import LRUCache
-
+from lws.controllers.byuid import ByUid
 from lws.runtime.clock import Clock
-
-_LEADERS: Final = 10_000
 
 
 class LastingClock:
@@ -17,21 +11,19 @@ class LastingClock:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._since: LRUCache[str, float] = LRUCache(_LEADERS)
-        self._lock = threading.Lock()
+        self._since = ByUid[float]()
+        self.forget = self._since.forget
 
     def seconds(self, leader: str, *, so: bool) -> float:
         """How long it has been so; 0 where it is not, or is seen to be just now."""
+        if not so:
+            self.forget(leader)
+            return 0.0
         now = self._clock.monotonic()
-        with self._lock:
-            if not so:
-                self._since.pop(leader, None)
-                return 0.0
-            return now - self._since.setdefault(leader, now)
+        return now - self._since.setdefault(leader, now)
 
     def until(self, leader: str, seconds: float) -> float | None:
         """When what is so will have been so for that long; None when it is not, or has."""
-        now = self._clock.monotonic()
-        with self._lock:
-            left = self._since.get(leader, now - seconds) + seconds - now
+        since = self._since.get(leader)
+        left = 0.0 if since is None else since + seconds - self._clock.monotonic()
         return left if left > 0 else None

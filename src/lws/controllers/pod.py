@@ -82,6 +82,11 @@ class PodReconciler:
         self._gang = gang
         self._provider = gang.provider if gang is not None else None
 
+    def forget(self, uid: str) -> None:
+        """The object is gone."""
+        self._unready.forget(uid)
+        self._left_behind.forget(uid)
+
     def reconcile(self, key: Key) -> Result:
         """One pass over the group whose leader pod is ``key``; without a leader nothing is due."""
         leader = self._informers.pods.get(key)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from lws.controllers.byuid import OnGone
 from lws.controllers.catchingup import CatchingUp
 from lws.controllers.claims import GroupClaims
 from lws.controllers.commits import Committer, Entries
@@ -161,7 +162,7 @@ def make_reconcilers(
         claims.informer.add_handler(EnqueueRequests(pods, group_of_owned, differs(claim_aspects)))
     ledger = GroupStatusMemory()
     caches = CatchingUp(informers.sets, of_sets(informers, client))
-    incidents, departures = _remember(informers, ledger, caches)
+    incidents, departures = _remember(informers, ledger, caches, clock)
     live = LiveReader(client)
     entries = Entries(commits)
     kinds = KINDS
@@ -185,7 +186,7 @@ def make_reconcilers(
     settling = Settling(sets)
     problems = ProblemMemory(clock, lambda key, after: settling.add(key, after=after))
     watch(informers, sets, settling, pods, executor)
-    missing = MissingPods(live, failures, clock)
+    missing, inherited = MissingPods(live, failures, clock), InheritedKeys(client)
     if failures is not None:
         watch_failures(failures, informers, settling, pods)
     for_sets = LeaderWorkerSetReconciler(
@@ -209,7 +210,7 @@ def make_reconcilers(
         incidents=incidents,
         live=live,
         problems=problems,
-        inherited=InheritedKeys(client),
+        inherited=inherited,
         missing=missing,
         caches=caches,
         clock=clock,
@@ -227,6 +228,9 @@ def make_reconcilers(
         clock=clock,
     )
     informers.sets.add_handler(OnDelete(committer.forget))
+    on_gone = OnGone[Any](executor.forget, for_pods.forget, missing.forget, inherited.forget)
+    for informer in by_kind.values():
+        informer.add_handler(on_gone)
     return Reconcilers(settling.timed(for_sets.reconcile), for_pods.reconcile, committer.reconcile)
 
 
@@ -241,7 +245,7 @@ def _waking(sets: Adder[Key], pods: Adder[Key]) -> Callable[[Key], None]:
 
 
 def _remember(
-    informers: Informers, ledger: GroupStatusMemory, caches: CatchingUp
+    informers: Informers, ledger: GroupStatusMemory, caches: CatchingUp, clock: Clock
 ) -> tuple[IncidentLog, Departures]:
     """What happens to groups; these handlers come before those that lead to a pass."""
     incidents = IncidentLog(
@@ -250,7 +254,7 @@ def _remember(
         lenient=lambda leader, pod: of_an_update(informers, caches, leader, pod),
     )
     informers.sets.add_handler(ledger)
-    departures = Departures()
+    departures = Departures(clock)
     informers.pods.add_handler(incidents)
     informers.pods.add_handler(departures)
     informers.stateful_sets.add_handler(incidents)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -20,22 +21,11 @@ OURS = ("lws.", "prometheus_client.", "support.faults.life")
 """Modules whose objects are looked into; others hold nothing by key."""
 SHARED = ("Pool._young", "Pool._old")
 """Equal values, one for all who hold it, of whatever kind; nobody asks here what there is."""
-KEPT: Mapping[str, str] = dict.fromkeys(
-    (
-        "Departures._gone",
-        "Deletions._gone",
-        "Deletions._unanswered",
-        "Executor._own",
-        "AppliedMemory._memos",
-        "InheritedKeys._known",
-        "Makers._ours",
-        "Makers._strange",
-        "LastingClock._since",
-        "MissingPods._looks",
-    ),
-    "bounded, and by UID: it neither grows for ever, nor is taken for what has the name later",
-) | {"_Index._buckets": "strangers that are there are labelled as the set that is gone"}
-"""Memories that may know of what is gone, and why."""
+KEPT: Mapping[str, float] = {
+    "ByUid._values": 3,  # the answer to a write may come when the object's end was seen already
+    "_Index._buckets": math.inf,  # strangers that are there are labelled as the set that is gone
+}
+"""Memories that may know of what is gone, and of how much."""
 
 
 class Gone(NamedTuple):
@@ -69,9 +59,13 @@ def remembered(root: object, gone: Gone) -> list[str]:
     """A line for each memory, with how much of what is gone it keeps."""
     found: dict[str, list[str]] = {}
     for place, value in held(root):
-        if place not in KEPT and gone.has(value):
+        if gone.has(value):
             found.setdefault(place, []).append(str(value)[:80])
-    return [f"{place} remembers {len(what)} that are gone: {what[0]}" for place, what in found.items()]
+    return [
+        f"{place} remembers {len(what)} that are gone: {what[0]}"
+        for place, what in found.items()
+        if len(what) > KEPT.get(place, 0)
+    ]
 
 
 def held(root: object) -> Iterator[tuple[str, Any]]:

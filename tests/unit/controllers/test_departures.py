@@ -7,6 +7,7 @@ from support.groups import a_leader, a_worker
 
 from lws.api.workloads import Pod
 from lws.controllers.departures import Departures
+from lws.runtime.clock import FakeClock
 
 
 def at(version: str, pod: Pod) -> Pod:
@@ -53,3 +54,13 @@ def test_workers_are_not_remembered() -> None:
     departures = Departures()
     departures.on_delete(at("100", a_worker(FORMER, 1, uid="worker")))
     assert not departures.precede("worker", at("101", a_leader(0, uid="next")))
+
+
+def test_after_ten_minutes_it_is_not_known_any_more() -> None:
+    clock = FakeClock()
+    departures = Departures(clock)
+    departures.on_delete(FORMER)
+    clock.advance(599.0)
+    assert departures.precede("former", at("101", a_leader(0, uid="next")))
+    clock.advance(2.0)
+    assert not departures.precede("former", at("101", a_leader(0, uid="next")))
