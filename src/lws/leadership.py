@@ -11,6 +11,7 @@ from lws.kube.client import Client
 from lws.kube.connection import Connection
 from lws.kube.fence import Fence
 from lws.kube.resources import LEASES
+from lws.objects import ObjectReference
 from lws.runtime.election import LeaderElector, LeadershipLost, new_identity
 from lws.runtime.events import EventRecorder
 from lws.runtime.metrics import Gauge
@@ -37,18 +38,14 @@ class Leadership:
         fenced: Sequence[Connection],
     ) -> None:
         self.identity = new_identity()
-        self._lease = {
-            "apiVersion": LEASES.api_version,
-            "kind": LEASES.kind,
-            "namespace": settings.resource_namespace or namespace,
-            "name": settings.resource_name,
-        }
+        namespace = settings.resource_namespace or namespace
+        self._lease = ObjectReference(LEASES.api_version, LEASES.kind, settings.resource_name, namespace)
         self._recorder, self._gauge, self._fenced = recorder, gauge, fenced
         gauge.set(0)
         self._fence = Fence(lambda: self._elector.leading)
         self._elector = LeaderElector(
             client,
-            namespace=self._lease["namespace"],
+            namespace=namespace,
             name=settings.resource_name,
             identity=self.identity,
             lease_duration=settings.lease_duration,

@@ -35,6 +35,16 @@ class OwnerReference(Struct, frozen=True, gc=False, rename="camel", omit_default
     block_owner_deletion: bool | None = None
 
 
+class ObjectReference(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
+    """``core/v1 ObjectReference``, for the regarding and related members of an event."""
+
+    api_version: str = ""
+    kind: str = ""
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+
+
 class ObjectMeta(Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     """The members of ``metadata`` that are read somewhere; managedFields are dropped while decoding."""
 

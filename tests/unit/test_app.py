@@ -13,10 +13,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from structlog.testing import capture_logs
 from support.admission import an_lws
 from support.apiserver import Exchange, Feed, event_line, json_answer, status_answer, write_kubeconfig
-from support.loglines import captured
+from support.loglines import capture_logs, captured
 from support.quiet_server import LEASE_NAME, LISTS, VERSION, QuietServer, lease_path, offer_installation
 from support.things import bookmark
 from support.waiting import until
@@ -35,6 +34,7 @@ from lws.config import (
 from lws.kube.connection import Connection
 from lws.kube.errors import NotFound, TransportError
 from lws.kube.resources import EVENTS, SECRETS, VALIDATING_WEBHOOKS
+from lws.objects import ObjectReference
 from lws.runtime import manager
 from lws.runtime.manager import ManagerError
 from lws.runtime.serving import ACCESS_REVIEWS, TOKEN_REVIEWS
@@ -266,7 +266,7 @@ class TestLeading:
 
     @staticmethod
     def _tell(running: Running) -> None:
-        of = {"kind": "LeaderWorkerSet", "namespace": "team-a", "name": "one"}
+        of = ObjectReference(kind="LeaderWorkerSet", namespace="team-a", name="one")
         running.app.recorder.event(regarding=of, type_="Normal", reason="R", action="A", note="N")
 
     @staticmethod

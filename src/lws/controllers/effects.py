@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from msgspec.structs import replace
 
 from lws.kube.errors import ApiError, KubeError
-from lws.objects import Key
+from lws.objects import Key, ObjectReference
 from lws.planning.actions import Effect, Measurement, Record
 from lws.runtime import logs
 from lws.runtime.events import EventRecorder
@@ -20,7 +20,14 @@ class Recorder(Protocol):
     """The one method of :class:`EventRecorder` that is used here."""
 
     def event(
-        self, *, regarding: Any, related: Any = None, type_: str, reason: str, action: str, note: str
+        self,
+        *,
+        regarding: ObjectReference,
+        related: ObjectReference | None = None,
+        type_: str,
+        reason: str,
+        action: str,
+        note: str,
     ) -> None: ...
 
 

@@ -11,19 +11,9 @@ from typing import Any
 from msgspec import Struct
 
 from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet
-from lws.objects import Key, KubeObject
+from lws.objects import Key, KubeObject, ObjectReference
 
 Document = dict[str, Any]
-
-
-class ObjectReference(Struct, frozen=True, rename="camel", omit_defaults=True):
-    """``core/v1 ObjectReference``, for the regarding and related members of an event."""
-
-    api_version: str
-    kind: str
-    name: str
-    namespace: str = ""
-    uid: str = ""
 
 
 def reference(api_version: str, kind: str, obj: KubeObject) -> ObjectReference:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Pod
-from lws.planning.actions import ObjectReference, Record, reference
+from lws.objects import ObjectReference
+from lws.planning.actions import Record, reference
 
 
 def normal(

@@ -20,8 +20,8 @@ from lws.controllers.executor import Executor
 from lws.controllers.groupstatus import GroupStatusMemory
 from lws.kube.client import Client
 from lws.kube.errors import Conflict, Forbidden, InternalError, TransportError
-from lws.objects import Key
-from lws.planning.actions import ObjectReference, PatchStatus, Record, StoreEntry
+from lws.objects import Key, ObjectReference
+from lws.planning.actions import PatchStatus, Record, StoreEntry
 from lws.runtime.clock import FakeClock
 
 EVENT = Record(ObjectReference(c.API_VERSION, c.KIND, "x"), "Warning", "RecreateGroupBackOff", "Delete", "n")

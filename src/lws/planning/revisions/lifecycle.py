@@ -14,8 +14,8 @@ from msgspec import Raw, Struct
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, StatefulSet
-from lws.objects import KubeObject, controller_of
-from lws.planning.actions import Create, Delete, Document, ObjectReference, reference
+from lws.objects import KubeObject, ObjectReference, controller_of
+from lws.planning.actions import Create, Delete, Document, reference
 from lws.planning.events import failed_delete, normal, warning
 from lws.planning.revisions.template import Template, restore
 

@@ -15,7 +15,8 @@ from lws.api import constants as c
 from lws.api.intorpercent import scaled
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import StatefulSet
-from lws.planning.actions import ObjectReference, Record
+from lws.objects import ObjectReference
+from lws.planning.actions import Record
 from lws.planning.events import normal
 from lws.planning.groups import GroupState
 

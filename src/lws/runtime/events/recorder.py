@@ -11,8 +11,8 @@ import random as _random
 import secrets
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import msgspec
 
@@ -20,8 +20,9 @@ from lws.kube.client import Client
 from lws.kube.errors import AlreadyExists, ApiError, KubeError, NotFound
 from lws.kube.resources import EVENTS
 from lws.kube.retry import asked_wait
+from lws.objects import ObjectReference
 from lws.runtime.clock import Clock, SystemClock
-from lws.runtime.events.series import FINISH_AFTER, Folder, Reference, Series, Sighting, cut
+from lws.runtime.events.series import FINISH_AFTER, Folder, Series, Sighting, cut
 from lws.runtime.logs import get_logger
 
 QUEUE = 1000
@@ -77,15 +78,19 @@ class EventRecorder:
         self._thread: threading.Thread | None = None
 
     def event(
-        self, *, regarding: Any, related: Any = None, type_: str, reason: str, action: str, note: str
+        self,
+        *,
+        regarding: ObjectReference,
+        related: ObjectReference | None = None,
+        type_: str,
+        reason: str,
+        action: str,
+        note: str,
     ) -> None:
-        """Tell of something. Never blocks, and what does not fit is dropped.
-
-        ``regarding`` and ``related`` are ObjectReferences, as a Struct or a mapping of their JSON form.
-        """
+        """Tell of something. Never blocks, and what does not fit is dropped."""
         sighting = Sighting(
-            _reference(regarding),
-            None if related is None else _reference(related),
+            regarding,
+            related,
             type_,
             reason,
             action,
@@ -224,8 +229,3 @@ class EventRecorder:
 def _hopeless(error: KubeError) -> bool:
     """The same write would be refused again: 4xx but for 409 and 429."""
     return isinstance(error, ApiError) and 400 <= error.status < 500 and error.status not in (409, 429)
-
-
-def _reference(value: Any) -> Reference:
-    members: Mapping[str, Any] = value if isinstance(value, Mapping) else msgspec.to_builtins(value)
-    return tuple(sorted((name, str(member)) for name, member in members.items() if member))

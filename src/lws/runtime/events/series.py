@@ -15,7 +15,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+import msgspec
 from cachetools import TTLCache
+
+from lws.objects import ObjectReference
 
 NOTE_LIMIT = 1024  # bytes; the API server refuses more
 NAME_LIMIT = 253
@@ -24,14 +27,12 @@ REFRESH_AFTER = 1800.0  # seconds between two writes of a running one
 MEMORY = 4096  # events remembered as possible repeats
 AS_THEY_ARE = 2  # similar events in one batch that are not folded
 
-Reference = tuple[tuple[str, str], ...]
-
 
 class Sighting(NamedTuple):
-    """One call to the recorder. References are the items of their JSON form."""
+    """One call to the recorder."""
 
-    regarding: Reference
-    related: Reference | None
+    regarding: ObjectReference
+    related: ObjectReference | None
     type: str
     reason: str
     action: str
@@ -44,12 +45,12 @@ class Sighting(NamedTuple):
 
     @property
     def similar_key(self) -> tuple[Any, ...]:
-        name = dict(self.related or ()).get("name", "")
+        name = self.related.name if self.related is not None else ""
         shape = tuple("" if word == name else word for word in self.note.split(" "))
         return self.regarding, self.type, self.reason, self.action, shape
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Series:
     """One Event object: ``first`` as told, seen ``count`` times, ``written`` of which the server knows."""
 
@@ -63,7 +64,7 @@ class Series:
     @property
     def namespace(self) -> str:
         """The regarding object's; the API server wants events of cluster-scoped ones in ``default``."""
-        return dict(self.first.regarding).get("namespace") or "default"
+        return self.first.regarding.namespace or "default"
 
     def series(self) -> dict[str, Any]:
         return {"count": self.count, "lastObservedTime": micro_time(self.last)}
@@ -82,10 +83,10 @@ class Series:
             "reason": event.reason,
             "action": event.action,
             "note": event.note,
-            "regarding": dict(event.regarding),
+            "regarding": msgspec.to_builtins(event.regarding),
         }
         if event.related is not None:
-            document["related"] = dict(event.related)
+            document["related"] = msgspec.to_builtins(event.related)
         if self.count > 1:  # the API server refuses a series of one
             document["series"] = self.series()
         return document
@@ -160,13 +161,13 @@ class Folder:
 
     def _name(self, sighting: Sighting) -> str:
         token = self._token()
-        stem = dict(sighting.regarding).get("name", "")[: NAME_LIMIT - 1 - len(token)].rstrip("-.")
+        stem = sighting.regarding.name[: NAME_LIMIT - 1 - len(token)].rstrip("-.")
         return f"{stem}.{token}"
 
 
 def _told_in_one(kinds: Sequence[Sequence[Sighting]]) -> Sighting:
     first, *others = [equal[0] for equal in kinds]
-    names = ", ".join(dict(other.related).get("name", "") for other in others if other.related)
+    names = ", ".join(other.related.name for other in others if other.related is not None)
     note = f"{first.note}, and {len(others)} more" + (f": {names}" if names else "")
     return first._replace(note=cut(note))
 

@@ -14,8 +14,8 @@ from support.groups import DELETED, NAME, NAMESPACE, a_set
 
 from lws.api import constants as c
 from lws.api.leaderworkerset import GroupStatus, LeaderWorkerSet
-from lws.objects import Key
-from lws.planning.actions import ObjectReference, Record, StoreEntry
+from lws.objects import Key, ObjectReference
+from lws.planning.actions import Record, StoreEntry
 from lws.planning.recreation.commits import edited, plan_commit
 
 KEY = Key(NAMESPACE, NAME)

@@ -9,8 +9,8 @@ from support.groups import NAME, NAMESPACE, a_leader_set, a_set
 from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, PodTemplate, RevisionOfTemplate, StatefulSet, TemplateMeta
-from lws.objects import Key, ObjectMeta, OwnerReference
-from lws.planning.actions import Create, ObjectReference
+from lws.objects import Key, ObjectMeta, ObjectReference, OwnerReference
+from lws.planning.actions import Create
 from lws.planning.revisions import (
     RevisionPlan,
     Template,

@@ -12,7 +12,7 @@ from support.rolling_set import RollingSet
 
 from lws.api import constants as c
 from lws.api.workloads import StatefulSet
-from lws.planning.actions import ObjectReference
+from lws.objects import ObjectReference
 from lws.planning.groups import GroupState, groups_of
 from lws.planning.observed import ObservedSet
 from lws.planning.rollout.numbers import (

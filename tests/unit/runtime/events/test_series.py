@@ -9,15 +9,16 @@ from typing import Any
 
 import pytest
 
+from lws.objects import ObjectReference
 from lws.runtime.events.series import MEMORY, Folder, Series, Sighting, cut
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-SET = (("kind", "LeaderWorkerSet"), ("name", "lws"), ("namespace", "team"))
-OTHER_SET = (("kind", "LeaderWorkerSet"), ("name", "other"), ("namespace", "team"))
+SET = ObjectReference(kind="LeaderWorkerSet", name="lws", namespace="team")
+OTHER_SET = ObjectReference(kind="LeaderWorkerSet", name="other", namespace="team")
 
 
-def pod(name: str) -> tuple[tuple[str, str], ...]:
-    return (("kind", "Pod"), ("name", name))
+def pod(name: str) -> ObjectReference:
+    return ObjectReference(kind="Pod", name=name)
 
 
 class Told:
@@ -75,13 +76,13 @@ def test_one_event_is_one_object(told: Told) -> None:
         "reason": "GroupsProgressing",
         "action": "Create",
         "note": "Created",
-        "regarding": dict(SET),
-        "related": dict(pod("lws-0")),
+        "regarding": {"kind": "LeaderWorkerSet", "name": "lws", "namespace": "team"},
+        "related": {"kind": "Pod", "name": "lws-0"},
     }
 
 
 def test_events_of_cluster_scoped_objects_live_in_default(told: Told) -> None:
-    (series,) = told.folder.fold([told.sighting(regarding=(("kind", "Node"), ("name", "n1")))])
+    (series,) = told.folder.fold([told.sighting(regarding=ObjectReference(kind="Node", name="n1"))])
     document = series.document("c", "i")
     assert document["metadata"] == {"name": "n1.1", "namespace": "default"}
     assert "related" not in document
@@ -89,7 +90,7 @@ def test_events_of_cluster_scoped_objects_live_in_default(told: Told) -> None:
 
 def test_names_stay_within_what_the_api_server_takes(told: Told) -> None:
     name = "a" * 250 + ".bc"
-    (series,) = told.folder.fold([told.sighting(regarding=(("name", name),))])
+    (series,) = told.folder.fold([told.sighting(regarding=ObjectReference(name=name))])
     assert series.name == "a" * 250 + ".1"
     assert len(series.name) <= 253
 
@@ -173,7 +174,7 @@ def test_three_alike_are_told_in_one(told: Told) -> None:
     (series,) = told.folder.fold(created(told, "lws-0", "lws-1", "lws-2", "lws-3"))
     document = series.document("c", "i")
     assert document["note"] == "Created worker StatefulSet lws-0, and 3 more: lws-1, lws-2, lws-3"
-    assert document["related"] == dict(pod("lws-0"))
+    assert document["related"] == {"kind": "Pod", "name": "lws-0"}
     assert document["series"]["count"] == 4
 
 
