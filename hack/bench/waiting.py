@@ -21,11 +21,16 @@ Document = dict[str, Any]
 
 
 def await_all(client: Client, resource: Resource, finished: Callable[[Document], bool]) -> None:
-    """Until every object of the kind is. Ends the benchmark after 15 minutes, with those that are not."""
+    """Until every object of the kind is. Once nothing has moved for 15 minutes the benchmark ends, with those
+    that are not.
+    """
+    before: list[Document] = []
     deadline = time.monotonic() + DEADLINE
     while waiting := [x for x in client.list(resource, dict, NAMESPACE) if not finished(x)]:
-        if time.monotonic() > deadline:
-            raise SystemExit(f"not done within {DEADLINE:.0f} s: {unfinished(waiting)}")
+        if waiting != before:
+            before, deadline = waiting, time.monotonic() + DEADLINE
+        elif time.monotonic() > deadline:
+            raise SystemExit(f"nothing moved for {DEADLINE:.0f} s: {unfinished(waiting)}")
         time.sleep(0.5)
 
 

@@ -29,7 +29,7 @@ def test_the_sets_that_are_not_done_are_named(tmp_path: Path, monkeypatch: pytes
             waiting.await_all(Client(connection), SETS, lambda x: x["metadata"]["name"] == "a")
         waiting.await_all(Client(connection), SETS, lambda _: True)
         connection.close()
-    assert str(ended.value) == "not done within 0 s: b (Progressing: groups start), c (no condition)"
+    assert str(ended.value) == "nothing moved for 0 s: b (Progressing: groups start), c (no condition)"
 
 
 def test_of_many_a_few() -> None:
