@@ -20,9 +20,9 @@ from lws.controllers.news import (
     differs,
     leader_aspects,
     member_aspects,
-    owners_changed,
     pod_aspects,
     reason_aspects,
+    revision_changed,
     service_aspects,
     stateful_set_aspects,
     upkeep_aspects,
@@ -80,7 +80,7 @@ def watch(
     informers.pods.add_handler(EnqueueRequests(later, leader_set_of, differs(leader_aspects)))
     informers.pods.add_handler(EnqueueRequests(later, set_to_record, differs(member_aspects)))
     informers.pods.add_handler(EnqueueRequests(later, set_of, changed_reason))
-    informers.revisions.add_handler(EnqueueRequests(later, set_of, owners_changed))
+    informers.revisions.add_handler(EnqueueRequests(later, set_of, revision_changed))
     informers.services.add_handler(EnqueueRequests(sets, set_of, differs(service_aspects)))
     informers.services.add_handler(EnqueueRequests(pods, group_of_owned, differs(service_aspects)))
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from lws.api import constants as c
 from lws.api.resourceclaims import ResourceClaim
-from lws.api.workloads import Pod, Service, StatefulSet
+from lws.api.workloads import ControllerRevision, Pod, Service, StatefulSet
 from lws.controllers.indexes import is_leader
 from lws.objects import KubeObject
 from lws.planning.inplace.marks import open_mark
 from lws.planning.reasons import Standing
 from lws.planning.reasons.pods import pod_reason
 
-_PLACE: Final = (c.GROUP_INDEX_LABEL, c.GROUP_KEY_LABEL, c.WORKER_INDEX_LABEL)
+_MEMBERSHIP: Final = (c.GROUP_INDEX_LABEL, c.GROUP_KEY_LABEL, c.WORKER_INDEX_LABEL, c.REVISION_LABEL)
+"""Labels that tell of which group a pod is, and what it was made from."""
 
 
 def appeared(old: KubeObject | None, new: KubeObject) -> bool:
@@ -28,6 +29,15 @@ def differs(aspects: Callable[[Any], object]) -> Callable[[Any, Any], bool]:
 def owners_changed(old: KubeObject | None, new: KubeObject) -> bool:
     """By somebody's edit; who made it knows its first ones."""
     return old is not None and old.metadata.owner_references != new.metadata.owner_references
+
+
+def revision_changed(old: ControllerRevision | None, new: ControllerRevision) -> bool:
+    """By somebody's edit, or as its template is in use again; what it holds cannot change."""
+    return old is not None and (owners_changed(old, new) or _named(old) != _named(new))
+
+
+def _named(one: ControllerRevision) -> object:
+    return (one.labels, one.revision)
 
 
 def stateful_set_aspects(one: StatefulSet) -> object:
@@ -70,18 +80,26 @@ def member_aspects(pod: Pod) -> object:
 
 
 def pod_aspects(pod: Pod) -> object:
-    """What a group's pass reads of a pod; of readiness only the leader's, of the node also whether one that
-    uses a claim of its group has any."""
-    led = (pod.serves, pod.gated and pod.gate_open, pod.spec.node_name) if is_leader(pod) else ()
+    """What a group's pass reads of a pod; of readiness and annotations only the leader's, of the node also
+    whether one that uses a claim of its group has any."""
+    led: tuple[object, ...] = ()
+    if is_leader(pod):
+        led = (pod.serves, pod.gated and pod.gate_open, pod.spec.node_name, _read(pod.annotations))
     placed = bool(pod.spec.node_name) if c.GROUP_CLAIMS_ANNOTATION in pod.annotations else None
     owners = pod.metadata.owner_references  # a worker may be adopted by a new StatefulSet
-    place = tuple(pod.labels.get(x) for x in _PLACE)
-    return (pod.deleting, pod.status.phase, pod.restarts, pod.resizing, owners, place, placed, *led)
+    member = tuple(pod.labels.get(x) for x in _MEMBERSHIP)
+    return (pod.deleting, pod.status.phase, pod.restarts, pod.resizing, owners, member, placed, *led)
+
+
+def _read(annotations: Mapping[str, str]) -> Mapping[str, str]:
+    """Those of a leader that say what its group is like; networks and devices write others as they come."""
+    ours = (c.PREFIX, c.POD_GROUP_ANNOTATION)
+    return {key: value for key, value in annotations.items() if key.startswith(ours)}
 
 
 def leader_aspects(pod: Pod) -> object:
-    """What a set's pass reads of a leader pod; one without workers bears the mark of its group's update."""
-    return (pod.deleting, pod.ready, pod.labels, pod.annotations.get(c.IN_PLACE_ANNOTATION))
+    """What a set's pass reads of a leader pod."""
+    return (pod.deleting, pod.ready, pod.labels, _read(pod.annotations))
 
 
 def course_aspects(one: StatefulSet) -> object:
