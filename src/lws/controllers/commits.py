@@ -141,7 +141,8 @@ class Committer:
             live = self._client.get(LEADERWORKERSETS, LeaderWorkerSet, key.name, key.namespace)
         except NotFound:
             return None
-        commit = plan_commit(key, asked, self._ledger.overlay(live))
+        own = self._executor.wrote(live)
+        commit = plan_commit(key, asked, self._ledger.overlay(live), own=own)
         if commit.stale:
             self._observe(live)
         if commit.patch is not None:

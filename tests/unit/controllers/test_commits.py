@@ -130,6 +130,21 @@ def test_one_is_written_at_once_and_looked_at_again() -> None:
     assert world.observed == []
 
 
+def test_one_that_a_late_cache_asks_for_again_is_told_once() -> None:
+    """A pass in between does not see the entry yet, and decides the very same."""
+    world = World()
+    world.ask(3, then=(EVENT,))
+    before = world.lws
+    world.commit()
+    again = GroupStatus("l3", KEY, restarts=1, restarting=True)
+    world.entries.hand_over(StoreEntry(before, "3", again, Key(NAMESPACE, f"{before.name}-3"), then=(EVENT,)))
+    world.clock.advance(REST)
+    world.commit()
+    assert world.server.patches == [["3"]]
+    assert world.events == [EVENT.reason]
+    assert world.due() == {3}
+
+
 def test_those_that_arrive_while_a_patch_is_on_its_way_go_together_in_the_next() -> None:
     world = World()
     world.server.takes = 0.3

@@ -26,12 +26,13 @@ class Commit(NamedTuple):
     told: bool = False
 
 
-def plan_commit(key: Key, asked: Iterable[StoreEntry], live: LeaderWorkerSet) -> Commit:
+def plan_commit(key: Key, asked: Iterable[StoreEntry], live: LeaderWorkerSet, *, own: bool = False) -> Commit:
     """What becomes of these entries of the set ``key``, which the API server has as ``live``.
 
     An entry is written only where what it was decided on still holds: this very set, its spec, its
     annotations, and the entry that it replaces. One that is there already counts as written, for then the
-    answer was lost on the way.
+    answer was lost on the way; but not where this state of the set is an answer that we have (``own``): then
+    it was decided once more by a cache that was late, and what follows from it has been told.
     """
     groups: Document = {}
     then: list[Effect] = []
@@ -41,6 +42,8 @@ def plan_commit(key: Key, asked: Iterable[StoreEntry], live: LeaderWorkerSet) ->
         stored = recorded_of(live, one.index)
         if edited(one.lws, live) or stored not in (one.base, one.entry):
             stale.append(one)
+            continue
+        if stored == one.entry and own:
             continue
         then += one.then
         told |= kept_down(one.base) != kept_down(one.entry)

@@ -65,6 +65,14 @@ def test_what_was_decided_on_an_old_picture_is_not_written(live: LeaderWorkerSet
     assert plan_commit(KEY, [one], live) == (None, (one,), False)
 
 
+@pytest.mark.parametrize(("own", "then"), [(False, (EVENT,)), (True, None)])
+def test_an_entry_that_is_there_was_told_if_the_answer_came(own: bool, then: tuple[Record] | None) -> None:
+    live = seen(g0=msgspec.to_builtins(AFTER))
+    patch, stale, _ = plan_commit(KEY, [store(seen(g0=BEFORE), then=(EVENT,))], live, own=own)
+    assert stale == ()
+    assert (None if patch is None else patch.then) == then
+
+
 def test_the_others_are_written_all_the_same() -> None:
     lws = seen(g0=BEFORE, g1=BEFORE)
     old = store(seen(g1=BEFORE | {"leader": "l1"}), 1)
