@@ -24,7 +24,7 @@ from lws.planning.problems import deletion_refused
 from lws.runtime.clock import Clock
 
 _DONE: Final = Outcome()
-_KEPT: Final = 600.0
+_KEPT: Final = 300.0
 """Seconds: no cache is late for longer."""
 _DEED: Final = "Deleted"
 _UID: Final = "UID in precondition"

@@ -13,7 +13,7 @@ from lws.planning.observed import is_leader
 from lws.runtime.clock import Clock, SystemClock
 
 _LEADERS: Final = 10_000
-_KEPT: Final = 600.0
+_KEPT: Final = 300.0
 """Seconds; an older view of the cluster than that is met by a read."""
 
 
