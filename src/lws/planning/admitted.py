@@ -11,7 +11,7 @@ from lws.api import constants as c
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Pod
 from lws.planning.actions import Problem
-from lws.planning.observed import ObservedGroup, members
+from lws.planning.observed import ObservedGroup, members, number_in
 
 
 def leader_problems(lws: LeaderWorkerSet, leader: Pod) -> tuple[Problem, ...]:
@@ -31,6 +31,12 @@ def worker_problems(group: ObservedGroup, leader: Pod) -> tuple[Problem, ...]:
         if pod.uid != leader.uid and not pod.deleting and pod.labels.get(c.WORKER_INDEX_LABEL) != index:
             return (_problem(pod, c.WORKER_INDEX_LABEL, index),)
     return ()
+
+
+def worker_that_says_it_leads(pod: Pod) -> Problem | None:
+    """Of a worker that was given the label of leaders; None where a StatefulSet began at 0."""
+    ordinal = pod.name.removeprefix(f"{pod.annotations.get(c.LEADER_NAME_ANNOTATION, '')}-")
+    return _problem(pod, c.WORKER_INDEX_LABEL, ordinal) if number_in(ordinal) else None
 
 
 def _problem(pod: Pod, label: str, wanted: str) -> Problem:

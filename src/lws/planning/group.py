@@ -17,7 +17,7 @@ from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import ControllerRevision, Pod, StatefulSet
 from lws.objects import KubeObject, controlled_by, controller_of
 from lws.planning.actions import Action, Create, Document, Problem, Record, Requeue
-from lws.planning.admitted import leader_problems, worker_problems
+from lws.planning.admitted import leader_problems, worker_problems, worker_that_says_it_leads
 from lws.planning.claims import plan_claims
 from lws.planning.documents import owned_by_pod
 from lws.planning.events import normal, pod_reference, warning
@@ -244,7 +244,11 @@ def _unfit(lws: LeaderWorkerSet, leader: Pod) -> list[Action]:
 
 
 def _nested(lws: LeaderWorkerSet, leader: Pod) -> list[Action]:
-    """Without start ordinals worker 0 looks like a leader, and building workers for it would never end."""
+    """Without start ordinals worker 0 looks like a leader, and building workers for it would never end.
+    Others do only once somebody has edited their label.
+    """
+    if edited := worker_that_says_it_leads(leader):
+        return [edited]
     note = (
         f"Leader pod {leader.name} wrongly carries the annotation {c.LEADER_NAME_ANNOTATION}: no workers are"
         " created for it. The cluster must support StatefulSet start ordinals (Kubernetes 1.27 or newer)"

@@ -199,6 +199,16 @@ def test_restart_comes_before_everything_else() -> None:
     assert (stored.leader, stored.entry.leader) == (group.leader.key, group.leader.uid)
 
 
+def test_a_worker_that_somebody_labelled_as_a_leader_is_named_with_its_label() -> None:
+    pod = a_leader("0-2", annotations={c.LEADER_NAME_ANNOTATION: "test-sample-0"})
+    lws = a_set()
+    (problem,) = _plan(ObservedGroup(lws, pod, pods=(pod,), revisions=(_revision(lws),)))
+    assert isinstance(problem, Problem)
+    assert problem.reason == c.REASON_POD_NOT_ADMITTED
+    assert problem.message.startswith(f"Pod {pod.name} has the label {c.WORKER_INDEX_LABEL}=0, which")
+    assert "it has to be 2" in problem.message
+
+
 def test_a_leader_that_carries_leader_name_gets_a_warning_only() -> None:
     annotations = {c.LEADER_NAME_ANNOTATION: "test-sample-0"}
     lws = a_set(subdomain=c.SUBDOMAIN_UNIQUE)
