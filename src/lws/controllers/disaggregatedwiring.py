@@ -18,7 +18,7 @@ from lws.controllers.executor import Executor
 from lws.controllers.firstlook import of_role_sets
 from lws.controllers.groupstatus import GroupStatusMemory
 from lws.controllers.indexes import BY_DISAGGREGATED_SET, disaggregated_set_of
-from lws.controllers.news import owners_changed
+from lws.controllers.news import owners_changed, revision_changed
 from lws.controllers.problems import ProblemMemory, part_of_life
 from lws.controllers.workloadmetrics import WorkloadMetrics
 from lws.kube.client import Client
@@ -118,7 +118,7 @@ def make_role_reconciler(
     informers.scalers.add_handler(EnqueueRequests(queue, disaggregated_set_of, news))
     informers.children.add_handler(EnqueueRequests(queue, disaggregated_set_of, changed))
     informers.services.add_handler(EnqueueRequests(queue, disaggregated_set_of, _edited))
-    informers.revisions.add_handler(EnqueueRequests(queue, disaggregated_set_of, owners_changed))
+    informers.revisions.add_handler(EnqueueRequests(queue, disaggregated_set_of, revision_changed))
     on_gone = OnGone[Any](executor.forget)
     for informer in by_kind.values():
         informer.add_handler(on_gone)

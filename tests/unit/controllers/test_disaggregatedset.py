@@ -136,6 +136,27 @@ def test_a_pass_follows_what_it_reads_of_a_child(status: Document, woken: bool) 
     assert bool(cluster.queued) is woken
 
 
+@pytest.mark.parametrize("key", [d.REVISION_LABEL, d.NAME_LABEL])
+def test_an_edited_label_by_which_templates_are_found_leads_to_a_pass(key: str) -> None:
+    """And that one keeps the present templates again."""
+    asking: Any = {"annotations": {c.HISTORY_LIMIT_ANNOTATION: "3"}}
+    cluster = Cluster(*two())
+    cluster.edit(*two(), **asking)
+    cluster.settle()
+    view = cluster.view("ControllerRevision")
+    [old] = view.list()
+    stored = cluster.server.objects[view.kind, old.name]
+    metadata = {**stored["metadata"], "labels": {**stored["metadata"]["labels"], key: "edited"}}
+    cluster.server.put(view.kind, stored | {"metadata": metadata})
+    cluster.queued.clear()
+    for handler in view.handlers:
+        handler.on_update(old, view.get(old.key))
+    assert cluster.ds().key in cluster.queued
+    cluster.settle()
+    present = [x for x in view.list() if x.labels[d.REVISION_LABEL] == revision(cluster.ds())]
+    assert any(x.labels[d.NAME_LABEL] == "llm" for x in present)
+
+
 def test_slices_come_and_go() -> None:
     cluster = Cluster(*two(), slices=2)
     cluster.settle()
