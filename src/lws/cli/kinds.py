@@ -27,8 +27,24 @@ def reference(kind: str, name: str) -> str:
     return f"{kind.lower()}.{resource.group}/{name}"
 
 
+class AffinityTerm(Struct, frozen=True, rename="camel", omit_defaults=True):
+    topology_key: str = ""
+
+
+class PodAffinity(Struct, frozen=True, omit_defaults=True):
+    required: tuple[AffinityTerm, ...] = field(
+        name="requiredDuringSchedulingIgnoredDuringExecution", default=()
+    )
+
+
+class Affinity(Struct, frozen=True, rename="camel", omit_defaults=True):
+    pod_affinity: PodAffinity = PodAffinity()
+
+
 class PodSpec(workloads.PodSpec, frozen=True, rename="camel", omit_defaults=True):
     node_selector: dict[str, str] = field(default_factory=dict)
+    affinity: Affinity = Affinity()
+    scheduler_name: str = ""
 
 
 class Pod(workloads.Pod, frozen=True, rename="camel"):

@@ -1,10 +1,10 @@
-"""What a pod that has no place waits for: nodes with its group's label, or that of exclusive placement; its
-group's claims; its volumes. The scheduler names none of them.
+"""What a pod that has no place waits for: nodes with its group's label, or those it is placed together by;
+its group's claims; its volumes. The scheduler names none of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from lws.api import constants as c
 from lws.api.workloads import Node
@@ -24,7 +24,7 @@ def advice_on_claims(pod: Pod) -> str:
 
 def asks_for_nodes(pod: Pod) -> bool:
     """Whether it has no node yet, and labels of nodes decide which it may have."""
-    return not pod.spec.node_name and bool(_wanted(pod) or _topology(pod))
+    return not pod.spec.node_name and bool(_wanted(pod) or _topologies(pod))
 
 
 def advice_on_volumes(pod: Pod, message: str) -> str:
@@ -34,9 +34,13 @@ def advice_on_volumes(pod: Pod, message: str) -> str:
     return f"kubectl describe pvc --namespace {pod.namespace}: a claim needs a StorageClass, or a volume"
 
 
-def _topology(pod: Pod) -> str:
-    """The label whose values are the places that exclusive placement gives to one group each."""
-    return pod.annotations.get(c.EXCLUSIVE_TOPOLOGY_ANNOTATION, "")
+def _topologies(pod: Pod) -> dict[str, str]:
+    """Labels that a node must have, whatever their value, each with what goes by it."""
+    found = {term.topology_key: "its pod affinity" for term in pod.spec.affinity.pod_affinity.required}
+    for annotation in (c.EXCLUSIVE_TOPOLOGY_ANNOTATION, c.SUBGROUP_EXCLUSIVE_TOPOLOGY_ANNOTATION):
+        if label := pod.annotations.get(annotation):
+            found[label] = "exclusive placement"
+    return found
 
 
 def advice_on_nodes(pod: Pod, nodes: Sequence[Node] | None) -> str:
@@ -45,21 +49,23 @@ def advice_on_nodes(pod: Pod, nodes: Sequence[Node] | None) -> str:
     if pod.spec.node_name:
         return ""
     if not wanted:
-        return _advice_on_topology(_topology(pod), nodes)
+        return _advice_on_topologies(_topologies(pod), nodes)
     pairs = " and ".join(f"{key}={value}" for key, value in wanted.items())
     if nodes is None:
         return f"see whether a node has {pairs}, as the group asks for"
     if any(wanted.items() <= node.labels.items() for node in nodes):
-        return ""
+        return _advice_on_topologies(_topologies(pod), nodes)
     return f"no node has {pairs}: label the group's nodes, or have an autoscaler make them"
 
 
-def _advice_on_topology(label: str, nodes: Sequence[Node] | None) -> str:
-    if not label or (nodes is not None and any(label in node.labels for node in nodes)):
-        return ""
-    if nodes is None:
-        return f"see whether nodes have the label {label}, which exclusive placement goes by"
-    return f"no node has the label {label}, which exclusive placement goes by: label nodes, or take another"
+def _advice_on_topologies(labels: Mapping[str, str], nodes: Sequence[Node] | None) -> str:
+    """Of several the first that no node has; of those that cannot be seen the first."""
+    for label, what in labels.items():
+        if nodes is None:
+            return f"see whether nodes have the label {label}, which {what} goes by"
+        if not any(label in node.labels for node in nodes):
+            return f"no node has the label {label}, which {what} goes by: label nodes, or take another"
+    return ""
 
 
 def _wanted(pod: Pod) -> dict[str, str]:

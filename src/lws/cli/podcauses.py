@@ -67,8 +67,18 @@ def _scheduling(pod: Pod) -> Cause | None:
     if found is not None and found.status == "False":
         return Cause(found.reason or "Unschedulable", _text(found.message) or "has no node", pod=pod.name)
     if not pod.spec.node_name:
-        return Cause("Scheduling", "waits for the scheduler", pod=pod.name)
+        return _unseen(pod)
     return None
+
+
+def _unseen(pod: Pod) -> Cause:
+    """No scheduler has looked at it yet; of another one than Kubernetes' nobody knows whether it is there."""
+    name = pod.spec.scheduler_name
+    if name in ("", "default-scheduler"):
+        return Cause("Scheduling", "waits for the scheduler", pod=pod.name)
+    message = f"waits for the scheduler {name}, which its spec.schedulerName names"
+    advice = f"see whether {name} runs in this cluster; without it, take schedulerName out of both templates"
+    return Cause("Scheduling", message, pod=pod.name, advice=advice)
 
 
 def _container(pod: Pod, kind: str, status: ContainerStatus) -> Cause | None:

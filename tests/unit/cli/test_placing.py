@@ -10,7 +10,7 @@ from support.groups import NAMESPACE, a_leader
 
 from lws.api import constants as c
 from lws.api.workloads import Node
-from lws.cli.kinds import Pod, PodSpec
+from lws.cli.kinds import Affinity, AffinityTerm, Pod, PodAffinity, PodSpec
 from lws.cli.placing import advice_on_claims, advice_on_nodes, advice_on_volumes, asks_for_nodes
 from lws.objects import ObjectMeta
 
@@ -87,6 +87,43 @@ def test_the_label_that_exclusive_placement_goes_by(nodes: Any, told: str) -> No
     assert said.startswith(told) if told else not said
     assert asks_for_nodes(pod)
     assert not asks_for_nodes(a_pod(a_leader(annotations=EXCLUSIVE), node="n1"))
+
+
+def beside(label: str, annotations: dict[str, str]) -> Pod:
+    """A pod without a node, which the webhook or a placement policy gave a required affinity by the label."""
+    pod = a_pod(a_leader(annotations=annotations), node="")
+    together = Affinity(pod_affinity=PodAffinity(required=(AffinityTerm(topology_key=label),)))
+    return Pod(metadata=pod.metadata, spec=PodSpec(affinity=together), status=pod.status)
+
+
+@pytest.mark.parametrize(
+    ("pod", "nodes", "told"),
+    [
+        pytest.param(
+            beside("example.com/rack", {c.SUBGROUP_EXCLUSIVE_TOPOLOGY_ANNOTATION: "example.com/rack"}),
+            [],
+            "no node has the label example.com/rack, which exclusive placement goes by",
+            id="subgroup",
+        ),
+        pytest.param(
+            beside("example.com/zone", {c.SUBGROUP_EXCLUSIVE_TOPOLOGY_ANNOTATION: "example.com/rack"}),
+            labelled(zone="x"),
+            "no node has the label example.com/rack",
+            id="second-of-two",
+        ),
+        pytest.param(
+            beside("example.com/rack", {}),
+            labelled(zone="x"),
+            "no node has the label example.com/rack, which its pod affinity goes by",
+            id="placement-policy",
+        ),
+        pytest.param(beside("example.com/rack", {}), labelled(rack="x"), "", id="there"),
+    ],
+)
+def test_every_label_that_pods_are_placed_together_by(pod: Pod, nodes: list[Node], told: str) -> None:
+    said = advice_on_nodes(pod, nodes)
+    assert said.startswith(told) if told else not said
+    assert asks_for_nodes(pod)
 
 
 def test_volumes_that_are_not_there() -> None:

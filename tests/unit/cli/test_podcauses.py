@@ -129,10 +129,20 @@ def test_a_ready_pod_has_nothing_to_say() -> None:
     assert (pod_state(pod), pod_cause(pod, now=NOW)) == ("Running", None)
 
 
-def test_without_a_node_it_waits_for_the_scheduler() -> None:
-    cause = pod_cause(a_pod(a_leader(), status={"phase": "Pending"}, node=""), now=NOW)
+@pytest.mark.parametrize(
+    ("scheduler", "message", "advised"),
+    [
+        ("", "waits for the scheduler", False),
+        ("default-scheduler", "waits for the scheduler", False),
+        ("volcano", "waits for the scheduler volcano, which its spec.schedulerName names", True),
+    ],
+)
+def test_without_a_node_it_waits_for_its_scheduler(scheduler: str, message: str, advised: bool) -> None:
+    pod = a_pod(a_leader(), status={"phase": "Pending"}, node="")
+    pod = replace(pod, spec=replace(pod.spec, scheduler_name=scheduler))
+    cause = pod_cause(pod, now=NOW)
     assert cause is not None
-    assert cause.reason == "Scheduling"
+    assert (cause.reason, cause.message, bool(cause.advice)) == ("Scheduling", message, advised)
 
 
 @pytest.mark.parametrize(
