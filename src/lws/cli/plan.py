@@ -217,6 +217,8 @@ def drawn_edit(changes: Sequence[str], refused: Sequence[str]) -> list[Renderabl
 
 def _verdict(view: PlanView) -> Text:
     budget = f"maxUnavailable {view.max_unavailable}, maxSurge {view.max_surge}, partition {view.partition}"
+    if not view.restarts_pods and view.stuck:
+        return Text("no group is replaced as long as others are down", style=BUSY)
     if not view.restarts_pods:
         what = "no pod restarts" + (": only groups are added or removed" if view.steps else "")
         return Text(what, style=GOOD)

@@ -107,6 +107,19 @@ def test_a_roll_that_cannot_go_on_says_where() -> None:
     assert (view.steps, view.stuck, view.restarts_pods) == ([], [0, 1], False)
 
 
+@pytest.mark.parametrize("replicas", [2, 4])
+def test_a_roll_that_cannot_begin_is_not_called_one_without_restarts(replicas: int) -> None:
+    """Groups may be added meanwhile; those that are outdated go as soon as the others are back."""
+    former = a_set(replicas=2, template=FORMER)
+    view = describe(seen_of(former, down=(0,)), a_set(replicas=replicas), [])
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(draw(view))
+    assert view.stuck == [0, 1]
+    assert "no group is replaced as long as others are down\n" in captured.get()
+    assert "no pod restarts" not in captured.get()
+
+
 def test_going_back_in_the_middle_of_a_roll_leaves_what_never_left() -> None:
     """T16: groups that are still on the template count as updated at once."""
     former, present = a_set(replicas=4, template=FORMER), a_set(replicas=4)
