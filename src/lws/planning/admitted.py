@@ -33,10 +33,13 @@ def worker_problems(group: ObservedGroup, leader: Pod) -> tuple[Problem, ...]:
     return ()
 
 
-def worker_that_says_it_leads(pod: Pod) -> Problem | None:
-    """Of a worker that was given the label of leaders; None where a StatefulSet began at 0."""
-    ordinal = pod.name.removeprefix(f"{pod.annotations.get(c.LEADER_NAME_ANNOTATION, '')}-")
-    return _problem(pod, c.WORKER_INDEX_LABEL, ordinal) if number_in(ordinal) else None
+def worker_that_says_it_leads(lws: LeaderWorkerSet, pod: Pod) -> Problem | None:
+    """Of a worker that was given the label of leaders; None of leaders, and where StatefulSets begin at 0."""
+    leader = pod.annotations.get(c.LEADER_NAME_ANNOTATION, "")
+    ordinal = pod.name.removeprefix(f"{leader}-")
+    if leader == lws.name or not number_in(ordinal):
+        return None
+    return _problem(pod, c.WORKER_INDEX_LABEL, ordinal)
 
 
 def _problem(pod: Pod, label: str, wanted: str) -> Problem:

@@ -247,11 +247,9 @@ def _nested(lws: LeaderWorkerSet, leader: Pod) -> list[Action]:
     """Without start ordinals worker 0 looks like a leader, and building workers for it would never end.
     Others do only once somebody has edited their label.
     """
-    if edited := worker_that_says_it_leads(leader):
-        return [edited]
     note = (
         f"Leader pod {leader.name} wrongly carries the annotation {c.LEADER_NAME_ANNOTATION}: no workers are"
         " created for it. The cluster must support StatefulSet start ordinals (Kubernetes 1.27 or newer)"
     )
-    told = warning(lws, c.REASON_FAILED_CREATE, "Create", note, related=pod_reference(leader))
-    return [Problem(c.REASON_NO_START_ORDINALS, note), told]
+    problem = worker_that_says_it_leads(lws, leader) or Problem(c.REASON_NO_START_ORDINALS, note)
+    return [problem, warning(lws, c.REASON_FAILED_CREATE, "Create", note, related=pod_reference(leader))]

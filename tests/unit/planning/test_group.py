@@ -199,14 +199,26 @@ def test_restart_comes_before_everything_else() -> None:
     assert (stored.leader, stored.entry.leader) == (group.leader.key, group.leader.uid)
 
 
+def _stalled_by(pod: Pod) -> Problem:
+    lws = a_set()
+    problem, event = _plan(ObservedGroup(lws, pod, pods=(pod,), revisions=(_revision(lws),)))
+    assert isinstance(problem, Problem)
+    assert isinstance(event, Record)
+    assert event.reason == c.REASON_FAILED_CREATE
+    return problem
+
+
 def test_a_worker_that_somebody_labelled_as_a_leader_is_named_with_its_label() -> None:
     pod = a_leader("0-2", annotations={c.LEADER_NAME_ANNOTATION: "test-sample-0"})
-    lws = a_set()
-    (problem,) = _plan(ObservedGroup(lws, pod, pods=(pod,), revisions=(_revision(lws),)))
-    assert isinstance(problem, Problem)
+    problem = _stalled_by(pod)
     assert problem.reason == c.REASON_POD_NOT_ADMITTED
     assert problem.message.startswith(f"Pod {pod.name} has the label {c.WORKER_INDEX_LABEL}=0, which")
     assert "it has to be 2" in problem.message
+
+
+def test_a_leader_that_somebody_annotated_is_not_taken_for_a_worker_of_its_set() -> None:
+    pod = a_leader(2, annotations={c.LEADER_NAME_ANNOTATION: "test-sample"})
+    assert _stalled_by(pod).reason == c.REASON_NO_START_ORDINALS
 
 
 def test_a_leader_that_carries_leader_name_gets_a_warning_only() -> None:
