@@ -124,7 +124,7 @@ def test_what_is_told_of_pods_on_their_way_is_told_anew_as_they_get_on() -> None
     world.cluster.nodes.away = True
     world.cluster.put(replace(world.lws, spec=replace(world.lws.spec, replicas=3)))
     world.settle()
-    assert world.lws.status.groups["2"].message.endswith("is being started")
+    assert world.lws.status.groups["2"].message.endswith("has no node yet")
     world.cluster.nodes.stuck = lambda _pod: True
     world.cluster.nodes.away = False
     world.settle()

@@ -148,6 +148,7 @@ def sidecar(state: dict[str, Any], **more: Any) -> dict[str, Any]:
             id="ended",
         ),
         pytest.param({}, None, Reason.NOT_READY, "is being started", id="starting"),
+        pytest.param({}, {}, Reason.NOT_READY, "has no node yet", id="unscheduled"),
         pytest.param(
             sidecar({"waiting": {"reason": "CrashLoopBackOff"}}, lastState={"terminated": {"exitCode": 3}}),
             None,

@@ -133,7 +133,8 @@ def _unready(pod: Pod) -> Standing:
     """It runs, or is about to: then it is no more than a worker that is waited for, or a leader."""
     if pod.status.phase != "Running":
         reason = Reason.NOT_READY if is_leader(pod) else Reason.WAITING_FOR_WORKERS
-        return standing(reason, f"pod {pod.name} is being started")
+        how = "is being started" if pod.spec.node_name else "has no node yet"  # nor has a scheduler said why
+        return standing(reason, f"pod {pod.name} {how}")
     waiting = [x.name for x in _all(pod) if not x.ready]
     if waiting:
         return standing(Reason.NOT_READY, f"pod {pod.name}: containers {', '.join(waiting)} are not ready")
