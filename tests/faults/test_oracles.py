@@ -111,7 +111,7 @@ def test_a_rule_that_is_broken_is_told(manager: Any, operation: str, told: str) 
 
 def tells_no_set_of_groups_that_are_kept_down() -> Any:
     plan = commits.plan_commit
-    return mock.patch.object(commits, "plan_commit", lambda *of: plan(*of)._replace(told=False))
+    return mock.patch.object(commits, "plan_commit", lambda *of, **own: plan(*of, **own)._replace(told=False))
 
 
 def test_a_wakeup_that_is_lost_is_told_at_a_pause() -> None:

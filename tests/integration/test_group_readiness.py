@@ -154,8 +154,9 @@ def test_opting_in_and_out_restarts_nothing(sets: Sets) -> None:
     lws.change(**GATED)
     lws.await_available()
     assert steady("the pods", lws.uids) == before
+    old = leader(lws, 1).uid
     lws.delete_pod(f"{lws.name}-1")
-    lws.await_replaced({leader(lws, 1).uid}, group=1)
+    lws.await_replaced({old}, group=1)
     lws.await_available()
     await_serving(lws, 0, 1)
     assert [gates(leader(lws, group)) for group in range(2)] == [0, 1]
