@@ -295,10 +295,23 @@ class _Course:
 
         Not before the leader StatefulSet makes that leader from this very revision again.
         """
-        one, leader = self._group.leader_set, self._own.leader
+        one = self._group.leader_set
         if self._leader_outdated() or one is None:
             return Steps()
         if not comes_again(one, self._mark.to, self._own.index):
+            return self._behind(one)
+        return self._delete()
+
+    def _behind(self, leaders: StatefulSet) -> Steps:
+        """The partition may wait for a ready group above, which cannot be spared while this one is down. So
+        after as long again a former revision will do: from that the roll brings it here once more.
+        """
+        if not spared(leaders, self._mark.to, self._own.index):
             return Steps()
+        left = self._deadline() + self._lws.in_place_deadline - self._now
+        return Steps((Requeue(left),)) if left > 0 else self._delete()
+
+    def _delete(self) -> Steps:
+        leader = self._own.leader
         failed = failed_delete(self._lws, "leader pod", leader.name, leader=leader)
         return Steps((Delete("Pod", leader.key, leader.uid, propagation="Foreground", failed=failed),))
