@@ -234,8 +234,9 @@ def test_groups_of_one_pod(sets: Sets) -> None:
     lws.change(workerTemplate=images(worker=NEW)["workerTemplate"])
     await_whole(lws)
     assert ({(pod.image, restarts(pod)) for pod in lws.pods()}, lws.uids()) == ({(NEW, 1)}, before)
+    old = lws.uids(1)
     lws.annotate_pod(f"{lws.name}-1", "hollow.lws/restart", "0s")
-    lws.await_replaced(lws.uids(1), group=1)
+    lws.await_replaced(old, group=1)
     await_whole(lws)
     assert lws.uids(0) <= before
 
