@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,9 +15,11 @@ from support.kubectl import Kubectl
 from support.manager import Manager
 from support.rolesets import NAME, LiveRoles, delete_all, role
 from support.sets import Document
+from support.waiting import until
 
 from lws.api import constants as c
 from lws.api import disaggregation as d
+from lws.kube.errors import NotFound
 from lws.kube.resources import PODS
 
 pytestmark = pytest.mark.integration
@@ -114,18 +117,23 @@ def test_pods_die(llm: LiveRoles, policy: str) -> None:
     begin(llm, before, after)
     for image in (OLD, NEW):
         for index in ("0", "1"):
-            llm.client.delete(PODS, dict, a_pod(llm, image, index), namespace=llm.namespace)
+            until(f"a pod {index} of {image} to die", partial(dies, llm, image, index))
     await_whole(llm, NEW, 12, s0_prefill=3, s0_decode=3)
 
 
-def a_pod(llm: LiveRoles, image: str, index: str) -> str:
-    """The name of the first pod with this image and index in its group."""
-    return next(
-        str(x["metadata"]["name"])
+def dies(llm: LiveRoles, image: str, index: str) -> bool:
+    """Whether the first pod with this image and index in its group was there to be deleted amid the roll."""
+    found = [
+        x["metadata"]["name"]
         for x in llm.pods()
         if x["spec"]["containers"][0]["image"] == image
         and x["metadata"]["labels"][c.WORKER_INDEX_LABEL] == index
-    )
+    ]
+    try:
+        llm.client.delete(PODS, dict, found[0] if found else "none", namespace=llm.namespace)
+    except NotFound:
+        return False
+    return True
 
 
 @pytest.fixture
