@@ -33,11 +33,11 @@ def owners_changed(old: KubeObject | None, new: KubeObject) -> bool:
 
 def revision_changed(old: ControllerRevision | None, new: ControllerRevision) -> bool:
     """By somebody's edit, or as its template is in use again; what it holds cannot change."""
-    return old is not None and (owners_changed(old, new) or _named(old) != _named(new))
+    return old is not None and _revision_aspects(old) != _revision_aspects(new)
 
 
-def _named(one: ControllerRevision) -> object:
-    return (one.labels, one.revision)
+def _revision_aspects(one: ControllerRevision) -> object:
+    return (one.metadata.owner_references, one.labels, one.revision)
 
 
 def stateful_set_aspects(one: StatefulSet) -> object:

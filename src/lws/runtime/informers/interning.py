@@ -84,12 +84,11 @@ class Interner(Generic[ObjectT]):
 
     Strings, frozen sub-objects without dicts, and tuples of such are shared; dicts share keys and values;
     ``Raw`` members are cut loose from the buffer they were decoded from, which they would keep alive whole.
-    There is one pool for strings and one for each type of shared sub-object; ``monotonic``: see ``Pool``.
+    There is one pool for strings and one for each type of shared sub-object.
     """
 
-    def __init__(self, type_: type[ObjectT], *, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._monotonic = monotonic
-        self._share_string = Pool(monotonic=monotonic).share
+    def __init__(self, type_: type[ObjectT]) -> None:
+        self._share_string = Pool().share
         self._plans: dict[Any, Share | None] = {str: self._share_string, Raw: Raw.copy}
         self._plans[ObjectMeta] = self._share_metadata
         self._metadata_plan = self._members(ObjectMeta, without={*_UNIQUE, "labels"})
@@ -144,7 +143,7 @@ class Interner(Generic[ObjectT]):
 
     def _whole_plan(self, parts: Share | None) -> Share:
         """Share as one value; only what is met for the first time is looked into."""
-        pool = Pool(monotonic=self._monotonic)
+        pool = Pool()
 
         def share(value: Any) -> Any:
             found = pool.find(value)
