@@ -11,7 +11,6 @@ from lws.kube.errors import ApiError, KubeError
 from lws.objects import Key, ObjectReference
 from lws.planning.actions import Effect, Measurement, Record
 from lws.runtime import logs
-from lws.runtime.events import EventRecorder
 
 _log = logs.get_logger("controllers")
 
@@ -34,7 +33,7 @@ class Recorder(Protocol):
 class Effects:
     """Tells the recorder of events and ``measure`` of everything else."""
 
-    def __init__(self, recorder: Recorder | EventRecorder, measure: Callable[[Measurement], None]) -> None:
+    def __init__(self, recorder: Recorder, measure: Callable[[Measurement], None]) -> None:
         self._recorder = recorder
         self._measure = measure
 

@@ -44,7 +44,6 @@ from lws.planning.actions import (
 )
 from lws.planning.problems import gate_refused, mark_refused
 from lws.runtime.clock import Clock, SystemClock
-from lws.runtime.events import EventRecorder
 from lws.runtime.informers import Informer
 
 
@@ -63,7 +62,7 @@ class Executor:
         self,
         client: Client,
         informers: Mapping[str, Informer[Any]],
-        recorder: Recorder | EventRecorder,
+        recorder: Recorder,
         *,
         hand_over: Callable[[StoreEntry], None],
         ledger: GroupStatusMemory | None = None,
