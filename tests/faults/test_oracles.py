@@ -20,7 +20,7 @@ from support.faults.world import World
 
 from lws.api import disaggregation as d
 from lws.controllers import commits, leaderworkerset
-from lws.controllers.byuid import OnGone
+from lws.controllers.byuid import ByUid
 from lws.controllers.catchingup import CatchingUp
 from lws.controllers.children import Children
 from lws.planning import group
@@ -81,7 +81,7 @@ def remembers() -> Any:
 
 
 def remembers_single_objects() -> Any:
-    return mock.patch.object(OnGone, "on_delete")
+    return mock.patch.object(ByUid, "forget")
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from cachetools import LRUCache
 
-from lws.objects import ObjectT
+from lws.objects import KubeObject
+from lws.runtime.informers import OnGone
 
 V = TypeVar("V")
 
@@ -45,19 +46,11 @@ class ByUid(Generic[V]):
             self._values.pop(uid, None)
 
 
-class OnGone(Generic[ObjectT]):
+def forgetting(*forget: Callable[[str], object]) -> OnGone[Any]:
     """An event handler: tells each ``forget`` the UID of every object that is gone."""
 
-    def __init__(self, *forget: Callable[[str], object]) -> None:
-        self._forget = forget
+    def gone(obj: KubeObject) -> None:
+        for one in forget:
+            one(obj.uid)
 
-    def on_add(self, obj: ObjectT, *, initial: bool) -> None:
-        """It is there."""
-
-    def on_update(self, old: ObjectT, new: ObjectT) -> None:
-        if old.uid != new.uid:  # its end was missed
-            self.on_delete(old)
-
-    def on_delete(self, obj: ObjectT) -> None:
-        for forget in self._forget:
-            forget(obj.uid)
+    return OnGone(gone)

@@ -11,13 +11,14 @@ from lws.api.workloads import Pod
 from lws.objects import resource_version
 from lws.planning.observed import is_leader
 from lws.runtime.clock import Clock, SystemClock
+from lws.runtime.informers import OnGone
 
 _LEADERS: Final = 10_000
 _KEPT: Final = 300.0
 """Seconds; an older view of the cluster than that is met by a read."""
 
 
-class Departures:
+class Departures(OnGone[Pod]):
     """An event handler of pods. By UID: the version at which the leader was seen to go.
 
     Versions of one resource grow with every write (KEP-5504), so a leader with a higher one was made after
@@ -25,24 +26,18 @@ class Departures:
     """
 
     def __init__(self, clock: Clock | None = None) -> None:
+        super().__init__(self._note)
         clock = clock or SystemClock()
-        self._gone: TTLCache[str, int] = TTLCache(_LEADERS, _KEPT, timer=clock.monotonic)
+        self._gone_at: TTLCache[str, int] = TTLCache(_LEADERS, _KEPT, timer=clock.monotonic)
         self._lock = threading.Lock()
 
-    def on_add(self, obj: Pod, *, initial: bool) -> None:
-        """It is there."""
-
-    def on_update(self, old: Pod, new: Pod) -> None:
-        if old.uid != new.uid:  # its end was missed
-            self.on_delete(old)
-
-    def on_delete(self, obj: Pod) -> None:
-        if is_leader(obj):
+    def _note(self, pod: Pod) -> None:
+        if is_leader(pod):
             with self._lock:
-                self._gone[obj.uid] = resource_version(obj)
+                self._gone_at[pod.uid] = resource_version(pod)
 
     def precede(self, uid: str, leader: Pod) -> bool:
         """Whether the leader with this UID is known to have gone before ``leader`` was last written."""
         with self._lock:
-            gone = self._gone.get(uid, 0)
+            gone = self._gone_at.get(uid, 0)
         return 0 < gone < resource_version(leader)

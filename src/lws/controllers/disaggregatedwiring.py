@@ -9,7 +9,7 @@ from lws.api import disaggregation as d
 from lws.api.disaggregatedset import DisaggregatedSet
 from lws.api.leaderworkerset import LeaderWorkerSet
 from lws.api.workloads import Service
-from lws.controllers.byuid import OnGone
+from lws.controllers.byuid import forgetting
 from lws.controllers.catchingup import CatchingUp
 from lws.controllers.disaggregatedset import DisaggregatedSetReconciler, RoleInformers
 from lws.controllers.disaggregatedwatches import RoleWatches
@@ -119,7 +119,7 @@ def make_role_reconciler(
     informers.children.add_handler(EnqueueRequests(queue, disaggregated_set_of, changed))
     informers.services.add_handler(EnqueueRequests(queue, disaggregated_set_of, _edited))
     informers.revisions.add_handler(EnqueueRequests(queue, disaggregated_set_of, revision_changed))
-    on_gone = OnGone[Any](executor.forget)
+    on_gone = forgetting(executor.forget)
     for informer in by_kind.values():
         informer.add_handler(on_gone)
     return DisaggregatedSetReconciler(

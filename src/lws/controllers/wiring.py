@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from lws.controllers.byuid import OnGone
+from lws.controllers.byuid import forgetting
 from lws.controllers.catchingup import CatchingUp
 from lws.controllers.claims import GroupClaims
 from lws.controllers.commits import Committer, Entries
@@ -228,7 +228,7 @@ def make_reconcilers(
         clock=clock,
     )
     informers.sets.add_handler(OnDelete(committer.forget))
-    on_gone = OnGone[Any](executor.forget, for_pods.forget, missing.forget, inherited.forget)
+    on_gone = forgetting(executor.forget, for_pods.forget, missing.forget, inherited.forget)
     for informer in by_kind.values():
         informer.add_handler(on_gone)
     return Reconcilers(settling.timed(for_sets.reconcile), for_pods.reconcile, committer.reconcile)

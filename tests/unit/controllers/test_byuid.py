@@ -6,7 +6,8 @@ from msgspec.structs import replace
 from support.groups import a_leader
 
 from lws.api.workloads import Pod
-from lws.controllers.byuid import ByUid, OnGone
+from lws.controllers.byuid import ByUid, forgetting
+from lws.runtime.informers import OnGone
 
 POD = a_leader(0, uid="a")
 AGAIN = a_leader(0, uid="b")
@@ -16,7 +17,7 @@ def known() -> tuple[ByUid[int], OnGone[Pod]]:
     values = ByUid[int]()
     for uid in ("a", "b"):
         values.put(uid, 1)
-    return values, OnGone[Pod](values.forget)
+    return values, forgetting(values.forget)
 
 
 def test_it_stays_while_the_object_is_there() -> None:

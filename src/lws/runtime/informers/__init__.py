@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from lws.runtime.informers.cache import Cache
 from lws.runtime.informers.decoding import InformerMetrics
-from lws.runtime.informers.handlers import Adder, EnqueueRequests, OnDelete
+from lws.runtime.informers.handlers import Adder, EnqueueRequests, OnDelete, OnGone
 from lws.runtime.informers.indexer import Indexer
 from lws.runtime.informers.informer import PARTIAL_METADATA, STOP_TIMEOUT, Informer, StuckError
 from lws.runtime.informers.listing import Selection
@@ -23,6 +23,7 @@ __all__ = [
     "Informer",
     "InformerMetrics",
     "OnDelete",
+    "OnGone",
     "Selection",
     "StuckError",
 ]

@@ -37,6 +37,23 @@ class OnDelete(Generic[ObjectT]):
         self._forget(obj.key)
 
 
+class OnGone(Generic[ObjectT]):
+    """Tells ``gone`` every object that is there no more, its end seen or missed: another has its name."""
+
+    def __init__(self, gone: Callable[[ObjectT], object]) -> None:
+        self._gone = gone
+
+    def on_add(self, obj: ObjectT, *, initial: bool) -> None:
+        """It is there."""
+
+    def on_update(self, old: ObjectT, new: ObjectT) -> None:
+        if old.uid != new.uid:
+            self._gone(old)
+
+    def on_delete(self, obj: ObjectT) -> None:
+        self._gone(obj)
+
+
 class EnqueueRequests(Generic[ObjectT, K]):
     """Adds the keys that ``mapper`` gives for an object.
 
