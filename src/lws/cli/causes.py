@@ -114,6 +114,8 @@ def _advice(message: str) -> str:
         return "the webhook does not answer: see whether lws-controller-manager runs and its Service finds it"
     if "exceeded quota" in message:
         return "raise the ResourceQuota of the namespace, or scale down"
+    if "must be no more than 63" in message:  # a label that StatefulSets make of their names
+        return "the name is too long for its groups: scale down, or make the set anew under a shorter one"
     return ""
 
 

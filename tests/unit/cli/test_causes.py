@@ -166,6 +166,10 @@ def test_what_a_leader_keeps_waiting(seen: Seen, ending: str) -> None:
     [
         ("Error creating: failed calling webhook mpod: refused", "the webhook does not answer"),
         ("pods is forbidden: exceeded quota: two", "raise the ResourceQuota"),
+        (
+            'Pod "x" is invalid: metadata.labels: Invalid value: "x-1b": must be no more than 63 bytes',
+            "the name is too long",
+        ),
         ("no room", ""),
     ],
 )
